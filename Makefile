@@ -1,0 +1,39 @@
+# Two commands for a newcomer: `make demo` and `make test`. Both make .venv by themselves.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test check docs bench bench-gpu clean
+
+demo: $(STAMP)  ## the whole loop on embedded data, in ./demo
+	$(BIN)/curate demo demo
+
+test: $(STAMP)  ## every test
+	$(BIN)/pytest -n 2 --dist loadfile
+
+check: $(STAMP)  ## formatting, lint, types, and whether the generated docs are current
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python docs/generate.py --check
+
+docs: $(STAMP)  ## write the generated pages of docs/
+	$(BIN)/python docs/generate.py
+
+bench: $(STAMP)  ## the figures of docs/benchmarks.md, on real data (about 2.5 hours on two cores)
+	$(BIN)/python -m tests.benchmarks
+
+bench-gpu:  ## every check and benchmark that needs a GPU, most important first; uses the python that is active
+	python3 -m tests.benchmarks.gpu
+
+clean:
+	rm -rf $(VENV) demo build dist
+
+# torch is named alone and exactly: this pin takes a CPU build where one is at hand; a range takes the newest build with
+# gigabytes of CUDA. The stamp makes a second `make` start at once, and a changed pyproject.toml install again.
+$(STAMP): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -c "import torch" 2>/dev/null || $(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@

@@ -1,0 +1,75 @@
+"""Apply decisions to a manifest: a pure function of the two, so that going back is removing decisions."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+CHANGES = ("added", "dropped", "relabelled", "moved", "changed")
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A curated manifest, and what was done to make it."""
+
+    table: pd.DataFrame
+    dropped: int
+    relabelled: int
+    kept: int
+    """Decisions that say: leave it as it is."""
+    test_left_alone: list[str]
+    """image_ids of test images with a decision that was not carried out."""
+
+
+def apply(manifest: pd.DataFrame, decisions: pd.DataFrame, *, include_test: bool = False) -> Applied:
+    """The manifest without what was dropped and with the labels that were decided; order and columns stay.
+
+    Generated images follow their parent. Decisions on test images are carried out only with `include_test`.
+    """
+    by_image = decisions.drop_duplicates("image_id", keep="last").set_index("image_id")
+    own = manifest["image_id"].isin(by_image.index)
+    key = manifest["image_id"].where(own | (manifest["parent_id"] == ""), manifest["parent_id"])
+    action = key.map(by_image["action"]).fillna("")
+    label = key.map(by_image["label"]).fillna("")
+    guarded = (manifest["split"] == "test") & (action.isin(["drop", "relabel"])) & (not include_test)
+    action = action.where(~guarded, "")
+    drop, relabel = action == "drop", (action == "relabel") & (label != manifest["label"])
+    table = manifest.copy()
+    table.loc[relabel, "label"] = label[relabel]
+    table = table[~drop].reset_index(drop=True)
+    return Applied(
+        table, int(drop.sum()), int(relabel.sum()), int((action == "keep").sum()), manifest["image_id"][guarded].to_list()
+    )
+
+
+def diff(before: pd.DataFrame, after: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
+    """What changed between two manifests: columns `image_id`, `change`, `before`, `after`, `because`.
+
+    `change` is one of `CHANGES`: an image can be added, dropped, relabelled, moved to another split, or have other
+    content under its name. `because` names the finders of the decision on it, or "" where there was none.
+    """
+    both = before.merge(after, on="image_id", how="outer", suffixes=("_before", "_after"), indicator=True, sort=True)
+    gone, new, stayed = (both["_merge"] == side for side in ("left_only", "right_only", "both"))
+    rows = [
+        _rows(both[gone], "dropped", "label_before", None),
+        _rows(both[new], "added", None, "label_after"),
+    ]
+    for change, column in (("relabelled", "label"), ("moved", "split"), ("changed", "content_hash")):
+        differs = stayed & (both[f"{column}_before"] != both[f"{column}_after"])
+        rows.append(_rows(both[differs], change, f"{column}_before", f"{column}_after"))
+    table = pd.concat(rows, ignore_index=True)
+    reasons = decisions.drop_duplicates("image_id", keep="last").set_index("image_id")["because"]
+    table["because"] = table["image_id"].map(reasons).fillna("").astype("str")
+    return table
+
+
+def _rows(table: pd.DataFrame, change: str, before: str | None, after: str | None) -> pd.DataFrame:
+    blank = np.full(len(table), "", dtype=object)
+    return pd.DataFrame(
+        {
+            "image_id": table["image_id"].to_numpy(),
+            "change": change,
+            "before": table[before].to_numpy() if before else blank,
+            "after": table[after].to_numpy() if after else blank,
+        }
+    ).astype("str")

@@ -1,0 +1,125 @@
+"""Reading archives as a stream: names that are safe, errors that a user understands, one member in memory at a time."""
+
+import bz2
+import gzip
+import lzma
+import re
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import pyarrow as pa
+
+from curate.errors import UserError
+
+MAX_MEMBER_BYTES = 1 << 29
+"""Members that are larger are not read: 512 MB, more than any image within `images.MAX_PIXELS` needs."""
+SUFFIXES = (".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", ".tgz", ".tbz2", ".txz", ".tzst", ".tar", ".zip")
+
+DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, lzma.LZMAError, zlib.error, NotImplementedError)
+"""What the readers raise for an archive that is cut short, damaged or packed by a method they do not know."""
+
+
+class _Member(tarfile.TarInfo):
+    """A header that tells the end of an archive from an archive that was cut: tarfile takes both for the end."""
+
+    @classmethod
+    def fromtarfile(cls, tar: tarfile.TarFile) -> "_Member":
+        try:
+            return super().fromtarfile(tar)
+        except tarfile.EOFHeaderError:
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(f"no end mark: {error}") from None
+
+
+def tar_members(path: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
+    """Every member of a tar file in any compression, with its content where it is a regular file.
+
+    The content must be read before the next member is asked for. Raises `UserError` for damage and unsafe names.
+    """
+    with readable(path), _uncompressed(path) as stream:
+        with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member, bufsize=1 << 20) as tar:
+            while (member := tar.next()) is not None:
+                yield member, tar.extractfile(member) if member.isreg() else None
+                tar.members.clear()  # else a million members stay in memory
+
+
+def is_tar(path: Path) -> bool:
+    """Whether a file starts like a tar file, in any compression."""
+    if not path.is_file():
+        return False
+    try:
+        with _uncompressed(path) as stream:
+            block = stream.read(512)
+    except DAMAGE:
+        return path.name.lower().endswith(SUFFIXES[:-1])  # damaged or empty: reading it says what is wrong
+    return block[257:262] == b"ustar" or path.name.lower().endswith(SUFFIXES[:-1])
+
+
+def is_zip(path: Path) -> bool:
+    """Whether a file starts like a zip file, or is called so."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06") or path.name.lower().endswith(".zip")
+
+
+def safe_name(archive: Path, name: str) -> str:
+    """A member's name without `.` components; `UserError` where it could lead out of the folder it is unpacked to."""
+    components = re.split(r"[/\\]", name)
+    if name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name) or ".." in components:
+        raise UserError(f"{archive}: member {name!r} leads out of the archive, so nothing was added; repack it without")
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return "/".join(component for component in text.split("/") if component not in ("", "."))
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file is hidden or lies in a hidden folder, or holds what macOS keeps beside files."""
+    return any(component.startswith(".") or component == "__MACOSX" for component in name.split("/"))
+
+
+def too_large(size: int) -> str:
+    """The error of an image that is not read at all."""
+    return f"{size / 1e6:.0f} MB, more than the {MAX_MEMBER_BYTES / 1e6:.0f} MB that are read"
+
+
+def stem(name: str) -> str:
+    """A file's name without the suffix of an archive or table."""
+    for suffix in (*SUFFIXES, ".csv", ".tsv", ".parquet"):
+        if name.lower().endswith(suffix) and len(name) > len(suffix):
+            return name[: -len(suffix)]
+    return name
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what readers raise for a damaged archive into the error a user sees."""
+    try:
+        yield
+    except PermissionError:
+        raise UserError(f"{path} may not be read; change its permissions") from None
+    except DAMAGE as error:
+        reason = str(error) or type(error).__name__
+        raise UserError(f"{path} is damaged or cut short ({reason}), so nothing was added; fetch it again") from None
+
+
+@contextmanager
+def _uncompressed(path: Path) -> Iterator[IO[bytes]]:
+    with path.open("rb") as file:
+        start = file.read(6)
+        file.seek(0)
+        if start.startswith(b"\x1f\x8b"):
+            yield gzip.open(file)
+        elif start.startswith(b"BZh"):
+            yield bz2.open(file)
+        elif start.startswith((b"\xfd7zXZ\x00", b"]\x00\x00")):
+            yield lzma.open(file)
+        elif start.startswith(b"\x28\xb5\x2f\xfd"):
+            yield pa.CompressedInputStream(file, "zstd")
+        else:
+            yield file

@@ -1,0 +1,68 @@
+"""The command line: one short function per verb, heavy imports inside it.
+
+Exit status: 0 done, 1 something the user can mend (one line on stderr), 2 wrong usage, 3 a gate was not met,
+130 interrupted.
+"""
+
+import errno
+import os
+import sys
+
+import typer
+
+from curate import __version__
+from curate.errors import UserError
+
+app = typer.Typer(
+    name="curate",
+    help="Curate image-classification training sets: find what is wrong, decide, apply, retrain, see what it was worth.",
+    epilog="Start with 'curate demo', or 'curate add WS FOLDER'.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"curate {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def curate(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    """Curate image-classification training sets: find what is wrong, decide, apply, retrain, see what it was worth."""
+
+
+from curate.cli import about, data, decide, find, history, learn  # noqa: E402, F401  (each adds its verbs to `app`)
+
+
+def main() -> None:
+    """Run the command line; what the user can mend is one line on stderr."""
+    try:
+        app()
+    except UserError as error:
+        sys.exit(_one_line(str(error)))
+    except KeyboardInterrupt:
+        _one_line("interrupted; what was there before is untouched, run the command again to go on")
+        sys.exit(130)
+    except BrokenPipeError:  # `curate findings WS | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
+            raise
+        place = f": {error.filename}" if error.filename else ""
+        sys.exit(_one_line(f"{error.strerror}{place}; nothing that was there is lost, mend that and run the command again"))
+
+
+def _one_line(text: str) -> int:
+    if "CURATE_TRACEBACK" in os.environ:
+        import traceback
+
+        traceback.print_exc()
+    print("curate: " + " ".join(text.split("\n")), file=sys.stderr)
+    return 1

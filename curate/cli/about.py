@@ -1,0 +1,76 @@
+"""Verbs that say what there is: finders, models, sources, doctor."""
+
+from typing import Annotated
+
+import typer
+
+from curate.cli import app, options, output
+
+
+@app.command(epilog="Example: curate finders")
+def finders(as_json: options.Json = False) -> None:
+    """List the finders and their settings."""
+    from curate import finders as package
+    from curate import registry
+
+    rows = [
+        {
+            "name": name,
+            "summary": registry.summary(function),
+            "needs": ", ".join(registry.needs(function)),
+            "settings": ", ".join(f"{setting}={value}" for setting, value in registry.settings(function).items()),
+        }
+        for name, function in registry.functions(package).items()
+    ]
+    _list(rows, as_json)
+
+
+@app.command(epilog="Example: curate models")
+def models(as_json: options.Json = False) -> None:
+    """List the networks."""
+    from train import models as networks
+
+    _list([{"name": name, "summary": summary} for name, summary in networks.summaries().items()], as_json)
+
+
+@app.command(epilog="Example: curate sources")
+def sources(as_json: options.Json = False) -> None:
+    """List the layouts that images can arrive and leave in, and the recipes."""
+    from curate import layouts, recipe
+
+    rows = [
+        {"name": item.name, "kind": "layout", "summary": item.summary, "export": item.can_write} for item in layouts.describe()
+    ]
+    rows += [{"name": name, "kind": "recipe", "summary": recipe.load(name).summary, "export": False} for name in recipe.names()]
+    _list(rows, as_json)
+
+
+@app.command(epilog="Example: curate doctor")
+def doctor(
+    ws: Annotated[str, typer.Argument(metavar="[WS]", help="Where the disk is looked at.")] = ".",
+    as_json: options.Json = False,
+) -> None:
+    """Say whether this machine is ready: versions, devices, disk, FiftyOne's database."""
+    import pandas as pd
+
+    from curate.doctor import examine
+
+    checks = examine(ws)
+    if as_json:
+        output.print_json(checks)
+    else:
+        output.print_table(pd.DataFrame([{"": "ok" if item.ok else "!!", "what": item.name, "found": item.found} for item in checks]))
+        for item in checks:
+            if item.mend:
+                output.say(f"{item.name}: {item.mend}")
+    if any(not item.ok and item.required for item in checks):
+        raise typer.Exit(1)
+
+
+def _list(rows: list[dict[str, object]], as_json: bool) -> None:
+    import pandas as pd
+
+    if as_json:
+        output.print_json(rows)
+    else:
+        output.print_table(pd.DataFrame(rows))

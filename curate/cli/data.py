@@ -1,0 +1,58 @@
+"""Verbs through which images come in and go out: add, export."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from curate.cli import app, options, output
+
+
+@app.command(epilog="Example: curate add ws photos/ --split train=0.9,test=0.1")
+def add(
+    ws: options.Workspace,
+    sources: Annotated[list[str], typer.Argument(metavar="SOURCE…", help="Recipe name, folder, archive or table.")],
+    local: Annotated[Path | None, typer.Option("--from", metavar="PATH", help="Local copy of what a recipe would download.")] = None,
+    split: Annotated[str | None, typer.Option(help="A split for all (train, val, test, pool), or a rule for images without one, such as train=0.9,test=0.1.")] = None,
+    layout: Annotated[str | None, typer.Option("--as", metavar="LAYOUT", help="How the source is laid out; by default recognised.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the source; by default that of the folder or file.")] = None,
+    root: Annotated[Path | None, typer.Option(help="For tables: the folder that paths are relative to and must stay in.")] = None,
+    columns: Annotated[list[str] | None, typer.Option("--column", metavar="WHAT=NAME", help="For tables: path=file, label=class, …")] = None,
+    workers: options.Workers = None,
+    as_json: options.Json = False,
+) -> None:
+    """Make a workspace, or add images to one; what is there already is skipped."""
+    from curate import incoming
+    from curate.workspace import Workspace
+
+    request = incoming.Request(local, split, layout, name, root, options.parse_columns(columns))
+    results = [incoming.add_source(Workspace(ws), source, request, workers=workers) for source in sources]
+    for result in results:
+        output.warn(result.warnings)
+    if as_json:
+        output.print_json(results)
+        return
+    for source, result in zip(sources, results, strict=True):
+        output.say(f"{source}: {result.summary()}")
+    output.say(f"Wrote {ws}/manifest.parquet. Next: curate predict {ws} (trains; finds wrong labels) or curate scan {ws}")
+
+
+@app.command(epilog="Example: curate export ws clean/ --as folder")
+def export(
+    ws: options.Workspace,
+    dest: Annotated[Path, typer.Argument(help="A new or empty folder.")],
+    layout: Annotated[str, typer.Option("--as", metavar="LAYOUT", help="folder, csv, parquet or webdataset.")] = "folder",
+    data: Annotated[str, typer.Option(help="curated or raw.")] = "curated",
+    as_json: options.Json = False,
+) -> None:
+    """Hand the set on in another layout."""
+    from curate import verbs
+    from curate.export import export as write
+    from curate.workspace import Workspace
+
+    workspace = Workspace.open(ws)
+    result = write(verbs.read_images(workspace, data), workspace.root, dest, layout)
+    if as_json:
+        output.print_json(result)
+        return
+    output.say(f"Wrote {result.images:,} images to {dest} as {layout}. Next: curate add NEW_WS {dest}")

@@ -1,0 +1,76 @@
+"""Verbs that look back and go back: log, diff, restore."""
+
+from typing import Annotated
+
+import typer
+
+from curate.cli import app, options, output
+
+
+@app.command(epilog="Example: curate log ws")
+def log(ws: options.Workspace, as_json: options.Json = False) -> None:
+    """List the versions of a workspace: which command wrote what, and when."""
+    import pandas as pd
+
+    from curate.workspace import Workspace
+
+    entries = Workspace.open(ws).ledger()
+    if as_json:
+        output.print_json(entries)
+        return
+    rows = [
+        {
+            "version": entry.version,
+            "at": entry.at,
+            "command": entry.command,
+            "arguments": " ".join(f"{name}={value}" for name, value in entry.arguments.items() if value not in (None, "", [], {})),
+            "wrote": ", ".join(name for name, digest in entry.writes.items() if digest) or "-",
+        }
+        for entry in entries
+    ]
+    output.print_table(pd.DataFrame(rows))
+    output.say(f"Next: 'curate diff {ws} A B' shows what changed, 'curate restore {ws} VERSION' goes back.")
+
+
+@app.command(epilog="Example: curate diff ws 3 7")
+def diff(
+    ws: options.Workspace,
+    before: Annotated[int | None, typer.Argument(help="Version to start from; by default the manifest as it is.")] = None,
+    after: Annotated[int | None, typer.Argument(help="Version to compare with; by default the curated set as it is.")] = None,
+    top: Annotated[int, typer.Option(min=0, help="How many images to list.")] = 20,
+    as_json: options.Json = False,
+) -> None:
+    """Show what was added, dropped and relabelled between two versions, by finder."""
+    from curate.versions import compare
+    from curate.workspace import Workspace
+
+    changes = compare(Workspace.open(ws), before, after)
+    if as_json:
+        output.print_json(changes)
+        return
+    if not len(changes):
+        output.say("No difference.")
+        return
+    by_finder = changes.groupby(["change", "because"]).size().rename("images").reset_index()
+    output.print_table(by_finder.sort_values("images", ascending=False))
+    if top:
+        output.print_table(changes.head(top))
+        if len(changes) > top:
+            output.say(f"{len(changes) - top:,} more; --top {len(changes)} lists all.")
+
+
+@app.command(epilog="Example: curate restore ws 3")
+def restore(
+    ws: options.Workspace,
+    version: Annotated[int, typer.Argument(help="Version to go back to ('curate log' lists them).")],
+    as_json: options.Json = False,
+) -> None:
+    """Go back to an earlier version of the tables; what is there now stays in the history."""
+    from curate import versions
+    from curate.workspace import Workspace
+
+    restored = versions.restore(Workspace.open(ws), version)
+    if as_json:
+        output.print_json({"version": version, "restored": restored})
+        return
+    output.say(f"Restored {', '.join(restored) or 'nothing: it was as it is'} of version {version}. Next: 'curate log {ws}'.")

@@ -1,0 +1,98 @@
+"""Verbs around training and what it was worth: train, report, demo."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from curate.cli import app, options, output
+
+if TYPE_CHECKING:
+    from train.checkpoint import Epoch
+    from train.run import RunResult
+
+
+@app.command(epilog="Example: curate train ws --data curated --seeds 3 --set epochs=16")
+def train(
+    ws: options.Workspace,
+    data: Annotated[str, typer.Option(help="raw or curated.")] = "raw",
+    model: Annotated[str | None, typer.Option(help="Network ('curate models' lists them).")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Train this many times; gives a mean with its 95 % interval.")] = 1,
+    name: Annotated[str | None, typer.Option(help="Name of the run; by default DATA-MODEL.")] = None,
+    device: options.Device = "auto",
+    changes: options.Set = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start anew where a run of that name was interrupted.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Train a network with skip connections and evaluate it on the test images."""
+    from curate.workspace import Workspace
+    from train import verbs
+
+    settings = options.parse_settings(changes) | {"device": device} | ({"model": model} if model else {})
+    run_dir, result = verbs.train(
+        Workspace.open(ws), data=data, seeds=seeds, settings=settings, name=name, resume=not fresh, on_epoch=None if as_json else say_epoch
+    )
+    if as_json:
+        output.print_json(result)
+        return
+    output.say(*describe(result), f"Wrote {run_dir}. Next: curate report {ws}")
+
+
+@app.command(epilog="Example: curate report ws")
+def report(ws: options.Workspace, as_json: options.Json = False) -> None:
+    """Write report.html: everything about the workspace for people, in one file."""
+    from curate.report import write
+    from curate.workspace import Workspace
+
+    path = write(Workspace.open(ws))
+    if as_json:
+        output.print_json({"written": path})
+        return
+    output.say(f"Wrote {path}. Open it in a browser.")
+
+
+@app.command(epilog="Example: curate demo")
+def demo(
+    ws: Annotated[Path, typer.Argument(metavar="[WS]", help="A new folder.")] = Path("demo"),
+    seeds: Annotated[int, typer.Option(min=2, help="Trainings of each kind.")] = 5,
+    as_json: options.Json = False,
+) -> None:
+    """Run the whole loop on real handwritten digits with planted defects, in a few minutes on two cores."""
+    from curate.demo import run
+
+    result = run(ws, seeds=seeds, say=(lambda line: None) if as_json else output.say)
+    if as_json:
+        output.print_json(result)
+        return
+    output.print_table(result.found)
+    output.say(*result.verdict, f"Wrote {result.report}. Open it in a browser; 'curate log {ws}' lists what was done.")
+
+
+def describe(result: "RunResult") -> list[str]:
+    """A run's accuracies, a line each, with their interval where there are several seeds."""
+    lines = []
+    for what, score in (
+        ("single view", result.accuracy),
+        ("with mirror image", result.accuracy_flip),
+        ("without leaked test images", result.accuracy_leak_free),
+    ):
+        if score:
+            interval = f" ± {100 * score.half_width:.2f}" if score.half_width is not None else ""
+            lines.append(f"{100 * score.mean:6.2f}{interval} %  accuracy, {what}")
+    lines.append(f"{result.seconds:6.0f} s  {len(result.seeds)} x {result.train_images:,} images on {result.hardware}")
+    return lines
+
+
+def say_epoch(epoch: "Epoch") -> None:
+    """One line per epoch on stderr."""
+    print(epoch_line(epoch), file=sys.stderr)
+
+
+def epoch_line(epoch: "Epoch") -> str:
+    """What an epoch came to."""
+    test = f"  test {100 * epoch.eval_acc:5.1f} %" if epoch.eval_acc is not None else ""
+    return (
+        f"seed {epoch.seed} epoch {epoch.epoch:3d}  loss {epoch.train_loss:.3f}  train {100 * epoch.train_acc:5.1f} %{test}  "
+        f"{epoch.seconds:.1f} s"
+    )

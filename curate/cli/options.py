@@ -1,0 +1,54 @@
+"""Arguments and options that several verbs share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from curate.errors import UserError
+
+Workspace = Annotated[Path, typer.Argument(metavar="WS", help="The workspace: a folder with the tables of one set.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; by default one per core.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a setting; may be repeated.")]
+Folds = Annotated[int, typer.Option(min=2, help="Number of folds.")]
+
+
+def parse_settings(pairs: list[str] | None) -> dict[str, object]:
+    """`["epochs=5", "flip=false"]` as `{"epochs": 5, "flip": False}`: values are read as YAML scalars."""
+    import yaml
+
+    settings: dict[str, object] = {}
+    for pair in pairs or []:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise UserError(f"--set {pair!r} must be NAME=VALUE")
+        try:
+            settings[name] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            settings[name] = value
+    return settings
+
+
+def parse_finder_settings(pairs: list[str] | None) -> dict[str, dict[str, object]]:
+    """`["dark.level=0.1"]` as `{"dark": {"level": 0.1}}`."""
+    settings: dict[str, dict[str, object]] = {}
+    for name, value in parse_settings(pairs).items():
+        finder, dot, setting = name.partition(".")
+        if not dot:
+            raise UserError(f"--set {name!r} must be FINDER.SETTING=VALUE, for instance near_duplicate.radius=8")
+        settings.setdefault(finder, {})[setting] = value
+    return settings
+
+
+def parse_columns(pairs: list[str] | None) -> dict[str, str]:
+    """`["path=file"]` as `{"path": "file"}`."""
+    known = ("path", "image", "label", "split")
+    columns = {}
+    for pair in pairs or []:
+        what, equals, name = pair.partition("=")
+        if what not in known or not equals or not name:
+            raise UserError(f"--column {pair!r} must be WHAT=NAME, where WHAT is one of: {', '.join(known)}")
+        columns[what] = name
+    return columns

@@ -1,0 +1,155 @@
+"""Decisions: what is to happen to an image, who says so, and because of which finder. A table, and policies over findings."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import pandas as pd
+
+from curate.errors import UserError
+from curate.recipe import Rule
+
+Action = Literal["keep", "drop", "relabel"]
+ACTIONS: tuple[Action, ...] = get_args(Action)
+POLICY = "policy"
+"""The name under `by` of a decision that no person took."""
+
+COLUMNS = ("image_id", "action", "label", "by", "because", "note", "at")
+REVIEW_COLUMNS = ("image_id", "action", "label", "note", "because", "given_label", "suggested_label", "score", "related_id", "path")
+"""The columns of the review list: the first four are for the person, the others say why it is asked."""
+STRENGTH = {"keep": 3, "drop": 2, "relabel": 1, "review": 0}
+"""Where rules disagree over an image, the strongest action is taken: an image that is dropped needs no new label."""
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What a policy makes of findings."""
+
+    decisions: pd.DataFrame
+    review: pd.DataFrame
+    conflicts: list[str]
+    """A line for each image over which rules disagree."""
+
+
+def empty() -> pd.DataFrame:
+    """Decisions without rows."""
+    return pd.DataFrame({name: pd.Series(dtype="str") for name in COLUMNS})
+
+
+def check(decisions: pd.DataFrame, manifest: pd.DataFrame, where: str) -> pd.DataFrame:
+    """The decisions themselves, if every row can be carried out on this manifest. Rows without an action are left out.
+
+    Raises `UserError` with the line of the file for a missing column, an unknown action, image or label, and for an
+    image that stands twice.
+    """
+    for name in ("image_id", "action"):
+        if name not in decisions.columns:
+            raise UserError(f"{where}: column {name!r} is missing; there are: {', '.join(map(str, decisions.columns))}")
+    decisions = decisions.reindex(columns=list(COLUMNS), fill_value="").fillna("").astype("str")
+    decisions = decisions[decisions["action"] != ""]
+    _refuse(decisions, ~decisions["action"].isin(ACTIONS), "action", where, f"there are: {', '.join(ACTIONS)}")
+    _refuse(decisions, ~decisions["image_id"].isin(manifest["image_id"]), "image_id", where, "not in this manifest; is the file for another workspace?")
+    _refuse(decisions, decisions["image_id"].duplicated(), "image_id", where, "stands twice; keep one of the rows")
+    labels = sorted(set(manifest["label"]) - {""})
+    bad_label = (decisions["action"] == "relabel") & ~decisions["label"].isin(labels)
+    _refuse(decisions, bad_label, "label", where, f"no such class; there are: {', '.join(labels[:20])}{', …' if len(labels) > 20 else ''}")
+    return decisions
+
+
+def decide(findings: pd.DataFrame, manifest: pd.DataFrame, rules: list[Rule], earlier: pd.DataFrame, *, at: str) -> Decided:
+    """Apply `rules` to findings: decisions of the policy beside those of people, and what is left for a person.
+
+    A person's decision beats the policy's and is never asked again. The policy's own earlier decisions are replaced;
+    one that comes out the same keeps its time, so that the same inputs give the same file.
+    """
+    by_people = earlier[earlier["by"] != POLICY]
+    matches = _matches(findings, manifest, rules)
+    matches = matches[~matches["image_id"].isin(by_people["image_id"])]
+    chosen = matches.drop_duplicates("image_id").copy()
+    reasons = matches.drop_duplicates(["image_id", "finder"]).groupby("image_id", sort=False)["finder"].agg(";".join)
+    chosen["because"] = chosen["image_id"].map(reasons).astype("str")
+    taken = chosen[chosen["action"] != "review"]
+    relabels = taken["action"] == "relabel"
+    new = pd.DataFrame(
+        {
+            "image_id": taken["image_id"],
+            "action": taken["action"],
+            "label": taken["suggested_label"].where(relabels, ""),
+            "by": POLICY,
+            "because": taken["because"],
+            "note": taken["detail"],
+            "at": at,
+        }
+    )
+    new = _keep_times(new, earlier)
+    decisions = pd.concat([by_people, new], ignore_index=True).astype("str")
+    order = pd.Index(manifest["image_id"]).get_indexer(pd.Index(decisions["image_id"]))
+    decisions = decisions.iloc[order.argsort(kind="stable")].reset_index(drop=True)
+    review = chosen[chosen["action"] == "review"].merge(manifest[["image_id", "label", "path"]], on="image_id")
+    review = review.rename(columns={"label": "given_label"}).assign(action="", label="", note="")
+    return Decided(decisions, review[list(REVIEW_COLUMNS)], _conflicts(matches))
+
+
+def merge(earlier: pd.DataFrame, imported: pd.DataFrame, *, by: str, at: str) -> tuple[pd.DataFrame, list[str]]:
+    """Take over a person's decisions: they replace earlier ones on the same image. Returns the table and, for each
+    decision of another person that was replaced, a line that names it.
+
+    A row without `by`, and a row of the policy that was edited, become the decision of `by`; unchanged rows stay.
+    """
+    same = ["image_id", "action", "label", "by", "note"]
+    unchanged = pd.MultiIndex.from_frame(imported[same]).isin(pd.MultiIndex.from_frame(earlier[same]))
+    fresh = imported[~unchanged].copy()
+    unsigned = (fresh["by"] == "") | (fresh["by"] == POLICY)
+    fresh.loc[unsigned, "by"] = by
+    fresh["at"] = fresh["at"].where((fresh["at"] != "") & ~unsigned, at)
+    before = earlier.set_index("image_id")
+    replaced = []
+    for row in fresh.itertuples():
+        old = before.loc[row.image_id] if row.image_id in before.index else None
+        if old is not None and old["by"] not in (POLICY, row.by) and old["action"] != row.action:
+            replaced.append(f"{row.image_id}: {old['by']} said {old['action']}, {row.by} says {row.action}; the later one counts")
+    kept = earlier[~earlier["image_id"].isin(fresh["image_id"])]
+    return pd.concat([kept, fresh], ignore_index=True).astype("str"), replaced
+
+
+def _matches(findings: pd.DataFrame, manifest: pd.DataFrame, rules: list[Rule]) -> pd.DataFrame:
+    """Every (finding, rule that takes it), per image the strongest action first and of equals the worst score."""
+    splits = manifest.set_index("image_id")["split"]
+    found = findings.assign(split=findings["image_id"].map(splits))
+    tables = []
+    for rule in rules:
+        taken = found["flagged"] if rule.below is None else found["score"] < rule.below
+        table = found[(found["finder"] == rule.finder) & taken & found["split"].isin(rule.splits)].copy()
+        table["action"] = rule.action
+        if rule.action == "relabel":  # without a suggestion somebody has to look
+            table.loc[table["suggested_label"] == "", "action"] = "review"
+        tables.append(table)
+    matches = pd.concat(tables) if tables else found.iloc[:0].assign(action="")
+    matches["strength"] = matches["action"].map(STRENGTH)
+    return matches.sort_values(["strength", "score", "image_id"], ascending=[False, True, True], kind="stable")
+
+
+def _conflicts(matches: pd.DataFrame) -> list[str]:
+    """Images that rules would treat in several ways, with what was taken and what it beat."""
+    acting = matches[matches["action"] != "review"]
+    what = acting["action"] + (" to " + acting["suggested_label"]).where(acting["action"] == "relabel", "")
+    acting = acting.assign(what=what).drop_duplicates(["image_id", "what"])
+    lines = []
+    for image_id, group in acting[acting["image_id"].duplicated(keep=False)].groupby("image_id", sort=True):
+        named = [f"{row.what} ({row.finder})" for row in group.itertuples()]
+        lines.append(f"{image_id}: {named[0]} beats {', '.join(named[1:])}")
+    return lines
+
+
+def _keep_times(new: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
+    same = ["image_id", "action", "label", "by", "because"]
+    times = earlier.drop_duplicates(same)[[*same, "at"]].rename(columns={"at": "earlier_at"})
+    merged = new.merge(times, on=same, how="left")
+    merged["at"] = merged["earlier_at"].fillna(merged["at"])
+    return merged[list(COLUMNS)]
+
+
+def _refuse(decisions: pd.DataFrame, bad: pd.Series, column: str, where: str, why: str) -> None:
+    if bad.any():
+        first = decisions.index[bad][0]
+        more = f" (and {int(bad.sum()) - 1} more)" if bad.sum() > 1 else ""
+        raise UserError(f"{where}, line {first + 2}: {column} {decisions.loc[first, column]!r}{more}: {why}")

@@ -1,0 +1,108 @@
+"""Is this machine ready: versions, devices, disk, FiftyOne's database."""
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from curate import __version__
+from curate.errors import UserError
+
+PACKAGES = ("albumentations", "cleanlab", "faiss-cpu", "fiftyone", "opencv-python-headless", "pandas", "pyarrow", "torch")
+RIVALS = ("opencv-python", "opencv-contrib-python")
+"""Other builds of OpenCV write over the headless one's files."""
+FEW_GB = 2.0
+"""Below this much free disk the verbs still run, but a set of photos from an archive may not fit."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at. `mend` is what to type where it is not right; only `required` ones fail the verb."""
+
+    name: str
+    found: str
+    ok: bool = True
+    required: bool = True
+    mend: str = ""
+
+
+def examine(folder: str) -> list[Check]:
+    """Look at everything a verb may need."""
+    return [
+        Check("curate", __version__),
+        Check("python", platform.python_version()),
+        *[_package(name) for name in PACKAGES],
+        _opencv_alone(),
+        _cores(),
+        _gpu(),
+        _disk(folder),
+        _database(),
+    ]
+
+
+def _package(name: str) -> Check:
+    try:
+        return Check(name, importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        return Check(name, "missing", ok=False, mend=f"pip install {name}")
+
+
+def _opencv_alone() -> Check:
+    rivals = [name for name in RIVALS if _installed(name)]
+    if not rivals:
+        return Check("opencv", "the headless build alone")
+    mend = f"pip uninstall -y {' '.join(rivals)} opencv-python-headless && pip install opencv-python-headless"
+    return Check("opencv", f"{', '.join(rivals)} beside the headless build", ok=False, mend=mend)
+
+
+def _installed(name: str) -> bool:
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _cores() -> Check:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    return Check("processor", f"{os.cpu_count()} cores, {memory:.0f} GB memory")
+
+
+def _gpu() -> Check:
+    try:
+        import torch
+    except ImportError:
+        return Check("device", "torch does not import", ok=False, mend="pip install torch==2.13.0")
+    if torch.cuda.is_available():
+        return Check("device", torch.cuda.get_device_name())
+    fast = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return Check("device", f"cpu, {'bf16' if fast else 'fp32'}; no CUDA device")
+
+
+def _disk(folder: str) -> Check:
+    place = Path(folder).absolute()
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir():
+        raise UserError(f"{folder} is no folder; give the workspace, or leave it out")
+    free = shutil.disk_usage(place).free / 1e9
+    mend = "" if free >= FEW_GB else f"make room on the disk of {place}"
+    return Check("disk", f"{free:,.1f} GB free at {place}", ok=free >= FEW_GB, required=False, mend=mend)
+
+
+def _database() -> Check:
+    """FiftyOne's mongod: given by address, in its own package, or on the PATH."""
+    if os.environ.get("FIFTYONE_DATABASE_URI"):
+        return Check("fiftyone database", "the one FIFTYONE_DATABASE_URI names")
+    package = importlib.util.find_spec("fiftyone")  # found, not imported: importing it takes two seconds
+    for folder in (package.submodule_search_locations or []) if package else []:
+        if (brought := Path(folder) / "db" / "bin" / "mongod").exists():
+            return Check("fiftyone database", f"mongod at {brought}")
+    on_path = shutil.which("mongod")
+    if on_path:
+        return Check("fiftyone database", f"mongod at {on_path}")
+    mend = "pip install 'curate[mongod]', or set FIFTYONE_DATABASE_URI; needed for 'curate review --fiftyone' alone"
+    return Check("fiftyone database", "no mongod", ok=False, required=False, mend=mend)

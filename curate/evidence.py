@@ -1,0 +1,71 @@
+"""What a finder may ask for by parameter name, each computed or read once per scan."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from curate import manifest as manifests
+from curate import predictions, registry, signals
+from curate.errors import UserError
+from curate.measure import Measure, is_per_image, measure
+from curate.workspace import Workspace
+
+GIVEN = ("manifest", "labels", "classes", "pred_probs", "embeddings")
+"""Besides these, every signal by its name, and `image` and `gray` for functions that run per image."""
+
+
+@dataclass
+class Evidence:
+    """Values by parameter name, over the rows of one manifest."""
+
+    workspace: Workspace
+    manifest: pd.DataFrame
+    workers: int | None = None
+    known: dict[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.known["manifest"] = self.manifest
+
+    def get(self, name: str) -> object:
+        """The value a parameter of that name stands for."""
+        if name not in self.known:
+            self.known[name] = self._compute(name)
+        return self.known[name]
+
+    def measure(self, measures: list[Measure]) -> dict[str, np.ndarray]:
+        """Per-image values, all in one decoding pass."""
+        return measure(self.workspace, self.manifest, measures, workers=self.workers)
+
+    def prepare(self, functions: list[Callable]) -> None:
+        """Measure everything per image that these functions ask for, directly or through a signal, in one pass."""
+        found = registry.functions(signals)
+        names, queue = set(), [name for function in functions for name in registry.needs(function)]
+        while queue:
+            name = queue.pop()
+            if name in found and name not in names:
+                names.add(name)
+                queue += registry.needs(found[name])
+        measures = [Measure(found[name]) for name in sorted(names) if is_per_image(found[name]) and name not in self.known]
+        self.known |= self.measure(measures)
+
+    def _compute(self, name: str) -> object:
+        if name == "labels":
+            return manifests.label_codes(self.manifest, list(self.get("classes")))  # type: ignore[call-overload]
+        if name == "classes":
+            return self._classes()
+        if name in ("pred_probs", "embeddings"):
+            return getattr(predictions.read(self.workspace, self.manifest), name)
+        found = registry.functions(signals)
+        if name not in found:
+            raise UserError(f"no signal is called {name!r}; a finder may ask for: {', '.join([*GIVEN, 'image', 'gray', *found])}")
+        if is_per_image(found[name]):
+            return self.measure([Measure(found[name])])[name]
+        return found[name](*[self.get(need) for need in registry.needs(found[name])])
+
+    def _classes(self) -> list[str]:
+        """The classes that the predictions are for, where there are predictions; else those of the manifest."""
+        if predictions.exists(self.workspace):
+            return predictions.read(self.workspace, self.manifest).classes
+        return manifests.classes(self.manifest)

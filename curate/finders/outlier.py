@@ -1,0 +1,36 @@
+"""Far from everything else in the set."""
+
+import numpy as np
+
+
+def outlier(embeddings: np.ndarray, *, neighbours: int = 10, fence: float = 3.0) -> np.ndarray:
+    """Image unlike its nearest neighbours in the network's embedding space: something that belongs to no class.
+
+    Score in [0, 1], 0.5 ** (distance / limit), where distance is the mean cosine distance to the `neighbours` nearest
+    images and the limit is Tukey's outer fence over all images: upper quartile plus `fence` interquartile ranges.
+    `embeddings`: shape (N, D), NaN where there is none. Returns shape (N,), NaN for images without embedding.
+    Sources: Kuan, Mueller 2022, "Back to the Basics: Revisiting Out-of-Distribution Detection Baselines" (mean distance
+    to k = 10 neighbours); Tukey 1977, "Exploratory Data Analysis" (fence 3.0).
+    """
+    score = np.full(len(embeddings), np.nan, np.float32)
+    rows = np.flatnonzero(~np.isnan(embeddings).any(axis=1))
+    nearest = min(neighbours, len(rows) - 1)
+    if nearest < 1:
+        return score
+    distance = _mean_distance(embeddings[rows], nearest)
+    low, high = np.quantile(distance, [0.25, 0.75])
+    limit = high + fence * (high - low)
+    score[rows] = 0.5 ** (distance / max(limit, 1e-6))
+    return score
+
+
+def _mean_distance(embeddings: np.ndarray, nearest: int) -> np.ndarray:
+    """Mean cosine distance, in [0, 2], to the `nearest` other images: shape (N,)."""
+    import faiss
+
+    unit = embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-12)
+    unit = np.ascontiguousarray(unit, np.float32)
+    index = faiss.IndexFlatIP(unit.shape[1])
+    index.add(unit)
+    similarity, _ = index.search(unit, nearest + 1)  # the most similar one is the image itself
+    return np.clip(1 - similarity[:, 1:], 0, 2).mean(axis=1)

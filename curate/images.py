@@ -1,0 +1,120 @@
+"""Decoding and hashing: any image file to RGB, once, the same way everywhere."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+
+MAX_PIXELS = int(os.environ.get("CURATE_MAX_PIXELS", 1 << 27))
+"""Images with more pixels are not decoded: 134 million, 400 MB as RGB. Scanners and phones stay below."""
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
+os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+
+import cv2  # noqa: E402  (reads the two variables above when it is imported)
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".jp2"})
+
+JPEG_START, JPEG_SCAN, JPEG_END = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xd9"
+PNG_START, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
+
+
+class ImageError(Exception):
+    """Why a file is not an image that can be used, in a few words."""
+
+
+def decode(data: bytes) -> np.ndarray:
+    """Decode an image file's bytes to RGB.
+
+    EXIF orientation is applied, transparency is laid over white, 16 bits become 8, of an animation the first picture
+    is taken.
+
+    Returns: shape (H, W, 3), uint8, RGB, C-contiguous.
+    Raises: `ImageError` for an empty, truncated or oversized file, and for what is no image.
+    """
+    if not data:
+        raise ImageError("empty file")
+    is_jpeg = data.startswith(JPEG_START)
+    if is_jpeg and data.rfind(JPEG_END) < data.rfind(JPEG_SCAN):
+        raise ImageError("truncated JPEG")  # libjpeg would fill the rest with grey and say nothing
+    if data.startswith(PNG_START) and PNG_END not in data[-4096:]:
+        raise ImageError("truncated PNG")
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR if is_jpeg else cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:
+        raise ImageError(_reason(error)) from None
+    if pixels is None:
+        raise ImageError("not an image that OpenCV can decode")
+    return pixels[:, :, ::-1].copy() if is_jpeg else _to_rgb(pixels)
+
+
+def read_image(path: Path) -> np.ndarray:
+    """`decode` of a file. Raises `ImageError` also where the file is missing or may not be read."""
+    return decode(read_bytes(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file's bytes, or `ImageError` with the operating system's reason."""
+    try:
+        with open(path, "rb") as file:  # half the time of Path.read_bytes, which counts at a million files
+            return file.read()
+    except OSError as error:
+        raise ImageError(error.strerror or str(error)) from None
+
+
+def content_hash(data: bytes) -> str:
+    """blake2b-128 of the file's bytes, as hex."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def pixel_hash(image: np.ndarray) -> str:
+    """blake2b-128 of shape and pixels, as hex: equal for the same picture in two lossless files."""
+    digest = hashlib.blake2b(np.asarray(image.shape, "<u4").tobytes(), digest_size=16)
+    digest.update(np.ascontiguousarray(image).data)
+    return digest.hexdigest()
+
+
+def encode_png(image: np.ndarray) -> bytes:
+    """An RGB image, shape (H, W, 3) or (H, W), uint8, as PNG."""
+    pixels = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".png", pixels)[1].tobytes()
+
+
+def encode_jpeg(image: np.ndarray, *, quality: int = 85) -> bytes:
+    """An RGB image, shape (H, W, 3), uint8, as JPEG."""
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+
+
+def thumbnail(image: np.ndarray, side: int) -> np.ndarray:
+    """The image made to fit into `side` x `side` pixels, aspect kept; never enlarged."""
+    height, width = image.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return image
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def _to_rgb(pixels: np.ndarray) -> np.ndarray:
+    """What `IMREAD_UNCHANGED` gives (grey, BGR or BGRA; 8 or 16 bits, or float) as 8-bit RGB."""
+    if pixels.dtype == np.uint16:
+        pixels = np.round(pixels / 257).astype(np.uint8)
+    elif pixels.dtype != np.uint8:
+        raise ImageError(f"pixels of type {pixels.dtype}, which has no known range")
+    if pixels.ndim == 2:
+        return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
+    if pixels.shape[2] == 2:  # grey and alpha
+        pixels = pixels[:, :, [0, 0, 0, 1]]
+    if pixels.shape[2] == 3:
+        return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    alpha = pixels[:, :, 3:].astype(np.float32) / 255
+    over_white = pixels[:, :, 2::-1] * alpha + 255 * (1 - alpha)
+    return np.ascontiguousarray(np.round(over_white).astype(np.uint8))
+
+
+def _reason(error: cv2.error) -> str:
+    text = str(error)
+    if "CV_IO_MAX_IMAGE" in text or "validateInputImageSize" in text:
+        return f"more than {MAX_PIXELS / 1e6:.0f} million pixels (CURATE_MAX_PIXELS sets the limit)"
+    return "not an image that OpenCV can decode"

@@ -1,0 +1,69 @@
+"""What `curate add` accepts for a source: a recipe's name, or a path."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from curate import recipe
+from curate.add import Added, add
+from curate.errors import UserError
+from curate.recipe import Recipe
+from curate.sources import Options
+from curate.workspace import RECIPE, Workspace
+
+DOWNLOADS = "downloads"
+
+
+@dataclass(frozen=True)
+class Request:
+    """How a source is to be read, as far as the command line says; the recipe says the rest."""
+
+    local: Path | None = None
+    split: str | None = None
+    layout: str | None = None
+    name: str | None = None
+    root: Path | None = None
+    columns: dict[str, str] = field(default_factory=dict)
+
+
+def add_source(workspace: Workspace, source: str, request: Request, *, workers: int | None = None) -> Added:
+    """Add what `source` names. A recipe is kept in the workspace as `recipe.yaml`, unless one is there already."""
+    path = Path(source)
+    if path.exists() and source not in recipe.names():
+        if request.local:
+            raise UserError(f"--from goes with a recipe's name, and {source!r} is a path; recipes: {', '.join(recipe.names())}")
+        return _add(workspace, path, request, None, workers)
+    if source not in recipe.names():
+        raise UserError(f"{source!r} is neither a file or folder nor a recipe; recipes: {', '.join(recipe.names())}")
+    chosen = recipe.load(source)
+    added = _add(workspace, request.local or fetch(workspace, chosen), request, chosen, workers)
+    if not workspace.has(RECIPE):
+        with workspace.writing("recipe", {"name": chosen.name}) as transaction:
+            transaction.write_text(RECIPE, recipe.dump(chosen))
+    return added
+
+
+def fetch(workspace: Workspace, chosen: Recipe) -> Path:
+    """Download what a recipe names into the workspace's `downloads/`, or return a path for a recipe that needs none.
+
+    The folder, where a recipe names several files; the file, where it names one.
+    """
+    from curate.download import download
+
+    folder = workspace.root / DOWNLOADS
+    if not chosen.download:
+        return folder
+    files = [download(item.url, folder / item.filename, sha256=item.sha256, size=item.size) for item in chosen.download]
+    return files[0] if len(files) == 1 else folder
+
+
+def _add(workspace: Workspace, path: Path, request: Request, chosen: Recipe | None, workers: int | None) -> Added:
+    layout = request.layout or (chosen.layout if chosen and not request.local else None)
+    return add(
+        workspace,
+        path,
+        layout="digits" if chosen and chosen.layout == "digits" else layout,
+        name=request.name or (chosen.name if chosen else None),
+        split=request.split or (chosen.split if chosen else None),
+        options=Options(columns=(chosen.columns if chosen else {}) | request.columns, root=request.root),
+        workers=workers,
+    )

@@ -1,0 +1,74 @@
+"""The manifest: one row per image. A table, and pure functions over it."""
+
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from curate.errors import UserError
+
+Split = Literal["train", "val", "test", "pool"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+
+COLUMNS = {
+    "image_id": "str",  # `<source>/<relative path>`, unique
+    "path": "str",  # absolute, or relative to the workspace for what lies in images/
+    "split": "str",  # train, val, test, or pool for unlabelled images
+    "label": "str",  # "" where there is none
+    "source": "str",
+    "parent_id": "str",  # image_id of the original, for generated images
+    "width": "int32",  # pixels, 0 where the image cannot be decoded
+    "height": "int32",
+    "content_hash": "str",  # of the file
+    "pixel_hash": "str",  # of the decoded RGB; "" where the image cannot be decoded
+    "error": "str",  # why it cannot be decoded; "" where it can
+}
+
+
+def empty() -> pd.DataFrame:
+    """A manifest without rows."""
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
+
+
+def from_rows(rows: dict[str, list]) -> pd.DataFrame:
+    """A manifest of columns given as lists; `parent_id` and `error` may be left out."""
+    length = len(rows["image_id"])
+    return pd.DataFrame(
+        {name: pd.Series(rows.get(name, [""] * length), dtype=kind) for name, kind in COLUMNS.items()}
+    )
+
+
+def check(manifest: pd.DataFrame, where: str) -> pd.DataFrame:
+    """The manifest itself, if its columns, ids and splits are sound. Called once, when a table is read."""
+    missing = [name for name in COLUMNS if name not in manifest.columns]
+    if missing:
+        raise UserError(f"{where}: column {missing[0]!r} is missing; make the workspace anew with 'curate add'")
+    repeated = manifest["image_id"][manifest["image_id"].duplicated()]
+    if len(repeated):
+        raise UserError(f"{where}: image_id {repeated.iloc[0]!r} stands twice; make the workspace anew")
+    strange = set(manifest["split"]) - set(SPLITS)
+    if strange:
+        raise UserError(f"{where}: unknown split {sorted(strange)[0]!r}; there are: {', '.join(SPLITS)}")
+    return manifest
+
+
+def locate(manifest: pd.DataFrame, root: Path) -> list[Path]:
+    """The absolute path of every row's image; relative ones lie under the workspace `root`."""
+    return [root / path for path in manifest["path"]]
+
+
+def classes(manifest: pd.DataFrame) -> list[str]:
+    """The label set, sorted: class k of every array of probabilities is the k-th of these."""
+    return sorted(set(manifest["label"]) - {""})
+
+
+def label_codes(manifest: pd.DataFrame, names: list[str]) -> np.ndarray:
+    """Labels as positions in `names`: shape (N,), int64, -1 for unlabelled."""
+    return pd.Categorical(manifest["label"], categories=names).codes.astype(np.int64)
+
+
+def decodable(manifest: pd.DataFrame) -> np.ndarray:
+    """Which rows hold an image that can be decoded: shape (N,), bool."""
+    return (manifest["error"] == "").to_numpy()
+

@@ -1,0 +1,157 @@
+"""One decoding pass for everything that is measured per image, and the store that makes it pay once.
+
+The store is `signals/<name>/<version>/*.parquet`: parts with the columns `content_hash` and `value`. A part is written
+whole, so a killed run loses at most the images of the part it was writing.
+"""
+
+import hashlib
+import inspect
+import json
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curate import engine, manifest, registry
+from curate.files import replacing
+from curate.images import ImageError, content_hash, decode, read_bytes
+from curate.workspace import Workspace
+
+PER_IMAGE = frozenset({"image", "gray"})
+IMAGES_PER_PART = 100_000
+"""A part is published after this many images: what a killed run has to measure again at most."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A per-image function with its settings; importable by name, so that workers can run it."""
+
+    function: Callable
+    settings: tuple[tuple[str, object], ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.function.__name__
+
+    @property
+    def version(self) -> str:
+        """`VERSION` of the function's module, and a hash of the settings where they are not the defaults."""
+        number = getattr(sys.modules[self.function.__module__], "VERSION", 1)
+        if not self.settings:
+            return f"v{number}"
+        text = json.dumps(self.settings, sort_keys=True, default=str)
+        return f"v{number}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
+
+
+def is_per_image(function: Callable) -> bool:
+    """Whether the function needs pixels alone."""
+    return set(registry.needs(function)) <= PER_IMAGE
+
+
+def measure(workspace: Workspace, rows: pd.DataFrame, measures: list[Measure], *, workers: int | None = None) -> dict[str, np.ndarray]:
+    """Values of each measure for each row: shape (N,) or (N, D), NaN (0 for whole numbers) where there are none.
+
+    Only images that the store lacks are decoded, all measures in one pass. Rows that cannot be decoded, and files that
+    are no longer what was added, get no value.
+    """
+    stored = {item.name: _read(workspace.root, item) for item in measures}
+    wanted = rows[manifest.decodable(rows)].drop_duplicates("content_hash")
+    missing = {name: ~wanted["content_hash"].isin(table["content_hash"]).to_numpy() for name, table in stored.items()}
+    todo = [item for item in measures if missing[item.name].any()]
+    if todo:
+        lacking = wanted[np.logical_or.reduce([missing[item.name] for item in todo])]
+        for item, table in _measure_all(workspace.root, lacking, todo, workers):
+            stored[item.name] = pd.concat([stored[item.name], table], ignore_index=True)
+    return {item.name: _align(stored[item.name], rows["content_hash"]) for item in measures}
+
+
+def _measure_all(root: Path, rows: pd.DataFrame, measures: list[Measure], workers: int | None) -> Iterable[tuple[Measure, pd.DataFrame]]:
+    """Measure, write parts as they fill, and yield the new values per measure."""
+    items = list(zip(rows["content_hash"], manifest.locate(rows, root), strict=True))
+    batches = engine.map_batches(partial(measure_batch, measures=measures), items, workers=workers, describe="measure", total=len(items))
+    hashes: list[str] = []
+    values: dict[str, list] = {item.name: [] for item in measures}
+    tables: dict[str, list[pd.DataFrame]] = {item.name: [] for item in measures}
+
+    def publish() -> None:
+        for item in measures:
+            tables[item.name].append(_write_part(root, item, hashes, values[item.name]))
+            values[item.name] = []
+        hashes.clear()
+
+    for measured, batch_values in batches:
+        hashes += measured
+        for name, column in batch_values.items():
+            values[name] += column
+        if len(hashes) >= IMAGES_PER_PART:
+            publish()
+    if hashes:
+        publish()
+    return [(item, pd.concat(tables[item.name], ignore_index=True)) for item in measures if tables[item.name]]
+
+
+def measure_batch(batch: list[tuple[str, Path]], *, measures: list[Measure]) -> tuple[list[str], dict[str, list]]:
+    """Decode a batch of (content hash, path) and run every measure on each image: the unit of work of `engine`."""
+    calls = [
+        (item.name, item.function, [name == "gray" for name in inspect.signature(item.function).parameters if name in PER_IMAGE], dict(item.settings))
+        for item in measures
+    ]
+    hashes: list[str] = []
+    values: dict[str, list] = {item.name: [] for item in measures}
+    for digest, path in batch:
+        try:
+            data = read_bytes(path)
+            if content_hash(data) != digest:
+                continue  # changed since it was added: `stale` says so
+            image = decode(data)
+        except ImageError:
+            continue
+        gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        hashes.append(digest)
+        for name, function, wants_gray, settings in calls:
+            values[name].append(function(*[gray if wants else image for wants in wants_gray], **settings))
+    return hashes, values
+
+
+def _folder(root: Path, item: Measure) -> Path:
+    return root / "signals" / item.name / item.version
+
+
+def _read(root: Path, item: Measure) -> pd.DataFrame:
+    parts = sorted(_folder(root, item).glob("part-*.parquet"))
+    if not parts:
+        return pd.DataFrame({"content_hash": pd.Series(dtype="str"), "value": pd.Series(dtype="float32")})
+    return pa.concat_tables([pq.read_table(path) for path in parts]).to_pandas()
+
+
+def _write_part(root: Path, item: Measure, hashes: list[str], values: list) -> pd.DataFrame:
+    first = np.asarray(values[0])
+    if first.ndim == 0:
+        column = pa.array(np.asarray(values))
+    else:
+        stacked = np.stack(values)
+        column = pa.FixedSizeListArray.from_arrays(pa.array(stacked.ravel()), stacked.shape[1])
+    table = pa.table({"content_hash": hashes, "value": column})
+    number = len(list(_folder(root, item).glob("part-*.parquet"))) + 1
+    with replacing(_folder(root, item) / f"part-{number:05d}.parquet") as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+    return table.to_pandas()
+
+
+def _align(table: pd.DataFrame, hashes: pd.Series) -> np.ndarray:
+    """Values in the order of `hashes`; NaN, or 0 for whole numbers, where the table has none."""
+    if not len(table):
+        return np.full(len(hashes), np.nan, np.float32)
+    table = table.drop_duplicates("content_hash")
+    at = pd.Index(table["content_hash"]).get_indexer(pd.Index(hashes))
+    values = np.stack(table["value"].to_list()) if table["value"].dtype == object else table["value"].to_numpy()
+    aligned = values[at]
+    aligned[at < 0] = np.nan if np.issubdtype(values.dtype, np.floating) else 0
+    return aligned

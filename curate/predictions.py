@@ -1,0 +1,96 @@
+"""Out-of-fold predictions as files: what `predict` writes and finders read, so that neither needs the other's code.
+
+`signals/predictions/` holds `predictions.parquet` (one row per image: `image_id`, `content_hash`, `label`, `fold`,
+`pred_probs`, `embedding`) and `predictions.json` (classes, network, accuracy per fold).
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curate.errors import UserError
+from curate.files import replacing, write_bytes_atomic
+from curate.workspace import Workspace
+
+FOLDER = Path("signals") / "predictions"
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Aligned with the rows of a manifest.
+
+    pred_probs: shape (N, K), rows sum to 1, out of fold for training images, NaN where there is no prediction.
+    embeddings: shape (N, D), all by one network, NaN where there is none.
+    fold: shape (N,), -1 for images that were in no fold.
+    """
+
+    classes: list[str]
+    pred_probs: np.ndarray
+    embeddings: np.ndarray
+    fold: np.ndarray
+    summary: dict[str, object]
+
+    @property
+    def present(self) -> np.ndarray:
+        """Which rows have a prediction: shape (N,), bool."""
+        return ~np.isnan(self.pred_probs).any(axis=1)
+
+
+def exists(workspace: Workspace) -> bool:
+    return (workspace.root / FOLDER / "predictions.json").exists()
+
+
+def write(workspace: Workspace, rows: pd.DataFrame, predictions: Predictions) -> None:
+    """Keep the predictions for `rows`; replaces earlier ones."""
+    table = pa.table(
+        {
+            "image_id": rows["image_id"].to_list(),
+            "content_hash": rows["content_hash"].to_list(),
+            "label": rows["label"].to_list(),
+            "fold": pa.array(predictions.fold.astype(np.int32)),
+            "pred_probs": _lists(predictions.pred_probs),
+            "embedding": _lists(predictions.embeddings),
+        }
+    )
+    with replacing(workspace.root / FOLDER / "predictions.parquet") as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+    text = json.dumps({"classes": predictions.classes, **predictions.summary}, indent=1, ensure_ascii=False)
+    write_bytes_atomic(workspace.root / FOLDER / "predictions.json", text.encode())
+
+
+def read(workspace: Workspace, manifest: pd.DataFrame) -> Predictions:
+    """The predictions for the rows of `manifest`, found by image id and content.
+
+    Rows that were added, changed or relabelled into a new class since `predict` have none. Raises `UserError` where
+    there are no predictions at all.
+    """
+    folder = workspace.root / FOLDER
+    if not exists(workspace):
+        raise UserError(f"{workspace.root} has no predictions; 'curate predict {workspace.root}' makes them")
+    summary = json.loads((folder / "predictions.json").read_text(encoding="utf-8"))
+    classes = summary.pop("classes")
+    table = pq.read_table(folder / "predictions.parquet")
+    probs, embeddings = _matrix(table["pred_probs"]), _matrix(table["embedding"])
+    if probs.shape[1] != len(classes):
+        raise UserError(f"{folder}: {probs.shape[1]} probabilities for {len(classes)} classes; run 'curate predict' again")
+    keys = pd.MultiIndex.from_arrays([table["image_id"].to_pandas(), table["content_hash"].to_pandas()])
+    at = keys.get_indexer(pd.MultiIndex.from_arrays([manifest["image_id"], manifest["content_hash"]]))
+    gone = at < 0
+    probs, embeddings, fold = probs[at], embeddings[at], table["fold"].to_numpy()[at].copy()
+    probs[gone], embeddings[gone], fold[gone] = np.nan, np.nan, -1
+    return Predictions(classes, probs, embeddings, fold, summary)
+
+
+def _lists(matrix: np.ndarray) -> pa.FixedSizeListArray:
+    return pa.FixedSizeListArray.from_arrays(pa.array(matrix.astype(np.float32).ravel()), matrix.shape[1])
+
+
+def _matrix(column: pa.ChunkedArray) -> np.ndarray:
+    combined = column.combine_chunks()
+    values = combined.flatten().to_numpy(zero_copy_only=False)
+    return values.reshape(len(column), -1).astype(np.float32)

@@ -1,0 +1,252 @@
+"""Recipes: one YAML file says where a training set comes from, how to train on it, how to scan it, what to do with findings."""
+
+import difflib
+import math
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal, get_args
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, field_validator
+
+from curate.errors import UserError
+from curate.manifest import Split
+from curate.sources import Sample
+
+MAX_BYTES = 1_000_000
+"""A recipe is written by hand; a file beyond this is something else that was named by mistake."""
+DEFAULT = "default"
+
+Action = Literal["drop", "relabel", "review", "keep"]
+
+
+def _scalar(value: object) -> object:
+    if value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    raise ValueError("should be a number, a text, true or false")
+
+
+Scalar = Annotated[bool | int | float | str | None, PlainValidator(_scalar)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class File(_Model):
+    """A file to download."""
+
+    url: str
+    sha256: str | None = None
+    """64 hexadecimal digits. Without it a download that was cut off starts again from the beginning."""
+    size: Annotated[int, Field(gt=0)] | None = None
+    """Bytes."""
+    filename: str = ""
+    """What to call it here; by default the last part of the URL."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_web_address(cls, url: str) -> str:
+        if urlsplit(url).scheme not in ("http", "https"):
+            raise ValueError("should start with https:// or http://")
+        return url
+
+    @field_validator("sha256")
+    @classmethod
+    def _is_hex(cls, digest: str | None) -> str | None:
+        if digest is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
+            raise ValueError("should be 64 hexadecimal digits")
+        return digest and digest.lower()
+
+    @field_validator("filename")
+    @classmethod
+    def _is_plain_name(cls, name: str) -> str:
+        if name in (".", "..") or re.search(r"[/\\\0]", name):
+            raise ValueError("should be a plain file name, without folders")
+        return name
+
+    @property
+    def local_name(self) -> str:
+        """`filename`, or the last part of the URL's path."""
+        return self.filename or PurePosixPath(urlsplit(self.url).path).name or "download"
+
+
+class Rule(_Model):
+    """What to do with the images that a finder names. Rules are read in order: the first that fits an image decides."""
+
+    finder: str
+    below: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Only rows with a score below this; without it, the rows that the finder flagged."""
+    action: Action
+    """`review` leaves the image for people; `keep` shields it from the rules that follow."""
+    splits: list[Split] = ["train"]
+    """Where the rule acts. The test split is what everything is measured on: change it only knowingly."""
+
+
+class Recipe(_Model):
+    """A training set and what to do with it."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    """Becomes the first part of every `image_id`; by default the file's name."""
+    summary: str = ""
+    """One line for lists."""
+    layout: str | None = None
+    """One of `curate sources`; by default it is recognised."""
+    columns: dict[str, str] = {}
+    """For tables: which column holds `path`, `image`, `label`, `split`, where the names differ from these."""
+    split: str | None = None
+    """How `add` splits images whose layout says nothing about it."""
+    download: list[File] | None = None
+    classes: dict[str, str] = {}
+    """Label as the source has it -> label to use, where the source's are not readable."""
+    train: dict[str, Scalar] = {}
+    """Settings of `train.config.TrainConfig`, which checks them."""
+    scan: dict[str, dict[str, Scalar]] = {}
+    """Finder -> its settings, which the scan checks."""
+    policy: list[Rule] = []
+
+
+INHERITED = ("split", "train", "scan", "policy")
+"""What a recipe that doesn't name it takes from `default.yaml`."""
+NESTED = {"download": File, "policy": Rule}
+
+
+def load(name_or_path: str | Path) -> Recipe:
+    """The recipe of that name or in that file, laid over the default one.
+
+    `train` and `scan` replace single settings, `policy` replaces all rules. A text is a path where it holds a slash or
+    ends in `.yaml` or `.yml`. Raises `UserError`, one line with file and key, for whatever is wrong in the file.
+    """
+    is_path = isinstance(name_or_path, Path) or "/" in name_or_path or Path(name_or_path).suffix in (".yaml", ".yml")
+    own = _read(Path(name_or_path) if is_path else find(str(name_or_path)))
+    base = default()
+    inherited: dict[str, object] = {key: getattr(base, key) for key in INHERITED if key not in own.model_fields_set}
+    scan = {finder: base.scan.get(finder, {}) | own.scan.get(finder, {}) for finder in base.scan | own.scan}
+    return own.model_copy(update=inherited | {"train": base.train | own.train, "scan": scan})
+
+
+def default() -> Recipe:
+    """What holds where a recipe says nothing else: `datasets/default.yaml`."""
+    return _read(find(DEFAULT))
+
+
+def names() -> list[str]:
+    """The training sets that come with curate, sorted."""
+    return sorted(path.stem for path in _folder().glob("*.yaml") if path.stem != DEFAULT)
+
+
+def find(name: str) -> Path:
+    """The file of a recipe that comes with curate, or an error that lists what there is."""
+    path = _folder() / f"{name}.yaml"
+    if "/" in name or not path.is_file():
+        raise UserError(f"no recipe is called {name!r}{_meant(name, names())}; there are: {', '.join(names())}")
+    return path
+
+
+def dump(recipe: Recipe) -> str:
+    """The recipe as YAML, everything it inherited included: `load` of that file gives an equal recipe."""
+    content = recipe.model_dump()
+    content["policy"] = [rule.model_dump(exclude_defaults=True) for rule in recipe.policy]
+    if recipe.download is not None:
+        content["download"] = [file.model_dump(exclude_defaults=True) for file in recipe.download]
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
+
+
+def rename_labels(samples: Iterable[Sample], classes: dict[str, str]) -> Iterator[Sample]:
+    """The samples with `classes` of a recipe applied; labels that it does not name stay."""
+    return (replace(sample, label=classes.get(sample.label, sample.label)) for sample in samples)
+
+
+def _folder() -> Path:
+    """`datasets/` of an installed package, or of a checkout.
+
+    Recognised by its default recipe: beside an installed curate, `datasets` may be a Python package of that name.
+    """
+    package = Path(__file__).parent
+    for folder in (package / "datasets", package.parent / "datasets"):
+        if (folder / f"{DEFAULT}.yaml").is_file():
+            return folder
+    raise UserError(f"{package / 'datasets'} is missing; install curate again")
+
+
+def _read(path: Path) -> Recipe:
+    """One file, without the default."""
+    content = _parse(path)
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: a recipe is a list of 'key: value' lines; there are: {', '.join(Recipe.model_fields)}")
+    try:
+        return Recipe.model_validate({"name": path.stem} | content)
+    except ValidationError as error:
+        raise UserError(f"{path}: {_explain(error)}") from None
+
+
+def _parse(path: Path) -> object:
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise UserError(f"{path} has {size:,} bytes, a recipe has at most {MAX_BYTES:,}; is it the right file?")
+        return yaml.load(path.read_text(encoding="utf-8"), _Loader)  # a SafeLoader: plain values only
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; {', '.join(names())} come with curate") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is not UTF-8 text; is it a recipe?") from None
+    except RecursionError:
+        raise UserError(f"{path} is nested too deeply for a recipe") from None
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise UserError(f"{path}{line}: {error.problem}; see datasets/README.md for an example") from None
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-13-45
+        raise UserError(f"{path} cannot be read as YAML: {str(error).splitlines()[0]}") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader that refuses what silently means something else than it seems."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):  # nested aliases grow a kilobyte into gigabytes
+            event = self.peek_event()
+            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not for recipes", event.start_mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                problem = f"key {key.value!r} stands twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+# YAML 1.1 takes 5e-4, without a point, for text; people mean the number.
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789"))
+
+
+def _explain(error: ValidationError) -> str:
+    """The first thing that is wrong: where, what, and the way out."""
+    first = error.errors()[0]
+    where = _key_path(first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = list(NESTED.get(str(first["loc"][0]), Recipe).model_fields if len(first["loc"]) > 1 else Recipe.model_fields)
+        return f"unknown key {where!r}{_meant(str(first['loc'][-1]), known)}; there are: {', '.join(known)}"
+    if first["type"] == "missing":
+        return f"{where} is missing"
+    given = repr(first["input"])
+    message = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if where.endswith(".action"):
+        message = f"should be one of: {', '.join(get_args(Action))}"
+    return f"{where} {message}, not {given if len(given) <= 60 else given[:57] + '...'}"
+
+
+def _key_path(location: tuple[int | str, ...]) -> str:
+    """('policy', 2, 'below') as policy[2].below."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return text.removeprefix(".")
+
+
+def _meant(word: str, words: list[str]) -> str:
+    close = difflib.get_close_matches(word, words, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -1,0 +1,98 @@
+"""Sources: the layouts that images arrive and leave in, one file each.
+
+A source module has
+
+* `recognises(path: Path) -> bool`: whether a file or folder looks like this layout; cheap, reads a few names at most.
+* `read(path: Path, options: Options) -> Iterator[Sample | Skipped]`: the images, in a stable order, not decoded.
+* `write(table, root: Path, dest: Path) -> int`, where images can leave in this layout: copy the rows' files into the
+  empty folder `dest`, return how many. What it writes, `read` gives back with the same splits, labels and bytes.
+* `PRIORITY`, an int: of several that recognise a path, the highest is taken (a CIFAR archive is a tar file, too).
+
+The docstring's first line is its line in `curate sources`.
+"""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Literal
+
+from curate import registry
+from curate.errors import UserError, known
+
+Why = Literal[
+    "not an image",
+    "link or device",
+    "folder that cannot be read",
+    "link to a folder that is read anyway",
+    "name that is not UTF-8",
+    "in the workspace itself",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One image as a source gives it: a file that stays where it is (`path`), or bytes out of an archive (`data`)."""
+
+    name: str
+    """Relative path within the source, with forward slashes; becomes the part of `image_id` after the source's name."""
+    label: str | None = None
+    """"" for an unlabelled image; None where the folders in `name` say it (see `curate.layout`)."""
+    split: str = ""
+    """One of the manifest's splits; "" where the layout says nothing and folders or the split rule of `add` decide."""
+    path: str = ""
+    """Absolute path; a string, because a million Path objects cost seconds."""
+    data: bytes | None = None
+    error: str = ""
+    """Why there is no image at all, for instance a table's row without bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Something in a source that is left out, and counted."""
+
+    name: str
+    why: Why
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line or a recipe says about how to read a source."""
+
+    columns: dict[str, str] = field(default_factory=dict)
+    """For tables: which column holds `path`, `image`, `label`, `split`, where the names differ from these. An empty
+    name says that there is no such column: `{"label": ""}` for unlabelled images."""
+    root: Path | None = None
+    """For tables: the folder that paths are relative to and must stay in; by default the table's own."""
+
+
+def layouts() -> dict[str, ModuleType]:
+    """Every layout's module by its name."""
+    return registry.modules(sys.modules[__name__])
+
+
+def writable() -> dict[str, ModuleType]:
+    """The layouts that images can leave in."""
+    return {name: module for name, module in layouts().items() if hasattr(module, "write")}
+
+
+def pick(name: str) -> ModuleType:
+    """The layout called `name`, or an error that lists what there is."""
+    found = layouts()
+    if name not in found:
+        raise known("layout", name, list(found))
+    return found[name]
+
+
+def recognise(path: Path) -> str:
+    """Name of the layout that `path` is in. Raises `UserError` where it is missing or nothing recognises it."""
+    if not path.exists():
+        raise UserError(f"{path} does not exist; a source is a folder, an archive (tar, zip), a .csv or a .parquet file")
+    found = layouts()
+    try:
+        names = [name for name, module in found.items() if module.recognises(path)]
+    except PermissionError as error:
+        raise UserError(f"{error.filename or path} may not be read; change its permissions") from None
+    if not names:
+        raise UserError(f"{path} is in no known layout; name one with --as: {', '.join(found)}")
+    return max(names, key=lambda name: found[name].PRIORITY)

@@ -1,0 +1,86 @@
+"""Class folders on disk, with or without split folders: `train/cat/1.jpg`, `cat/1.jpg`; files stay where they are."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from curate.errors import UserError
+from curate.images import IMAGE_SUFFIXES
+from curate.layout import UNLABELLED_FOLDER
+from curate.sources import Options, Sample, Skipped
+
+PRIORITY = 0
+
+
+def recognises(path: Path) -> bool:
+    """Every folder that no other layout takes."""
+    return path.is_dir()
+
+
+def read(path: Path, options: Options) -> Iterator[Sample | Skipped]:
+    """Every image file below a folder, sorted within each folder; links to folders outside are followed once.
+
+    Raises `UserError` where the folder itself cannot be read; one below it is skipped.
+    """
+    root = os.path.abspath(path)
+    try:
+        os.scandir(root).close()
+    except OSError as error:
+        raise UserError(f"folder {path} cannot be read: {error.strerror}") from None
+    yield from _walk(root, "", [os.path.realpath(root)])
+
+
+def _walk(folder: str, prefix: str, followed: list[str]) -> Iterator[Sample | Skipped]:
+    """Samples of a folder, then of its folders. `followed`: real paths of the root and of folders linked to."""
+    try:
+        with os.scandir(folder) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
+    except OSError:
+        yield Skipped(prefix, "folder that cannot be read")
+        return
+    folders = []
+    for entry in entries:
+        if entry.name.startswith(".") or entry.name == "__MACOSX":
+            continue
+        if not entry.name.isascii() and not _is_utf8(entry.name):
+            yield Skipped(prefix + ascii(entry.name), "name that is not UTF-8")
+        elif _is_folder(entry):
+            folders.append(entry)
+        elif os.path.splitext(entry.name)[1].lower() not in IMAGE_SUFFIXES:
+            yield Skipped(prefix + entry.name, "not an image")
+        elif entry.is_file() or entry.is_symlink():  # a link into the void is a missing image, and the row says so
+            yield Sample(prefix + entry.name, path=entry.path)
+        else:
+            yield Skipped(prefix + entry.name, "link or device")
+    for entry in folders:
+        if entry.is_symlink() and not _follow(entry.path, followed):
+            yield Skipped(prefix + entry.name, "link to a folder that is read anyway")
+        else:
+            yield from _walk(entry.path, f"{prefix}{entry.name}/", followed)
+
+
+def _follow(link: str, followed: list[str]) -> bool:
+    """Whether a linked folder lies apart from all that is read already; notes it if so. This is what ends loops."""
+    target = os.path.join(os.path.realpath(link), "")
+    if any(target.startswith(os.path.join(real, "")) or real.startswith(target) for real in followed):
+        return False
+    followed.append(os.path.realpath(link))
+    return True
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,32 @@
+"""A tar file of class folders, in any compression (gz, bz2, xz, zst); unpacked to the workspace's `images/`."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from curate import archives
+from curate.images import IMAGE_SUFFIXES
+from curate.sources import Options, Sample, Skipped
+
+PRIORITY = 10
+
+
+def recognises(path: Path) -> bool:
+    """A tar file."""
+    return archives.is_tar(path)
+
+
+def read(path: Path, options: Options) -> Iterator[Sample | Skipped]:
+    """Every image in the archive, in its order. Raises `UserError` for damage and for names that lead out of it."""
+    for member, content in archives.tar_members(path):
+        name = archives.safe_name(path, member.name)
+        if member.isdir() or archives.is_hidden(name):
+            continue
+        if content is None:
+            yield Skipped(name, "link or device")
+        elif os.path.splitext(name)[1].lower() not in IMAGE_SUFFIXES:
+            yield Skipped(name, "not an image")
+        elif member.size > archives.MAX_MEMBER_BYTES:
+            yield Sample(name, error=archives.too_large(member.size))
+        else:
+            yield Sample(name, data=content.read())

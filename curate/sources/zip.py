@@ -1,0 +1,38 @@
+"""A zip file of class folders; unpacked to the workspace's `images/`."""
+
+import os
+import stat
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from curate import archives
+from curate.errors import UserError
+from curate.images import IMAGE_SUFFIXES
+from curate.sources import Options, Sample, Skipped
+
+PRIORITY = 10
+
+
+def recognises(path: Path) -> bool:
+    """A zip file."""
+    return archives.is_zip(path)
+
+
+def read(path: Path, options: Options) -> Iterator[Sample | Skipped]:
+    """Every image in the archive, in its order. Raises `UserError` for damage, encryption and unsafe names."""
+    with archives.readable(path), zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            name = archives.safe_name(path, member.filename.replace("\\", "/"))
+            if member.is_dir() or archives.is_hidden(name):
+                continue
+            if member.flag_bits & 1:
+                raise UserError(f"{path}: member {name!r} is encrypted; unpack it with its password and add the folder")
+            if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG):
+                yield Skipped(name, "link or device")
+            elif os.path.splitext(name)[1].lower() not in IMAGE_SUFFIXES:
+                yield Skipped(name, "not an image")
+            elif member.file_size > archives.MAX_MEMBER_BYTES:
+                yield Sample(name, error=archives.too_large(member.file_size))
+            else:
+                yield Sample(name, data=archive.read(member))

@@ -1,0 +1,236 @@
+"""The workspace: names of its files, complete writes, one writer at a time, ledger and history."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import filelock
+import pandas as pd
+
+from curate import __version__
+from curate.errors import UserError
+from curate.files import TEMPORARY_PREFIX, file_hash, replacing
+
+MANIFEST, FINDINGS, DECISIONS, CURATED = "manifest.parquet", "findings.parquet", "decisions.csv", "curated.parquet"
+VERSIONED = (MANIFEST, FINDINGS, DECISIONS, CURATED)
+"""The files whose earlier versions are kept: everything else can be computed from them."""
+LEDGER, HISTORY, LOCK, RECIPE = "ledger.jsonl", "history", ".lock", "recipe.yaml"
+SECONDS_TO_WAIT = 10
+"""How long a writer waits for another before it gives up."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the ledger: a version of the workspace."""
+
+    version: int
+    at: str
+    command: str
+    arguments: dict[str, object]
+    reads: dict[str, str] = field(default_factory=dict)
+    writes: dict[str, str] = field(default_factory=dict)
+    curate: str = __version__
+
+
+@dataclass
+class Transaction:
+    """What one verb writes; published together when the verb ends well."""
+
+    workspace: "Workspace"
+    staged: dict[str, Path] = field(default_factory=dict)
+
+    def write_table(self, name: str, table: pd.DataFrame) -> None:
+        """Stage a table under one of the workspace's names; the ending says the format."""
+        path = self._stage(name)
+        if path.suffix == ".csv":
+            table.to_csv(path, index=False, lineterminator="\n")
+        else:
+            table.to_parquet(path, index=False, compression="zstd")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Stage a text file."""
+        self._stage(name).write_text(text, encoding="utf-8")
+
+    def copy(self, name: str, source: Path) -> None:
+        """Stage a copy of a file."""
+        shutil.copyfile(source, self._stage(name))
+
+    def remove(self, name: str) -> None:
+        """Take a file away, for going back to a version that did not have it; history keeps its content."""
+        (self.workspace.root / name).unlink(missing_ok=True)
+
+    def _stage(self, name: str) -> Path:
+        path = self.workspace.root / f"{TEMPORARY_PREFIX}{os.getpid()}-{name}"
+        self.staged[name] = path
+        return path
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A folder with the tables of one training set."""
+
+    root: Path
+
+    @classmethod
+    def open(cls, root: Path) -> "Workspace":
+        """A workspace that exists, or an error that says how to make one."""
+        if not (root / MANIFEST).is_file():
+            raise UserError(f"{root} is no workspace (it has no {MANIFEST}); make one with 'curate add {root} SOURCE'")
+        return cls(root)
+
+    def path(self, name: str) -> Path:
+        return self.root / name
+
+    def has(self, name: str) -> bool:
+        return self.path(name).exists()
+
+    def read_table(self, name: str, *, written_by: str) -> pd.DataFrame:
+        """A table; where it is missing the error names the verb that writes it."""
+        path = self.path(name)
+        if not path.exists():
+            raise UserError(f"{path} is missing; '{written_by}' writes it")
+        return read_table(path)
+
+    def ledger(self) -> list[Entry]:
+        """All entries, oldest first. A last line cut short by a power failure is left out."""
+        path = self.path(LEDGER)
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        entries = []
+        for number, line in enumerate(lines, 1):
+            try:
+                entries.append(Entry(**json.loads(line)))
+            except (ValueError, TypeError):
+                if number < len(lines):
+                    raise UserError(f"{path}, line {number} is damaged; remove that line to go on") from None
+        return entries
+
+    def hashes(self) -> dict[str, str]:
+        """Hash of each versioned file that is there now."""
+        return {name: file_hash(self.path(name)) for name in VERSIONED if self.has(name)}
+
+    def state(self, version: int) -> dict[str, str]:
+        """Hash of each versioned file as of `version` ("" for one that was taken away)."""
+        entries = self.ledger()
+        if not any(entry.version == version for entry in entries):
+            known = f"1 to {entries[-1].version}" if entries else "none yet"
+            raise UserError(f"{self.root} has no version {version}; there are: {known} ('curate log' lists them)")
+        state: dict[str, str] = {}
+        for entry in entries:
+            if entry.version <= version:
+                state |= entry.writes
+        return {name: digest for name, digest in state.items() if name in VERSIONED and digest}
+
+    def version_file(self, name: str, digest: str) -> Path:
+        """The file in `history/` that holds that content."""
+        path = self.path(HISTORY) / f"{digest}{Path(name).suffix}"
+        if not path.exists():
+            raise UserError(f"{path} is missing, so {name} of that version cannot be shown; restore it from a backup")
+        return path
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the workspace's lock; waits a little for another writer, then says so."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        try:
+            with filelock.FileLock(self.path(LOCK), timeout=SECONDS_TO_WAIT):
+                yield
+        except filelock.Timeout:
+            raise UserError(f"another curate is writing to {self.root}; wait until it has ended") from None
+
+    @contextmanager
+    def writing(self, command: str, arguments: dict[str, object]) -> Iterator[Transaction]:
+        """One verb's writes: staged in the block, published when it ends well, and noted in the ledger.
+
+        Each file is complete at every moment. An edit made by hand since the last verb (of `decisions.csv`, say) is
+        kept in the history first, as an entry of its own.
+        """
+        with self.locked():
+            self._remove_leftovers()
+            self._note_edits()
+            reads = self.hashes()
+            transaction = Transaction(self)
+            try:
+                yield transaction
+                for name, path in transaction.staged.items():
+                    self._publish(name, path)
+            finally:
+                for path in transaction.staged.values():
+                    path.unlink(missing_ok=True)
+            after = self.hashes()
+            gone = {name: "" for name in reads if name not in after}
+            writes = {name: digest for name, digest in after.items() if reads.get(name) != digest}
+            self._append(command, arguments, reads, writes | gone)
+
+    def _publish(self, name: str, staged: Path) -> None:
+        if name in VERSIONED:
+            self._keep(name, staged)
+        with replacing(self.path(name)) as temporary:
+            staged.replace(temporary)
+
+    def _keep(self, name: str, path: Path) -> str:
+        """Put a file's content into the history, under its hash."""
+        digest = file_hash(path)
+        kept = self.path(HISTORY) / f"{digest}{Path(name).suffix}"
+        if not kept.exists():
+            with replacing(kept) as temporary:
+                shutil.copyfile(path, temporary)
+        return digest
+
+    def _note_edits(self) -> None:
+        """An entry for what changed outside curate, or by a verb killed between its writes and its ledger line."""
+        known: dict[str, str] = {}
+        for entry in self.ledger():
+            known |= entry.writes
+        known = {name: digest for name, digest in known.items() if digest}
+        now = self.hashes()
+        if now == known:
+            return
+        for name, digest in now.items():
+            if known.get(name) != digest:
+                self._keep(name, self.path(name))
+        writes = {name: now.get(name, "") for name in now | known if now.get(name, "") != known.get(name, "")}
+        self._append("edit", {}, known, writes)
+
+    def _append(self, command: str, arguments: dict[str, object], reads: dict[str, str], writes: dict[str, str]) -> None:
+        entries = self.ledger()
+        version = entries[-1].version + 1 if entries else 1
+        entry = Entry(version, timestamp(), command, arguments, reads, writes)
+        path = self.path(LEDGER)
+        whole = path.read_bytes() if path.exists() else b""
+        with path.open("ab") as file:
+            if whole and not whole.endswith(b"\n"):
+                file.truncate(whole.rfind(b"\n") + 1)
+            file.write(json.dumps(asdict(entry), ensure_ascii=False).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _remove_leftovers(self) -> None:
+        """Temporary files of a verb that was killed."""
+        for path in self.root.glob(f"{TEMPORARY_PREFIX}*"):
+            if path.is_file():
+                path.unlink()
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A parquet or CSV table; CSV cells stay text, and an empty cell is "". """
+    try:
+        if path.suffix == ".csv":
+            return pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8-sig")
+        return pd.read_parquet(path)
+    except (ValueError, OSError) as error:
+        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"{path} cannot be read ({first_line}); 'curate log' and 'curate restore' bring it back") from None
+
+
+def timestamp() -> str:
+    """Now, as ISO 8601 in UTC to the second; SOURCE_DATE_EPOCH stands in for now where it is set."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    moment = datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+

@@ -1,0 +1,100 @@
+"""What the networks are made of. A new network needs nothing from here but `Network`."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Network(nn.Module):
+    """A classifier of pixels as they come from a file: it carries its own normalisation, so weights are never used with
+    the wrong one.
+
+    `body` maps normalised images, shape (N, 3, S, S), to embeddings, shape (N, `embedding_dim`). `logit_scale` below 1
+    keeps the head stable at high learning rates where embeddings are large, as after max pooling.
+    """
+
+    pixel_mean: Tensor
+    pixel_std: Tensor
+
+    def __init__(self, body: nn.Module, *, embedding_dim: int, num_classes: int, logit_scale: float = 1.0) -> None:
+        super().__init__()
+        self.embedding_dim, self.logit_scale = embedding_dim, logit_scale
+        self.register_buffer("pixel_mean", torch.full((3,), 127.5))
+        self.register_buffer("pixel_std", torch.full((3,), 64.0))
+        self.body = body
+        self.head = nn.Linear(embedding_dim, num_classes)
+        self.apply(_initialise)
+        nn.init.zeros_(self.head.weight)  # the first steps at a high learning rate then start from even odds
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice the speed of NCHW on CPU
+
+    def set_normalisation(self, mean: Tensor, std: Tensor) -> None:
+        """Mean and standard deviation of each channel of the training images; both shape (3,), 0 to 255."""
+        self.pixel_mean.copy_(mean)
+        self.pixel_std.copy_(std)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Embeddings, shape (N, D). `images`: shape (N, 3, S, S), RGB, 0 to 255, uint8 or float."""
+        shape = (1, 3, 1, 1)
+        scaled = (images.float() - self.pixel_mean.view(shape)) / self.pixel_std.view(shape)
+        embeddings: Tensor = self.body(scaled)
+        return embeddings
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits, shape (N, K). `images` as for `features`."""
+        return self.classify(self.features(images))
+
+    def classify(self, embeddings: Tensor) -> Tensor:
+        """Logits, shape (N, K), of embeddings, shape (N, D)."""
+        logits: Tensor = self.head(embeddings) * self.logit_scale
+        return logits
+
+
+class ConvBN(nn.Sequential):
+    """Convolution without bias, then batch normalisation: (N, inputs, S, S) -> (N, outputs, S / stride, S / stride)."""
+
+    def __init__(self, inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1) -> None:
+        convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+        super().__init__(convolution, nn.BatchNorm2d(outputs))
+
+
+class BasicBlock(nn.Module):
+    """relu(shortcut(x) + two 3x3 convolutions of x): (N, inputs, S, S) -> (N, outputs, S / stride, S / stride).
+
+    He et al. 2015, figure 2. `shortcut` is the identity where shapes agree, and otherwise
+    option "A" (every second pixel, zeros for the new channels; no parameters) or "B" (1x1 convolution).
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, stride: int = 1, option: str = "B") -> None:
+        super().__init__()
+        self.first = ConvBN(inputs, outputs, stride=stride)
+        self.second = ConvBN(outputs, outputs)
+        nn.init.zeros_(self.second[1].weight)  # a block starts as its shortcut: Goyal et al. 2017, section 5.1
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            self.shortcut = (
+                ZeroPadShortcut(outputs - inputs, stride) if option == "A" else ConvBN(inputs, outputs, kernel=1, stride=stride)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.shortcut(x) + self.second(F.relu(self.first(x), inplace=True)), inplace=True)
+
+
+class ZeroPadShortcut(nn.Module):
+    """Option A of He et al. 2015: every `stride`-th pixel, and `more` channels of zeros."""
+
+    def __init__(self, more: int, stride: int) -> None:
+        super().__init__()
+        self.more, self.stride = more, stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, self.more // 2, self.more - self.more // 2))
+
+
+def average_pool() -> nn.Sequential:
+    """Global average: (N, C, S, S) -> (N, C)."""
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -1,0 +1,94 @@
+"""The state of an unfinished training run in one file: weights, momentum, epoch. No pickle is read or written."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from curate.errors import UserError
+from curate.files import write_bytes_atomic
+from train.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch of training came to: a line of `metrics.jsonl`."""
+
+    seed: int
+    epoch: int
+    """1 for the first."""
+    train_loss: float
+    """Mean cross-entropy of the augmented images, label smoothing included."""
+    train_acc: float
+    """On augmented images, while the weights changed; 0 to 1."""
+    eval_acc: float | None
+    """On (a sample of) the evaluation set, single view; 0 to 1; None without one."""
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a run needs to go on as if it had not stopped."""
+
+    weights: dict[str, Tensor]
+    momentum: dict[str, Tensor]
+    history: list[Epoch]
+
+
+def write_checkpoint(
+    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, history: list[Epoch], config: TrainConfig, data: str
+) -> None:
+    """Write the run's state after `history`; a kill at any moment leaves the last state or this one."""
+    tensors = {f"weights/{name}": tensor for name, tensor in model.state_dict().items()}
+    for name, parameter in model.named_parameters():
+        buffer = optimizer.state[parameter].get("momentum_buffer")
+        if buffer is not None:
+            tensors[f"momentum/{name}"] = buffer
+    about = {
+        "config": json.dumps(config.as_dict()),
+        "data": data,
+        "history": json.dumps([asdict(epoch) for epoch in history]),
+    }
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_bytes_atomic(path, save(tensors, about))
+
+
+def read_checkpoint(path: Path, config: TrainConfig, data: str) -> Checkpoint | None:
+    """The state in `path`, None where there is no such file.
+
+    Raises `UserError` where it is another run's (naming what differs) and where the file is no checkpoint.
+    """
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, "pt") as file:
+            about = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
+        history = [Epoch(**line) for line in json.loads(about["history"])]
+        theirs = json.loads(about["config"])
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is no checkpoint of this trainer ({error}); delete it to start over") from None
+    ours = config.as_dict()
+    differences = [f"{name} = {theirs.get(name)!r} there, {value!r} here" for name, value in ours.items() if theirs.get(name) != value]
+    if about["data"] != data:
+        differences.append(f"data {about['data'][:8]} there, {data[:8]} here")
+    if differences:
+        raise UserError(f"{path} belongs to another run: {'; '.join(differences)}. Delete it, or use another run folder")
+    return Checkpoint(_part(tensors, "weights/"), _part(tensors, "momentum/"), history)
+
+
+def restore(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Put a checkpoint's state into a freshly built model and optimizer."""
+    model.load_state_dict(checkpoint.weights)
+    for name, parameter in model.named_parameters():
+        if name in checkpoint.momentum:
+            buffer = torch.empty_like(parameter, requires_grad=False).copy_(checkpoint.momentum[name])
+            optimizer.state[parameter]["momentum_buffer"] = buffer
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

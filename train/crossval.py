@@ -1,0 +1,185 @@
+"""Out-of-fold predictions: what networks say about images that they were not trained on."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from curate.errors import UserError
+from train.checkpoint import Epoch
+from train.config import TrainConfig
+from train.data import ImageSet
+from train.evaluate import predict
+from train.loop import train
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """What cross-validation says about the N images of a set, and about M other images."""
+
+    pred_probs: np.ndarray
+    """Shape (N, K), float32, rows sum to 1: from the network that did not see the image; the mean over all networks for
+    an unlabelled image, which none saw. Averaged with the mirror image where the configuration has `flip`."""
+    embeddings: np.ndarray
+    """Shape (N, D), float32, all from the network of fold 0: embeddings of different networks do not compare. That
+    network did see the images of the other folds."""
+    fold: np.ndarray
+    """Shape (N,), int64: the fold that held the image out, -1 for an unlabelled one."""
+    fold_accuracy: tuple[float, ...]
+    """Per fold, of the images it held out; 0 to 1; nan for an empty fold."""
+    thin_classes: tuple[str, ...]
+    """Classes with fewer images (or groups) than folds: some network saw none or hardly any of them."""
+    others_pred_probs: np.ndarray
+    """Shape (M, K), float32, rows sum to 1: mean over the networks of all folds."""
+    others_embeddings: np.ndarray
+    """Shape (M, D), float32, from the network of fold 0."""
+    seconds: float
+
+
+def cross_validate(
+    config: TrainConfig,
+    image_set: ImageSet,
+    groups: np.ndarray | None = None,
+    *,
+    folds: int = 5,
+    seed: int = 0,
+    others: ImageSet | None = None,
+    run_dir: Path | None = None,
+    on_epoch: Callable[[int, Epoch], None] | None = None,
+) -> OutOfFold:
+    """Train `folds` networks, each on all labelled images but those of one fold, and let each predict its fold.
+
+    groups: shape (N,), int; images of one group (duplicates, an image and its augmented children) stay in one fold;
+    -1 is an image of its own. `seed` deals the images to folds; the networks take theirs from `config`.
+    `others` (test, val, pool) are predicted by all networks. With `run_dir` an interrupted call goes on where it stopped.
+    `on_epoch` gets the number of the fold and the epoch's figures.
+    """
+    started = time.perf_counter()
+    labels = image_set.labels.numpy()
+    groups = np.full(len(labels), -1) if groups is None else np.asarray(groups)
+    fold = assign_folds(labels, groups, folds=folds, seed=seed)
+    rest = image_set.subset(fold < 0) if others is None else _join(image_set.subset(fold < 0), others)
+    pred_probs = np.zeros((len(labels), len(image_set.classes)), np.float32)
+    rest_probs = np.zeros((len(rest), len(image_set.classes)), np.float64)
+    embeddings = rest_embeddings = np.zeros((0, 0), np.float32)
+    accuracies = []
+    for number in range(folds):
+        held_out = fold == number
+        trained = train(
+            config,
+            image_set.subset((fold >= 0) & ~held_out),
+            run_dir=run_dir / f"fold-{number}" if run_dir else None,
+            on_epoch=(lambda epoch, number=number: on_epoch(number, epoch)) if on_epoch else None,  # type: ignore[misc]
+        )
+        model = trained.model
+        own = predict(model, image_set.subset(held_out).images, flip=config.flip, precision=config.precision)
+        pred_probs[held_out] = own.best
+        right = own.best.argmax(1) == labels[held_out]
+        accuracies.append(float(right.mean()) if len(right) else float("nan"))
+        about_rest = predict(model, rest.images, flip=config.flip, precision=config.precision)
+        rest_probs += about_rest.best / folds
+        if number == 0:
+            rest_embeddings = about_rest.embeddings
+            embeddings = predict(model, image_set.images, precision=config.precision).embeddings
+    unlabelled = int((fold < 0).sum())
+    pred_probs[fold < 0] = rest_probs[:unlabelled]
+    return OutOfFold(
+        pred_probs=_sum_to_one(pred_probs),
+        embeddings=embeddings,
+        fold=fold,
+        fold_accuracy=tuple(accuracies),
+        thin_classes=tuple(image_set.classes[k] for k in thin_classes(labels, groups, folds=folds)),
+        others_pred_probs=_sum_to_one(rest_probs[unlabelled:].astype(np.float32)),
+        others_embeddings=rest_embeddings[unlabelled:],
+        seconds=time.perf_counter() - started,
+    )
+
+
+def assign_folds(labels: np.ndarray, groups: np.ndarray, *, folds: int, seed: int) -> np.ndarray:
+    """Deal images to folds so that every fold has about the same number of each class, and no group is split.
+
+    labels: shape (N,), -1 for unlabelled. groups: shape (N,), -1 for an image of its own.
+    Groups are dealt first, the largest first, each to the fold that has the fewest images of its classes; single images
+    then level the folds. A class with fewer images than folds is missing in some folds, and a class of one image or
+    group is missing in one network's training set: see `thin_classes`.
+    Returns: shape (N,), int64, 0 to folds - 1; -1 for unlabelled images.
+    Raises `UserError` for fewer than two folds, and for fewer labelled images or groups than folds.
+    """
+    labels, groups = np.asarray(labels), np.asarray(groups)
+    if labels.shape != groups.shape:
+        raise UserError(f"{len(labels)} labels and {len(groups)} groups; they must be equally many")
+    labelled = np.flatnonzero(labels >= 0)
+    units = len(np.unique(_units(labels, groups)[labelled]))
+    if not 2 <= folds <= units:
+        raise UserError(f"folds = {folds} for {units} labelled images or groups; it takes at least 2, and no more than there are")
+    random = np.random.default_rng(seed)
+    classes = int(labels.max()) + 1
+    counts = np.zeros((classes, folds), np.int64)
+    fold = np.full(len(labels), -1, np.int64)
+    for members in _shuffled_groups(labels, groups, random):
+        loads = counts[np.unique(labels[members])].sum(0)
+        best = np.lexsort((counts.sum(0), loads))[0]
+        fold[members] = best
+        np.add.at(counts, (labels[members], best), 1)
+    single = labelled[fold[labelled] < 0]
+    for number in range(classes):
+        mine = random.permutation(single[labels[single] == number])
+        places = _fill(counts[number], counts.sum(0), len(mine))
+        fold[mine] = places
+        counts[number] += np.bincount(places, minlength=folds)
+    return fold
+
+
+def thin_classes(labels: np.ndarray, groups: np.ndarray, *, folds: int) -> list[int]:
+    """Classes that have labelled images, but fewer single images and groups than folds."""
+    units = _units(labels, groups)
+    return [int(k) for k in np.unique(labels[labels >= 0]) if len(np.unique(units[labels == k])) < folds]
+
+
+def _shuffled_groups(labels: np.ndarray, groups: np.ndarray, random: np.random.Generator) -> list[np.ndarray]:
+    """Positions of the labelled members of each group of two or more, largest group first, ties in random order."""
+    positions = np.flatnonzero((labels >= 0) & (groups >= 0))
+    positions = positions[np.argsort(groups[positions], kind="stable")]
+    starts = np.flatnonzero(np.diff(groups[positions])) + 1
+    parts = [part for part in np.split(positions, starts) if len(part) > 1]
+    order = random.permutation(len(parts))
+    return sorted((parts[number] for number in order), key=len, reverse=True)
+
+
+def _fill(have: np.ndarray, total: np.ndarray, count: int) -> np.ndarray:
+    """Folds for `count` images so that `have` plus these is level; ties go to the fold with the fewest images overall.
+
+    have, total: shape (folds,). Returns: shape (count,).
+    """
+    highest = int(have.max()) + -(-count // len(have)) + 1
+    level, fold = np.meshgrid(np.arange(highest), np.arange(len(have)), indexing="ij")
+    free = level >= have
+    level, fold = level[free], fold[free]
+    return fold[np.lexsort((fold, total[fold], level))[:count]]
+
+
+def _units(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """A number per image that only members of its group share."""
+    return np.where(groups >= 0, groups, np.arange(len(labels)) + int(groups.max(initial=0)) + 1)
+
+
+def _join(first: ImageSet, second: ImageSet) -> ImageSet:
+    if first.image_size != second.image_size or first.classes != second.classes:
+        raise UserError(
+            f"the other images are {second.image_size} px of {len(second.classes)} classes, the training set's "
+            f"{first.image_size} px of {len(first.classes)}; load both with the same image_size and classes"
+        )
+    return replace(
+        first,
+        images=torch.cat([first.images, second.images]).contiguous(memory_format=torch.channels_last),
+        labels=torch.cat([first.labels, second.labels]),
+        image_ids=first.image_ids + second.image_ids,
+    )
+
+
+def _sum_to_one(probs: np.ndarray) -> np.ndarray:
+    """bfloat16 means leave row sums at 1 +- 1e-6; cleanlab compares with 1."""
+    return (probs / probs.sum(1, keepdims=True)).astype(np.float32) if len(probs) else probs

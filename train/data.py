@@ -1,0 +1,168 @@
+"""Labelled images in memory: decoded once, brought to one size, kept as bytes."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from pandas import DataFrame
+from torch import Tensor
+
+from curate.engine import map_batches
+from curate.errors import UserError
+from curate.images import ImageError, read_image
+from curate.manifest import locate
+
+SMALL_PX = 64
+"""Sets of this size and below keep their own: CIFAR's 32, MNIST's 28. Larger small sets are brought to it."""
+PHOTO_PX = 128
+"""Side for photos. Chosen by eye: objects stay recognisable, and it costs a third of 224 px."""
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """N images of one size with their labels."""
+
+    images: Tensor
+    """Shape (N, 3, S, S), uint8, RGB, channels last in memory."""
+    labels: Tensor
+    """Shape (N,), int64: position in `classes`, -1 for unlabelled."""
+    image_ids: tuple[str, ...]
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        count = len(self.images)
+        if self.images.dtype != torch.uint8 or self.images.ndim != 4 or self.images.shape[1] != 3:
+            raise UserError(f"images have shape {tuple(self.images.shape)} and {self.images.dtype}; need (N, 3, S, S), uint8")
+        if not count == len(self.labels) == len(self.image_ids):
+            raise UserError(f"{count} images, {len(self.labels)} labels and {len(self.image_ids)} ids; they must be equally many")
+        if count and not (-1 <= int(self.labels.min()) and int(self.labels.max()) < len(self.classes)):
+            raise UserError(f"labels lie outside -1 .. {len(self.classes) - 1}, the {len(self.classes)} classes")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def image_size(self) -> int:
+        """Side in pixels."""
+        return int(self.images.shape[-1])
+
+    def subset(self, index: Tensor | np.ndarray) -> "ImageSet":
+        """The images at `index`: positions, or a mask of shape (N,)."""
+        positions = torch.as_tensor(index)
+        if positions.dtype == torch.bool:
+            positions = positions.nonzero()[:, 0]
+        ids = tuple(self.image_ids[position] for position in positions.tolist())
+        images = self.images.permute(0, 2, 3, 1)[positions].permute(0, 3, 1, 2)  # stays channels last
+        return replace(self, images=images, labels=self.labels[positions], image_ids=ids)
+
+    def labelled(self) -> "ImageSet":
+        """The images that have a label."""
+        return self if bool((self.labels >= 0).all()) else self.subset(self.labels >= 0)
+
+    def mean_std(self) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of each channel over all pixels, both shape (3,), float32, 0 to 255."""
+        histograms = np.stack([np.bincount(part, minlength=256) for part in self._channels()]).astype(np.float64)
+        values = np.arange(256)
+        weights = histograms / histograms.sum(1, keepdims=True)
+        mean = weights @ values
+        variance = weights @ values**2 - mean**2
+        std = np.sqrt(np.maximum(variance, 1))  # a channel that is the same everywhere stays finite
+        return torch.tensor(mean, dtype=torch.float32), torch.tensor(std, dtype=torch.float32)
+
+    def fingerprint(self) -> str:
+        """blake2b-128 of pixels, labels and classes, as hex."""
+        digest = hashlib.blake2b(digest_size=16)
+        for array in (self.images.permute(0, 2, 3, 1).contiguous().numpy(), self.labels.numpy()):
+            digest.update(repr(array.shape).encode())
+            digest.update(array.data)
+        digest.update(repr(self.classes).encode())
+        return digest.hexdigest()
+
+    def _channels(self) -> list[np.ndarray]:
+        pixels = self.images.permute(0, 2, 3, 1).reshape(-1, 3).numpy()
+        return [pixels[:, channel] for channel in range(3)]
+
+
+def load_images(
+    rows: DataFrame, root: Path, *, classes: Sequence[str], image_size: int | None = None, workers: int | None = None
+) -> ImageSet:
+    """Decode the images of manifest rows, in the rows' order.
+
+    The short side is brought to `image_size`, then the centre is cut out. `image_size` None: `common_size(rows)`.
+    Rows with an `error` cannot be decoded: leave them out (`rows[rows["error"] == ""]`). A label "" becomes -1.
+    Raises `UserError` for a label that is not in `classes`, an image that cannot be read, and a set too large for memory.
+    """
+    size = image_size or common_size(rows)
+    _check_memory(len(rows), size)
+    paths = locate(rows, root)
+    images = np.empty((len(rows), size, size, 3), np.uint8)
+    done = 0
+    for batch in map_batches(partial(_read_batch, size=size), paths, workers=workers, describe="decode", total=len(paths)):
+        images[done : done + len(batch)] = batch
+        done += len(batch)
+    return ImageSet(
+        images=torch.from_numpy(images).permute(0, 3, 1, 2),
+        labels=torch.tensor(_positions(rows, classes), dtype=torch.int64),
+        image_ids=tuple(rows["image_id"]),
+        classes=tuple(classes),
+    )
+
+
+def common_size(rows: DataFrame) -> int:
+    """The side in pixels that images of these sizes are trained at.
+
+    Square images of one size up to 64 px keep it. Otherwise 64 where half of the images have a short side below 128 px,
+    and 128 for photos.
+    """
+    if rows.empty:
+        return SMALL_PX
+    short = np.minimum(rows["width"].to_numpy(), rows["height"].to_numpy())
+    if short.min() == rows[["width", "height"]].to_numpy().max() and 8 <= short[0] <= SMALL_PX:
+        return int(short[0])
+    return SMALL_PX if np.median(short) < PHOTO_PX else PHOTO_PX
+
+
+def resize(image: np.ndarray, size: int) -> np.ndarray:
+    """Short side to `size`, then the centre: shape (H, W, 3) -> (size, size, 3), uint8."""
+    height, width = image.shape[:2]
+    if (height, width) != (size, size):
+        scale = size / min(height, width)
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        shape = max(size, round(width * scale)), max(size, round(height * scale))
+        image = cv2.resize(image, shape, interpolation=method)
+    top, left = (image.shape[0] - size) // 2, (image.shape[1] - size) // 2
+    return image[top : top + size, left : left + size]
+
+
+def _read_batch(paths: list[Path], *, size: int) -> np.ndarray:
+    return np.stack([resize(_read(path), size) for path in paths])
+
+
+def _read(path: Path) -> np.ndarray:
+    try:
+        return read_image(path)
+    except ImageError as error:
+        raise UserError(f"{path}: {error}; it could be read when it was added. Put it back, or drop it from the set") from None
+
+
+def _positions(rows: DataFrame, classes: Sequence[str]) -> list[int]:
+    position = {name: number for number, name in enumerate(classes)} | {"": -1}
+    unknown = sorted(set(rows["label"]) - set(position))
+    if unknown:
+        raise UserError(f"label {unknown[0]!r} is not among the {len(classes)} classes of the training set: {', '.join(classes)}")
+    return [position[label] for label in rows["label"]]
+
+
+def _check_memory(count: int, size: int) -> None:
+    need, have = count * size * size * 3, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if need > have / 2:
+        raise UserError(
+            f"{count:,} images of {size} x {size} px take {need / 1e9:.1f} GB, more than half of this machine's "
+            f"{have / 1e9:.1f} GB; set a smaller image_size"
+        )

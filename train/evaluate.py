@@ -1,0 +1,130 @@
+"""What a trained network says about images, and how right it is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from train.blocks import Network
+from train.config import Precision
+from train.data import ImageSet
+from train.hardware import autocast
+
+BINS = 15
+"""Of equal width, for the calibration error: Guo et al. 2017, "On Calibration of Modern Neural Networks"."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a network says about N images."""
+
+    probs: np.ndarray
+    """Shape (N, K), float32, rows sum to 1: from the image as it is."""
+    probs_flip: np.ndarray | None
+    """Shape (N, K), float32, rows sum to 1: mean of the image and its mirror image; None if not asked for."""
+    embeddings: np.ndarray
+    """Shape (N, D), float32: what the last layer sees of the image as it is."""
+
+    @property
+    def best(self) -> np.ndarray:
+        """`probs_flip` where there is one, `probs` otherwise."""
+        return self.probs if self.probs_flip is None else self.probs_flip
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How right predictions are, on the labelled images."""
+
+    count: int
+    accuracy: float
+    """Single view, 0 to 1."""
+    accuracy_flip: float | None
+    """Mean of image and mirror image, 0 to 1; None where mirroring is off."""
+    accuracy_leak_free: float | None
+    """Single view, on the images of `leak_free` alone; None without such a mask."""
+    leak_free_count: int | None
+    per_class: tuple[float | None, ...]
+    """Single-view accuracy per class; None for a class without an image."""
+    confusion: np.ndarray
+    """Shape (K, K), int64: row true class, column predicted class."""
+    calibration_error: float
+    """Expected calibration error of the single view, 0 (best) to 1."""
+
+
+@torch.no_grad()
+def predict(
+    model: Network, images: Tensor, *, flip: bool = False, batch_size: int = 500, precision: Precision = "auto"
+) -> Predictions:
+    """Probabilities and embeddings of `images`, shape (N, 3, S, S), uint8, on the device the model is on.
+
+    flip: also average with the mirror images; twice the time. The model is left as it was (training or evaluation mode).
+    """
+    was_training = model.training
+    model.eval()
+    device = model.pixel_mean.device
+    single, flipped, embeddings = [], [], []
+    for part in images.split(batch_size):
+        part = part.to(device)
+        with autocast(precision, device):
+            features = model.features(part)
+            logits = model.classify(features)
+            mirror = model(part.flip(3)) if flip else None
+        embeddings.append(features.float())
+        single.append(logits.float().softmax(1))
+        if mirror is not None:
+            flipped.append((single[-1] + mirror.float().softmax(1)) / 2)
+    model.train(was_training)
+    width = model.head.out_features
+    return Predictions(
+        probs=_array(single, width),
+        probs_flip=_array(flipped, width) if flip else None,
+        embeddings=_array(embeddings, model.embedding_dim),
+    )
+
+
+def evaluate(predictions: Predictions, image_set: ImageSet, *, leak_free: np.ndarray | None = None) -> Evaluation:
+    """Compare predictions with labels. leak_free: shape (N,), bool, images that have no twin in the training set."""
+    labels = image_set.labels.numpy()
+    has = labels >= 0
+    classes = len(image_set.classes)
+    probs, labels = predictions.probs[has], labels[has]
+    right = probs.argmax(1) == labels
+    confusion = np.bincount(labels * classes + probs.argmax(1), minlength=classes * classes).reshape(classes, classes)
+    totals = confusion.sum(1)
+    flip = None if predictions.probs_flip is None else predictions.probs_flip[has].argmax(1) == labels
+    free = None if leak_free is None else right[np.asarray(leak_free, bool)[has]]
+    return Evaluation(
+        count=len(labels),
+        accuracy=_mean(right),
+        accuracy_flip=None if flip is None else _mean(flip),
+        accuracy_leak_free=None if free is None else _mean(free),
+        leak_free_count=None if free is None else len(free),
+        per_class=tuple(
+            float(confusion[number, number] / total) if total else None for number, total in enumerate(totals)
+        ),
+        confusion=confusion,
+        calibration_error=calibration_error(probs, labels),
+    )
+
+
+def calibration_error(probs: np.ndarray, labels: np.ndarray) -> float:
+    """Expected calibration error: mean gap between confidence and accuracy over bins of confidence, 0 (best) to 1.
+
+    probs: shape (N, K), rows sum to 1. labels: shape (N,). nan for N = 0.
+    """
+    if not len(labels):
+        return float("nan")
+    confidence = probs.max(1).astype(np.float64)
+    right = probs.argmax(1) == labels
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    gaps = np.bincount(bins, weights=confidence - right, minlength=BINS)
+    return float(np.abs(gaps).sum() / len(labels))
+
+
+def _array(parts: list[Tensor], width: int) -> np.ndarray:
+    return torch.cat(parts).cpu().numpy() if parts else np.zeros((0, width), np.float32)
+
+
+def _mean(right: np.ndarray) -> float:
+    return float(right.mean()) if len(right) else float("nan")

@@ -1,0 +1,52 @@
+"""Where training runs, and in which precision."""
+
+import os
+import platform
+from pathlib import Path
+
+import torch
+
+from curate.errors import UserError
+from train.config import Device, Precision
+
+
+def choose_device(device: Device) -> torch.device:
+    """The device to run on; "auto" takes CUDA where there is some."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UserError("device cuda was asked for, but torch sees no CUDA device here; use --device auto or cpu")
+    if device == "cuda" or (device == "auto" and torch.cuda.is_available()):
+        return torch.device("cuda")
+    return torch.device("cpu")
+
+
+def use_bf16(precision: Precision, device: torch.device) -> bool:
+    """Whether convolutions run in bfloat16; "auto" takes it where the hardware computes in it.
+
+    Measured on a CPU with AVX512-BF16: twice the speed of float32 at equal accuracy. Without it bfloat16 is emulated.
+    """
+    if precision != "auto":
+        return precision == "bf16"
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def autocast(precision: Precision, device: torch.device) -> torch.autocast:
+    """The context that forward passes run in."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=use_bf16(precision, device))
+
+
+def describe(device: torch.device) -> str:
+    """The hardware in words, for instance "NVIDIA H200" or "AMD EPYC 9R14, 2 of 8 threads"."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{_cpu_name()}, {torch.get_num_threads()} threads of {os.cpu_count()}"
+
+
+def _cpu_name() -> str:
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

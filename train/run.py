@@ -1,0 +1,197 @@
+"""A training run as a folder: settings, learning curve, result, weights, pictures."""
+
+import json
+import math
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from pandas import DataFrame
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from curate.errors import UserError
+from curate.files import write_bytes_atomic
+from train import models, plots
+from train.blocks import Network
+from train.checkpoint import Epoch
+from train.config import TrainConfig
+from train.data import load_images
+from train.evaluate import Evaluation, evaluate, predict
+from train.hardware import choose_device, describe
+from train.interval import mean_interval
+from train.loop import Trained, train
+
+
+@dataclass(frozen=True)
+class Score:
+    """A figure measured once per seed. `mean` and `half_width` (95 %, Student t; None for one seed) sum up `values`."""
+
+    values: tuple[float, ...]
+    mean: float
+    half_width: float | None
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run came to: `result.json`. Accuracies lie between 0 and 1."""
+
+    config: TrainConfig
+    classes: tuple[str, ...]
+    data_hash: str
+    seeds: tuple[int, ...]
+    hardware: str
+    torch_version: str
+    seconds: float
+    """Of training, all seeds together."""
+    train_images: int
+    eval_images: int
+    accuracy: Score
+    """Single view."""
+    accuracy_flip: Score | None
+    """Mean of image and mirror image; None where the configuration has no flip."""
+    accuracy_leak_free: Score | None
+    """Single view on the evaluation images without a twin in the training set; None if these were not named."""
+    leak_free_images: int | None
+    calibration_error: Score
+    per_class: tuple[float | None, ...]
+    """Single-view accuracy per class, mean over the seeds; None for a class without an evaluation image."""
+    confusion: tuple[tuple[int, ...], ...]
+    """Row true class, column predicted class; counts summed over the seeds."""
+
+
+def train_run(
+    config: TrainConfig,
+    train_rows: DataFrame,
+    eval_rows: DataFrame,
+    root: Path,
+    run_dir: Path,
+    *,
+    classes: Sequence[str],
+    seeds: int = 1,
+    data_hash: str,
+    leak_free_ids: Collection[str] | None = None,
+    resume: bool = True,
+    on_epoch: Callable[[Epoch], None] | None = None,
+) -> RunResult:
+    """Train on manifest rows with `seeds` seeds (`config.seed`, the next, …), evaluate, and write the run's folder.
+
+    Rows with an `error` or, for training, without a label have to be left out by the caller. `root` is the workspace.
+    Writes `config.json`, `metrics.jsonl`, `model.safetensors` (of the last seed), `learning_curve.png`, `confusion.png`
+    and, last, `result.json`: a folder with that file is complete. With `resume` a run that was interrupted goes on at its
+    last epoch. `leak_free_ids`: the evaluation images that have no twin in the training set.
+    """
+    if seeds < 1:
+        raise UserError(f"seeds = {seeds}; a run takes at least 1")
+    if train_rows.empty or eval_rows.empty:
+        raise UserError(f"{len(train_rows)} images to train on and {len(eval_rows)} to evaluate on; a run needs both")
+    train_set = load_images(train_rows, root, classes=classes, image_size=config.image_size)
+    eval_set = load_images(eval_rows, root, classes=classes, image_size=train_set.image_size)
+    leak_free = None if leak_free_ids is None else np.isin(eval_set.image_ids, list(leak_free_ids))
+    run_dir.mkdir(parents=True, exist_ok=True)
+    (run_dir / "result.json").unlink(missing_ok=True)
+    _write_json(run_dir / "config.json", config.as_dict() | {"data_hash": data_hash, "seeds": seeds})
+
+    history: list[Epoch] = []
+    evaluations: list[Evaluation] = []
+    seconds = 0.0
+    numbers = tuple(range(config.seed, config.seed + seeds))
+    for seed in numbers:
+        folder = run_dir / f"seed-{seed}"
+        if not resume:
+            (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+        trained = train(replace(config, seed=seed), train_set, eval_set=eval_set, run_dir=folder, on_epoch=on_epoch)
+        predictions = predict(trained.model, eval_set.images, flip=config.flip, precision=config.precision)
+        evaluations.append(evaluate(predictions, eval_set, leak_free=leak_free))
+        history += trained.history
+        seconds += trained.seconds
+
+    save_model(run_dir / "model.safetensors", trained)
+    lines = "".join(json.dumps(asdict(epoch)) + "\n" for epoch in history)
+    write_bytes_atomic(run_dir / "metrics.jsonl", lines.encode())
+    confusion = np.sum([evaluation.confusion for evaluation in evaluations], axis=0)
+    write_bytes_atomic(run_dir / "learning_curve.png", plots.learning_curve(history))
+    write_bytes_atomic(run_dir / "confusion.png", plots.confusion_matrix(confusion, classes))
+    result = RunResult(
+        config=replace(config, image_size=train_set.image_size),
+        classes=tuple(classes),
+        data_hash=data_hash,
+        seeds=numbers,
+        hardware=describe(choose_device(config.device)),
+        torch_version=torch.__version__,
+        seconds=seconds,
+        train_images=len(train_set.labelled()),
+        eval_images=evaluations[0].count,
+        accuracy=_score([evaluation.accuracy for evaluation in evaluations]),
+        accuracy_flip=_optional_score([evaluation.accuracy_flip for evaluation in evaluations]),
+        accuracy_leak_free=_optional_score([evaluation.accuracy_leak_free for evaluation in evaluations]),
+        leak_free_images=evaluations[0].leak_free_count,
+        calibration_error=_score([evaluation.calibration_error for evaluation in evaluations]),
+        per_class=_mean_per_class(confusion),
+        confusion=tuple(tuple(int(cell) for cell in row) for row in confusion),
+    )
+    _write_json(run_dir / "result.json", asdict(result))
+    for seed in numbers:  # only now is nothing left to resume
+        (run_dir / f"seed-{seed}" / "checkpoint.safetensors").unlink(missing_ok=True)
+        (run_dir / f"seed-{seed}").rmdir()
+    return result
+
+
+def save_model(path: Path, trained: Trained) -> None:
+    """Write weights, with settings and class names beside them, as safetensors."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trained.model.state_dict().items()}
+    about = {"config": json.dumps(trained.config.as_dict()), "classes": json.dumps(trained.classes)}
+    write_bytes_atomic(path, save(tensors, about))
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A network read back from a run's folder."""
+
+    model: Network
+    config: TrainConfig
+    classes: tuple[str, ...]
+
+
+def load_model(run_dir: Path) -> Saved:
+    """The network of `run_dir/model.safetensors`, in evaluation mode on the CPU.
+
+    Raises `UserError` where there is none or the file is not one of this trainer.
+    """
+    path = run_dir / "model.safetensors"
+    if not path.exists():
+        raise UserError(f"{path} does not exist; train first, for instance with 'curate train'")
+    try:
+        with safe_open(path, "pt") as file:
+            about = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
+        classes = tuple(json.loads(about["classes"]))
+        settings = json.loads(about["config"])
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is no model of this trainer ({error}); train again") from None
+    config = TrainConfig.from_mapping(settings)
+    with torch.random.fork_rng(devices=[]):
+        model = models.build(config.model, num_classes=len(classes), image_size=config.image_size or 32)
+    model.load_state_dict(tensors)
+    return Saved(model.eval(), config, classes)
+
+
+def _score(values: list[float]) -> Score:
+    mean, half_width = mean_interval(values)
+    return Score(tuple(values), mean, None if math.isnan(half_width) else half_width)
+
+
+def _optional_score(values: list[float | None]) -> Score | None:
+    known = [value for value in values if value is not None]
+    return _score(known) if known else None
+
+
+def _mean_per_class(confusion: np.ndarray) -> tuple[float | None, ...]:
+    totals = confusion.sum(1)
+    return tuple(float(confusion[k, k] / total) if total else None for k, total in enumerate(totals))
+
+
+def _write_json(path: Path, content: dict[str, object]) -> None:
+    write_bytes_atomic(path, (json.dumps(content, indent=1) + "\n").encode())

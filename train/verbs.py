@@ -1,0 +1,172 @@
+"""What the verbs that train do, as functions: read the workspace, train, write predictions or a run."""
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from curate import manifest, predictions, verbs
+from curate.duplicates import groups
+from curate.errors import UserError
+from curate.evidence import Evidence
+from curate.workspace import FINDINGS, Workspace, read_table
+from train.checkpoint import Epoch
+from train.config import TrainConfig
+from train.crossval import OutOfFold, cross_validate
+from train.data import common_size, load_images
+from train.run import RunResult, train_run
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What `predict` did. Accuracies, 0 to 1, are agreement with the given labels."""
+
+    written: str
+    images: int
+    folds: int
+    fold_accuracy: tuple[float, ...]
+    thin_classes: tuple[str, ...]
+    config: TrainConfig
+    seconds: float
+
+
+def configure(workspace: Workspace, settings: Mapping[str, object]) -> TrainConfig:
+    """The recipe's training settings, changed by `settings`."""
+    return TrainConfig.from_mapping({**verbs.workspace_recipe(workspace).train, **settings})
+
+
+def predict(
+    workspace: Workspace,
+    *,
+    folds: int,
+    settings: Mapping[str, object],
+    workers: int | None = None,
+    on_epoch: Callable[[int, Epoch], None] | None = None,
+) -> Predicted:
+    """Cross-validate on the labelled training images; write a prediction and an embedding for every image.
+
+    Duplicates, and generated images with their originals, stay in one fold. An interrupted call with the same images,
+    labels and settings goes on at the last epoch.
+    """
+    config = configure(workspace, settings)
+    with workspace.writing("predict", {"folds": folds, **settings}):
+        images = verbs.read_manifest(workspace)
+        usable = images[manifest.decodable(images)].reset_index(drop=True)
+        classes = manifest.classes(usable)
+        trained = (usable["split"] == "train") & (usable["label"] != "")
+        if len(set(usable["label"][trained])) < 2:
+            raise UserError(f"{workspace.root} has labelled training images of {len(set(usable['label'][trained]))} classes; it takes at least 2")
+        size = config.image_size or common_size(usable[trained])
+        own = load_images(usable[trained], workspace.root, classes=classes, image_size=size, workers=workers)
+        others = load_images(usable[~trained], workspace.root, classes=classes, image_size=size, workers=workers)
+        together = groups(usable, Evidence(workspace, usable, workers).get("duplicate_pairs"))
+        folder = workspace.root / predictions.FOLDER / f"folds-{_key(config, folds, own.fingerprint())}"
+        result = cross_validate(
+            config, own, together[trained.to_numpy()], folds=folds, seed=config.seed, others=others, run_dir=folder, on_epoch=on_epoch
+        )
+        written = _write_predictions(workspace, usable, trained.to_numpy(), classes, result, replace(config, image_size=size), folds)
+        for leftover in (workspace.root / predictions.FOLDER).glob("folds-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+    return Predicted(written, len(usable), folds, result.fold_accuracy, result.thin_classes, config, result.seconds)
+
+
+def train(
+    workspace: Workspace,
+    *,
+    data: str,
+    seeds: int,
+    settings: Mapping[str, object],
+    name: str | None = None,
+    resume: bool = True,
+    on_epoch: Callable[[Epoch], None] | None = None,
+) -> tuple[Path, RunResult]:
+    """Train on the raw or the curated training images and evaluate on the test images of the manifest.
+
+    Before and after are measured on the same test images: those of the manifest, whatever was decided about them.
+    """
+    config = configure(workspace, settings)
+    raw = verbs.read_manifest(workspace)
+    chosen = verbs.read_images(workspace, data)
+    train_rows = _usable(chosen, "train")
+    test_rows = _usable(raw, "test")
+    if test_rows.empty:
+        raise UserError(
+            f"{workspace.root} has no labelled test images to evaluate on; add some with --split test, or make the workspace "
+            "anew with 'curate add … --split train=0.8,test=0.2'"
+        )
+    run_name = name or f"{data}-{config.model}"
+    if not re.fullmatch(r"[\w][\w.-]*", run_name):
+        raise UserError(f"--name {run_name!r} must be letters, digits, '.', '_' and '-'")
+    run_dir = workspace.root / "runs" / run_name
+    with workspace.writing("train", {"data": data, "name": run_name, "seeds": seeds, **settings}):
+        result = train_run(
+            config,
+            train_rows,
+            test_rows,
+            workspace.root,
+            run_dir,
+            classes=manifest.classes(raw[manifest.decodable(raw)]),
+            seeds=seeds,
+            data_hash=data_hash(train_rows),
+            leak_free_ids=leak_free(workspace, test_rows),
+            resume=resume,
+            on_epoch=on_epoch,
+        )
+    return run_dir, result
+
+
+def data_hash(rows: pd.DataFrame) -> str:
+    """blake2b-128 over content and label of every row, in order: two runs with the same hash saw the same images."""
+    digest = hashlib.blake2b(digest_size=16)
+    for content, label in zip(rows["content_hash"], rows["label"], strict=True):
+        digest.update(f"{content}\0{label}\n".encode())
+    return digest.hexdigest()
+
+
+def leak_free(workspace: Workspace, test_rows: pd.DataFrame) -> list[str] | None:
+    """Test images without a twin in the training set, according to `split_leak`; None where it was not run."""
+    if not workspace.has(FINDINGS):
+        return None
+    table = read_table(workspace.path(FINDINGS))
+    if not len(table):
+        return None
+    leaked = set(table["related_id"][(table["finder"] == "split_leak") & table["flagged"]])
+    return [image_id for image_id in test_rows["image_id"] if image_id not in leaked]
+
+
+def _usable(rows: pd.DataFrame, split: str) -> pd.DataFrame:
+    return rows[(rows["split"] == split) & (rows["label"] != "") & manifest.decodable(rows)].reset_index(drop=True)
+
+
+def _key(config: TrainConfig, folds: int, fingerprint: str) -> str:
+    text = json.dumps([asdict(config), folds, fingerprint], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _write_predictions(
+    workspace: Workspace, usable: pd.DataFrame, trained: np.ndarray, classes: list[str], result: OutOfFold, config: TrainConfig, folds: int
+) -> str:
+    pred_probs = np.empty((len(usable), len(classes)), np.float32)
+    pred_probs[trained], pred_probs[~trained] = result.pred_probs, result.others_pred_probs
+    embeddings = np.empty((len(usable), result.embeddings.shape[1]), np.float32)
+    embeddings[trained] = result.embeddings
+    if (~trained).any():
+        embeddings[~trained] = result.others_embeddings
+    fold = np.full(len(usable), -1)
+    fold[trained] = result.fold
+    summary = {
+        "config": config.as_dict(),
+        "folds": folds,
+        "fold_accuracy": list(result.fold_accuracy),
+        "thin_classes": list(result.thin_classes),
+        "seconds": result.seconds,
+        "data_hash": data_hash(usable[trained]),
+    }
+    predictions.write(workspace, usable, predictions.Predictions(classes, pred_probs, embeddings, fold, summary))
+    return str(workspace.root / predictions.FOLDER)
