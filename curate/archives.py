@@ -16,8 +16,6 @@ import pyarrow as pa
 
 from curate.errors import UserError
 
-MAX_MEMBER_BYTES = 1 << 29
-"""Members that are larger are not read: 512 MB, more than any image within `images.MAX_PIXELS` needs."""
 SUFFIXES = (".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", ".tgz", ".tbz2", ".txz", ".tzst", ".tar", ".zip")
 
 DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, lzma.LZMAError, zlib.error, NotImplementedError)
@@ -43,7 +41,7 @@ def tar_members(path: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]
     The content must be read before the next member is asked for. Raises `UserError` for damage and unsafe names.
     """
     with readable(path), _uncompressed(path) as stream:
-        with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member, bufsize=1 << 20) as tar:
+        with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member, bufsize=1 << 16) as tar:
             while (member := tar.next()) is not None:
                 yield member, tar.extractfile(member) if member.isreg() else None
                 tar.members.clear()  # else a million members stay in memory
@@ -81,11 +79,6 @@ def safe_name(archive: Path, name: str) -> str:
 def is_hidden(name: str) -> bool:
     """Whether a file is hidden or lies in a hidden folder, or holds what macOS keeps beside files."""
     return any(component.startswith(".") or component == "__MACOSX" for component in name.split("/"))
-
-
-def too_large(size: int) -> str:
-    """The error of an image that is not read at all."""
-    return f"{size / 1e6:.0f} MB, more than the {MAX_MEMBER_BYTES / 1e6:.0f} MB that are read"
 
 
 def stem(name: str) -> str:

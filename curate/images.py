@@ -2,12 +2,15 @@
 
 import hashlib
 import os
+import stat
 from pathlib import Path
 
 import numpy as np
 
 MAX_PIXELS = int(os.environ.get("CURATE_MAX_PIXELS", 1 << 27))
 """Images with more pixels are not decoded: 134 million, 400 MB as RGB. Scanners and phones stay below."""
+MAX_BYTES = 1 << 29
+"""Files that are larger are not read: 512 MB, more than any image within `MAX_PIXELS` needs."""
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 
@@ -53,13 +56,24 @@ def read_image(path: Path) -> np.ndarray:
     return decode(read_bytes(path))
 
 
-def read_bytes(path: Path) -> bytes:
-    """A file's bytes, or `ImageError` with the operating system's reason."""
+def read_bytes(path: str | Path) -> bytes:
+    """A file's bytes. Raises `ImageError` with the operating system's reason, or for a pipe or a far too large file."""
     try:
-        with open(path, "rb") as file:  # half the time of Path.read_bytes, which counts at a million files
+        # Not blocking, so that a pipe does not wait for ever. Half the time of Path.read_bytes for small files.
+        with open(path, "rb", buffering=0, opener=_open_at_once) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ImageError("not a file")
+            if status.st_size > MAX_BYTES:
+                raise ImageError(too_large(status.st_size))
             return file.read()
     except OSError as error:
         raise ImageError(error.strerror or str(error)) from None
+
+
+def too_large(size: int) -> str:
+    """The reason for a file of `size` bytes that is not read at all."""
+    return f"{size / 1e6:.0f} MB, more than the {MAX_BYTES / 1e6:.0f} MB that are read"
 
 
 def content_hash(data: bytes) -> str:
@@ -94,6 +108,10 @@ def thumbnail(image: np.ndarray, side: int) -> np.ndarray:
         return image
     size = max(1, round(width * scale)), max(1, round(height * scale))
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _to_rgb(pixels: np.ndarray) -> np.ndarray:

@@ -67,3 +67,15 @@ def _add(workspace: Workspace, path: Path, request: Request, chosen: Recipe | No
         options=Options(columns=(chosen.columns if chosen else {}) | request.columns, root=request.root),
         workers=workers,
     )
+
+
+def told(added: Added) -> str:
+    """What an `add` did, as one line for people."""
+    parts = [f"{added.added:,} images added"]
+    parts += [f"{added.skipped:,} there already"] if added.skipped else []
+    parts += [f"{added.changed:,} changed"] if added.changed else []
+    parts += [f"{added.undecodable:,} cannot be decoded"] if added.undecodable else []
+    parts += [f"{count:,} left out ({why})" for why, count in added.left_out.items()]
+    splits = ", ".join(f"{split} {count:,}" for split, count in added.by_split.items())
+    classes = len([label for label in added.by_class if label])
+    return "; ".join(parts) + (f" ({splits}; {classes:,} classes; read as {added.layout})" if splits else "")

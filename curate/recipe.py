@@ -1,20 +1,17 @@
-"""Recipes: one YAML file says where a training set comes from, how to train on it, how to scan it, what to do with findings."""
+"""Recipes: one YAML file says where a training set comes from, how to train and scan it, what to do with findings."""
 
 import difflib
 import math
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, ValidationInfo, field_validator
 
 from curate.errors import UserError
 from curate.manifest import Split
-from curate.sources import Sample
 
 MAX_BYTES = 1_000_000
 """A recipe is written by hand; a file beyond this is something else that was named by mistake."""
@@ -44,7 +41,7 @@ class File(_Model):
     """64 hexadecimal digits. Without it a download that was cut off starts again from the beginning."""
     size: Annotated[int, Field(gt=0)] | None = None
     """Bytes."""
-    filename: str = ""
+    filename: Annotated[str, Field(validate_default=True)] = ""
     """What to call it here; by default the last part of the URL."""
 
     @field_validator("url")
@@ -63,25 +60,21 @@ class File(_Model):
 
     @field_validator("filename")
     @classmethod
-    def _is_plain_name(cls, name: str) -> str:
+    def _is_plain_name(cls, name: str, info: ValidationInfo) -> str:
+        name = name or PurePosixPath(urlsplit(info.data.get("url", "")).path).name or "download"
         if name in (".", "..") or re.search(r"[/\\\0]", name):
             raise ValueError("should be a plain file name, without folders")
         return name
 
-    @property
-    def local_name(self) -> str:
-        """`filename`, or the last part of the URL's path."""
-        return self.filename or PurePosixPath(urlsplit(self.url).path).name or "download"
-
 
 class Rule(_Model):
-    """What to do with the images that a finder names. Rules are read in order: the first that fits an image decides."""
+    """What to do with the images that a finder names. Where rules disagree, the strongest action counts."""
 
     finder: str
     below: Annotated[float, Field(ge=0, le=1)] | None = None
     """Only rows with a score below this; without it, the rows that the finder flagged."""
     action: Action
-    """`review` leaves the image for people; `keep` shields it from the rules that follow."""
+    """From weak to strong: `review` leaves it to people, `relabel` takes the finder's suggestion, `drop`, `keep`."""
     splits: list[Split] = ["train"]
     """Where the rule acts. The test split is what everything is measured on: change it only knowingly."""
 
@@ -111,7 +104,7 @@ class Recipe(_Model):
 
 INHERITED = ("split", "train", "scan", "policy")
 """What a recipe that doesn't name it takes from `default.yaml`."""
-NESTED = {"download": File, "policy": Rule}
+NESTED: dict[str, type[_Model]] = {"download": File, "policy": Rule}
 
 
 def load(name_or_path: str | Path) -> Recipe:
@@ -152,12 +145,7 @@ def dump(recipe: Recipe) -> str:
     content["policy"] = [rule.model_dump(exclude_defaults=True) for rule in recipe.policy]
     if recipe.download is not None:
         content["download"] = [file.model_dump(exclude_defaults=True) for file in recipe.download]
-    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
-
-
-def rename_labels(samples: Iterable[Sample], classes: dict[str, str]) -> Iterator[Sample]:
-    """The samples with `classes` of a recipe applied; labels that it does not name stay."""
-    return (replace(sample, label=classes.get(sample.label, sample.label)) for sample in samples)
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
 
 
 def _folder() -> Path:
@@ -176,11 +164,18 @@ def _read(path: Path) -> Recipe:
     """One file, without the default."""
     content = _parse(path)
     if not isinstance(content, dict):
-        raise UserError(f"{path}: a recipe is a list of 'key: value' lines; there are: {', '.join(Recipe.model_fields)}")
+        raise UserError(
+            f"{path}: a recipe is a list of 'key: value' lines; there are: {', '.join(Recipe.model_fields)}"
+        )
     try:
-        return Recipe.model_validate({"name": path.stem} | content)
+        return Recipe.model_validate({"name": _name_of(path)} | content)
     except ValidationError as error:
         raise UserError(f"{path}: {_explain(error)}") from None
+
+
+def _name_of(path: Path) -> str:
+    """The file's name as a recipe's name: `my pets.yaml` is `my-pets`."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", path.stem).strip("-._") or "recipe"
 
 
 def _parse(path: Path) -> object:
@@ -213,7 +208,7 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         seen = set()
-        for key, _ in node.value:
+        for key in [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]:
             if key.value in seen:
                 problem = f"key {key.value!r} stands twice"
                 raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
@@ -221,8 +216,14 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+class _Dumper(yaml.SafeDumper):
+    """SafeDumper that puts quotes around what `_Loader` would take for a number."""
+
+
 # YAML 1.1 takes 5e-4, without a point, for text; people mean the number.
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789"))
+EXPONENT = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$")
+for _class in (_Loader, _Dumper):
+    _class.add_implicit_resolver("tag:yaml.org,2002:float", EXPONENT, list("-+0123456789"))
 
 
 def _explain(error: ValidationError) -> str:
@@ -230,7 +231,8 @@ def _explain(error: ValidationError) -> str:
     first = error.errors()[0]
     where = _key_path(first["loc"])
     if first["type"] == "extra_forbidden":
-        known = list(NESTED.get(str(first["loc"][0]), Recipe).model_fields if len(first["loc"]) > 1 else Recipe.model_fields)
+        model = NESTED.get(str(first["loc"][0]), Recipe) if len(first["loc"]) > 1 else Recipe
+        known = list(model.model_fields)
         return f"unknown key {where!r}{_meant(str(first['loc'][-1]), known)}; there are: {', '.join(known)}"
     if first["type"] == "missing":
         return f"{where} is missing"

@@ -33,7 +33,7 @@ def add(
         output.print_json(results)
         return
     for source, result in zip(sources, results, strict=True):
-        output.say(f"{source}: {result.summary()}")
+        output.say(f"{source}: {incoming.told(result)}")
     output.say(f"Wrote {ws}/manifest.parquet. Next: curate predict {ws} (trains; finds wrong labels) or curate scan {ws}")
 
 

@@ -1,15 +1,11 @@
 """Class folders on disk, with or without split folders: `train/cat/1.jpg`, `cat/1.jpg`; files stay where they are."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import pandas as pd
-
 from curate.errors import UserError
 from curate.images import IMAGE_SUFFIXES
-from curate.layout import UNLABELLED_FOLDER
 from curate.sources import Options, Sample, Skipped
 
 PRIORITY = 0
@@ -51,7 +47,7 @@ def _walk(folder: str, prefix: str, followed: list[str]) -> Iterator[Sample | Sk
             folders.append(entry)
         elif os.path.splitext(entry.name)[1].lower() not in IMAGE_SUFFIXES:
             yield Skipped(prefix + entry.name, "not an image")
-        elif entry.is_file() or entry.is_symlink():  # a link into the void is a missing image, and the row says so
+        elif entry.is_symlink() or entry.is_file():  # a link to nothing is a missing image, and its row says so
             yield Sample(prefix + entry.name, path=entry.path)
         else:
             yield Skipped(prefix + entry.name, "link or device")

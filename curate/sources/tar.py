@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from curate import archives
-from curate.images import IMAGE_SUFFIXES
+from curate.images import IMAGE_SUFFIXES, MAX_BYTES, too_large
 from curate.sources import Options, Sample, Skipped
 
 PRIORITY = 10
@@ -26,7 +26,7 @@ def read(path: Path, options: Options) -> Iterator[Sample | Skipped]:
             yield Skipped(name, "link or device")
         elif os.path.splitext(name)[1].lower() not in IMAGE_SUFFIXES:
             yield Skipped(name, "not an image")
-        elif member.size > archives.MAX_MEMBER_BYTES:
-            yield Sample(name, error=archives.too_large(member.size))
+        elif member.size > MAX_BYTES:
+            yield Sample(name, error=too_large(member.size))
         else:
             yield Sample(name, data=content.read())

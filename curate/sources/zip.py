@@ -8,7 +8,7 @@ from pathlib import Path
 
 from curate import archives
 from curate.errors import UserError
-from curate.images import IMAGE_SUFFIXES
+from curate.images import IMAGE_SUFFIXES, MAX_BYTES, too_large
 from curate.sources import Options, Sample, Skipped
 
 PRIORITY = 10
@@ -32,7 +32,7 @@ def read(path: Path, options: Options) -> Iterator[Sample | Skipped]:
                 yield Skipped(name, "link or device")
             elif os.path.splitext(name)[1].lower() not in IMAGE_SUFFIXES:
                 yield Skipped(name, "not an image")
-            elif member.file_size > archives.MAX_MEMBER_BYTES:
-                yield Sample(name, error=archives.too_large(member.file_size))
+            elif member.file_size > MAX_BYTES:
+                yield Sample(name, error=too_large(member.file_size))
             else:
                 yield Sample(name, data=archive.read(member))

@@ -1,0 +1,38 @@
+"""What `add` finds out about each image file: its hashes, its size, and why it cannot be decoded.
+
+A module of its own, so that worker processes import no more than decoding needs.
+"""
+
+from dataclasses import dataclass
+
+from curate.images import ImageError, content_hash, decode, pixel_hash, read_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Columns of the manifest that come from the file; 0 and "" where there is no such thing."""
+
+    width: int = 0
+    height: int = 0
+    content_hash: str = ""
+    pixel_hash: str = ""
+    error: str = ""
+
+
+def examine_batch(batch: list[tuple[str, str]]) -> list[Seen]:
+    """`examine` for a batch of (path, error)."""
+    return [Seen(error=error) if error else examine(path) for path, error in batch]
+
+
+def examine(path: str) -> Seen:
+    """Read, hash and decode one file. Never raises for what is wrong with the file: `error` says it."""
+    try:
+        data = read_bytes(path)
+    except ImageError as error:
+        return Seen(error=str(error))
+    digest = content_hash(data)
+    try:
+        image = decode(data)
+    except ImageError as error:
+        return Seen(content_hash=digest, error=str(error))
+    return Seen(image.shape[1], image.shape[0], digest, pixel_hash(image))

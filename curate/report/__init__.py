@@ -1,0 +1,19 @@
+"""`report.html`: what a workspace holds and what curating it was worth, for people, in one file that loads nothing else.
+
+`overview`, `runs`, `gallery`, `deciding` and `making` each gather one section from the workspace's files; `charts` draws;
+`page` lays out. The same workspace gives the same report, byte for byte.
+"""
+
+from pathlib import Path
+
+from curate.report.page import gather, render
+from curate.workspace import Workspace
+
+REPORT = "report.html"
+
+
+def write(workspace: Workspace) -> Path:
+    """Write `report.html` of the workspace and return its path. Sections without data are left out, and said to be."""
+    with workspace.writing("report", {}) as transaction:
+        transaction.write_text(REPORT, render(gather(workspace)))
+    return workspace.path(REPORT)

@@ -1,0 +1,70 @@
+"""How the workspace came to be: its ledger, and the steps that were not taken yet."""
+
+import shlex
+from dataclasses import dataclass
+
+import pandas as pd
+
+from curate import predictions
+from curate.workspace import CURATED, DECISIONS, FINDINGS, Entry, Workspace
+
+LISTED = 200
+"""Versions that the table lists, the latest ones."""
+ARGUMENTS = 160
+"""Characters of a command's arguments that are shown."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """A line of the ledger, as people read it."""
+
+    number: int
+    at: str
+    command: str
+    arguments: str
+    wrote: str
+    data: dict[str, str]
+    """Name of a run -> "raw" or "curated", for a version that trained one."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that was not done yet, with the command that does it."""
+
+    what: str
+    command: str
+
+
+def versions(workspace: Workspace) -> list[Version]:
+    """The ledger, oldest first, without reports: they change nothing, and the same workspace gives the same report."""
+    return [_version(entry) for entry in workspace.ledger() if entry.command != "report"]
+
+
+def missing_steps(workspace: Workspace, images: pd.DataFrame) -> list[Step]:
+    """The steps of the loop that have left no file yet, in their order."""
+    root = shlex.quote(str(workspace.root))
+    runs = [path.parent.name for path in workspace.root.glob("runs/*/result.json")]
+    tested = bool(((images["split"] == "test") & (images["label"] != "")).any())
+    steps = [
+        (predictions.exists(workspace), Step("predictions by networks that had not seen the image", f"curate predict {root}")),
+        (workspace.has(FINDINGS), Step("findings", f"curate scan {root}")),
+        (workspace.has(DECISIONS), Step("decisions", f"curate decide {root}")),
+        (workspace.has(CURATED), Step("the curated set", f"curate apply {root}")),
+        (tested, Step("labelled test images, without which nothing can be measured", f"curate add {root} SOURCE --split test")),
+        (len(runs) > 0, Step("a network trained on the set as it came", f"curate train {root} --data raw --seeds 3")),
+        (len(runs) > 1, Step("a second one trained on the curated set, to compare", f"curate train {root} --data curated --seeds 3")),
+    ]
+    return [step for done, step in steps if not done]
+
+
+def _version(entry: Entry) -> Version:
+    given = {name: value for name, value in entry.arguments.items() if value not in (None, "", [], {}, False)}
+    arguments = ", ".join(f"{name} {value}" for name, value in given.items())
+    wrote = [name if digest else f"{name} (removed)" for name, digest in entry.writes.items()]
+    data = {}
+    if entry.command == "train":
+        data = {str(given.get("name", "")): str(given.get("data", ""))}
+        wrote += [f"runs/{name}" for name in data]
+    if entry.command == "predict":
+        wrote.append(str(predictions.FOLDER))
+    return Version(entry.version, entry.at, entry.command, arguments[:ARGUMENTS] + "…" * (len(arguments) > ARGUMENTS), ", ".join(wrote), data)

@@ -1,0 +1,51 @@
+"""Small pictures that lie in the page itself."""
+
+import base64
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from curate.engine import map_batches
+from curate.images import ImageError, encode_jpeg, encode_png, read_image, thumbnail
+
+SIDE = 96
+"""Pixels; a tile is this wide."""
+LOSSLESS = 40
+"""Up to this side pictures are kept pixel for pixel (a 32 x 32 PNG is 2 to 3 kB): JPEG's blocks would show enlarged."""
+BUDGET = 5_000_000
+"""Bytes of all pictures together, so that the page stays below 8 MB; about 900 photos."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A data URI, or "" with the reason why there is none."""
+
+    uri: str
+    reason: str = ""
+    enlarge: bool = False
+    """Whether it has fewer pixels than the tile."""
+
+
+def pictures(paths: Iterable[Path]) -> dict[Path, Picture]:
+    """Pictures of image files, at most `BUDGET` bytes in all; what does not fit any more says so."""
+    wanted = list(dict.fromkeys(paths))
+    made = [picture for batch in map_batches(_pictures, wanted, batch_size=16, describe="thumbnails", total=len(wanted)) for picture in batch]
+    used, result = 0, {}
+    for path, picture in zip(wanted, made, strict=True):
+        used += len(picture.uri)
+        result[path] = picture if used <= BUDGET else Picture("", "left out to keep this page small")
+    return result
+
+
+def _pictures(paths: list[Path]) -> list[Picture]:
+    return [_picture(path) for path in paths]
+
+
+def _picture(path: Path) -> Picture:
+    try:
+        small = thumbnail(read_image(path), SIDE)
+    except ImageError as error:
+        return Picture("", str(error))
+    longer = max(small.shape[:2])
+    kind, data = ("png", encode_png(small)) if longer <= LOSSLESS else ("jpeg", encode_jpeg(small, quality=82))
+    return Picture(f"data:image/{kind};base64,{base64.b64encode(data).decode()}", enlarge=longer < SIDE)

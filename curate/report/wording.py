@@ -1,0 +1,48 @@
+"""How figures and names are written on the page."""
+
+import math
+
+MIDDLE = 34
+"""Characters of a name that fit under a picture in two lines; chosen by eye."""
+
+
+def count(value: float) -> str:
+    """12345 as 12,345."""
+    return f"{value:,.0f}"
+
+
+def plural(value: int, one: str, many: str) -> str:
+    """12,345 with the word that fits it."""
+    return f"{value:,} {one if value == 1 else many}"
+
+
+def percent(share: float | None, half_width: float | None = None, digits: int = 2) -> str:
+    """A share, 0 to 1, in per cent without the sign: `96.20 ± 0.41`, a dash where there is none."""
+    if share is None or math.isnan(share):
+        return "–"
+    spread = "" if half_width is None else f" ± {100 * half_width:.{digits}f}"
+    return f"{100 * share:.{digits}f}{spread}"
+
+
+def signed(share: float, digits: int = 2) -> str:
+    """A difference of shares in percentage points with its sign; +0.00 is written 0.00."""
+    text = f"{100 * share:+.{digits}f}"
+    return text[1:] if float(text) == 0 else text.replace("-", "−")
+
+
+def score(value: float) -> str:
+    """A finder's score: two digits, more where they would all be zero."""
+    return f"{value:.2f}" if value == 0 or value >= 0.01 else f"{value:.1g}"
+
+
+def middle(name: str, length: int = MIDDLE) -> str:
+    """A long name cut in the middle: its start says where an image comes from, its end tells it from its neighbours."""
+    if len(name) <= length:
+        return name
+    head = (length - 1) // 2
+    return f"{name[:head]}…{name[head + 1 - length :]}"
+
+
+def moment(at: str) -> str:
+    """`2026-11-23T22:50:01Z` as `2026-11-23 22:50`."""
+    return at[:16].replace("T", " ")

@@ -1,0 +1,36 @@
+"""Which split an image goes to where neither its folders nor a column say it: a name, or shares by content hash."""
+
+from curate.errors import UserError
+from curate.manifest import SPLITS
+
+Rule = str | dict[str, float]
+"""A split for every image, or the share of each split: they add up to 1."""
+
+
+def parse(text: str) -> Rule:
+    """`val`, or shares such as `train=0.8,val=0.1,test=0.1`. Raises `UserError` for anything else."""
+    if text in SPLITS:
+        return text
+    shares: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, share = part.partition("=")
+        try:
+            shares[name.strip()] = float(share)
+        except ValueError:
+            raise UserError(f"split {text!r} is neither one of {', '.join(SPLITS)} nor shares: train=0.8,val=0.2") from None
+    unknown = set(shares) - set(SPLITS)
+    if unknown:
+        raise UserError(f"no split is called {sorted(unknown)[0]!r}; there are: {', '.join(SPLITS)}")
+    if abs(sum(shares.values()) - 1) > 1e-6 or min(shares.values()) < 0:
+        raise UserError(f"the shares of {text!r} add up to {sum(shares.values()):g}; they must add up to 1")
+    return shares
+
+
+def by_hash(content_hash: str, shares: dict[str, float]) -> str:
+    """The split of an image by its content: equal files go together, and it is the same whenever it is asked."""
+    place = int(content_hash[:12] or "0", 16) / 16**12
+    for name, share in shares.items():
+        place -= share
+        if place < 0:
+            return name
+    return max(shares, key=lambda name: shares[name])

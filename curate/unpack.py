@@ -1,0 +1,129 @@
+"""Files on their way out of an archive into `images/<source>/`: safe names, all of them or none, none overwritten."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from curate.files import TEMPORARY_PREFIX
+from curate.images import content_hash
+
+MAX_NAME_BYTES = 200
+"""Longer file and folder names are cut and end in a hash: file systems allow 255 bytes, and temporary names need some."""
+
+
+@dataclass
+class Unpacking:
+    """Where files go, and which names are taken. Paths are strings: a million Path objects cost seconds."""
+
+    final: str
+    """Absolute path of `images/<source>`."""
+    staging: str
+    """A folder beside it, where the files lie until `publish`."""
+    grows: bool
+    """Whether `final` was there before."""
+    taken: set[str] = field(default_factory=set)
+    folders: set[str] = field(default_factory=set)
+
+
+@contextmanager
+def unpacking(root: Path, source: str) -> Iterator[Unpacking]:
+    """Make the staging folder, and remove it in the end with what was not published.
+
+    Staging folders of a killed command are removed, too: the caller holds the workspace's lock.
+    """
+    images = os.path.join(os.path.abspath(root), "images")
+    if os.path.isdir(images):
+        for name in os.listdir(images):
+            if name.startswith(TEMPORARY_PREFIX):
+                shutil.rmtree(os.path.join(images, name))
+    final = os.path.join(images, source)
+    staging = os.path.join(images, f"{TEMPORARY_PREFIX}{source}")
+    try:
+        yield Unpacking(final, staging, os.path.isdir(final))
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+        if os.path.isdir(images) and not os.listdir(images):
+            os.rmdir(images)
+
+
+def put(to: Unpacking, name: str, data: bytes) -> tuple[str, str]:
+    """Keep the bytes of one image under its (made safe) name.
+
+    A file of that name with the same bytes is used as it is; beside one with other bytes the name gets a hash, so that
+    earlier versions of the manifest stay true. Returns: (path below `images/<source>`, where the bytes lie now).
+    """
+    relative = unique(safe_path(name), to.taken, ignore_case=True)  # some file systems take Cat/1.jpg for cat/1.jpg
+    if to.grows:
+        if _holds(f"{to.final}/{relative}", data):
+            return relative, f"{to.final}/{relative}"
+        if os.path.lexists(f"{to.final}/{relative}"):
+            relative = _with(relative, f"-{content_hash(data)[:12]}")
+            if _holds(f"{to.final}/{relative}", data):
+                return relative, f"{to.final}/{relative}"
+    staged = f"{to.staging}/{relative}"
+    folder = os.path.dirname(staged)
+    if folder not in to.folders:
+        os.makedirs(folder, exist_ok=True)
+        to.folders.add(folder)
+    with open(staged, "wb", buffering=0) as file:
+        file.write(data)
+    return relative, staged
+
+
+def publish(to: Unpacking, wanted: set[str]) -> None:
+    """Move the staged files among `wanted` (paths below `images/<source>`) to their place; on the disk when it ends."""
+    staged = [os.path.relpath(os.path.join(folder, name), to.staging) for folder, _, names in os.walk(to.staging) for name in names]
+    if not wanted.intersection(staged):
+        return
+    os.sync()  # once for all files: an fsync for each takes minutes for 60,000
+    if not to.grows and wanted.issuperset(staged):
+        os.rename(to.staging, to.final)
+    else:
+        for relative in wanted.intersection(staged):
+            os.makedirs(os.path.dirname(f"{to.final}/{relative}"), exist_ok=True)
+            os.rename(f"{to.staging}/{relative}", f"{to.final}/{relative}")
+    os.sync()
+
+
+def safe_path(name: str) -> str:
+    """A relative path whose every component a file system takes; names that are too long are cut and end in a hash."""
+    if len(name) < MAX_NAME_BYTES // 4 and "\x00" not in name:
+        return name  # short enough even if every letter takes four bytes
+    return "/".join(_short(component) for component in name.replace("\x00", "_").split("/"))
+
+
+def unique(name: str, taken: set[str], *, ignore_case: bool = False) -> str:
+    """The name itself, or with `~2`, `~3`, … before its suffix where it is taken; notes it in `taken`."""
+    candidate, number = name, 2
+    while (key := candidate.casefold() if ignore_case else candidate) in taken:
+        candidate = _with(name, f"~{number}")
+        number += 1
+    taken.add(key)
+    return candidate
+
+
+def _short(component: str) -> str:
+    encoded = component.encode()
+    if len(encoded) <= MAX_NAME_BYTES:
+        return component
+    stem, suffix = os.path.splitext(component)
+    kept = stem.encode()[: MAX_NAME_BYTES - 40].decode(errors="ignore")
+    return f"{kept}-{content_hash(encoded)[:12]}{suffix if len(suffix) < 10 else ''}"
+
+
+def _with(name: str, ending: str) -> str:
+    stem, suffix = os.path.splitext(name)
+    return f"{stem}{ending}{suffix}"
+
+
+def _holds(path: str, data: bytes) -> bool:
+    try:
+        if os.path.getsize(path) != len(data):
+            return False
+        with open(path, "rb") as file:
+            return file.read() == data
+    except OSError:
+        return False

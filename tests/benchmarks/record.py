@@ -1,0 +1,58 @@
+"""What every benchmark writes beside its figures, and where the real data lie."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "docs" / "benchmarks"
+DATA = Path(os.environ.get("CURATE_DATA", ROOT.parent / "shared" / "data"))
+
+
+def data(relative: str) -> Path:
+    """A file of the real data, or an exit that says how to name their folder."""
+    path = DATA / relative
+    if not path.exists():
+        sys.exit(f"{path} is missing; set CURATE_DATA to the folder that holds {relative}")
+    return path
+
+
+def record(name: str, what: str, figures: dict[str, object]) -> None:
+    """Write `docs/benchmarks/<name>.json`: the figures, with command, commit, date and hardware."""
+    content = {
+        "what": what,
+        "command": f"python -m tests.benchmarks {name}",
+        "date": datetime.now(UTC).date().isoformat(),
+        "commit": _output("git", "rev-parse", "--short", "HEAD"),
+        "hardware": hardware(),
+        "figures": figures,
+    }
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(content, indent=1, ensure_ascii=False, default=asdict)
+    (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    print(json.dumps(figures, indent=1, default=asdict), flush=True)
+
+
+def hardware() -> str:
+    """Processor, cores, memory, GPU, Python and torch."""
+    import torch
+
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    model = next((line.split(":")[1].strip() for line in _cpu_info() if line.startswith("model name")), platform.machine())
+    bf16 = " with bf16" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else ""
+    return f"{os.cpu_count()} cores {model}{bf16}, {memory:.0f} GiB{gpu}, Python {platform.python_version()}, torch {torch.__version__}"
+
+
+def _cpu_info() -> list[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()

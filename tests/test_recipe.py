@@ -1,0 +1,219 @@
+"""Recipes: what is inherited, what is refused and how, and that those in `datasets/` and its README load."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from curate import finders, findings, recipe, registry, sources, split_rule
+from curate.errors import UserError
+from curate.recipe import File, Recipe, Rule
+
+DATASETS = Path(__file__).parents[1] / "datasets"
+
+
+def write(folder: Path, text: str, name: str = "pets.yaml") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def example(tmp_path: Path) -> Path:
+    """The annotated example of datasets/README.md."""
+    block = re.search(r"```yaml\n(.*?)```", (DATASETS / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert block
+    return write(tmp_path, block[1])
+
+
+@pytest.mark.parametrize("name", ["default", *recipe.names()])
+def test_recipes_that_come_with_curate_load(name: str) -> None:
+    loaded = recipe.load(name)
+    assert loaded.name == name
+    assert loaded.summary
+    assert all(file.sha256 and file.size for file in loaded.download or [])
+
+
+@pytest.mark.parametrize("name", ["default", *recipe.names()])
+def test_dump_and_load_give_the_same_recipe(name: str, tmp_path: Path) -> None:
+    loaded = recipe.load(name)
+    assert recipe.load(write(tmp_path, recipe.dump(loaded))) == loaded
+
+
+def test_example_of_the_readme_shows_every_key(example: Path) -> None:
+    loaded = recipe.load(example)
+    assert loaded.model_fields_set >= set(Recipe.model_fields)
+    assert loaded.download
+    assert loaded.download[0].model_fields_set == set(File.model_fields)
+    assert set().union(*(rule.model_fields_set for rule in loaded.policy)) == set(Rule.model_fields)
+    assert recipe.load(write(example.parent, recipe.dump(loaded), "again.yaml")) == loaded
+
+
+def check_names(loaded: Recipe) -> None:
+    """Everything a recipe names exists, and has the settings that the recipe changes."""
+    from train.config import TrainConfig
+
+    assert loaded.layout is None or loaded.layout in sources.layouts()
+    assert {rule.finder for rule in loaded.policy} <= set(registry.functions(finders))
+    findings.check_settings(loaded.scan)
+    TrainConfig.from_mapping(loaded.train)
+    if loaded.split:
+        split_rule.parse(loaded.split)
+
+
+@pytest.mark.parametrize("name", ["default", *recipe.names()])
+def test_recipes_name_only_what_exists(name: str) -> None:
+    check_names(recipe.load(name))
+
+
+def test_example_of_the_readme_names_only_what_exists(example: Path) -> None:
+    check_names(recipe.load(example))
+
+
+def test_readme_lists_every_recipe() -> None:
+    text = (DATASETS / "README.md").read_text(encoding="utf-8")
+    assert [name for name in ["default", *recipe.names()] if f"`{name}.yaml`" not in text] == []
+
+
+def test_names_are_training_sets_alone() -> None:
+    assert {"digits", "cifar10", "cifar100", "imagenette"} <= set(recipe.names())
+    assert "default" not in recipe.names()
+
+
+def test_what_is_not_named_comes_from_the_default(tmp_path: Path) -> None:
+    loaded = recipe.load(write(tmp_path, "summary: ours"))
+    default = recipe.default()
+    assert loaded.name == "pets"
+    assert (loaded.train, loaded.scan, loaded.policy) == (default.train, default.scan, default.policy)
+
+
+def test_single_settings_are_replaced_and_the_policy_as_a_whole(tmp_path: Path) -> None:
+    text = "train: {epochs: 3}\nscan: {outlier: {neighbours: 5}}\npolicy: [{finder: dark, action: drop}]"
+    loaded = recipe.load(write(tmp_path, text))
+    assert loaded.train == recipe.default().train | {"epochs": 3}
+    assert loaded.scan["outlier"] == {"neighbours": 5}
+    assert loaded.policy == [Rule(finder="dark", action="drop")]
+
+
+def test_empty_policy_stays_empty(tmp_path: Path) -> None:
+    loaded = recipe.load(write(tmp_path, "policy: []"))
+    assert loaded.policy == []
+    assert recipe.load(write(tmp_path, recipe.dump(loaded))).policy == []
+
+
+def test_default_policy_acts_on_train_alone_and_drops_nothing_that_takes_judgement() -> None:
+    policy = recipe.default().policy
+    assert all(rule.splits == ["train"] for rule in policy)
+    dropped = {rule.finder for rule in policy if rule.action == "drop"}
+    assert dropped == {"corrupt", "exact_duplicate", "split_leak", "low_information"}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("5e-4", 5e-4), ("1E3", 1000.0), ("0.5", 0.5), ("8", 8), ("true", True), ("'5e-4'", "5e-4"), ("null", None)],
+)
+def test_scalars_are_what_people_mean(tmp_path: Path, text: str, value: object) -> None:
+    loaded = recipe.load(write(tmp_path, f"train: {{x: {text}}}"))
+    assert loaded.train["x"] == value
+    assert type(loaded.train["x"]) is type(value)
+    assert recipe.load(write(tmp_path, recipe.dump(loaded))) == loaded
+
+
+def test_text_that_looks_like_a_number_survives_dump_and_load(tmp_path: Path) -> None:
+    loaded = recipe.load(write(tmp_path, "classes: {'1e5': '2e6', '07': 'no'}"))
+    assert recipe.load(write(tmp_path, recipe.dump(loaded))) == loaded
+
+
+SHA = "0" * 64
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("polcy: []", r"unknown key 'polcy' \(did you mean 'policy'\?\); there are: name, summary, .*policy$"),
+        ("policy: [{finder: dark, action: drop, belw: 1}]", r"unknown key 'policy\[0\].belw' \(did you mean 'below'"),
+        ("download: [{url: 'https://x.org/a', md5: 1}]", r"unknown key 'download\[0\].md5'; there are: url, sha256"),
+        ("policy: [{action: drop}]", r"policy\[0\].finder is missing$"),
+        ("policy: [{finder: dark, action: delete}]", r"policy\[0\].action should be one of: drop, .*, not 'delete'$"),
+        (
+            "policy: [{finder: dark, action: drop, below: 2}]",
+            r"policy\[0\].below should be less than or equal to 1, not 2",
+        ),
+        (
+            "policy: [{finder: dark, action: drop, below: true}]",
+            r"policy\[0\].below should be a valid number, not True",
+        ),
+        (
+            "policy: [{finder: dark, action: drop, splits: [tst]}]",
+            r"policy\[0\].splits\[0\] should be 'train', .*, not 'tst'",
+        ),
+        ("policy: drop", r"policy should be a valid list, not 'drop'"),
+        ("summary: 5", r"summary should be a valid string, not 5"),
+        ("classes: {yes: cat}", r"classes.*string, not True"),
+        ("name: a/b", r"name .*, not 'a/b'"),
+        ("train: {epochs: [1, 2]}", r"train.epochs should be a number, a text, true or false, not \[1, 2\]"),
+        ("train: {lr: .nan}", r"train.lr should be a number"),
+        ("scan: {dark: 5}", r"scan.dark should be a valid dictionary, not 5"),
+        ("download: [{url: 'file:///etc/passwd'}]", r"download\[0\].url should start with https://"),
+        ("download: [{url: 'https://x.org/a', sha256: abc}]", r"sha256 should be 64 hexadecimal digits, not 'abc'"),
+        ("download: [{url: 'https://x.org/a', filename: ../a}]", r"filename should be a plain file name"),
+        ("download: [{url: 'https://x.org/a', size: 0}]", r"size should be greater than 0"),
+        ("name: a\nname: b", r"line 2: key 'name' stands twice"),
+        ("train: {a: 1, a: 2}", r"line 1: key 'a' stands twice"),
+        ("a: &a 1\nb: *a", r"line 2: aliases"),
+        ("name: [", r"pets.yaml, line 1: "),
+        ("name: !!python/name:os.system x", r"line 1: could not determine a constructor"),
+        ("? [a]\n: b", r"line 1: found unhashable key"),
+        ("just text", r"a recipe is a list of 'key: value' lines"),
+        ("", r"a recipe is a list of 'key: value' lines"),
+        ("[" * 5000, r"nested too deeply"),
+        ("train: {x: 2026-13-45}", r"cannot be read as YAML"),
+    ],
+)
+def test_mistakes_are_named_in_one_line(tmp_path: Path, text: str, message: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(UserError, match=message) as caught:
+        recipe.load(path)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="at most 1,000,000"):
+        recipe.load(write(tmp_path, "#" * 1_000_001))
+    (tmp_path / "image.yaml").write_bytes(b"\xff\xd8\xff")
+    with pytest.raises(UserError, match="not UTF-8"):
+        recipe.load(tmp_path / "image.yaml")
+    with pytest.raises(UserError, match=r"none\.yaml: No such file"):
+        recipe.load(str(tmp_path / "none.yaml"))
+    with pytest.raises(UserError, match="Is a directory"):
+        recipe.load(tmp_path)
+
+
+def test_unknown_name_lists_what_there_is() -> None:
+    with pytest.raises(
+        UserError, match=r"no recipe is called 'cifar11' \(did you mean 'cifar10'\?\); there are: cifar10"
+    ):
+        recipe.load("cifar11")
+
+
+def test_file_name_becomes_a_name(tmp_path: Path) -> None:
+    assert recipe.load(write(tmp_path, "summary: x", "our pets (2).yaml")).name == "our-pets-2"
+
+
+def test_download_is_called_like_the_end_of_its_url() -> None:
+    assert File(url="https://x.org/a/b.zip?version=2").filename == "b.zip"
+    assert File(url="https://x.org").filename == "download"
+
+
+def test_recipes_of_an_installed_curate_are_found_beside_a_package_called_datasets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in (tmp_path / "curate" / "datasets", tmp_path / "datasets"):
+        folder.mkdir(parents=True)
+    write(tmp_path / "curate" / "datasets", "train: {epochs: 3}", "default.yaml")
+    write(tmp_path / "curate" / "datasets", "", "ours.yaml")
+    (tmp_path / "datasets" / "__init__.py").touch()
+    monkeypatch.setattr(recipe, "__file__", str(tmp_path / "curate" / "recipe.py"))
+    assert recipe.names() == ["ours"]
+    assert recipe.default().train == {"epochs": 3}

@@ -1,0 +1,39 @@
+"""Settings are checked once, and errors say the way out."""
+
+from typing import Any
+
+import pytest
+
+from curate.errors import UserError
+from train.config import TrainConfig
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"model": "resnet1000"}, "resnet20"),
+        ({"epochs": 0}, "epochs"),
+        ({"epochs": 2.5}, "epochs"),
+        ({"lr": float("nan")}, "lr"),
+        ({"lr": float("inf")}, "lr"),
+        ({"lr": "high"}, "lr"),
+        ({"momentum": 1.0}, "momentum"),
+        ({"batch_size": 1}, "batch_size"),
+        ({"batch_size": True}, "batch_size"),
+        ({"flip": "no"}, "flip"),
+        ({"image_size": 4}, "image_size"),
+        ({"label_smoothing": 1}, "label_smoothing"),
+        ({"schedule": "stairs"}, "cosine, triangular"),
+        ({"precision": "fp8"}, "auto, bf16, fp32"),
+        ({"device": "tpu"}, "auto, cpu, cuda"),
+        ({"epoch": 3}, "epochs"),  # unknown key: the known ones are named
+    ],
+)
+def test_a_bad_setting_is_named(settings: dict[str, Any], says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        TrainConfig.from_mapping(settings)
+
+
+def test_settings_survive_the_way_through_a_mapping() -> None:
+    config = TrainConfig(epochs=3, flip=False, image_size=64)
+    assert TrainConfig.from_mapping(config.as_dict()) == config
