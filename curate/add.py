@@ -15,9 +15,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from curate import archives, engine, layout as folders, manifest, sources, split_rule
+from curate import archives, engine, manifest, sources, split_rule
+from curate import layout as folders
 from curate.errors import UserError
 from curate.examine import Seen, examine_batch
 from curate.sources import Options, Sample, Skipped
@@ -83,8 +85,6 @@ def add(
     rule = split_rule.parse(split) if split else None
     module = sources.pick(layout or sources.recognise(source))
     layout = module.__name__.rpartition(".")[2]
-    if not source.exists():
-        raise UserError(f"{source} does not exist")
     arguments: dict[str, object] = {"source": os.path.abspath(source), "layout": layout, "split": split, "label": label}
     with workspace.writing("add", arguments) as transaction:
         before = _read_manifest(workspace)
@@ -92,7 +92,9 @@ def add(
         with unpacking(workspace.root, name) as to:
             read, seen = _read_all(module.read(source, options), workspace.root, source, to, workers)
             if not read.names:
-                raise UserError(f"{source} holds no images{_told(_count(read.skipped))}; it was read as layout {layout!r}")
+                raise UserError(
+                    f"{source} holds no images{_told(_count(read.skipped))}; it was read as layout {layout!r}"
+                )
             rows, said = _rows(read, seen, name, label, rule, _split_of_source(source))
             after, fate = _merge(before, rows, said)
             kept = rows[fate != "skipped"]
@@ -164,7 +166,7 @@ def _rows(
         split, by_somebody = _split(split or (place[0] if given is None else ""), labels[-1], rule, fallback, file)
         splits.append(split)
         said.append(by_somebody)
-    columns = {
+    columns: dict[str, list] = {
         "image_id": ids,
         "path": read.paths,
         "split": splits,
@@ -192,7 +194,7 @@ def _split(split: str, label: str, rule: split_rule.Rule | None, fallback: str, 
     return "train" if label else "pool", False
 
 
-def _merge(before: pd.DataFrame, rows: pd.DataFrame, said: list[bool]) -> tuple[pd.DataFrame, pd.Series]:
+def _merge(before: pd.DataFrame, rows: pd.DataFrame, said: list[bool]) -> tuple[pd.DataFrame, np.ndarray]:
     """The manifest with `rows`, and what became of each: added, changed or skipped. Compared with `before` alone."""
     at = pd.Index(before["image_id"]).get_indexer(pd.Index(rows["image_id"]))
     same_content = before[before["content_hash"].isin(rows["content_hash"]) & (before["content_hash"] != "")]
@@ -204,26 +206,35 @@ def _merge(before: pd.DataFrame, rows: pd.DataFrame, said: list[bool]) -> tuple[
         for place, spoken, split in zip(at, said, rows["split"], strict=True)
     ]
     rows["split"] = pd.Series(splits, dtype="str", index=rows.index)
-    fate = pd.Series("added", index=rows.index)
-    keys = zip(rows["content_hash"], rows["label"], rows["split"].where(said, ""), strict=True)
+    fate = np.full(len(rows), "added", dtype=object)
+    keys = zip(rows["content_hash"], rows["label"], np.where(said, rows["split"], ""), strict=True)
     fate[[key in there for key in keys]] = "skipped"
     here = at >= 0
-    compared = ["path", "split", "label", "content_hash"]
-    old = before[compared].iloc[at[here]].to_numpy()
-    fate[here] = ["skipped" if same else "changed" for same in (rows.loc[here, compared].to_numpy() == old).all(axis=1)]
-    _refuse_other_files(before.iloc[at[here]], rows[here])
-    replaced = fate.eq("changed").to_numpy()
-    after = before.copy()
-    after.iloc[at[replaced]] = rows[replaced].to_numpy()
-    after = pd.concat([after.astype(manifest.COLUMNS), rows[fate.eq("added")]], ignore_index=True)
+    fate[here] = _compare(before.iloc[at[here]], rows[here])
+    changed, added = fate == "changed", fate == "added"
+    order = np.arange(len(before) + changed.sum() + added.sum())
+    order[at[changed]] = len(before) + np.arange(changed.sum())  # a changed row takes the place of the old one
+    order = np.concatenate([order[: len(before)], order[len(before) + changed.sum() :]])
+    after = pd.concat([before, rows[changed], rows[added]], ignore_index=True).iloc[order].reset_index(drop=True)
     return after, fate
 
 
-def _refuse_other_files(old: pd.DataFrame, new: pd.DataFrame) -> None:
-    """Stop where a name that the user gave makes rows of one source replace those of another."""
-    for image_id, before, after in zip(new["image_id"], old["path"], new["path"], strict=True):
-        if before != after and os.path.isabs(before) and os.path.isabs(after) and os.path.exists(before):
-            raise UserError(f"{image_id!r} is already {before}; give this source another name with --name")
+def _compare(old: pd.DataFrame, new: pd.DataFrame) -> list[str]:
+    """For rows of the same `image_id`: skipped, or changed (file, label, split, or the place of a file that was moved).
+
+    Raises `UserError` where a name that the user gave makes a source replace the files of another.
+    """
+    compared = ["split", "label", "content_hash"]
+    same = (old[compared].to_numpy() == new[compared].to_numpy()).all(axis=1)
+    apart = (old["path"].to_numpy() != new["path"].to_numpy()).tolist()
+    fates = []
+    for at, (is_same, is_apart) in enumerate(zip(same, apart, strict=True)):
+        before = old["path"].iloc[at] if is_apart else ""
+        there = os.path.isabs(before) and os.path.exists(before)
+        if there and old["content_hash"].iloc[at] != new["content_hash"].iloc[at]:
+            raise UserError(f"{new['image_id'].iloc[at]!r} is {before} already; give this source another --name")
+        fates.append("skipped" if is_same and (there or not is_apart) else "changed")
+    return fates
 
 
 def _checked(name: str) -> str:
@@ -258,7 +269,7 @@ def _split_of_source(source: Path) -> str:
 
 
 def _summary(
-    name: str, layout: str, rows: pd.DataFrame, fate: pd.Series, skipped: list[Skipped], rule: split_rule.Rule | None
+    name: str, layout: str, rows: pd.DataFrame, fate: np.ndarray, skipped: list[Skipped], rule: split_rule.Rule | None
 ) -> Added:
     kept = rows[fate != "skipped"]
     return Added(
@@ -269,8 +280,8 @@ def _summary(
         changed=int((fate == "changed").sum()),
         undecodable=int((kept["error"] != "").sum()),
         left_out=_count(skipped),
-        by_split=kept["split"].value_counts(sort=False).to_dict(),
-        by_class=kept["label"].value_counts(sort=False).sort_index().to_dict(),
+        by_split=dict(sorted(Counter(kept["split"]).items())),
+        by_class=dict(sorted(Counter(kept["label"]).items())),
         warnings=_warnings(rows, skipped, rule),
     )
 

@@ -29,8 +29,9 @@ def apply(manifest: pd.DataFrame, decisions: pd.DataFrame, *, include_test: bool
     by_image = decisions.drop_duplicates("image_id", keep="last").set_index("image_id")
     own = manifest["image_id"].isin(by_image.index)
     key = manifest["image_id"].where(own | (manifest["parent_id"] == ""), manifest["parent_id"])
-    action = key.map(by_image["action"]).fillna("")
-    label = key.map(by_image["label"]).fillna("")
+    action, label = (
+        by_image[name].reindex(key, fill_value="").set_axis(manifest.index) for name in ("action", "label")
+    )
     guarded = (manifest["split"] == "test") & (action.isin(["drop", "relabel"])) & (not include_test)
     action = action.where(~guarded, "")
     drop, relabel = action == "drop", (action == "relabel") & (label != manifest["label"])
@@ -38,7 +39,11 @@ def apply(manifest: pd.DataFrame, decisions: pd.DataFrame, *, include_test: bool
     table.loc[relabel, "label"] = label[relabel]
     table = table[~drop].reset_index(drop=True)
     return Applied(
-        table, int(drop.sum()), int(relabel.sum()), int((action == "keep").sum()), manifest["image_id"][guarded].to_list()
+        table,
+        int(drop.sum()),
+        int(relabel.sum()),
+        int((action == "keep").sum()),
+        manifest["image_id"][guarded].to_list(),
     )
 
 
@@ -59,7 +64,7 @@ def diff(before: pd.DataFrame, after: pd.DataFrame, decisions: pd.DataFrame) -> 
         rows.append(_rows(both[differs], change, f"{column}_before", f"{column}_after"))
     table = pd.concat(rows, ignore_index=True)
     reasons = decisions.drop_duplicates("image_id", keep="last").set_index("image_id")["because"]
-    table["because"] = table["image_id"].map(reasons).fillna("").astype("str")
+    table["because"] = reasons.reindex(table["image_id"], fill_value="").to_numpy()
     return table
 
 

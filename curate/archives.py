@@ -7,10 +7,10 @@ import re
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pyarrow as pa
 
@@ -22,6 +22,9 @@ DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, lzma.LZMAErro
 """What the readers raise for an archive that is cut short, damaged or packed by a method they do not know."""
 
 
+EOFHeaderError: type[Exception] = tarfile.EOFHeaderError  # type: ignore[attr-defined]
+
+
 class _Member(tarfile.TarInfo):
     """A header that tells the end of an archive from an archive that was cut: tarfile takes both for the end."""
 
@@ -29,22 +32,25 @@ class _Member(tarfile.TarInfo):
     def fromtarfile(cls, tar: tarfile.TarFile) -> "_Member":
         try:
             return super().fromtarfile(tar)
-        except tarfile.EOFHeaderError:
+        except EOFHeaderError:
             raise
         except tarfile.HeaderError as error:
             raise tarfile.ReadError(f"no end mark: {error}") from None
 
 
-def tar_members(path: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
+def tar_members(path: Path) -> Generator[tuple[tarfile.TarInfo, IO[bytes] | None], None, None]:
     """Every member of a tar file in any compression, with its content where it is a regular file.
 
-    The content must be read before the next member is asked for. Raises `UserError` for damage and unsafe names.
+    The content must be read before the next member is asked for, and within `readable`. Raises `UserError` for damage.
     """
-    with readable(path), _uncompressed(path) as stream:
-        with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member, bufsize=1 << 16) as tar:
-            while (member := tar.next()) is not None:
-                yield member, tar.extractfile(member) if member.isreg() else None
-                tar.members.clear()  # else a million members stay in memory
+    with (
+        readable(path),
+        _uncompressed(path) as stream,
+        tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member, bufsize=1 << 16) as tar,
+    ):
+        while (member := tar.next()) is not None:
+            yield member, tar.extractfile(member) if member.isreg() else None
+            tar.members.clear()  # type: ignore[attr-defined]  # else a million members stay in memory
 
 
 def is_tar(path: Path) -> bool:
@@ -94,6 +100,8 @@ def readable(path: Path) -> Iterator[None]:
     """Turn what readers raise for a damaged archive into the error a user sees."""
     try:
         yield
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist") from None
     except PermissionError:
         raise UserError(f"{path} may not be read; change its permissions") from None
     except DAMAGE as error:
@@ -102,16 +110,16 @@ def readable(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _uncompressed(path: Path) -> Iterator[IO[bytes]]:
+def _uncompressed(path: Path) -> Iterator[Any]:
     with path.open("rb") as file:
         start = file.read(6)
         file.seek(0)
         if start.startswith(b"\x1f\x8b"):
-            yield gzip.open(file)
+            yield gzip.GzipFile(fileobj=file)
         elif start.startswith(b"BZh"):
-            yield bz2.open(file)
+            yield bz2.BZ2File(file)
         elif start.startswith((b"\xfd7zXZ\x00", b"]\x00\x00")):
-            yield lzma.open(file)
+            yield lzma.LZMAFile(file)  # noqa: SIM115  (ends with `file`)
         elif start.startswith(b"\x28\xb5\x2f\xfd"):
             yield pa.CompressedInputStream(file, "zstd")
         else:

@@ -1,4 +1,4 @@
-"""Decisions: what is to happen to an image, who says so, and because of which finder. A table, and policies over findings."""
+"""Decisions: what is to happen to an image, who says so, because of which finder; and policies over findings."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -14,8 +14,21 @@ POLICY = "policy"
 """The name under `by` of a decision that no person took."""
 
 COLUMNS = ("image_id", "action", "label", "by", "because", "note", "at")
-REVIEW_COLUMNS = ("image_id", "action", "label", "note", "because", "given_label", "suggested_label", "score", "related_id", "path")
+REVIEW_COLUMNS = (
+    "image_id",
+    "action",
+    "label",
+    "note",
+    "because",
+    "given_label",
+    "suggested_label",
+    "score",
+    "related_id",
+    "path",
+)
 """The columns of the review list: the first four are for the person, the others say why it is asked."""
+STRENGTH = {"keep": 3, "drop": 2, "relabel": 1, "review": 0}
+"""Where rules disagree over an image, the strongest action is taken: an image that is dropped needs no new label."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +49,8 @@ def empty() -> pd.DataFrame:
 def check(decisions: pd.DataFrame, manifest: pd.DataFrame, where: str) -> pd.DataFrame:
     """The decisions themselves, if every row can be carried out on this manifest. Rows without an action are left out.
 
-    Raises `UserError` with the line of the file for a missing column, an unknown action, image or label, and for an
-    image that stands twice.
+    `decisions`: as `read_csv` gives them, the index is the line of the file. Raises `UserError` with that line for a
+    missing column, an unknown action, image or label, and for an image that stands twice.
     """
     for name in ("image_id", "action"):
         if name not in decisions.columns:
@@ -45,26 +58,40 @@ def check(decisions: pd.DataFrame, manifest: pd.DataFrame, where: str) -> pd.Dat
     decisions = decisions.reindex(columns=list(COLUMNS), fill_value="").fillna("").astype("str")
     decisions = decisions[decisions["action"] != ""]
     _refuse(decisions, ~decisions["action"].isin(ACTIONS), "action", where, f"there are: {', '.join(ACTIONS)}")
-    _refuse(decisions, ~decisions["image_id"].isin(manifest["image_id"]), "image_id", where, "not in this manifest; is the file for another workspace?")
+    _refuse(
+        decisions,
+        ~decisions["image_id"].isin(manifest["image_id"]),
+        "image_id",
+        where,
+        "not in this manifest; is the file for another workspace?",
+    )
     _refuse(decisions, decisions["image_id"].duplicated(), "image_id", where, "stands twice; keep one of the rows")
     labels = sorted(set(manifest["label"]) - {""})
     bad_label = (decisions["action"] == "relabel") & ~decisions["label"].isin(labels)
-    _refuse(decisions, bad_label, "label", where, f"no such class; there are: {', '.join(labels[:20])}{', …' if len(labels) > 20 else ''}")
+    _refuse(
+        decisions,
+        bad_label,
+        "label",
+        where,
+        f"no such class; there are: {', '.join(labels[:20])}{', …' if len(labels) > 20 else ''}",
+    )
     return decisions
 
 
-def decide(findings: pd.DataFrame, manifest: pd.DataFrame, rules: list[Rule], earlier: pd.DataFrame, *, at: str) -> Decided:
+def decide(
+    findings: pd.DataFrame, manifest: pd.DataFrame, rules: list[Rule], earlier: pd.DataFrame, *, at: str
+) -> Decided:
     """Apply `rules` to findings: decisions of the policy beside those of people, and what is left for a person.
 
-    The first rule that fits an image decides; where a later one would do something else, the conflict is named. A person's decision beats the policy's and is never asked again. The policy's own earlier decisions are replaced;
-    one that comes out the same keeps its time, so that the same inputs give the same file.
+    Where rules disagree over an image the strongest action is taken (see `STRENGTH`), of equals the worst score, and
+    the conflict is named. A person's decision beats the policy's and is never asked again. The policy's own earlier
+    decisions are replaced; one that comes out the same keeps its time, so that the same inputs give the same file.
     """
     by_people = earlier[earlier["by"] != POLICY]
     matches = _matches(findings, manifest, rules)
     matches = matches[~matches["image_id"].isin(by_people["image_id"])]
     chosen = matches.drop_duplicates("image_id").copy()
-    reasons = matches.drop_duplicates(["image_id", "finder"]).groupby("image_id", sort=False)["finder"].agg(";".join)
-    chosen["because"] = chosen["image_id"].map(reasons).astype("str")
+    chosen["because"] = _reasons(matches, chosen)
     taken = chosen[chosen["action"] != "review"]
     relabels = taken["action"] == "relabel"
     new = pd.DataFrame(
@@ -79,9 +106,7 @@ def decide(findings: pd.DataFrame, manifest: pd.DataFrame, rules: list[Rule], ea
         }
     )
     new = _keep_times(new, earlier)
-    decisions = pd.concat([by_people, new], ignore_index=True).astype("str")
-    order = pd.Index(manifest["image_id"]).get_indexer(pd.Index(decisions["image_id"]))
-    decisions = decisions.iloc[order.argsort(kind="stable")].reset_index(drop=True)
+    decisions = in_order(pd.concat([by_people, new], ignore_index=True).astype("str"), manifest)
     review = chosen[chosen["action"] == "review"].merge(manifest[["image_id", "label", "path"]], on="image_id")
     review = review.rename(columns={"label": "given_label"}).assign(action="", label="", note="")
     return Decided(decisions, review[list(REVIEW_COLUMNS)], _conflicts(matches))
@@ -93,36 +118,49 @@ def merge(earlier: pd.DataFrame, imported: pd.DataFrame, *, by: str, at: str) ->
 
     A row without `by`, and a row of the policy that was edited, become the decision of `by`; unchanged rows stay.
     """
-    same = ["image_id", "action", "label", "by", "note"]
-    unchanged = pd.MultiIndex.from_frame(imported[same]).isin(pd.MultiIndex.from_frame(earlier[same]))
-    fresh = imported[~unchanged].copy()
-    unsigned = (fresh["by"] == "") | (fresh["by"] == POLICY)
-    fresh.loc[unsigned, "by"] = by
+    fresh = _changed(imported, earlier)
+    unsigned = fresh["by"].isin(["", POLICY])
+    fresh["by"] = fresh["by"].where(~unsigned, by)
     fresh["at"] = fresh["at"].where((fresh["at"] != "") & ~unsigned, at)
-    before = earlier.set_index("image_id")
+    fresh = _changed(fresh, earlier)  # what the person said before keeps its time
+    before = {row.image_id: row for row in earlier.itertuples()}
     replaced = []
     for row in fresh.itertuples():
-        old = before.loc[row.image_id] if row.image_id in before.index else None
-        if old is not None and old["by"] not in (POLICY, row.by) and old["action"] != row.action:
-            replaced.append(f"{row.image_id}: {old['by']} said {old['action']}, {row.by} says {row.action}; the later one counts")
+        old = before.get(row.image_id)
+        if old and old.by not in (POLICY, row.by) and (old.action, old.label) != (row.action, row.label):
+            said, says = (f"{say.action} {say.label}".strip() for say in (old, row))
+            replaced.append(f"{row.image_id}: {old.by} said {said}, {row.by} says {says}; the later one counts")
     kept = earlier[~earlier["image_id"].isin(fresh["image_id"])]
     return pd.concat([kept, fresh], ignore_index=True).astype("str"), replaced
 
 
 def _matches(findings: pd.DataFrame, manifest: pd.DataFrame, rules: list[Rule]) -> pd.DataFrame:
-    """Every finding with every rule that takes it: in the order of the rules, and within a rule the worst score first."""
+    """Every (finding, rule that takes it), per image the strongest action first and of equals the worst score."""
     splits = manifest.set_index("image_id")["split"]
     found = findings.assign(split=findings["image_id"].map(splits))
     tables = []
-    for order, rule in enumerate(rules):
+    for rule in rules:
         taken = found["flagged"] if rule.below is None else found["score"] < rule.below
         table = found[(found["finder"] == rule.finder) & taken & found["split"].isin(rule.splits)].copy()
-        table["action"], table["order"] = rule.action, order
+        table["action"] = rule.action
         if rule.action == "relabel":  # without a suggestion somebody has to look
             table.loc[table["suggested_label"] == "", "action"] = "review"
         tables.append(table)
-    matches = pd.concat(tables) if tables else found.iloc[:0].assign(action="", order=0)
-    return matches.sort_values(["order", "score", "image_id"], kind="stable")
+    matches = pd.concat(tables) if tables else found.iloc[:0].assign(action="")
+    matches["strength"] = matches["action"].map(STRENGTH)
+    order, ascending = ["strength", "score", "image_id", "finder"], [False, True, True, True]
+    return matches.sort_values(order, ascending=ascending, kind="stable")
+
+
+def _reasons(matches: pd.DataFrame, chosen: pd.DataFrame) -> pd.Series:
+    """The finders that are behind what was chosen for each image, joined by ";"; those that it beat are left out."""
+    asked = pd.MultiIndex.from_frame(matches[["image_id", "action"]])
+    behind = matches[asked.isin(pd.MultiIndex.from_frame(chosen[["image_id", "action"]]))]
+    relabel = behind["action"] == "relabel"
+    labels = behind["image_id"].map(chosen.set_index("image_id")["suggested_label"])
+    behind = behind[~relabel | (behind["suggested_label"] == labels)]
+    reasons = behind.drop_duplicates(["image_id", "finder"]).groupby("image_id", sort=False)["finder"].agg(";".join)
+    return chosen["image_id"].map(reasons).astype("str")
 
 
 def _conflicts(matches: pd.DataFrame) -> list[str]:
@@ -137,6 +175,18 @@ def _conflicts(matches: pd.DataFrame) -> list[str]:
     return lines
 
 
+def in_order(decisions: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
+    """The decisions in the order of the manifest."""
+    order = pd.Index(manifest["image_id"]).get_indexer(pd.Index(decisions["image_id"]))
+    return decisions.iloc[order.argsort(kind="stable")].reset_index(drop=True)
+
+
+def _changed(decisions: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
+    """The rows that say something else than `earlier` does."""
+    same = ["image_id", "action", "label", "by", "note"]
+    return decisions[~pd.MultiIndex.from_frame(decisions[same]).isin(pd.MultiIndex.from_frame(earlier[same]))].copy()
+
+
 def _keep_times(new: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
     same = ["image_id", "action", "label", "by", "because"]
     times = earlier.drop_duplicates(same)[[*same, "at"]].rename(columns={"at": "earlier_at"})
@@ -149,4 +199,4 @@ def _refuse(decisions: pd.DataFrame, bad: pd.Series, column: str, where: str, wh
     if bad.any():
         first = decisions.index[bad][0]
         more = f" (and {int(bad.sum()) - 1} more)" if bad.sum() > 1 else ""
-        raise UserError(f"{where}, line {first + 2}: {column} {decisions.loc[first, column]!r}{more}: {why}")
+        raise UserError(f"{where}, line {first}: {column} {decisions.loc[first, column]!r}{more}: {why}")

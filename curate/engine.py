@@ -2,12 +2,15 @@
 
 import multiprocessing
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from typing import TypeVar
 
+from curate.errors import UserError
 from curate.progress import progress
 
 Item = TypeVar("Item")
@@ -55,6 +58,9 @@ def map_batches(
                     size, future = pending.popleft()
                     yield future.result()
                     advance(size)
+            except BrokenProcessPool:
+                reason = "a worker process was killed, most likely because memory ran out"
+                raise UserError(f"{reason}; run the command again with --workers 1") from None
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
@@ -67,6 +73,15 @@ def _one_thread() -> None:
 
     cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which stops the pool
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Workers of a parent that was killed would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "runs in workers alone"
+    parent.join()
+    os._exit(1)
 
 
 def _chain(head: list[Item], rest: Iterator[Item]) -> Iterator[Item]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,12 +24,12 @@ class Evidence:
     workspace: Workspace
     manifest: pd.DataFrame
     workers: int | None = None
-    known: dict[str, object] = field(default_factory=dict)
+    known: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.known["manifest"] = self.manifest
 
-    def get(self, name: str) -> object:
+    def get(self, name: str) -> Any:
         """The value a parameter of that name stands for."""
         if name not in self.known:
             self.known[name] = self._compute(name)
@@ -47,19 +48,23 @@ class Evidence:
             if name in found and name not in names:
                 names.add(name)
                 queue += registry.needs(found[name])
-        measures = [Measure(found[name]) for name in sorted(names) if is_per_image(found[name]) and name not in self.known]
+        measures = [
+            Measure(found[name]) for name in sorted(names) if is_per_image(found[name]) and name not in self.known
+        ]
         self.known |= self.measure(measures)
 
-    def _compute(self, name: str) -> object:
+    def _compute(self, name: str) -> Any:
         if name == "labels":
-            return manifests.label_codes(self.manifest, list(self.get("classes")))  # type: ignore[call-overload]
+            return manifests.label_codes(self.manifest, self.get("classes"))
         if name == "classes":
             return self._classes()
         if name in ("pred_probs", "embeddings"):
             return getattr(predictions.read(self.workspace, self.manifest), name)
         found = registry.functions(signals)
         if name not in found:
-            raise UserError(f"no signal is called {name!r}; a finder may ask for: {', '.join([*GIVEN, 'image', 'gray', *found])}")
+            raise UserError(
+                f"no signal is called {name!r}; a finder may ask for: {', '.join([*GIVEN, 'image', 'gray', *found])}"
+            )
         if is_per_image(found[name]):
             return self.measure([Measure(found[name])])[name]
         return found[name](*[self.get(need) for need in registry.needs(found[name])])

@@ -1,4 +1,4 @@
-"""Findings: what looks wrong with which image, how sure, according to which finder. A table, and how finders fill it."""
+"""Findings: what looks wrong with which image, how sure, says which finder. A table, and how finders fill it."""
 
 from collections.abc import Callable, Mapping
 
@@ -22,7 +22,7 @@ COLUMNS = {
 }
 FLAG_BELOW = 0.5
 """A finder that does not say itself what it flags, flags scores below this."""
-DEFAULTS: dict[str, object] = {"group": -1, "related_id": "", "suggested_label": "", "detail": ""}
+DEFAULTS: dict[str, int | str] = {"group": -1, "related_id": "", "suggested_label": "", "detail": ""}
 
 Settings = Mapping[str, Mapping[str, object]]
 """Finder name -> its settings."""

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import stat
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ import cv2  # noqa: E402  (reads the two variables above when it is imported)
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".jp2"})
 
 JPEG_START, JPEG_SCAN, JPEG_END = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xd9"
+EXIF_ORIENTATION = 0x0112
 PNG_START, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 
 
@@ -48,7 +50,7 @@ def decode(data: bytes) -> np.ndarray:
         raise ImageError(_reason(error)) from None
     if pixels is None:
         raise ImageError("not an image that OpenCV can decode")
-    return pixels[:, :, ::-1].copy() if is_jpeg else _to_rgb(pixels)
+    return pixels[:, :, ::-1].copy() if is_jpeg else _to_rgb(_turned(pixels, _orientation(data)))
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -112,6 +114,40 @@ def thumbnail(image: np.ndarray, side: int) -> np.ndarray:
 
 def _open_at_once(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _orientation(data: bytes) -> int:
+    """EXIF orientation, 1 to 8, of a PNG or WebP: OpenCV applies that of other formats, but of these drops it."""
+    marker = b"eXIf" if data.startswith(PNG_START) else b"EXIF" if data.startswith(b"RIFF") else b""
+    at = data.find(marker) if marker else -1
+    if at < 0:
+        return 1
+    start = at + (4 if marker == b"eXIf" else 8)
+    tags = data[start : start + 65536].removeprefix(b"Exif\0\0")
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tags[:4])
+    if not order:
+        return 1
+    try:
+        (first,) = struct.unpack_from(f"{order}I", tags, 4)
+        (count,) = struct.unpack_from(f"{order}H", tags, first)
+        for entry in range(first + 2, first + 2 + 12 * count, 12):
+            tag, _, _, value = struct.unpack_from(f"{order}HHIH", tags, entry)
+            if tag == EXIF_ORIENTATION:
+                return value
+    except struct.error:  # tags that are cut short turn nothing
+        pass
+    return 1
+
+
+def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Pixels, shape (H, W) or (H, W, C), turned and mirrored from an EXIF orientation to the upright."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
 
 
 def _to_rgb(pixels: np.ndarray) -> np.ndarray:

@@ -53,7 +53,7 @@ def split_of_shard(file_name: str) -> str:
 def _count_wrappers(folders: Iterable[list[str]]) -> int:
     """How many leading components all folders share, short of a split folder and of the last component of any."""
     listed = list(folders)
-    shared = os.path.commonprefix(listed)
+    shared = os.path.commonprefix(listed)  # noqa: RUF071  (of lists of components, not of text)
     count = next((at for at, name in enumerate(shared) if name.lower() in SPLIT_FOLDERS), len(shared))
     return max(0, min([count, *(len(components) - 1 for components in listed)]))
 

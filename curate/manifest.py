@@ -65,7 +65,7 @@ def classes(manifest: pd.DataFrame) -> list[str]:
 
 def label_codes(manifest: pd.DataFrame, names: list[str]) -> np.ndarray:
     """Labels as positions in `names`: shape (N,), int64, -1 for unlabelled."""
-    return pd.Categorical(manifest["label"], categories=names).codes.astype(np.int64)
+    return pd.Index(names, dtype="str").get_indexer(pd.Index(manifest["label"])).astype(np.int64)
 
 
 def decodable(manifest: pd.DataFrame) -> np.ndarray:

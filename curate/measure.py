@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate import engine, manifest, registry
+from curate.errors import UserError
 from curate.files import replacing
 from curate.images import ImageError, content_hash, decode, read_bytes
 from curate.workspace import Workspace
@@ -55,7 +56,9 @@ def is_per_image(function: Callable) -> bool:
     return set(registry.needs(function)) <= PER_IMAGE
 
 
-def measure(workspace: Workspace, rows: pd.DataFrame, measures: list[Measure], *, workers: int | None = None) -> dict[str, np.ndarray]:
+def measure(
+    workspace: Workspace, rows: pd.DataFrame, measures: list[Measure], *, workers: int | None = None
+) -> dict[str, np.ndarray]:
     """Values of each measure for each row: shape (N,) or (N, D), NaN (0 for whole numbers) where there are none.
 
     Only images that the store lacks are decoded, all measures in one pass. Rows that cannot be decoded, and files that
@@ -69,13 +72,17 @@ def measure(workspace: Workspace, rows: pd.DataFrame, measures: list[Measure], *
         lacking = wanted[np.logical_or.reduce([missing[item.name] for item in todo])]
         for item, table in _measure_all(workspace.root, lacking, todo, workers):
             stored[item.name] = pd.concat([stored[item.name], table], ignore_index=True)
-    return {item.name: _align(stored[item.name], rows["content_hash"]) for item in measures}
+    return {item.name: _align(stored[item.name], rows["content_hash"], item) for item in measures}
 
 
-def _measure_all(root: Path, rows: pd.DataFrame, measures: list[Measure], workers: int | None) -> Iterable[tuple[Measure, pd.DataFrame]]:
+def _measure_all(
+    root: Path, rows: pd.DataFrame, measures: list[Measure], workers: int | None
+) -> Iterable[tuple[Measure, pd.DataFrame]]:
     """Measure, write parts as they fill, and yield the new values per measure."""
     items = list(zip(rows["content_hash"], manifest.locate(rows, root), strict=True))
-    batches = engine.map_batches(partial(measure_batch, measures=measures), items, workers=workers, describe="measure", total=len(items))
+    batches = engine.map_batches(
+        partial(measure_batch, measures=measures), items, workers=workers, describe="measure", total=len(items)
+    )
     hashes: list[str] = []
     values: dict[str, list] = {item.name: [] for item in measures}
     tables: dict[str, list[pd.DataFrame]] = {item.name: [] for item in measures}
@@ -100,7 +107,12 @@ def _measure_all(root: Path, rows: pd.DataFrame, measures: list[Measure], worker
 def measure_batch(batch: list[tuple[str, Path]], *, measures: list[Measure]) -> tuple[list[str], dict[str, list]]:
     """Decode a batch of (content hash, path) and run every measure on each image: the unit of work of `engine`."""
     calls = [
-        (item.name, item.function, [name == "gray" for name in inspect.signature(item.function).parameters if name in PER_IMAGE], dict(item.settings))
+        (
+            item.name,
+            item.function,
+            [name == "gray" for name in inspect.signature(item.function).parameters if name in PER_IMAGE],
+            dict(item.settings),
+        )
         for item in measures
     ]
     hashes: list[str] = []
@@ -128,7 +140,17 @@ def _read(root: Path, item: Measure) -> pd.DataFrame:
     parts = sorted(_folder(root, item).glob("part-*.parquet"))
     if not parts:
         return pd.DataFrame({"content_hash": pd.Series(dtype="str"), "value": pd.Series(dtype="float32")})
-    return pa.concat_tables([pq.read_table(path) for path in parts]).to_pandas()
+    # permissive: a measure may give whole numbers for one part and fractions for the next
+    return pa.concat_tables([_read_part(path) for path in parts], promote_options="permissive").to_pandas()
+
+
+def _read_part(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise
+        raise UserError(f"{path} is damaged; delete it, what it held is measured again") from None
 
 
 def _write_part(root: Path, item: Measure, hashes: list[str], values: list) -> pd.DataFrame:
@@ -139,19 +161,28 @@ def _write_part(root: Path, item: Measure, hashes: list[str], values: list) -> p
         stacked = np.stack(values)
         column = pa.FixedSizeListArray.from_arrays(pa.array(stacked.ravel()), stacked.shape[1])
     table = pa.table({"content_hash": hashes, "value": column})
-    number = len(list(_folder(root, item).glob("part-*.parquet"))) + 1
-    with replacing(_folder(root, item) / f"part-{number:05d}.parquet") as temporary:
+    last = max((int(path.stem.removeprefix("part-")) for path in _folder(root, item).glob("part-*.parquet")), default=0)
+    with replacing(_folder(root, item) / f"part-{last + 1:05d}.parquet") as temporary:
         pq.write_table(table, temporary, compression="zstd")
     return table.to_pandas()
 
 
-def _align(table: pd.DataFrame, hashes: pd.Series) -> np.ndarray:
+def _align(table: pd.DataFrame, hashes: pd.Series, item: Measure) -> np.ndarray:
     """Values in the order of `hashes`; NaN, or 0 for whole numbers, where the table has none."""
     if not len(table):
-        return np.full(len(hashes), np.nan, np.float32)
+        return _absent(item, len(hashes))
     table = table.drop_duplicates("content_hash")
     at = pd.Index(table["content_hash"]).get_indexer(pd.Index(hashes))
     values = np.stack(table["value"].to_list()) if table["value"].dtype == object else table["value"].to_numpy()
     aligned = values[at]
     aligned[at < 0] = np.nan if np.issubdtype(values.dtype, np.floating) else 0
     return aligned
+
+
+def _absent(item: Measure, count: int) -> np.ndarray:
+    """What `_align` gives where no image has a value; the value of a black image tells the shape and the type."""
+    black = np.zeros((8, 8, 3), np.uint8)
+    value = np.asarray(
+        item.function(*[black[:, :, 0] if need == "gray" else black for need in registry.needs(item.function)])
+    )
+    return np.full((count, *value.shape), np.nan if np.issubdtype(value.dtype, np.floating) else 0, value.dtype)

@@ -42,7 +42,7 @@ class Predictions:
 
 
 def exists(workspace: Workspace) -> bool:
-    return (workspace.root / FOLDER / "predictions.json").exists()
+    return all((workspace.root / FOLDER / name).exists() for name in ("predictions.parquet", "predictions.json"))
 
 
 def write(workspace: Workspace, rows: pd.DataFrame, predictions: Predictions) -> None:
@@ -72,18 +72,33 @@ def read(workspace: Workspace, manifest: pd.DataFrame) -> Predictions:
     folder = workspace.root / FOLDER
     if not exists(workspace):
         raise UserError(f"{workspace.root} has no predictions; 'curate predict {workspace.root}' makes them")
-    summary = json.loads((folder / "predictions.json").read_text(encoding="utf-8"))
-    classes = summary.pop("classes")
-    table = pq.read_table(folder / "predictions.parquet")
+    try:
+        summary = json.loads((folder / "predictions.json").read_text(encoding="utf-8"))
+        classes = summary.pop("classes")
+        table = pq.read_table(folder / "predictions.parquet")
+    except (ValueError, KeyError) as error:  # pyarrow's ArrowInvalid is a ValueError
+        raise UserError(f"{folder} is damaged ({_first_line(error)}); run 'curate predict' again") from None
     probs, embeddings = _matrix(table["pred_probs"]), _matrix(table["embedding"])
     if probs.shape[1] != len(classes):
-        raise UserError(f"{folder}: {probs.shape[1]} probabilities for {len(classes)} classes; run 'curate predict' again")
+        counts = f"{probs.shape[1]} probabilities for {len(classes)} classes"
+        raise UserError(f"{folder}: {counts}; run 'curate predict' again")
     keys = pd.MultiIndex.from_arrays([table["image_id"].to_pandas(), table["content_hash"].to_pandas()])
     at = keys.get_indexer(pd.MultiIndex.from_arrays([manifest["image_id"], manifest["content_hash"]]))
-    gone = at < 0
-    probs, embeddings, fold = probs[at], embeddings[at], table["fold"].to_numpy()[at].copy()
-    probs[gone], embeddings[gone], fold[gone] = np.nan, np.nan, -1
+    probs, embeddings = _rows(probs, at), _rows(embeddings, at)
+    fold = np.full(len(at), -1)
+    fold[at >= 0] = table["fold"].to_numpy()[at[at >= 0]]
     return Predictions(classes, probs, embeddings, fold, summary)
+
+
+def _rows(matrix: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """The rows at these places, NaN for places below 0: shape (len(at), columns)."""
+    rows = np.full((len(at), matrix.shape[1]), np.nan, np.float32)
+    rows[at >= 0] = matrix[at[at >= 0]]
+    return rows
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _lists(matrix: np.ndarray) -> pa.FixedSizeListArray:
@@ -93,4 +108,4 @@ def _lists(matrix: np.ndarray) -> pa.FixedSizeListArray:
 def _matrix(column: pa.ChunkedArray) -> np.ndarray:
     combined = column.combine_chunks()
     values = combined.flatten().to_numpy(zero_copy_only=False)
-    return values.reshape(len(column), -1).astype(np.float32)
+    return values.reshape(len(column), column.type.list_size).astype(np.float32)

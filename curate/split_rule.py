@@ -17,7 +17,9 @@ def parse(text: str) -> Rule:
         try:
             shares[name.strip()] = float(share)
         except ValueError:
-            raise UserError(f"split {text!r} is neither one of {', '.join(SPLITS)} nor shares: train=0.8,val=0.2") from None
+            raise UserError(
+                f"split {text!r} is neither one of {', '.join(SPLITS)} nor shares: train=0.8,val=0.2"
+            ) from None
     unknown = set(shares) - set(SPLITS)
     if unknown:
         raise UserError(f"no split is called {sorted(unknown)[0]!r}; there are: {', '.join(SPLITS)}")

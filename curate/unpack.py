@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from curate.errors import UserError
 from curate.files import TEMPORARY_PREFIX
 from curate.images import content_hash
 
 MAX_NAME_BYTES = 200
-"""Longer file and folder names are cut and end in a hash: file systems allow 255 bytes, and temporary names need some."""
+"""Longer file and folder names are cut and end in a hash: file systems allow 255 bytes."""
 
 
 @dataclass
@@ -65,17 +66,24 @@ def put(to: Unpacking, name: str, data: bytes) -> tuple[str, str]:
                 return relative, f"{to.final}/{relative}"
     staged = f"{to.staging}/{relative}"
     folder = os.path.dirname(staged)
-    if folder not in to.folders:
-        os.makedirs(folder, exist_ok=True)
-        to.folders.add(folder)
-    with open(staged, "wb", buffering=0) as file:
-        file.write(data)
+    try:
+        if folder not in to.folders:
+            os.makedirs(folder, exist_ok=True)
+            to.folders.add(folder)
+        with open(staged, "wb") as file:
+            file.write(data)
+    except OSError as error:
+        raise UserError(f"{staged} cannot be written: {error.strerror}; nothing was added") from None
     return relative, staged
 
 
 def publish(to: Unpacking, wanted: set[str]) -> None:
     """Move the staged files among `wanted` (paths below `images/<source>`) to their place; on the disk when it ends."""
-    staged = [os.path.relpath(os.path.join(folder, name), to.staging) for folder, _, names in os.walk(to.staging) for name in names]
+    staged = [
+        os.path.relpath(os.path.join(folder, name), to.staging)
+        for folder, _, names in os.walk(to.staging)
+        for name in names
+    ]
     if not wanted.intersection(staged):
         return
     os.sync()  # once for all files: an fsync for each takes minutes for 60,000

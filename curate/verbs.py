@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from curate import apply as applying
-from curate import decisions, findings, manifest, predictions, recipe
+from curate import decisions, findings, manifest, predictions, recipe, versions
 from curate.errors import UserError
 from curate.evidence import Evidence
 from curate.workspace import CURATED, DECISIONS, FINDINGS, MANIFEST, RECIPE, Workspace, read_table, timestamp
@@ -64,7 +64,11 @@ def read_images(workspace: Workspace, data: str) -> pd.DataFrame:
         return read_manifest(workspace)
     if data != "curated":
         raise UserError(f"--data {data!r} must be raw or curated")
-    return manifest.check(workspace.read_table(CURATED, written_by=f"curate apply {workspace.root}"), CURATED)
+    table = workspace.read_table(CURATED, written_by=f"curate apply {workspace.root}")
+    if not versions.is_current(workspace):
+        way_out = f"'curate apply {workspace.root}' renews it"
+        raise UserError(f"{workspace.path(CURATED)} is not of the images and decisions as they are now; {way_out}")
+    return manifest.check(table, CURATED)
 
 
 def read_decisions(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
@@ -100,7 +104,9 @@ def list_findings(workspace: Workspace, *, finder: str | None, flagged_only: boo
     if flagged_only:
         table = table[table["flagged"]]
     labels = read_manifest(workspace).set_index("image_id")["label"]
-    return table.assign(given_label=table["image_id"].map(labels)).sort_values(["score", "finder", "image_id"], ignore_index=True)
+    return table.assign(given_label=table["image_id"].map(labels)).sort_values(
+        ["score", "finder", "image_id"], ignore_index=True
+    )
 
 
 def decide(workspace: Workspace, policy: Path | None) -> Decided:
@@ -110,6 +116,7 @@ def decide(workspace: Workspace, policy: Path | None) -> Decided:
         findings.select([rule.finder], True)
     with workspace.writing("decide", {"policy": str(policy) if policy else None}) as transaction:
         images = read_manifest(workspace)
+        _refuse_to_lose_answers(workspace)
         found = workspace.read_table(FINDINGS, written_by=f"{CURATE_SCAN} {workspace.root}")
         decided = decisions.decide(found, images, rules, read_decisions(workspace, images), at=timestamp())
         transaction.write_table(DECISIONS, decided.decisions)
@@ -120,7 +127,8 @@ def decide(workspace: Workspace, policy: Path | None) -> Decided:
 def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decided:
     """Take over decisions from a CSV, edited by a person."""
     if not path.is_file():
-        raise UserError(f"{path} is no file; 'curate decide {workspace.root}' writes {workspace.path(REVIEW)} to fill in")
+        way_out = f"'curate decide {workspace.root}' writes {workspace.path(REVIEW)} to fill in"
+        raise UserError(f"{path} is no file; {way_out}")
     name = by or getpass.getuser()
     if name == decisions.POLICY:
         raise UserError(f"--by {name!r} is the policy's own name; give yours")
@@ -129,9 +137,10 @@ def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decide
         images = read_manifest(workspace)
         imported = decisions.check(read_table(path), images, str(path))
         merged, replaced = decisions.merge(read_decisions(workspace, images), imported, by=name, at=timestamp())
+        merged = decisions.in_order(merged, images)
         transaction.write_table(DECISIONS, merged)
         if workspace.has(REVIEW):
-            review = read_table(workspace.path(REVIEW))
+            review = _read_review(workspace)
             review = review[~review["image_id"].isin(merged["image_id"][merged["by"] != decisions.POLICY])]
             left = len(review)
             transaction.write_table(REVIEW, review)
@@ -144,13 +153,37 @@ def apply(workspace: Workspace, *, include_test: bool) -> Applied:
         images = read_manifest(workspace)
         applied = applying.apply(images, read_decisions(workspace, images), include_test=include_test)
         transaction.write_table(CURATED, applied.table)
-    return Applied(str(workspace.path(CURATED)), len(applied.table), applied.dropped, applied.relabelled, len(applied.test_left_alone))
+    return Applied(
+        str(workspace.path(CURATED)),
+        len(applied.table),
+        applied.dropped,
+        applied.relabelled,
+        len(applied.test_left_alone),
+    )
 
 
 def _decided(workspace: Workspace, table: pd.DataFrame, for_review: int, conflicts: list[str]) -> Decided:
     by_people = int((table["by"] != decisions.POLICY).sum())
     actions = {str(name): int(count) for name, count in table["action"].value_counts().items()}
     return Decided(str(workspace.path(DECISIONS)), actions, by_people, for_review, conflicts)
+
+
+def _read_review(workspace: Workspace) -> pd.DataFrame:
+    """What waits for a person, as it was written or as the person left it."""
+    path = workspace.path(REVIEW)
+    review = read_table(path)
+    if not {"image_id", "action"} <= set(review.columns):
+        raise UserError(f"{path} lacks the columns 'image_id' and 'action'; put them back, or delete the file")
+    return review
+
+
+def _refuse_to_lose_answers(workspace: Workspace) -> None:
+    """Stop before `review.csv` is written anew over answers that were not taken over."""
+    answers = int((_read_review(workspace)["action"] != "").sum()) if workspace.has(REVIEW) else 0
+    if answers:
+        path = workspace.path(REVIEW)
+        taken_over = f"'curate decide {workspace.root} --import {path}' takes them over"
+        raise UserError(f"{path} holds {answers:,} answers that would be lost; {taken_over}, or delete the file")
 
 
 def _merge_settings(base: findings.Settings, over: findings.Settings) -> dict[str, dict[str, object]]:
@@ -163,5 +196,6 @@ def _warnings(workspace: Workspace, images: pd.DataFrame) -> list[str]:
     if predictions.exists(workspace):
         lacking = int((~predictions.read(workspace, images).present & manifest.decodable(images)).sum())
         if lacking:
-            warnings.append(f"{lacking:,} images have no prediction: they came or changed after 'curate predict', run it again")
+            reason = "they came or changed after 'curate predict', run it again"
+            warnings.append(f"{lacking:,} images have no prediction: {reason}")
     return warnings

@@ -24,17 +24,28 @@ def compare(workspace: Workspace, before: int | None, after: int | None) -> pd.D
 
 
 def restore(workspace: Workspace, version: int) -> list[str]:
-    """Bring the tables back to how they were at `version`, as a new version. Returns the names of those that changed."""
-    state, now = workspace.state(version), workspace.hashes()
-    changed = [name for name in VERSIONED if state.get(name) != now.get(name)]
-    sources = {name: workspace.version_file(name, state[name]) for name in changed if name in state}
+    """Bring the tables back to how they were at `version`, as a new version. Returns the names of what changed."""
     with workspace.writing("restore", {"version": version}) as transaction:
+        state, now = workspace.state(version), workspace.hashes()
+        changed = [name for name in VERSIONED if state.get(name) != now.get(name)]
         for name in changed:
-            if name in sources:
-                transaction.copy(name, sources[name])
+            if name in state:
+                transaction.copy(name, workspace.version_file(name, state[name]))
             else:
                 transaction.remove(name)
     return changed
+
+
+def is_current(workspace: Workspace) -> bool:
+    """Whether the curated set is what `apply` made of the manifest and the decisions as they are now."""
+    state: dict[str, str] = {}
+    applied = []
+    for entry in workspace.ledger():
+        state = state | entry.writes
+        if entry.command == "apply":
+            applied.append([state.get(name, "") for name in (MANIFEST, DECISIONS, CURATED)])
+    now = workspace.hashes()
+    return [now.get(name, "") for name in (MANIFEST, DECISIONS, CURATED)] in applied
 
 
 def _images(workspace: Workspace, version: int) -> pd.DataFrame:

@@ -13,8 +13,9 @@ import filelock
 import pandas as pd
 
 from curate import __version__
+from curate.csv_text import read_csv, write_csv
 from curate.errors import UserError
-from curate.files import TEMPORARY_PREFIX, file_hash, replacing
+from curate.files import TEMPORARY_PREFIX, file_hash, flush, replacing, write_bytes_atomic
 
 MANIFEST, FINDINGS, DECISIONS, CURATED = "manifest.parquet", "findings.parquet", "decisions.csv", "curated.parquet"
 VERSIONED = (MANIFEST, FINDINGS, DECISIONS, CURATED)
@@ -43,12 +44,13 @@ class Transaction:
 
     workspace: "Workspace"
     staged: dict[str, Path] = field(default_factory=dict)
+    removed: list[str] = field(default_factory=list)
 
     def write_table(self, name: str, table: pd.DataFrame) -> None:
         """Stage a table under one of the workspace's names; the ending says the format."""
         path = self._stage(name)
         if path.suffix == ".csv":
-            table.to_csv(path, index=False, lineterminator="\n")
+            write_csv(path, table)
         else:
             table.to_parquet(path, index=False, compression="zstd")
 
@@ -61,8 +63,8 @@ class Transaction:
         shutil.copyfile(source, self._stage(name))
 
     def remove(self, name: str) -> None:
-        """Take a file away, for going back to a version that did not have it; history keeps its content."""
-        (self.workspace.root / name).unlink(missing_ok=True)
+        """Stage taking a file away, for going back to a version that did not have it; history keeps its content."""
+        self.removed.append(name)
 
     def _stage(self, name: str) -> Path:
         path = self.workspace.root / f"{TEMPORARY_PREFIX}{os.getpid()}-{name}"
@@ -75,11 +77,15 @@ class Workspace:
     """A folder with the tables of one training set."""
 
     root: Path
+    seconds_to_wait: float = SECONDS_TO_WAIT
 
     @classmethod
     def open(cls, root: Path) -> "Workspace":
-        """A workspace that exists, or an error that says how to make one."""
-        if not (root / MANIFEST).is_file():
+        """A workspace that exists, or an error that says how to make one.
+
+        One with a ledger and no manifest is one, too: it was taken back to before its first `add`.
+        """
+        if not (root / MANIFEST).is_file() and not (root / LEDGER).is_file():
             raise UserError(f"{root} is no workspace (it has no {MANIFEST}); make one with 'curate add {root} SOURCE'")
         return cls(root)
 
@@ -98,16 +104,22 @@ class Workspace:
 
     def ledger(self) -> list[Entry]:
         """All entries, oldest first. A last line cut short by a power failure is left out."""
+        return self._read_ledger()[0]
+
+    def _read_ledger(self) -> tuple[list[Entry], bytes]:
+        """The entries, and the bytes that they stand in: all of the file but a damaged last line."""
         path = self.path(LEDGER)
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        entries = []
+        # Lines of bytes: a line cut within a character is no UTF-8, and text has more line ends than "\n".
+        lines = path.read_bytes().rstrip(b"\n").split(b"\n") if path.exists() else []
+        entries: list[Entry] = []
         for number, line in enumerate(lines, 1):
             try:
                 entries.append(Entry(**json.loads(line)))
             except (ValueError, TypeError):
                 if number < len(lines):
                     raise UserError(f"{path}, line {number} is damaged; remove that line to go on") from None
-        return entries
+                lines.pop()
+        return entries, b"".join(line + b"\n" for line in lines)
 
     def hashes(self) -> dict[str, str]:
         """Hash of each versioned file that is there now."""
@@ -133,14 +145,18 @@ class Workspace:
         return path
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the workspace's lock; waits a little for another writer, then says so."""
-        self.root.mkdir(parents=True, exist_ok=True)
+    def locked(self, part: str = "") -> Iterator[None]:
+        """Hold the lock of the tables, or of a folder of the workspace; waits a little for another writer, then says so.
+
+        Training takes hours and holds the lock of its own folder alone, so that people can decide meanwhile.
+        """
+        folder = self.root / part
+        folder.mkdir(parents=True, exist_ok=True)
         try:
-            with filelock.FileLock(self.path(LOCK), timeout=SECONDS_TO_WAIT):
+            with filelock.FileLock(folder / LOCK, timeout=self.seconds_to_wait):
                 yield
         except filelock.Timeout:
-            raise UserError(f"another curate is writing to {self.root}; wait until it has ended") from None
+            raise UserError(f"another curate is writing to {folder}; wait until it has ended") from None
 
     @contextmanager
     def writing(self, command: str, arguments: dict[str, object]) -> Iterator[Transaction]:
@@ -156,8 +172,7 @@ class Workspace:
             transaction = Transaction(self)
             try:
                 yield transaction
-                for name, path in transaction.staged.items():
-                    self._publish(name, path)
+                self._publish(transaction)
             finally:
                 for path in transaction.staged.values():
                     path.unlink(missing_ok=True)
@@ -166,11 +181,17 @@ class Workspace:
             writes = {name: digest for name, digest in after.items() if reads.get(name) != digest}
             self._append(command, arguments, reads, writes | gone)
 
-    def _publish(self, name: str, staged: Path) -> None:
-        if name in VERSIONED:
-            self._keep(name, staged)
-        with replacing(self.path(name)) as temporary:
-            staged.replace(temporary)
+    def _publish(self, transaction: Transaction) -> None:
+        """Put what was staged in its place. What needs room comes first, so that a full disk changes nothing."""
+        for name, path in transaction.staged.items():
+            flush(path)
+            if name in VERSIONED:
+                self._keep(name, path)
+        for name, path in transaction.staged.items():
+            path.replace(self.path(name))
+        for name in transaction.removed:
+            self.path(name).unlink(missing_ok=True)
+        flush(self.root)
 
     def _keep(self, name: str, path: Path) -> str:
         """Put a file's content into the history, under its hash."""
@@ -196,35 +217,35 @@ class Workspace:
         writes = {name: now.get(name, "") for name in now | known if now.get(name, "") != known.get(name, "")}
         self._append("edit", {}, known, writes)
 
-    def _append(self, command: str, arguments: dict[str, object], reads: dict[str, str], writes: dict[str, str]) -> None:
-        entries = self.ledger()
+    def _append(
+        self, command: str, arguments: dict[str, object], reads: dict[str, str], writes: dict[str, str]
+    ) -> None:
+        entries, sound = self._read_ledger()
         version = entries[-1].version + 1 if entries else 1
         entry = Entry(version, timestamp(), command, arguments, reads, writes)
-        path = self.path(LEDGER)
-        whole = path.read_bytes() if path.exists() else b""
-        with path.open("ab") as file:
-            if whole and not whole.endswith(b"\n"):
-                file.truncate(whole.rfind(b"\n") + 1)
-            file.write(json.dumps(asdict(entry), ensure_ascii=False).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        line = json.dumps(asdict(entry)).encode() + b"\n"  # ASCII: a path need not be UTF-8
+        write_bytes_atomic(self.path(LEDGER), sound + line)
 
     def _remove_leftovers(self) -> None:
-        """Temporary files of a verb that was killed."""
-        for path in self.root.glob(f"{TEMPORARY_PREFIX}*"):
-            if path.is_file():
-                path.unlink()
+        """Temporary files of a verb that was killed, in the folders that verbs write to under the lock."""
+        for folder in ("", HISTORY, "signals/*", "signals/*/*", "runs/*"):
+            for path in self.root.glob(f"{folder}/{TEMPORARY_PREFIX}*".lstrip("/")):
+                if path.is_file():
+                    path.unlink()
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """A parquet or CSV table; CSV cells stay text, and an empty cell is "". """
+    """A parquet or CSV table; CSV cells stay text, and an empty cell is ""."""
+    if path.suffix == ".csv":
+        return read_csv(path)
     try:
-        if path.suffix == ".csv":
-            return pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8-sig")
         return pd.read_parquet(path)
     except (ValueError, OSError) as error:
+        if isinstance(error, OSError) and error.errno:  # of the operating system, and not pyarrow's for a damaged file
+            raise
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{path} cannot be read ({first_line}); 'curate log' and 'curate restore' bring it back") from None
+        way_out = "'curate log' and 'curate restore' bring it back"
+        raise UserError(f"{path} cannot be read ({first_line}); {way_out}") from None
 
 
 def timestamp() -> str:
@@ -232,5 +253,3 @@ def timestamp() -> str:
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     moment = datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
-
-

@@ -1,1 +1,1 @@
-"""The trainer: configuration, images in memory, networks (one file each), one flat loop, evaluation, cross-validation."""
+"""The trainer: settings, images in memory, networks (one file each), one flat loop, evaluation, cross-validation."""

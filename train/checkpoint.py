@@ -73,11 +73,17 @@ def read_checkpoint(path: Path, config: TrainConfig, data: str) -> Checkpoint | 
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} is no checkpoint of this trainer ({error}); delete it to start over") from None
     ours = config.as_dict()
-    differences = [f"{name} = {theirs.get(name)!r} there, {value!r} here" for name, value in ours.items() if theirs.get(name) != value]
+    differences = [
+        f"{name} = {theirs.get(name)!r} there, {value!r} here"
+        for name, value in ours.items()
+        if theirs.get(name) != value
+    ]
     if about["data"] != data:
         differences.append(f"data {about['data'][:8]} there, {data[:8]} here")
     if differences:
-        raise UserError(f"{path} belongs to another run: {'; '.join(differences)}. Delete it, or use another run folder")
+        raise UserError(
+            f"{path} belongs to another run: {'; '.join(differences)}. Delete it, or use another run folder"
+        )
     return Checkpoint(_part(tensors, "weights/"), _part(tensors, "momentum/"), history)
 
 

@@ -54,7 +54,7 @@ def cross_validate(
 
     groups: shape (N,), int; images of one group (duplicates, an image and its augmented children) stay in one fold;
     -1 is an image of its own. `seed` deals the images to folds; the networks take theirs from `config`.
-    `others` (test, val, pool) are predicted by all networks. With `run_dir` an interrupted call goes on where it stopped.
+    `others` (test, val, pool) are predicted by all networks. With `run_dir` an interrupted call resumes.
     `on_epoch` gets the number of the fold and the epoch's figures.
     """
     started = time.perf_counter()
@@ -114,7 +114,9 @@ def assign_folds(labels: np.ndarray, groups: np.ndarray, *, folds: int, seed: in
     labelled = np.flatnonzero(labels >= 0)
     units = len(np.unique(_units(labels, groups)[labelled]))
     if not 2 <= folds <= units:
-        raise UserError(f"folds = {folds} for {units} labelled images or groups; it takes at least 2, and no more than there are")
+        raise UserError(
+            f"folds = {folds} for {units} labelled images or groups; it takes at least 2, and no more than there are"
+        )
     random = np.random.default_rng(seed)
     classes = int(labels.max()) + 1
     counts = np.zeros((classes, folds), np.int64)

@@ -38,10 +38,14 @@ class ImageSet:
     def __post_init__(self) -> None:
         count = len(self.images)
         if self.images.dtype != torch.uint8 or self.images.ndim != 4 or self.images.shape[1] != 3:
-            raise UserError(f"images have shape {tuple(self.images.shape)} and {self.images.dtype}; need (N, 3, S, S), uint8")
+            raise UserError(
+                f"images have shape {tuple(self.images.shape)} and {self.images.dtype}; need (N, 3, S, S), uint8"
+            )
         if not count == len(self.labels) == len(self.image_ids):
-            raise UserError(f"{count} images, {len(self.labels)} labels and {len(self.image_ids)} ids; they must be equally many")
-        if count and not (-1 <= int(self.labels.min()) and int(self.labels.max()) < len(self.classes)):
+            raise UserError(
+                f"{count} images, {len(self.labels)} labels and {len(self.image_ids)} ids; they must be equally many"
+            )
+        if count and not (int(self.labels.min()) >= -1 and int(self.labels.max()) < len(self.classes)):
             raise UserError(f"labels lie outside -1 .. {len(self.classes) - 1}, the {len(self.classes)} classes")
 
     def __len__(self) -> int:
@@ -96,14 +100,16 @@ def load_images(
 
     The short side is brought to `image_size`, then the centre is cut out. `image_size` None: `common_size(rows)`.
     Rows with an `error` cannot be decoded: leave them out (`rows[rows["error"] == ""]`). A label "" becomes -1.
-    Raises `UserError` for a label that is not in `classes`, an image that cannot be read, and a set too large for memory.
+    Raises `UserError` for a label not in `classes`, an image that cannot be read, and a set too large for memory.
     """
     size = image_size or common_size(rows)
     _check_memory(len(rows), size)
     paths = locate(rows, root)
     images = np.empty((len(rows), size, size, 3), np.uint8)
     done = 0
-    for batch in map_batches(partial(_read_batch, size=size), paths, workers=workers, describe="decode", total=len(paths)):
+    for batch in map_batches(
+        partial(_read_batch, size=size), paths, workers=workers, describe="decode", total=len(paths)
+    ):
         images[done : done + len(batch)] = batch
         done += len(batch)
     return ImageSet(
@@ -148,14 +154,18 @@ def _read(path: Path) -> np.ndarray:
     try:
         return read_image(path)
     except ImageError as error:
-        raise UserError(f"{path}: {error}; it could be read when it was added. Put it back, or drop it from the set") from None
+        raise UserError(
+            f"{path}: {error}; it could be read when it was added. Put it back, or drop it from the set"
+        ) from None
 
 
 def _positions(rows: DataFrame, classes: Sequence[str]) -> list[int]:
     position = {name: number for number, name in enumerate(classes)} | {"": -1}
     unknown = sorted(set(rows["label"]) - set(position))
     if unknown:
-        raise UserError(f"label {unknown[0]!r} is not among the {len(classes)} classes of the training set: {', '.join(classes)}")
+        raise UserError(
+            f"label {unknown[0]!r} is not among the {len(classes)} classes of the training set: {', '.join(classes)}"
+        )
     return [position[label] for label in rows["label"]]
 
 

@@ -58,13 +58,13 @@ def predict(
 ) -> Predictions:
     """Probabilities and embeddings of `images`, shape (N, 3, S, S), uint8, on the device the model is on.
 
-    flip: also average with the mirror images; twice the time. The model is left as it was (training or evaluation mode).
+    flip: also average with the mirror images; twice the time. The model is left in the mode it was in.
     """
     was_training = model.training
     model.eval()
     device = model.pixel_mean.device
     single, flipped, embeddings = [], [], []
-    for part in images.split(batch_size):
+    for part in images.split(batch_size) if len(images) else ():
         part = part.to(device)
         with autocast(precision, device):
             features = model.features(part)

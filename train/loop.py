@@ -21,6 +21,8 @@ from train.hardware import autocast, choose_device
 
 MIN_STEPS = 32
 """Steps an epoch at least (in batches of 16 or more): with fewer, small sets see too few updates. Chosen by eye."""
+STEM_SAMPLE = 2000
+"""Images, at most, whose patches the first filters are drawn from: half a million patches at 32 px."""
 EVAL_SAMPLE = 2000
 """Images evaluated after each epoch: good to +-1 % at 95 % confidence, at a fifth of the cost of 10,000."""
 
@@ -56,13 +58,15 @@ def train(
     train_set = train_set.labelled()
     count, classes = len(train_set), train_set.classes
     if count < 2 or not classes:
-        raise UserError(f"the training set has {count} labelled images in {len(classes)} classes; it takes 2 images to train")
+        raise UserError(
+            f"the training set has {count} labelled images in {len(classes)} classes; it takes 2 images to train"
+        )
     device = choose_device(config.device)
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         model = models.build(config.model, num_classes=len(classes), image_size=train_set.image_size)
-    model.set_normalisation(*train_set.mean_std())
+    model.start_from(train_set.images[:: -(-count // STEM_SAMPLE)], *train_set.mean_std())
     model.to(device)
     images, labels = train_set.images.to(device), train_set.labels.to(device)
 

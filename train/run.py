@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -80,8 +80,8 @@ def train_run(
 
     Rows with an `error` or, for training, without a label have to be left out by the caller. `root` is the workspace.
     Writes `config.json`, `metrics.jsonl`, `model.safetensors` (of the last seed), `learning_curve.png`, `confusion.png`
-    and, last, `result.json`: a folder with that file is complete. With `resume` a run that was interrupted goes on at its
-    last epoch. `leak_free_ids`: the evaluation images that have no twin in the training set.
+    and, last, `result.json`: a folder with that file is complete. With `resume` an interrupted run goes on after
+    its last epoch. `leak_free_ids`: the evaluation images that have no twin in the training set.
     """
     if seeds < 1:
         raise UserError(f"seeds = {seeds}; a run takes at least 1")
@@ -90,6 +90,8 @@ def train_run(
     train_set = load_images(train_rows, root, classes=classes, image_size=config.image_size)
     eval_set = load_images(eval_rows, root, classes=classes, image_size=train_set.image_size)
     leak_free = None if leak_free_ids is None else np.isin(eval_set.image_ids, list(leak_free_ids))
+    if not len(eval_set.labelled()):
+        raise UserError(f"none of the {len(eval_rows)} images to evaluate on has a label; add labelled ones")
     run_dir.mkdir(parents=True, exist_ok=True)
     (run_dir / "result.json").unlink(missing_ok=True)
     _write_json(run_dir / "config.json", config.as_dict() | {"data_hash": data_hash, "seeds": seeds})
@@ -193,5 +195,5 @@ def _mean_per_class(confusion: np.ndarray) -> tuple[float | None, ...]:
     return tuple(float(confusion[k, k] / total) if total else None for k, total in enumerate(totals))
 
 
-def _write_json(path: Path, content: dict[str, object]) -> None:
+def _write_json(path: Path, content: Mapping[str, object]) -> None:
     write_bytes_atomic(path, (json.dumps(content, indent=1) + "\n").encode())

@@ -55,22 +55,27 @@ def predict(
     labels and settings goes on at the last epoch.
     """
     config = configure(workspace, settings)
-    with workspace.writing("predict", {"folds": folds, **settings}):
+    with workspace.locked(str(predictions.FOLDER)):
         images = verbs.read_manifest(workspace)
         usable = images[manifest.decodable(images)].reset_index(drop=True)
         classes = manifest.classes(usable)
-        trained = (usable["split"] == "train") & (usable["label"] != "")
-        if len(set(usable["label"][trained])) < 2:
-            raise UserError(f"{workspace.root} has labelled training images of {len(set(usable['label'][trained]))} classes; it takes at least 2")
+        trained = ((usable["split"] == "train") & (usable["label"] != "")).to_numpy()
+        present = usable["label"][trained].nunique()
+        if present < 2:
+            raise UserError(f"{workspace.root} has labelled training images of {present} classes; it takes at least 2")
         size = config.image_size or common_size(usable[trained])
         own = load_images(usable[trained], workspace.root, classes=classes, image_size=size, workers=workers)
         others = load_images(usable[~trained], workspace.root, classes=classes, image_size=size, workers=workers)
-        together = groups(usable, Evidence(workspace, usable, workers).get("duplicate_pairs"))
+        with workspace.locked():  # measures what the scan has not measured yet
+            pairs = Evidence(workspace, usable, workers).get("duplicate_pairs")
+        together = groups(usable, pairs)[trained]
         folder = workspace.root / predictions.FOLDER / f"folds-{_key(config, folds, own.fingerprint())}"
         result = cross_validate(
-            config, own, together[trained.to_numpy()], folds=folds, seed=config.seed, others=others, run_dir=folder, on_epoch=on_epoch
+            config, own, together, folds=folds, seed=config.seed, others=others, run_dir=folder, on_epoch=on_epoch
         )
-        written = _write_predictions(workspace, usable, trained.to_numpy(), classes, result, replace(config, image_size=size), folds)
+        with workspace.writing("predict", {"folds": folds, **settings}):
+            used = replace(config, image_size=size)
+            written = _write_predictions(workspace, usable, trained, classes, result, used, folds)
         for leftover in (workspace.root / predictions.FOLDER).glob("folds-*"):
             shutil.rmtree(leftover, ignore_errors=True)
     return Predicted(written, len(usable), folds, result.fold_accuracy, result.thin_classes, config, result.seconds)
@@ -88,23 +93,22 @@ def train(
 ) -> tuple[Path, RunResult]:
     """Train on the raw or the curated training images and evaluate on the test images of the manifest.
 
-    Before and after are measured on the same test images: those of the manifest, whatever was decided about them.
+    Before and after are measured on the same test images: those of the manifest, whatever was decided about them. Sets
+    that come without a test split, as Imagenette does, are evaluated on `val`.
     """
     config = configure(workspace, settings)
     raw = verbs.read_manifest(workspace)
     chosen = verbs.read_images(workspace, data)
     train_rows = _usable(chosen, "train")
-    test_rows = _usable(raw, "test")
+    test_rows = _usable(raw, "test" if (raw["split"] == "test").any() else "val")
     if test_rows.empty:
-        raise UserError(
-            f"{workspace.root} has no labelled test images to evaluate on; add some with --split test, or make the workspace "
-            "anew with 'curate add … --split train=0.8,test=0.2'"
-        )
+        way_out = "add some with --split test, or make the workspace anew with 'curate add … --split train=0.8,test=0.2'"
+        raise UserError(f"{workspace.root} has no labelled test images to evaluate on; {way_out}")
     run_name = name or f"{data}-{config.model}"
     if not re.fullmatch(r"[\w][\w.-]*", run_name):
         raise UserError(f"--name {run_name!r} must be letters, digits, '.', '_' and '-'")
     run_dir = workspace.root / "runs" / run_name
-    with workspace.writing("train", {"data": data, "name": run_name, "seeds": seeds, **settings}):
+    with workspace.locked(f"runs/{run_name}"):
         result = train_run(
             config,
             train_rows,
@@ -118,6 +122,8 @@ def train(
             resume=resume,
             on_epoch=on_epoch,
         )
+    with workspace.writing("train", {"data": data, "name": run_name, "seeds": seeds, **settings}):
+        pass  # writes no table; the ledger says that the run was made, and of which data
     return run_dir, result
 
 
@@ -131,11 +137,10 @@ def data_hash(rows: pd.DataFrame) -> str:
 
 def leak_free(workspace: Workspace, test_rows: pd.DataFrame) -> list[str] | None:
     """Test images without a twin in the training set, according to `split_leak`; None where it was not run."""
-    if not workspace.has(FINDINGS):
+    scans = [entry.arguments.get("only") for entry in workspace.ledger() if entry.command == "scan"]
+    if not workspace.has(FINDINGS) or not any(only is None or "split_leak" in str(only) for only in scans):
         return None
     table = read_table(workspace.path(FINDINGS))
-    if not len(table):
-        return None
     leaked = set(table["related_id"][(table["finder"] == "split_leak") & table["flagged"]])
     return [image_id for image_id in test_rows["image_id"] if image_id not in leaked]
 
@@ -150,7 +155,13 @@ def _key(config: TrainConfig, folds: int, fingerprint: str) -> str:
 
 
 def _write_predictions(
-    workspace: Workspace, usable: pd.DataFrame, trained: np.ndarray, classes: list[str], result: OutOfFold, config: TrainConfig, folds: int
+    workspace: Workspace,
+    usable: pd.DataFrame,
+    trained: np.ndarray,
+    classes: list[str],
+    result: OutOfFold,
+    config: TrainConfig,
+    folds: int,
 ) -> str:
     pred_probs = np.empty((len(usable), len(classes)), np.float32)
     pred_probs[trained], pred_probs[~trained] = result.pred_probs, result.others_pred_probs

@@ -5,17 +5,19 @@ Exit status: 0 done, 1 something the user can mend (one line on stderr), 2 wrong
 """
 
 import errno
+import io
 import os
 import sys
 
 import typer
 
 from curate import __version__
+from curate.cli import output
 from curate.errors import UserError
 
 app = typer.Typer(
     name="curate",
-    help="Curate image-classification training sets: find what is wrong, decide, apply, retrain, see what it was worth.",
+    help="Curate image-classification sets: find what is wrong, decide, apply, retrain, see what it was worth.",
     epilog="Start with 'curate demo', or 'curate add WS FOLDER'.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -34,7 +36,7 @@ def _version(wanted: bool) -> None:
 def curate(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
 ) -> None:
-    """Curate image-classification training sets: find what is wrong, decide, apply, retrain, see what it was worth."""
+    """Curate image-classification training sets."""
 
 
 # Each adds its verbs to `app`, and `--help` lists them in this order: that of the loop.
@@ -43,23 +45,41 @@ from curate.cli import data, find, decide, learn, history, about  # noqa: E402, 
 # isort: on
 
 
+MENDABLE = frozenset(
+    {
+        *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
+        *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP, errno.EMFILE, errno.EIO),
+    }
+)
+"""What the operating system refuses and the user can mend: room, permissions, what a path leads to, a broken disk."""
+INTERRUPTED = 130
+
+
 def main() -> None:
     """Run the command line; what the user can mend is one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files need not be what the terminal can show
     try:
         app()
     except UserError as error:
         sys.exit(_one_line(str(error)))
     except KeyboardInterrupt:
-        _one_line("interrupted; what was there before is untouched, run the command again to go on")
-        sys.exit(130)
-    except BrokenPipeError:  # `curate findings WS | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        sys.exit(_interrupted())
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # Typer makes this of Ctrl-C, and says nothing
+            _interrupted()
+        raise
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
+        if error.errno not in MENDABLE:
             raise
-        place = f": {error.filename}" if error.filename else ""
-        sys.exit(_one_line(f"{error.strerror}{place}; nothing that was there is lost, mend that and run the command again"))
+        place = f": {os.fsdecode(error.filename)}" if isinstance(error.filename, str | bytes) else ""
+        sys.exit(_one_line(f"{error.strerror}{place}; nothing that was there is lost, mend that and try again"))
+
+
+def _interrupted() -> int:
+    _one_line("interrupted; what was there before is untouched, run the command again to go on")
+    return INTERRUPTED
 
 
 def _one_line(text: str) -> int:
@@ -67,5 +87,5 @@ def _one_line(text: str) -> int:
         import traceback
 
         traceback.print_exc()
-    print("curate: " + " ".join(text.split("\n")), file=sys.stderr)
+    print(f"curate: {output.one_line(text)}", file=sys.stderr)
     return 1

@@ -1,5 +1,6 @@
 """Verbs that say what there is: finders, models, sources, doctor."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -36,7 +37,8 @@ def models(as_json: options.Json = False) -> None:
 @app.command(epilog="Example: curate sources")
 def sources(as_json: options.Json = False) -> None:
     """List the layouts that images can arrive and leave in, and the recipes."""
-    from curate import layouts, recipe
+    from curate import recipe
+    from curate import sources as layouts
 
     rows = [
         {"name": item.name, "kind": "layout", "summary": item.summary, "export": item.can_write} for item in layouts.describe()
@@ -67,7 +69,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _list(rows: list[dict[str, object]], as_json: bool) -> None:
+def _list(rows: Sequence[Mapping[str, object]], as_json: bool) -> None:
     import pandas as pd
 
     if as_json:

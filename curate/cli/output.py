@@ -1,6 +1,7 @@
 """What verbs print: text for people, JSON for machines."""
 
 import json
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def print_json(value: object) -> None:
-    """One JSON document on stdout. NaN, which JSON lacks, becomes null."""
+    """One JSON document on stdout. NaN and infinities, which JSON lacks, become null."""
     print(json.dumps(_plain(value), ensure_ascii=False, indent=1))
 
 
@@ -27,7 +28,12 @@ def print_table(table: "pd.DataFrame", columns: list[str] | None = None) -> None
     view = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in columns:
         numeric = table[name].dtype.kind in "iuf"
-        view.add_column(name, justify="right" if numeric else "left", no_wrap=True, overflow="ellipsis" if sys.stdout.isatty() else "fold")
+        view.add_column(
+            name,
+            justify="right" if numeric else "left",
+            no_wrap=True,
+            overflow="ellipsis" if sys.stdout.isatty() else "fold",
+        )
     for row in table[columns].itertuples(index=False):
         view.add_row(*[Text(_cell(value)) for value in row])
     Console(width=None if sys.stdout.isatty() else 240).print(view)
@@ -42,9 +48,14 @@ def say(*lines: str) -> None:
 def warn(lines: list[str], *, most: int = 5) -> None:
     """Warnings on stderr: the first few, and how many more there are."""
     for line in lines[:most]:
-        print(f"curate: {' '.join(line.splitlines())}", file=sys.stderr)
+        print(f"curate: {one_line(line)}", file=sys.stderr)
     if len(lines) > most:
         print(f"curate: … and {len(lines) - most:,} more", file=sys.stderr)
+
+
+def one_line(text: str) -> str:
+    """The text with line ends and other control characters written out: names of files may hold any of them."""
+    return "".join(sign if sign.isprintable() else _escape(sign) for sign in text)
 
 
 def counts(values: Mapping[str, int]) -> str:
@@ -57,7 +68,11 @@ def _cell(value: object) -> str:
         return "" if value != value else f"{value:.3f}"
     if isinstance(value, bool):
         return "yes" if value else ""
-    return str(value).replace("\n", "\\n")
+    return one_line(str(value))
+
+
+def _escape(sign: str) -> str:
+    return sign.encode("unicode_escape", errors="surrogatepass").decode()
 
 
 def _plain(value: object) -> object:
@@ -79,6 +94,6 @@ def _plain(value: object) -> object:
         return _plain(value.item())
     if isinstance(value, Path):
         return str(value)
-    if isinstance(value, float) and value != value:
+    if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

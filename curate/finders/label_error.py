@@ -42,7 +42,9 @@ def label_error(
             "score": score,
             "flagged": flagged,
             "suggested_label": np.where(score < 0.5, np.array(classes, dtype=object)[best], "").astype("object"),
-            "detail": [f"p(given) {p:.2f}, p({classes[k]}) {q:.2f}" for p, k, q in zip(p_given, best, p_best, strict=True)],
+            "detail": [
+                f"p(given) {p:.2f}, p({classes[k]}) {q:.2f}" for p, k, q in zip(p_given, best, p_best, strict=True)
+            ],
         }
     )
 

@@ -1,7 +1,7 @@
-"""`report.html`: what a workspace holds and what curating it was worth, for people, in one file that loads nothing else.
+"""`report.html`: what a workspace holds and what curating it was worth, for people, in one file.
 
-`overview`, `runs`, `gallery`, `deciding` and `making` each gather one section from the workspace's files; `charts` draws;
-`page` lays out. The same workspace gives the same report, byte for byte.
+`overview`, `runs`, `gallery`, `deciding`, `trust` and `making` each gather a section from the workspace's files,
+`charts` draws, `page` lays out. The file loads nothing from elsewhere, and the same workspace gives the same report.
 """
 
 from pathlib import Path

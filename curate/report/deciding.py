@@ -1,5 +1,6 @@
 """What was decided, by whom, because of what, and what it did to the set."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -58,13 +59,16 @@ def deciding(workspace: Workspace, images: pd.DataFrame, decisions: pd.DataFrame
     finder = decisions["because"].str.split(";").str[0].where(decisions["because"] != "", "no finder named")
     relabels = decisions[decisions["action"] == "relabel"]
     before = relabels["image_id"].map(images.set_index("image_id")["label"])
-    pairs = pd.Series(list(zip(before, relabels["label"], strict=True)), dtype=object).value_counts()
-    ranked = sorted(((pair, int(number)) for pair, number in pairs.items()), key=lambda item: (-item[1], item[0]))
+    pairs = Counter(zip(before, relabels["label"], strict=True))
+    ranked = sorted(
+        (Relabelled(*pair, number) for pair, number in pairs.items()),
+        key=lambda item: (-item.count, item.before, item.after),
+    )
     return Deciding(
         total=len(decisions),
         by_finder=_tallies(finder, decisions["action"]),
         by_whom=_tallies(decisions["by"].where(decisions["by"] != "", "unsigned"), decisions["action"]),
-        relabels=[Relabelled(*pair, number) for pair, number in ranked[:RELABELS]],
+        relabels=ranked[:RELABELS],
         other_relabels=max(len(ranked) - RELABELS, 0),
         waiting=len(read_table(workspace.path(REVIEW))) if workspace.has(REVIEW) else 0,
         sizes=_sizes(workspace, images),
@@ -73,7 +77,8 @@ def deciding(workspace: Workspace, images: pd.DataFrame, decisions: pd.DataFrame
 
 
 def _tallies(names: pd.Series, actions: pd.Series) -> list[Tally]:
-    table = pd.crosstab(names.to_numpy(dtype=object), actions.to_numpy(dtype=object)).reindex(columns=list(ACTIONS), fill_value=0)
+    table = pd.crosstab(names.to_numpy(dtype=object), actions.to_numpy(dtype=object))
+    table = table.reindex(columns=list(ACTIONS), fill_value=0)
     rows = [Tally(str(name), _integers(row)) for name, row in zip(table.index, table.to_numpy(), strict=True)]
     return sorted(rows, key=lambda tally: (-sum(tally.counts), tally.name))
 
@@ -86,11 +91,13 @@ def _sizes(workspace: Workspace, images: pd.DataFrame) -> list[tuple[str, int, i
     if not workspace.has(CURATED):
         return []
     before, after = images["split"].value_counts(), read_table(workspace.path(CURATED))["split"].value_counts()
-    return [(name, int(before.get(name, 0)), int(after.get(name, 0))) for name in SPLITS if name in before or name in after]
+    return [
+        (name, int(before.get(name, 0)), int(after.get(name, 0))) for name in SPLITS if name in before or name in after
+    ]
 
 
 def _outdated(workspace: Workspace) -> bool:
-    """Whether the last `apply` read other images or decisions than there are now; going back to a version counts as new."""
+    """Whether the last `apply` read other images or decisions than there are now; after `restore` nobody knows."""
     last = [entry for entry in workspace.ledger() if entry.command in ("apply", "restore")][-1:]
     if not last or last[0].command != "apply" or not workspace.has(CURATED):
         return False

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
@@ -84,9 +83,9 @@ def gallery(workspace: Workspace, images: pd.DataFrame, decisions: pd.DataFrame)
         return None
     found = read_table(workspace.path(FINDINGS))
     tables = {str(name): table.sort_values(["score", "image_id"]) for name, table in found.groupby("finder", sort=True)}
-    clusters = {name: list(_clusters(table[table["flagged"]], table)) for name, table in tables.items()}
+    clusters = {name: list(_clusters(table)) for name, table in tables.items()}
     shown = {image_id for several in clusters.values() for cluster in several for image_id in cluster.image_ids}
-    about = _About.of(workspace, images[images["image_id"].isin(shown)], decisions)
+    about = _about(workspace, images[images["image_id"].isin(shown)], decisions)
     summaries = {name: registry.summary(function) for name, function in registry.functions(finders).items()}
     action = decisions.set_index("image_id")["action"]
     listed = []
@@ -106,55 +105,76 @@ def gallery(workspace: Workspace, images: pd.DataFrame, decisions: pd.DataFrame)
     return Gallery(listed, found["image_id"][found["flagged"]].nunique())
 
 
-def _clusters(flagged: pd.DataFrame, table: pd.DataFrame) -> Iterator[Cluster]:
+def _clusters(table: pd.DataFrame) -> Iterator[Cluster]:
     """What to show of a finder, worst first, up to `TILES` images: a flagged image with its group or its twin."""
-    left, seen = TILES, set()
-    for row in flagged.itertuples():
-        if left <= 0:
+    left = TILES
+    seen: set[str] = set()
+    flagged = table[table["flagged"]]
+    for image_id, group, twin in zip(
+        flagged["image_id"], flagged["group"].astype(int), flagged["related_id"], strict=True
+    ):
+        if left < 1:
             return
-        if row.image_id in seen:
+        if image_id in seen:
             continue
-        together = flagged[flagged["group"] == row.group] if row.group >= 0 else flagged.loc[[row.Index]]
-        others = table[table["group"] == row.group] if row.group >= 0 else table.iloc[:0]
-        twins = together["related_id"][together["related_id"] != ""]
-        members = list(dict.fromkeys([row.image_id, *twins[:1], *together["image_id"], *twins, *others["image_id"]]))
-        fits = min(TOGETHER, max(left, 2))
-        yield Cluster(tuple(members[:fits]), max(len(members) - fits, 0))
-        seen.update(together["image_id"])
-        left -= min(len(members), fits)
+        members = [image_id, twin]
+        if group >= 0:
+            together = flagged[flagged["group"] == group]
+            members += [*together["image_id"], *together["related_id"], *table["image_id"][table["group"] == group]]
+            seen.update(together["image_id"])
+        members = [name for name in dict.fromkeys(members) if name]
+        fits = min(len(members), TOGETHER, max(left, 2))
+        yield Cluster(tuple(members[:fits]), len(members) - fits)
+        left -= fits
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What a finder says of an image."""
+
+    suggested: str
+    score: float
+    detail: str
 
 
 @dataclass(frozen=True)
 class _About:
-    """What a tile says of an image, by image_id."""
+    """What is known of the images that are shown, by image_id."""
 
-    images: pd.DataFrame
-    paths: dict[str, Path]
-    pictures: dict[Path, Picture]
+    splits: dict[str, str]
+    labels: dict[str, str]
     decisions: dict[str, str]
-
-    @classmethod
-    def of(cls, workspace: Workspace, shown: pd.DataFrame, decisions: pd.DataFrame) -> "_About":
-        paths = dict(zip(shown["image_id"], locate(shown, workspace.root), strict=True))
-        taken = decisions[decisions["image_id"].isin(shown["image_id"])]
-        words = {row.image_id: f"relabel to {row.label}" if row.action == "relabel" else row.action for row in taken.itertuples()}
-        return cls(shown.set_index("image_id"), paths, pictures(paths.values()), words)
+    pictures: dict[str, Picture]
 
     def group(self, cluster: Cluster, table: pd.DataFrame) -> Group:
-        """The images of a cluster with what the finder whose `table` this is says of them."""
-        said = table[table["image_id"].isin(cluster.image_ids) & table["flagged"]].drop_duplicates("image_id").set_index("image_id")
-        return Group(tuple(self._tile(image_id, said) for image_id in cluster.image_ids), cluster.more)
+        """The images of a cluster with what the finder whose flagged rows are in `table` says of them."""
+        rows = table[table["flagged"] & table["image_id"].isin(cluster.image_ids)]
+        columns = zip(rows["image_id"], rows["suggested_label"], rows["score"], rows["detail"], strict=True)
+        said = {image_id: _Said(suggested, float(score), detail) for image_id, suggested, score, detail in columns}
+        return Group(tuple(self._tile(image_id, said.get(image_id)) for image_id in cluster.image_ids), cluster.more)
 
-    def _tile(self, image_id: str, said: pd.DataFrame) -> Tile:
-        finding = said.loc[image_id] if image_id in said.index else None
-        there = image_id in self.images.index
+    def _tile(self, image_id: str, said: _Said | None) -> Tile:
         return Tile(
             image_id=image_id,
-            split=self.images.at[image_id, "split"] if there else "",
-            given=self.images.at[image_id, "label"] if there else "",
-            suggested="" if finding is None else finding["suggested_label"],
-            score=None if finding is None else float(finding["score"]),
-            detail="" if finding is None else finding["detail"],
+            split=self.splits.get(image_id, ""),
+            given=self.labels.get(image_id, ""),
+            suggested=said.suggested if said else "",
+            score=said.score if said else None,
+            detail=said.detail if said else "",
             decision=self.decisions.get(image_id, ""),
-            picture=self.pictures[self.paths[image_id]] if there else Picture("", "not in the manifest any more"),
+            picture=self.pictures.get(image_id, Picture("", "not in the manifest any more")),
         )
+
+
+def _about(workspace: Workspace, images: pd.DataFrame, decisions: pd.DataFrame) -> _About:
+    """What is known of `images`, read from disk, and of the decisions on them."""
+    paths = dict(zip(images["image_id"], locate(images, workspace.root), strict=True))
+    read = pictures(paths.values())
+    taken = decisions[decisions["image_id"].isin(images["image_id"])]
+    words = taken["action"].where(taken["action"] != "relabel", "relabel to " + taken["label"])
+    return _About(
+        splits=dict(zip(images["image_id"], images["split"], strict=True)),
+        labels=dict(zip(images["image_id"], images["label"], strict=True)),
+        decisions=dict(zip(taken["image_id"], words, strict=True)),
+        pictures={image_id: read[path] for image_id, path in paths.items()},
+    )

@@ -45,14 +45,16 @@ def missing_steps(workspace: Workspace, images: pd.DataFrame) -> list[Step]:
     root = shlex.quote(str(workspace.root))
     runs = [path.parent.name for path in workspace.root.glob("runs/*/result.json")]
     tested = bool(((images["split"] == "test") & (images["label"] != "")).any())
+    predict = f"curate predict {root}"
+    raw, curated = f"curate train {root} --data raw --seeds 3", f"curate train {root} --data curated --seeds 3"
     steps = [
-        (predictions.exists(workspace), Step("predictions by networks that had not seen the image", f"curate predict {root}")),
+        (predictions.exists(workspace), Step("predictions by networks that had not seen the image", predict)),
         (workspace.has(FINDINGS), Step("findings", f"curate scan {root}")),
         (workspace.has(DECISIONS), Step("decisions", f"curate decide {root}")),
         (workspace.has(CURATED), Step("the curated set", f"curate apply {root}")),
-        (tested, Step("labelled test images, without which nothing can be measured", f"curate add {root} SOURCE --split test")),
-        (len(runs) > 0, Step("a network trained on the set as it came", f"curate train {root} --data raw --seeds 3")),
-        (len(runs) > 1, Step("a second one trained on the curated set, to compare", f"curate train {root} --data curated --seeds 3")),
+        (tested, Step("labelled test images to measure on", f"curate add {root} SOURCE --split test")),
+        (len(runs) > 0, Step("a network trained on the set as it came", raw)),
+        (len(runs) > 1, Step("a second one trained on the curated set, to compare", curated)),
     ]
     return [step for done, step in steps if not done]
 
@@ -67,4 +69,5 @@ def _version(entry: Entry) -> Version:
         wrote += [f"runs/{name}" for name in data]
     if entry.command == "predict":
         wrote.append(str(predictions.FOLDER))
-    return Version(entry.version, entry.at, entry.command, arguments[:ARGUMENTS] + "…" * (len(arguments) > ARGUMENTS), ", ".join(wrote), data)
+    arguments = arguments if len(arguments) <= ARGUMENTS else f"{arguments[:ARGUMENTS]}…"
+    return Version(entry.version, entry.at, entry.command, arguments, ", ".join(wrote), data)

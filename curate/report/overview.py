@@ -64,16 +64,18 @@ class Overview:
 def overview(workspace: Workspace, images: pd.DataFrame, made: list[Version]) -> Overview:
     """Count the manifest."""
     per_split = images["split"].value_counts()
-    splits = {name: int(per_split[name]) for name in SPLITS if name in per_split}
+    splits = {str(name): int(per_split[name]) for name in SPLITS if name in per_split}
     table = pd.crosstab(images["label"], images["split"]).reindex(columns=list(splits))
     totals = table.sum(axis=1)
     order = totals.reset_index(name="total").sort_values(["total", "label"], ascending=[False, True])["label"]
+    rows = zip(table.index, table.to_numpy(), strict=True)
+    by_label = {label: ClassCount(label, tuple(int(n) for n in row), int(row.sum())) for label, row in rows}
     return Overview(
         name=workspace.root.resolve().name,
         images=len(images),
         splits=splits,
         sources={str(name): int(number) for name, number in images["source"].value_counts().sort_index().items()},
-        classes=[ClassCount(label, tuple(int(n) for n in table.loc[label]), int(totals[label])) for label in order if label],
+        classes=[by_label[label] for label in order if label],
         unlabelled=int((images["label"] == "").sum()),
         undecodable=int((~decodable(images)).sum()),
         generated=int((images["parent_id"] != "").sum()),

@@ -10,7 +10,7 @@ from curate.report.deciding import Deciding, deciding
 from curate.report.gallery import Gallery, gallery
 from curate.report.making import LISTED, Step, Version, missing_steps, versions
 from curate.report.overview import Overview, overview
-from curate.report.runs import Worth, worth
+from curate.report.runs import MEASURES, Worth, worth
 from curate.report.trust import Trust, trust
 from curate.workspace import Workspace
 
@@ -62,5 +62,6 @@ def render(page: Page) -> str:
         "moment": wording.moment,
         "plural": wording.plural,
     }
-    html = environment.get_template("page.html.jinja").render(page=page, charts=charts, listed=LISTED)
+    template = environment.get_template("page.html.jinja")
+    html = template.render(page=page, charts=charts, measures=MEASURES, listed=LISTED)
     return html.encode("utf-8", "replace").decode()  # a folder's name may hold bytes that are no text

@@ -29,7 +29,8 @@ class Picture:
 def pictures(paths: Iterable[Path]) -> dict[Path, Picture]:
     """Pictures of image files, at most `BUDGET` bytes in all; what does not fit any more says so."""
     wanted = list(dict.fromkeys(paths))
-    made = [picture for batch in map_batches(_pictures, wanted, batch_size=16, describe="thumbnails", total=len(wanted)) for picture in batch]
+    batches = map_batches(_pictures, wanted, batch_size=16, describe="thumbnails", total=len(wanted))
+    made = [picture for batch in batches for picture in batch]
     used, result = 0, {}
     for path, picture in zip(wanted, made, strict=True):
         used += len(picture.uri)

@@ -28,5 +28,9 @@ def trust(workspace: Workspace) -> Trust | None:
     summary = json.loads((workspace.root / predictions.FOLDER / "predictions.json").read_text(encoding="utf-8"))
     if not summary.get("fold_accuracy"):  # probabilities of another program carry none
         return None
-    config = summary.get("config", {})
-    return Trust(tuple(summary["fold_accuracy"]), len(summary["classes"]), tuple(summary.get("thin_classes", ())), str(config.get("model", "")))
+    return Trust(
+        fold_accuracy=tuple(summary["fold_accuracy"]),
+        classes=len(summary["classes"]),
+        thin_classes=tuple(summary.get("thin_classes", ())),
+        model=str(summary.get("config", {}).get("model", "")),
+    )

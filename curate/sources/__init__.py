@@ -76,6 +76,23 @@ def writable() -> dict[str, ModuleType]:
     return {name: module for name, module in layouts().items() if hasattr(module, "write")}
 
 
+@dataclass(frozen=True)
+class Layout:
+    """A layout's line in `curate sources`."""
+
+    name: str
+    summary: str
+    can_write: bool
+
+
+def describe() -> list[Layout]:
+    """Every layout, by name."""
+    return [
+        Layout(name, (module.__doc__ or "").strip().splitlines()[0], hasattr(module, "write"))
+        for name, module in layouts().items()
+    ]
+
+
 def pick(name: str) -> ModuleType:
     """The layout called `name`, or an error that lists what there is."""
     found = layouts()
@@ -87,7 +104,9 @@ def pick(name: str) -> ModuleType:
 def recognise(path: Path) -> str:
     """Name of the layout that `path` is in. Raises `UserError` where it is missing or nothing recognises it."""
     if not path.exists():
-        raise UserError(f"{path} does not exist; a source is a folder, an archive (tar, zip), a .csv or a .parquet file")
+        raise UserError(
+            f"{path} does not exist; a source is a folder, an archive (tar, zip), a .csv or a .parquet file"
+        )
     found = layouts()
     try:
         names = [name for name, module in found.items() if module.recognises(path)]

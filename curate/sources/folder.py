@@ -4,8 +4,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
+
+from curate import leaving
 from curate.errors import UserError
 from curate.images import IMAGE_SUFFIXES
+from curate.layout import UNLABELLED_FOLDER
 from curate.sources import Options, Sample, Skipped
 
 PRIORITY = 0
@@ -80,3 +84,20 @@ def _is_utf8(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def write(table: pd.DataFrame, root: Path, dest: Path) -> int:
+    """`<split>/<label>/<file>`; `pool` leaves as `unlabelled`. Raises `UserError` for a label no folder can have."""
+    for label in table["label"].unique():
+        if label and (
+            label in (".", "..") or set(label) & set("/\\\x00") or label.startswith(".") or len(label.encode()) > 255
+        ):
+            raise UserError(f"label {label!r} cannot be a folder; rename it, or export as csv, parquet or webdataset")
+    names = leaving.Names()
+    count = 0
+    for image in leaving.images(table, root):
+        split = UNLABELLED_FOLDER if image.split == "pool" else image.split
+        folder = f"{split}/{image.label}" if image.label else split
+        leaving.save(image, dest / names.free(folder, leaving.file_name(image)))
+        count += 1
+    return count

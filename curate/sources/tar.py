@@ -18,15 +18,16 @@ def recognises(path: Path) -> bool:
 
 def read(path: Path, options: Options) -> Iterator[Sample | Skipped]:
     """Every image in the archive, in its order. Raises `UserError` for damage and for names that lead out of it."""
-    for member, content in archives.tar_members(path):
-        name = archives.safe_name(path, member.name)
-        if member.isdir() or archives.is_hidden(name):
-            continue
-        if content is None:
-            yield Skipped(name, "link or device")
-        elif os.path.splitext(name)[1].lower() not in IMAGE_SUFFIXES:
-            yield Skipped(name, "not an image")
-        elif member.size > MAX_BYTES:
-            yield Sample(name, error=too_large(member.size))
-        else:
-            yield Sample(name, data=content.read())
+    with archives.readable(path):
+        for member, content in archives.tar_members(path):
+            name = archives.safe_name(path, member.name)
+            if member.isdir() or archives.is_hidden(name):
+                continue
+            if content is None:
+                yield Skipped(name, "link or device")
+            elif os.path.splitext(name)[1].lower() not in IMAGE_SUFFIXES:
+                yield Skipped(name, "not an image")
+            elif member.size > MAX_BYTES:
+                yield Sample(name, error=too_large(member.size))
+            else:
+                yield Sample(name, data=content.read())

@@ -1,6 +1,6 @@
 """What curation is worth: the same network and settings on raw and on curated `worse` labels, same untouched test set."""
 
-from curate import verbs
+from curate import predictions, verbs
 from tests.benchmarks import cifar10n
 from tests.benchmarks.record import record
 from train import verbs as training
@@ -11,8 +11,6 @@ SEEDS = 3
 def run() -> None:
     """Needs the predictions of the benchmark `label_errors`; makes them where they are missing."""
     ws = cifar10n.workspace("worse")
-    from curate import predictions
-
     if not predictions.exists(ws):
         training.predict(ws, folds=5, settings={})
     verbs.scan(ws, only=None, settings={}, workers=None)

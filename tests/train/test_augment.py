@@ -28,7 +28,7 @@ def rows(batch: torch.Tensor) -> list[list[int]]:
         (fixed(shift=(0, -1)), [1, 2, 3, 2]),
         (fixed(shift=(1, 0)), [4, 5, 6, 7]),
         (fixed(shift=(-2, 0)), [8, 9, 10, 11]),
-        (fixed(shift=(0, 2), mirror=True), [1, 2, 3, 2]),
+        (fixed(shift=(0, 2), mirror=True), [1, 0, 1, 2]),  # shifted, then mirrored
     ],
 )
 def test_what_is_drawn_is_done(draws: Draws, first_row: list[int]) -> None:

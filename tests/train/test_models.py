@@ -104,7 +104,7 @@ def test_resnet18_has_the_papers_size_on_photos() -> None:
 
 def test_normalisation_travels_with_the_weights() -> None:
     network = build("resnet20")
-    network.set_normalisation(torch.tensor([1.0, 2, 3]), torch.tensor([4.0, 5, 6]))
+    network.start_from(images(4, 32), torch.tensor([1.0, 2, 3]), torch.tensor([4.0, 5, 6]))
     other = build("resnet20")
     other.load_state_dict(network.state_dict())
     assert other.pixel_mean.tolist() == [1, 2, 3]

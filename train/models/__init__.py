@@ -1,4 +1,4 @@
-"""Networks, one file each. A file `x.py` here with a function `x(*, num_classes, image_size)` is a network called `x`."""
+"""Networks, one file each: a file `x.py` here with a function `x(*, num_classes, image_size)` is the network `x`."""
 
 import importlib
 import pkgutil

@@ -8,8 +8,8 @@ from train.blocks import BasicBlock, ConvBN, Network, average_pool
 def resnet18(*, num_classes: int, image_size: int) -> Network:
     """ResNet-18: the standard network; most accurate here, and slow without a GPU.
 
-    He, Zhang, Ren, Sun 2015, "Deep Residual Learning for Image Recognition", table 1: four stages of two blocks with 64,
-    128, 256, 512 channels, projection shortcuts. Up to 64 px the stem is one 3x3 convolution that keeps the
+    He, Zhang, Ren, Sun 2015, "Deep Residual Learning for Image Recognition", table 1: four stages of two blocks with
+    64, 128, 256, 512 channels, projection shortcuts. Up to 64 px the stem is one 3x3 convolution that keeps the
     resolution, as is usual for CIFAR; above, it is the paper's 7x7 convolution and pooling, both with stride 2.
 
     Input (N, 3, S, S), S >= 8; embeddings (N, 512).

@@ -14,7 +14,8 @@ def resnet20(*, num_classes: int, image_size: int) -> Network:
 
     Input (N, 3, S, S), S >= 4; embeddings (N, 64); stages of S, S/2, S/4 pixels.
     Parameters with 10 classes: 269,722. Multiply-adds at 32 px: 40.6 million.
-    Its channels are too thin for a CPU's matrix units: `curate` trains wider nets of the same cost faster.
+    On a CPU its thin channels cost: 547 images per core and second in training, where `resnet_fast`, with a fifth
+    more multiply-adds, reaches 689 (batches of 256, bf16).
     """
     del image_size  # the same layers for every size
     blocks = [BasicBlock(16, 16) for _ in range(3)]

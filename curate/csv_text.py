@@ -1,0 +1,67 @@
+"""Tables as CSV that people edit: every cell is text and comes back as it was; what a spreadsheet broke is named."""
+
+import csv
+import io
+from pathlib import Path
+
+import pandas as pd
+
+from curate.errors import UserError
+
+WAY_OUT = "save it as CSV in UTF-8, separated by commas"
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """A CSV file's cells as text, an empty one as "". The index is the line in the file that a row begins on.
+
+    Blank lines and columns without a name are left out; a row that is too short is filled up. Raises `UserError` with the line for what is no CSV
+    in UTF-8 with commas.
+    """
+    data = path.read_bytes()
+    if b"\0" in data:
+        raise UserError(f"{path} is not a text in UTF-8 (it holds NUL bytes); {WAY_OUT}")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{path}, line {line} is not UTF-8; {WAY_OUT}") from None
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows, lines, begins = [], [], 1
+    try:
+        for row in reader:
+            if row:
+                rows.append(row)
+                lines.append(begins)
+            begins = reader.line_num + 1
+    except csv.Error as error:
+        raise UserError(f"{path}, line {begins}: {error}; {WAY_OUT}, or put it right by hand") from None
+    if not rows:
+        raise UserError(f"{path} is empty; its first line must name the columns")
+    header = _checked(rows[0], path)
+    for row, line in zip(rows, lines, strict=True):
+        if any(row[len(header) :]):
+            counts = f"{len(row)} cells for {len(header)} columns"
+            raise UserError(
+                f'{path}, line {line}: {counts}; a cell with a comma in it must stand in double quotes: "a, b"'
+            )
+    cells = [(row + [""] * len(header))[: len(header)] for row in rows[1:]]
+    table = pd.DataFrame(cells, columns=header, index=pd.Index(lines[1:], dtype="int64"), dtype="str")
+    return table.loc[:, [name != "" for name in header]]
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """The table without its index, lines ending in a line feed."""
+    texts = [table[name] for name in table.columns if not pd.api.types.is_numeric_dtype(table[name])]
+    has_return = any(column.str.contains("\r", regex=False).any() for column in texts)
+    # Python's csv quotes a cell with a lone carriage return only where it quotes all; unquoted it would end the row.
+    table.to_csv(path, index=False, lineterminator="\n", quoting=csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL)
+
+
+def _checked(header: list[str], path: Path) -> list[str]:
+    for mark, called in ((";", "semicolons"), ("\t", "tabs")):
+        if len(header) == 1 and mark in header[0]:
+            raise UserError(f"{path} is separated by {called}; {WAY_OUT}")
+    twice = [name for at, name in enumerate(header) if name and name in header[:at]]
+    if twice:
+        raise UserError(f"{path}: column {twice[0]!r} stands twice; keep one of them")
+    return header

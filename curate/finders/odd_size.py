@@ -1,0 +1,30 @@
+"""Of another size than the rest."""
+
+import numpy as np
+import pandas as pd
+
+from curate.manifest import decodable
+from curate.scores import halving
+
+
+def odd_size(manifest: pd.DataFrame, *, limit: float = 4.0, fence: float = 3.0) -> pd.DataFrame:
+    """Much larger or smaller than the images of this set are.
+
+    Judged is by what factor the side (square root of width x height) differs from the set's median: the score is 0.5
+    where it is `limit`, or `fence` interquartile ranges (of its logarithm) where that is more, and 1 up to the square
+    root of that. `limit`: chosen by eye. `fence`: Tukey 1977, "Exploratory Data Analysis".
+    """
+    rows = np.flatnonzero(decodable(manifest))
+    width, height = (manifest[name].to_numpy(np.float64)[rows] for name in ("width", "height"))
+    side = np.log(width * height) / 2
+    if not len(rows):
+        return pd.DataFrame({"row": [], "score": []})
+    low, middle, high = np.quantile(side, [0.25, 0.5, 0.75])
+    limit = max(limit, float(np.exp(fence * (high - low))))
+    score = halving(np.exp(np.abs(side - middle)), fine=limit**0.5, limit=limit)
+    odd = score < 1
+    details = [
+        f"{w:.0f} × {h:.0f} pixels; the usual side is {np.exp(middle):.0f}"
+        for w, h in zip(width[odd], height[odd], strict=True)
+    ]
+    return pd.DataFrame({"row": rows[odd], "score": score[odd], "detail": details})

@@ -1,0 +1,82 @@
+"""Images on their way out: their bytes, checked against the manifest, and names that are free."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from curate import manifest
+from curate.errors import UserError
+from curate.images import IMAGE_SUFFIXES, ImageError, content_hash, read_bytes
+from curate.unpack import safe_path, unique
+
+SUFFIX_BY_START = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"GIF8": ".gif", b"BM": ".bmp", b"RIFF": ".webp"}
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A row of the manifest with its file's bytes."""
+
+    image_id: str
+    split: str
+    label: str
+    data: bytes
+
+
+@dataclass
+class Names:
+    """Which file names are taken in which folder."""
+
+    taken: set[str] = field(default_factory=set)
+
+    def free(self, folder: str, name: str) -> str:
+        """`folder/name`, with a number in it where that is taken."""
+        return unique(f"{folder}/{name}", self.taken, ignore_case=True)
+
+
+def images(table: pd.DataFrame, root: Path) -> Iterator[Image]:
+    """Every row that has a file, with its bytes, in order.
+
+    Rows without a content hash never had one and are left out. Raises `UserError` where a file has gone or changed
+    since it was added.
+    """
+    paths = manifest.locate(table, root)
+    columns = zip(table["image_id"], table["split"], table["label"], table["content_hash"], paths, strict=True)
+    for image_id, split, label, digest, path in columns:
+        if not digest:
+            continue
+        try:
+            data = read_bytes(path)
+        except ImageError as error:
+            raise UserError(
+                f"{path} ({image_id}) cannot be read any more: {error}; bring it back, or drop the image"
+            ) from None
+        if content_hash(data) != digest:
+            raise UserError(f"{path} ({image_id}) has changed since it was added; 'curate add' its source again")
+        yield Image(image_id, split, label, data)
+
+
+def file_name(image: Image) -> str:
+    """The image's own file name, made so that it reads as an image: not hidden, and with a suffix."""
+    name = safe_path(image.image_id).rpartition("/")[2]
+    name = f"_{name}" if name.startswith(".") else name
+    return name if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES else name + suffix(image)
+
+
+def suffix(image: Image) -> str:
+    """The file name's suffix in lower case, or the one that its first bytes call for."""
+    given = os.path.splitext(image.image_id)[1].lower()
+    return given if given in IMAGE_SUFFIXES else suffix_of(image.data)
+
+
+def suffix_of(data: bytes) -> str:
+    """The suffix that an image's first bytes call for; `.jpg` where they say nothing."""
+    return next((ending for start, ending in SUFFIX_BY_START.items() if data.startswith(start)), ".jpg")
+
+
+def save(image: Image, path: Path) -> None:
+    """Write the bytes unchanged."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(image.data)

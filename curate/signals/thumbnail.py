@@ -1,0 +1,16 @@
+"""The image as 32 x 32 grey pixels, for comparing images with each other."""
+
+import cv2
+import numpy as np
+
+VERSION = 1
+SIDE = 32
+"""At 16 pixels, handwritten digits that differ cannot be told from digits that were shifted (measured)."""
+
+
+def thumbnail(gray: np.ndarray) -> np.ndarray:
+    """Squeezed to a square, each pixel the mean of what it covers: shape (1024,), uint8."""
+    if gray.shape == (SIDE, SIDE):
+        return gray.ravel()
+    smaller = max(gray.shape) > SIDE
+    return cv2.resize(gray, (SIDE, SIDE), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR).ravel()

@@ -1,0 +1,82 @@
+"""A CSV table with the columns path, label and split (or others, named by `--column`); files stay where they are."""
+
+import csv
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from curate import leaving, tables
+from curate.errors import UserError
+from curate.sources import Options, Sample
+
+PRIORITY = 20
+TABLE = "labels.csv"
+"""The table's name in a folder that `write` made."""
+
+
+def recognises(path: Path) -> bool:
+    """A .csv or .tsv file, or a folder with a `labels.csv` that has a path and a label."""
+    if path.is_dir() and (path / TABLE).is_file():
+        with (path / TABLE).open(encoding="utf-8-sig", errors="replace") as file:
+            return {"path", "label"} <= set(file.readline().strip().split(","))
+    return path.is_file() and path.suffix.lower() in (".csv", ".tsv")
+
+
+def read(path: Path, options: Options) -> Iterator[Sample]:
+    """Every row. Raises `UserError` with the line for a path that stands twice or leaves the root; missing files are
+    rows with an error."""
+    table = path / TABLE if path.is_dir() else path
+    root = tables.root_of(table, options)
+    seen: dict[str, int] = {}
+    for line, row in _rows(table, options):
+        where = f"{table}, line {line}"
+        file = tables.path_within(root, row["path"], where)
+        if file in seen:
+            raise UserError(f"{where}: {row['path']!r} stands in line {seen[file]} already; remove one of them")
+        seen[file] = line
+        yield Sample(os.path.relpath(file, root), row["label"], tables.split_cell(row["split"], where), file)
+
+
+def write(table: pd.DataFrame, root: Path, dest: Path) -> int:
+    """`labels.csv` (path, label, split, image_id) beside `images/<split>/`."""
+    with (dest / TABLE).open("w", encoding="utf-8", newline="") as file:
+        lines = csv.writer(file, lineterminator="\n")
+        lines.writerow(["path", "label", "split", "image_id"])
+        names = leaving.Names()
+        count = 0
+        for image in leaving.images(table, root):
+            path = names.free(f"images/{image.split}", leaving.file_name(image))
+            leaving.save(image, dest / path)
+            lines.writerow([path, image.label, image.split, image.image_id])
+            count += 1
+    return count
+
+
+def _rows(table: Path, options: Options) -> Iterator[tuple[int, dict[str, str]]]:
+    """(line, cells by what they are) of every row that is not empty."""
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            lines = csv.reader(file, delimiter="\t" if table.suffix.lower() == ".tsv" else ",")
+            header = next(lines, [])
+            columns = {
+                what: tables.column(options, what, header, str(table), needed=what != "split")
+                for what in ("path", "label", "split")
+            }
+            at = {what: header.index(name) if name else None for what, name in columns.items()}
+            for cells in lines:
+                if not cells:
+                    continue
+                if len(cells) != len(header):
+                    raise UserError(
+                        f"{table}, line {lines.line_num}: {len(cells)} cells, the header has {len(header)}; "
+                        "put cells that contain commas in quotes"
+                    )
+                yield lines.line_num, {what: "" if place is None else cells[place] for what, place in at.items()}
+    except UnicodeDecodeError as error:
+        raise UserError(f"{table} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
+    except csv.Error as error:
+        raise UserError(f"{table}, line {lines.line_num}: {error}; mend that line") from None
+    except OSError as error:
+        raise UserError(f"{table} cannot be read: {error.strerror}") from None

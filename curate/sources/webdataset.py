@@ -1,0 +1,170 @@
+"""WebDataset: tar shards in which `key.jpg` stands beside its label, `key.cls`, `key.json` or `key.txt`."""
+
+import io
+import json
+import tarfile
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import chain, islice
+from pathlib import Path
+
+import pandas as pd
+
+from curate import archives, leaving
+from curate.errors import UserError
+from curate.images import IMAGE_SUFFIXES, MAX_BYTES
+from curate.layout import split_of_shard
+from curate.sources import Options, Sample, Skipped
+
+PRIORITY = 15
+LABEL_SUFFIXES = (".json", ".cls", ".txt")
+"""In order of preference: of a sample that has several, the first that says a label counts."""
+CLASSES = "classes.txt"
+"""A line for each class, beside the shards: the names behind the numbers in `.cls`."""
+MEMBERS_TO_RECOGNISE = 24
+SHARD_BYTES = 500_000_000
+MAX_LABEL_BYTES = 1 << 20
+
+
+def recognises(path: Path) -> bool:
+    """A tar file, or a folder of them, whose first members are images with labels beside them."""
+    shards = _shards(path)
+    return bool(shards) and archives.is_tar(shards[0]) and _pairs(shards[0])
+
+
+def read(path: Path, options: Options) -> Iterator[Sample | Skipped]:
+    """Every sample of every shard; the split comes from the shard's name (`train-000000.tar`).
+
+    A number in `.cls` is a line of `classes.txt`, where that lies beside the shards, and else the label itself.
+    """
+    shards = _shards(path)
+    if not shards:
+        raise UserError(f"{path} holds no tar shards; an unpacked folder is added with --as folder")
+    classes = _classes(shards[0].parent / CLASSES)
+    field = options.columns.get("label", "label")
+    for shard in shards:
+        split = split_of_shard(shard.name)
+        for key, parts in _groups(shard):
+            images = [suffix for suffix in parts if _is_image(suffix)]
+            if not images:
+                yield Skipped(key, "not an image")
+            for suffix in images[:1]:
+                name = f"{archives.stem(shard.name)}/{key}{suffix}"
+                yield Sample(name, _label(parts, classes, field, f"{shard}, {key}"), split, data=parts[suffix])
+            for suffix in images[1:]:
+                yield Skipped(key + suffix, "not an image")
+
+
+def write(table: pd.DataFrame, root: Path, dest: Path) -> int:
+    """`<split>-000000.tar` and `classes.txt`. Raises `UserError` for a label with a line break."""
+    classes = sorted(set(table["label"]) - {""})
+    broken = [name for name in classes if len(name.splitlines()) > 1]
+    if broken:
+        raise UserError(f"label {broken[0]!r} has a line break; rename it, or export as csv or parquet")
+    (dest / CLASSES).write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
+    return sum(_write_split(rows, str(split), classes, root, dest) for split, rows in table.groupby("split", sort=True))
+
+
+def _shards(path: Path) -> list[Path]:
+    return sorted(path.glob("*.tar*")) if path.is_dir() else [path]
+
+
+def _pairs(shard: Path) -> bool:
+    """Whether an image and a label of the same key are among the first members; `.json` and `.txt` also lie beside
+    the images of class folders, so they only count for keys without a folder."""
+    keys: dict[str, set[str]] = {}
+    try:
+        with closing(archives.tar_members(shard)) as members:
+            for member, content in islice(members, MEMBERS_TO_RECOGNISE):
+                key, suffix = _split_key(member.name.removeprefix("./"))
+                if content is not None:
+                    keys.setdefault(key, set()).add(suffix)
+    except UserError:
+        return False
+    return any(
+        found & IMAGE_SUFFIXES and (".cls" in found or ("/" not in key and found & set(LABEL_SUFFIXES)))
+        for key, found in keys.items()
+    )
+
+
+def _split_key(name: str) -> tuple[str, str]:
+    """(key, suffix in lower case): the key ends at the first dot of the file's name."""
+    folder, slash, file = name.rpartition("/")
+    key, dot, suffix = file.partition(".")
+    return folder + slash + key, (dot + suffix).lower()
+
+
+def _is_image(suffix: str) -> bool:
+    """Whether the last part of `.jpg` or `.left.jpg` is an image's."""
+    return f".{suffix.rpartition('.')[2]}" in IMAGE_SUFFIXES
+
+
+def _groups(shard: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """(key, content by suffix) of the members that follow each other with the same key."""
+    current, parts = "", dict[str, bytes]()
+    for member, content in archives.tar_members(shard):
+        name = archives.safe_name(shard, member.name)
+        if content is None or archives.is_hidden(name):
+            continue
+        key, suffix = _split_key(name)
+        if key != current and parts:
+            yield current, parts
+            parts = {}
+        current = key
+        limit = MAX_BYTES if _is_image(suffix) else MAX_LABEL_BYTES
+        if member.size <= limit:
+            with archives.readable(shard):
+                parts[suffix] = content.read()
+    if parts:
+        yield current, parts
+
+
+def _classes(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+
+
+def _label(parts: dict[str, bytes], classes: list[str], field: str, where: str) -> str:
+    """The sample's label as text; "" where nothing says one."""
+    try:
+        for suffix in LABEL_SUFFIXES:
+            text = parts.get(suffix, b"").decode().strip("\r\n")
+            said = json.loads(text) if suffix == ".json" and text else text
+            if isinstance(said, dict):
+                said = said.get(field)
+            if said is None or said == "" or isinstance(said, list):
+                continue
+            number = int(said) if suffix == ".cls" and text.strip().isdecimal() else -1
+            return classes[number] if 0 <= number < len(classes) else str(said)
+    except (UnicodeDecodeError, ValueError) as error:
+        raise UserError(f"{where}: the label cannot be read ({error}); mend it, or take the sample out") from None
+    return ""
+
+
+def _write_split(rows: pd.DataFrame, split: str, classes: list[str], root: Path, dest: Path) -> int:
+    codes = {name: code for code, name in enumerate(classes)}
+    images = enumerate(leaving.images(rows, root))
+    count, shards = 0, 0
+    while (first := next(images, None)) is not None:
+        with tarfile.open(dest / f"{split}-{shards:06d}.tar", "w") as shard:
+            size = 0
+            for at, image in chain([first], images):
+                _put_image(shard, f"{at:09d}", image, codes)
+                count, size = count + 1, size + len(image.data)
+                if size > SHARD_BYTES:
+                    break
+        shards += 1
+    return count
+
+
+def _put_image(shard: tarfile.TarFile, key: str, image: leaving.Image, codes: dict[str, int]) -> None:
+    if image.label:
+        _put(shard, f"{key}.cls", str(codes[image.label]).encode())
+    _put(shard, key + leaving.suffix(image), image.data)
+    note = {"label": image.label, "image_id": image.image_id}
+    _put(shard, f"{key}.json", json.dumps(note, ensure_ascii=False).encode())
+
+
+def _put(shard: tarfile.TarFile, name: str, data: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(data)
+    shard.addfile(member, io.BytesIO(data))

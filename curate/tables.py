@@ -1,0 +1,47 @@
+"""What the layouts with a table share: which column holds what, and paths that stay in their folder."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from curate.errors import UserError
+from curate.layout import split_of
+from curate.manifest import SPLITS
+from curate.sources import Options
+
+
+def column(options: Options, what: str, there: Sequence[str], where: str, *, needed: bool = True) -> str:
+    """Name of the column that holds `what`; "" where there is none and none is needed.
+
+    Raises `UserError` naming the columns there are.
+    """
+    name = options.columns.get(what, what)
+    if name in there or not name:
+        return name
+    if not needed and what not in options.columns:
+        return ""
+    none = f", or --column {what}= if there is none" if what == "label" else ""
+    raise UserError(
+        f"{where} has no column {name!r}; there are: {', '.join(map(repr, there))} (--column {what}=NAME{none})"
+    )
+
+
+def path_within(root: str, cell: str, where: str) -> str:
+    """Absolute path of a table's cell. Raises `UserError` where it leads out of `root`; `where` says which line."""
+    path = os.path.normpath(os.path.join(root, cell))
+    if not cell or "\x00" in cell or not path.startswith(os.path.join(root, "")):
+        raise UserError(f"{where}: path {cell!r} does not lie in {root}; name the folder that holds all with --root")
+    return path
+
+
+def root_of(path: Path, options: Options) -> str:
+    """The folder that a table's paths are relative to."""
+    return os.path.abspath(options.root or path.parent)
+
+
+def split_cell(cell: str, where: str) -> str:
+    """The split that a cell means. Raises `UserError` for a word that is none."""
+    split = split_of(cell)
+    if cell.strip() and not split:
+        raise UserError(f"{where}: no split is called {cell!r}; there are: {', '.join(SPLITS)}")
+    return split

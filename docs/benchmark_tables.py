@@ -1,0 +1,262 @@
+"""Tables out of `docs/benchmarks/*.json`: a small function per known benchmark, a plain one for others."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Figures = Mapping[str, Any]
+"""What a benchmark measured; nested, as it stands in its JSON."""
+
+
+def tables(results: Mapping[str, Figures]) -> str:
+    """A section per benchmark: what, figures, and under which circumstances."""
+    sections = []
+    for name, result in _ordered(results):
+        about = (
+            f"`{result['command']}`, {result['date']}, commit {result['commit'] or 'unknown'}. {result['hardware']}."
+        )
+        body = TABLES.get(name, (name, flat, None))[1](result["figures"])
+        sections += [f"## {_title(name)}", f"{result['what']}.", body, about]
+    return "\n\n".join(sections) or "Nothing has been measured yet: `make bench` does."
+
+
+def headlines(results: Mapping[str, Figures]) -> str:
+    """A line per benchmark for the README, with a link to its table."""
+    rows = []
+    for name, result in _ordered(results):
+        headline = TABLES[name][2] if name in TABLES else None
+        if headline:
+            anchor = _title(name).lower().replace(" ", "-")
+            rows.append([f"[{_title(name)}](docs/benchmarks.md#{anchor})", headline(result["figures"])])
+    return table(["measured", "result"], rows) if rows else "Nothing has been measured yet: `make bench` does."
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table; a bar within a cell is escaped."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+def scan_speed(figures: Figures) -> str:
+    """Seconds per step, with the spread over the rounds."""
+    names = {
+        "add": "`curate add`, s",
+        "scan": "`curate scan`, first time, s",
+        "rescan": "`curate scan`, again, s",
+        "cleanvision": "CleanVision, default checks, s",
+        "ratio": "CleanVision / (add + scan)",
+        "help": "`curate --help`, s",
+    }
+    rows = [
+        [
+            names.get(name, name),
+            _number(value["median"]),
+            f"{_number(value['min'])} to {_number(value['max'])}",
+            str(value["n"]),
+        ]
+        for name, value in figures.items()
+        if isinstance(value, Mapping)
+    ]
+    peak = figures.get("peak_memory_gb")
+    after = f"\n\nPeak memory of `add` and `scan`, workers included: {peak:.2f} GB." if isinstance(peak, float) else ""
+    return table(["", "median", "min to max", "n"], rows) + after
+
+
+def scan_speed_headline(figures: Figures) -> str:
+    """Add and scan, against the peer where it was there."""
+    seconds = figures["add"]["median"] + figures["scan"]["median"]
+    peer = ""
+    if "ratio" in figures:
+        ratio = figures["ratio"]
+        peer = (
+            f"; CleanVision {figures['cleanvision']['median']:.0f} s on the same files in the same run: "
+            f"{ratio['median']:.1f} times ({ratio['min']:.1f} to {ratio['max']:.1f}, {ratio['n']} rounds)"
+        )
+    return f"60,000 images added and scanned in {seconds:.0f} s{peer}"
+
+
+def label_errors(figures: Figures) -> str:
+    """Ours and cleanlab's filters on the same probabilities, per set of labels."""
+    header = [
+        "labels",
+        "rule",
+        "flagged",
+        "precision",
+        "recall",
+        "F1",
+        "best F1 of its ranking",
+        "AUROC",
+        "average precision",
+    ]
+    rows, notes = [], []
+    for column, found in figures.items():
+        peers = {f"cleanlab `{name}`": score for name, score in found["cleanlab"].items()}
+        for rule, score in ({"**label_error**": found["label_error"]} | peers).items():
+            values = [
+                f"{score[key]:.3f}" for key in ("precision", "recall", "f1", "best_f1", "auroc", "average_precision")
+            ]
+            rows.append([f"`{column}`, {_percent(found['wrong_share'])} wrong", rule, f"{score['flagged']:,}", *values])
+        right = _percent(found["held_out_accuracy_against_truth"])
+        suggested = _percent(found["suggestion_right_where_flagged_and_wrong"])
+        notes.append(
+            f"`{column}`: out of fold, {right} of the predictions are true; of the wrong labels that were flagged, "
+            f"{suggested} came with the true one as suggestion; `predict` took {found['predict_seconds'] / 60:.1f} min "
+            f"({_config(found['config'])})."
+        )
+    return table(header, rows) + "\n\n" + "\n".join(f"* {note}" for note in notes)
+
+
+def label_errors_headline(figures: Figures) -> str:
+    """F1 beside cleanlab's default filter."""
+    parts = []
+    for column, found in figures.items():
+        ours, default = found["label_error"], found["cleanlab"]["prune_by_noise_rate"]
+        parts.append(
+            f"`{column}` ({_percent(found['wrong_share'])} wrong): F1 {ours['f1']:.3f}, cleanlab's default filter on "
+            f"the same probabilities {default['f1']:.3f}"
+        )
+    return "; ".join(parts)
+
+
+def curation_gain(figures: Figures) -> str:
+    """Accuracy on raw and on curated labels."""
+    rows = [
+        [
+            data,
+            _score(run["accuracy"]),
+            _score(run.get("accuracy_flip")),
+            _score(run.get("leak_free")),
+            f"{run['seconds'] / 60:.1f}",
+        ]
+        for data in ("raw", "curated")
+        if (run := figures.get(data))
+    ]
+    header = ["trained on", "accuracy, single view", "with mirror image", "without leaked test images", "minutes"]
+    decisions = ", ".join(f"{name} {count:,}" for name, count in figures["decisions"].items())
+    after = (
+        f"Decisions: {decisions}; {figures['for_review']:,} images left to a person, who did not look. Wrong training "
+        f"labels: {_percent(figures['wrong_share_raw'])} before, {_percent(figures['wrong_share_curated'])} after. "
+        f"Settings: {_config((figures.get('curated') or figures['raw'])['config'])}."
+    )
+    return table(header, rows) + "\n\n" + after
+
+
+def curation_gain_headline(figures: Figures) -> str:
+    """Test accuracy before and after."""
+    if "curated" not in figures:
+        return "raw alone so far"
+    return (
+        f"test accuracy {_score(figures['raw']['accuracy'])} raw, {_score(figures['curated']['accuracy'])} curated: "
+        f"same network, settings and test images"
+    )
+
+
+def gpu_parity(figures: Figures) -> str:
+    """Largest difference in probability between CPU and GPU."""
+    rows = [
+        [f"`{name}`", f"{v['fp32']:.2e}", f"{v['bf16']:.2e}"] for name, v in figures.items() if isinstance(v, Mapping)
+    ]
+    return "Largest difference of any probability from the CPU's in fp32:\n\n" + table(
+        ["network", "fp32", "bf16"], rows
+    )
+
+
+def gpu_folds(figures: Figures) -> str:
+    """Seconds of cross-validation and the accuracy of each fold."""
+    folds = ", ".join(f"{100 * value:.2f}" for value in figures["fold_accuracy"])
+    return (
+        f"{figures['seconds']:.1f} s for {len(figures['fold_accuracy'])} folds; accuracy out of fold, per cent: "
+        f"{folds} ({_config(figures['config'])})."
+    )
+
+
+def gpu_folds_headline(figures: Figures) -> str:
+    """The same in a line."""
+    folds = figures["fold_accuracy"]
+    right = _percent(sum(folds) / len(folds))
+    return f"out-of-fold predictions for 50,000 images in {figures['seconds']:.0f} s on a GPU ({right} right)"
+
+
+def gpu_networks(figures: Figures) -> str:
+    """Seconds an epoch and accuracy per network."""
+    rows = [
+        [
+            f"`{name}`",
+            f"{v['median_epoch_seconds']:.2f}",
+            f"{v['first_epoch_seconds']:.2f}",
+            str(v["epochs"]),
+            _percent(v["accuracy"], 2),
+            _percent(v["accuracy_flip"], 2) if v.get("accuracy_flip") else "",
+        ]
+        for name, v in figures.items()
+        if isinstance(v, Mapping)
+    ]
+    header = [
+        "network",
+        "s an epoch (median)",
+        "first epoch, s",
+        "epochs",
+        "accuracy, single view",
+        "with mirror image",
+    ]
+    return table(header, rows) + "\n\nOne run each."
+
+
+def flat(figures: Figures) -> str:
+    """Every figure on a line of its own, under its path of keys."""
+    rows: list[list[str]] = []
+
+    def walk(path: str, value: object) -> None:
+        if isinstance(value, Mapping):
+            for key, item in value.items():
+                walk(f"{path}.{key}" if path else str(key), item)
+        elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+            for number, item in enumerate(value):
+                walk(f"{path}[{number}]", item)
+        else:
+            items = value if isinstance(value, list) else [value]
+            rows.append([f"`{path}`", ", ".join(_number(item) for item in items)])
+
+    walk("", figures)
+    return table(["figure", "value"], rows)
+
+
+TABLES: dict[str, tuple[str, Callable[[Figures], str], Callable[[Figures], str] | None]] = {
+    "scan_speed": ("Adding and scanning", scan_speed, scan_speed_headline),
+    "label_errors": ("Finding wrong labels", label_errors, label_errors_headline),
+    "curation_gain": ("What curation is worth", curation_gain, curation_gain_headline),
+    "gpu-parity": ("GPU and CPU agree", gpu_parity, None),
+    "gpu-folds": ("Predicting on a GPU", gpu_folds, gpu_folds_headline),
+    "gpu-networks": ("Networks on a GPU", gpu_networks, None),
+}
+"""Benchmark -> its title, its table, and its line in the README. They are shown in this order."""
+
+
+def _ordered(results: Mapping[str, Figures]) -> list[tuple[str, Figures]]:
+    order = list(TABLES)
+    return sorted(results.items(), key=lambda item: (order.index(item[0]) if item[0] in order else len(order), item[0]))
+
+
+def _title(name: str) -> str:
+    return TABLES[name][0] if name in TABLES else name
+
+
+def _score(score: Figures | None) -> str:
+    """A mean with its 95 % interval and the number of seeds."""
+    if not score:
+        return ""
+    interval = f" ± {100 * score['half_width']:.2f}" if score["half_width"] is not None else ""
+    return f"{100 * score['mean']:.2f}{interval} % (n = {len(score['values'])})"
+
+
+def _config(config: Figures) -> str:
+    return f"{config['model']}, {config['epochs']} epochs, batches of {config['batch_size']}, seed {config['seed']}"
+
+
+def _percent(value: float, digits: int = 1) -> str:
+    return f"{100 * value:.{digits}f} %"
+
+
+def _number(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"

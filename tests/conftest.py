@@ -1,0 +1,68 @@
+"""Small real images and the folders they lie in, made by the tests themselves."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from curate.add import add
+from curate.images import encode_png
+from curate.workspace import Workspace
+
+
+def picture(seed: int, height: int = 8, width: int = 9) -> np.ndarray:
+    """A smooth picture with a little noise, different for every seed: shape (height, width, 3), uint8, RGB."""
+    rng = np.random.default_rng(seed)
+    ramp = np.linspace(0, 1, width)[None, :, None] * rng.integers(40, 200, 3)
+    return (ramp + rng.integers(0, 40, (height, width, 3))).astype(np.uint8)
+
+
+def png(seed: int) -> bytes:
+    """`picture` as PNG."""
+    return encode_png(picture(seed))
+
+
+def write_tree(root: Path, names: list[str]) -> Path:
+    """A different small PNG under each name (whatever its suffix says)."""
+    for seed, name in enumerate(names):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(png(seed))
+    return root
+
+
+@pytest.fixture()
+def tree(tmp_path: Path) -> Callable[..., Path]:
+    """`tree("a/1.png", …)` makes a folder with these images."""
+
+    def make(*names: str, root: str = "photos") -> Path:
+        return write_tree(tmp_path / root, list(names))
+
+    return make
+
+
+def write_digits(folder: Path, count: int, *, first: int = 0) -> None:
+    """Real handwritten digits, 24 x 24, as `folder/<split>/<class>/<number>.png`; every fourth is a test image."""
+    digits = load_digits()
+    for at in range(first, first + count):
+        path = folder / ("test" if at % 4 == 3 else "train") / str(digits.target[at]) / f"{at}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode_png((digits.images[at] * 15.9).astype(np.uint8).repeat(3, 0).repeat(3, 1)))
+
+
+@pytest.fixture(scope="session")
+def digits_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """40 digits in train/ and test/."""
+    folder = tmp_path_factory.mktemp("sources") / "digits"
+    write_digits(folder, 40)
+    return folder
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, digits_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """A workspace with the digits, version 1; times stand still, so that same inputs give the same bytes."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    made = Workspace(tmp_path / "ws")
+    add(made, digits_folder)
+    return made

@@ -1,0 +1,150 @@
+"""`apply` is a pure function of manifest and decisions; `diff` says what is different."""
+
+import random
+
+import pandas as pd
+import pytest
+
+from curate.apply import CHANGES, apply, diff
+from tests.tables import decided, images
+
+IMAGES = images(
+    ("c", "train", "cat"),
+    ("a", "train", "dog"),
+    ("t", "test", "dog"),
+    ("a1", "train", "dog"),
+    ("a2", "train", "dog"),
+    ("v", "val", "cat"),
+    ("p", "pool", ""),
+    parents={"a1": "a", "a2": "a"},
+)
+
+
+def labels(table: pd.DataFrame) -> str:
+    """`c=cat a=dog`, in the table's order."""
+    return " ".join(f"{image_id}={label}" for image_id, label in zip(table["image_id"], table["label"], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([], "c=cat a=dog t=dog a1=dog a2=dog v=cat p="),
+        ([("c", "keep")], "c=cat a=dog t=dog a1=dog a2=dog v=cat p="),
+        ([("c", "drop")], "a=dog t=dog a1=dog a2=dog v=cat p="),
+        ([("c", "relabel", "dog")], "c=dog a=dog t=dog a1=dog a2=dog v=cat p="),
+        ([("c", "relabel", "cat")], "c=cat a=dog t=dog a1=dog a2=dog v=cat p="),
+        ([("p", "relabel", "cat")], "c=cat a=dog t=dog a1=dog a2=dog v=cat p=cat"),
+        ([("a", "drop")], "c=cat t=dog v=cat p="),  # what was generated from it goes with it
+        ([("a", "relabel", "cat")], "c=cat a=cat t=dog a1=cat a2=cat v=cat p="),
+        ([("a", "drop"), ("a1", "keep")], "c=cat t=dog a1=dog v=cat p="),  # its own decision counts
+        ([("a1", "drop")], "c=cat a=dog t=dog a2=dog v=cat p="),
+        ([("t", "drop")], "c=cat a=dog t=dog a1=dog a2=dog v=cat p="),
+        ([("v", "drop")], "c=cat a=dog t=dog a1=dog a2=dog p="),
+        ([("gone", "drop")], "c=cat a=dog t=dog a1=dog a2=dog v=cat p="),
+    ],
+)
+def test_what_becomes_of_the_images(rows: list[tuple[str, ...]], expected: str) -> None:
+    before = IMAGES.copy()
+    applied = apply(IMAGES, decided(*rows))
+    assert labels(applied.table) == expected
+    assert IMAGES.equals(before)
+    assert applied.table.dtypes.equals(IMAGES.dtypes)
+    assert applied.table.index.equals(pd.RangeIndex(len(applied.table)))
+    assert applied.dropped == len(IMAGES) - len(applied.table)
+
+
+@pytest.mark.parametrize(("row", "expected"), [(("t", "drop"), ""), (("t", "relabel", "cat"), "t=cat")])
+def test_test_images_are_changed_only_when_asked(row: tuple[str, ...], expected: str) -> None:
+    guarded, asked = apply(IMAGES, decided(row)), apply(IMAGES, decided(row), include_test=True)
+    assert guarded.table.equals(IMAGES)
+    assert (guarded.test_left_alone, guarded.dropped, guarded.relabelled) == (["t"], 0, 0)
+    assert labels(asked.table[asked.table["split"] == "test"]) == expected
+    assert asked.test_left_alone == []
+
+
+def test_keeping_a_test_image_is_nothing_to_be_warned_about() -> None:
+    applied = apply(IMAGES, decided(("t", "keep")))
+    assert (applied.kept, applied.test_left_alone) == (1, [])
+
+
+def test_counts() -> None:
+    applied = apply(IMAGES, decided(("c", "drop"), ("a", "relabel", "cat"), ("v", "keep"), ("t", "drop")))
+    assert (applied.dropped, applied.relabelled, applied.kept, applied.test_left_alone) == (1, 3, 1, ["t"])
+
+
+def test_no_images() -> None:
+    applied = apply(IMAGES.iloc[:0], decided(("a", "drop")))
+    assert len(applied.table) == applied.dropped == 0
+    assert applied.table.columns.to_list() == IMAGES.columns.to_list()
+
+
+def random_set(rng: random.Random) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A manifest with generated images, and decisions on some of its images."""
+    ids = [f"i{number}" for number in range(rng.randint(0, 30))]
+    rows = [(image_id, rng.choice(["train", "val", "test", "pool"]), rng.choice(["cat", "dog", "bird"])) for image_id in ids]
+    parents = {image_id: rng.choice(ids[:at]) for at, image_id in enumerate(ids) if at and rng.random() < 0.3}
+    chosen = rng.sample(ids, rng.randint(0, len(ids)))
+    takes = [(image_id, rng.choice(["keep", "drop", "relabel"])) for image_id in chosen]
+    return images(*rows, parents=parents), decided(
+        *((image_id, action, rng.choice(["cat", "dog"]) if action == "relabel" else "") for image_id, action in takes)
+    )
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_rules_that_hold_for_any_decisions(seed: int) -> None:
+    rng = random.Random(seed)
+    table, decisions = random_set(rng)
+    before = table.copy(), decisions.copy()
+    include_test = rng.random() < 0.5
+    applied = apply(table, decisions, include_test=include_test).table
+    assert table.equals(before[0])
+    assert decisions.equals(before[1])
+    # nothing is made up, the order stays, and only labels change
+    stayed = table[table["image_id"].isin(applied["image_id"])].reset_index(drop=True)
+    assert applied.drop(columns="label").equals(stayed.drop(columns="label"))
+    # again gives the same, in any order of the decisions
+    assert apply(applied, decisions, include_test=include_test).table.equals(applied)
+    assert apply(table, decisions.sample(frac=1, random_state=seed), include_test=include_test).table.equals(applied)
+    # without decisions everything is as it was
+    assert apply(table, decisions.iloc[:0], include_test=include_test).table.equals(table)
+    # the test split is guarded
+    if not include_test:
+        assert applied[applied["split"] == "test"].reset_index(drop=True).equals(
+            table[table["split"] == "test"].reset_index(drop=True)
+        )
+    # diff finds every change and no other
+    changes = diff(table, applied, decisions)
+    assert (changes["change"] == "dropped").sum() == len(table) - len(applied)
+    assert (changes["change"] == "relabelled").sum() == (applied["label"] != stayed["label"]).sum()
+    assert set(changes["change"]) <= {"dropped", "relabelled"}
+
+
+# diff
+
+
+def test_diff_names_every_kind_of_change() -> None:
+    before = images(("a", "train", "cat"), ("b", "train", "cat"), ("c", "train", "cat"), ("d", "pool", ""), ("e", "val", "cat"))
+    after = images(("f", "train", "dog"), ("e", "val", "cat"), ("d", "train", "dog"), ("c", "train", "cat"), ("b", "train", "dog"))
+    after.loc[after["image_id"] == "c", "content_hash"] = "other"
+    table = diff(before, after, decided(("a", "drop", "", "policy", "dark;blurry"), ("b", "relabel", "dog", "ada")))
+    assert table.to_numpy().tolist() == [
+        ["a", "dropped", "cat", "", "dark;blurry"],
+        ["f", "added", "", "dog", ""],
+        ["b", "relabelled", "cat", "dog", ""],
+        ["d", "relabelled", "", "dog", ""],
+        ["d", "moved", "pool", "train", ""],
+        ["c", "changed", "content of c", "other", ""],
+    ]
+    assert set(table["change"]) == set(CHANGES)
+
+
+@pytest.mark.parametrize("count", [0, 1, 7])
+def test_no_difference(count: int) -> None:
+    table = diff(IMAGES.iloc[:count], IMAGES.iloc[:count][::-1], decided())
+    assert len(table) == 0
+    assert table.columns.to_list() == ["image_id", "change", "before", "after", "because"]
+
+
+def test_diff_from_and_to_nothing() -> None:
+    assert set(diff(IMAGES.iloc[:0], IMAGES, decided())["change"]) == {"added"}
+    assert set(diff(IMAGES, IMAGES.iloc[:0], decided())["change"]) == {"dropped"}

@@ -1,0 +1,292 @@
+"""Who decides what: rules among each other, people over rules, and files that people have edited."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from curate import decisions, verbs
+from curate.csv_text import read_csv, write_csv
+from curate.decisions import check, decide, merge
+from curate.errors import UserError
+from curate.recipe import Rule
+from curate.workspace import DECISIONS, FINDINGS, MANIFEST, Workspace, read_table
+from tests.tables import decided, found, images
+
+IMAGES = images(
+    ("a", "train", "cat"), ("b", "train", "dog"), ("c", "train", "cat"), ("t", "test", "dog"), ("v", "val", "cat")
+)
+KEEP, DROP, RELABEL, REVIEW = (Rule(finder=action, action=action) for action in ("keep", "drop", "relabel", "review"))
+NOON, LATER = "2026-01-01T12:00:00Z", "2026-01-02T12:00:00Z"
+SUGGESTED = {"relabel": "dog"}
+
+
+def policy(*rules: Rule, findings: pd.DataFrame, earlier: pd.DataFrame | None = None, at: str = NOON) -> decisions.Decided:
+    return decide(findings, IMAGES, list(rules), decisions.empty() if earlier is None else earlier, at=at)
+
+
+def actions(table: pd.DataFrame) -> dict[str, str]:
+    return dict(zip(table["image_id"], table["action"] + " " + table["label"], strict=True))
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize(
+    ("fits", "taken", "because", "conflict"),
+    [
+        ([KEEP], "keep", "keep", ""),
+        ([KEEP, DROP], "keep", "keep", "a: keep (keep) beats drop (drop)"),
+        ([KEEP, RELABEL], "keep", "keep", "a: keep (keep) beats relabel to dog (relabel)"),
+        ([KEEP, REVIEW], "keep", "keep", ""),
+        ([DROP, RELABEL], "drop", "drop", "a: drop (drop) beats relabel to dog (relabel)"),
+        ([DROP, REVIEW], "drop", "drop", ""),
+        ([RELABEL, REVIEW], "relabel dog", "relabel", ""),
+        ([KEEP, DROP, RELABEL, REVIEW], "keep", "keep", "a: keep (keep) beats drop (drop), relabel to dog (relabel)"),
+    ],
+)
+def test_strongest_action_counts(fits: list[Rule], taken: str, because: str, conflict: str, backwards: bool) -> None:
+    findings = found(*(("a", rule.finder, 0.3, SUGGESTED.get(rule.finder, "")) for rule in fits))
+    result = policy(*(fits[::-1] if backwards else fits), findings=findings)
+    assert actions(result.decisions) == {"a": f"{taken} " if " " not in taken else taken}
+    assert result.decisions["because"].to_list() == [because]
+    assert result.conflicts == ([conflict] if conflict else [])
+    assert not len(result.review)
+
+
+def test_review_is_left_to_a_person_with_all_reasons() -> None:
+    rules = [Rule(finder="dark", action="review"), Rule(finder="blurry", action="review")]
+    result = policy(*rules, findings=found(("a", "dark", 0.3), ("a", "blurry", 0.2), ("b", "dark", 0.4), ("c", "dark", 0.6)))
+    assert not len(result.decisions)
+    assert result.review[["image_id", "because", "given_label", "action"]].to_numpy().tolist() == [
+        ["a", "blurry;dark", "cat", ""],
+        ["b", "dark", "dog", ""],
+    ]
+
+
+def test_relabel_without_suggestion_goes_to_review() -> None:
+    result = policy(RELABEL, findings=found(("a", "relabel", 0.1), ("b", "relabel", 0.1, "cat")))
+    assert actions(result.decisions) == {"b": "relabel cat"}
+    assert result.review["image_id"].to_list() == ["a"]
+
+
+def test_of_two_suggestions_the_surer_one_is_taken_and_the_other_named() -> None:
+    rules = [Rule(finder="one", action="relabel"), Rule(finder="two", action="relabel")]
+    result = policy(*rules, findings=found(("a", "one", 0.3, "cat"), ("a", "two", 0.2, "dog")))
+    assert actions(result.decisions) == {"a": "relabel dog"}
+    assert result.decisions["because"].to_list() == ["two"]
+    assert result.conflicts == ["a: relabel to dog (two) beats relabel to cat (one)"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        (Rule(finder="f", action="drop"), ["a"]),
+        (Rule(finder="f", action="drop", below=0.7), ["a", "b"]),
+        (Rule(finder="f", action="drop", below=0.0), []),
+        (Rule(finder="f", action="drop", splits=["test"]), ["t"]),
+        (Rule(finder="f", action="drop", splits=["train", "val", "test"]), ["a", "t", "v"]),
+        (Rule(finder="f", action="drop", splits=[]), []),
+        (Rule(finder="other", action="drop"), []),
+    ],
+)
+def test_which_images_a_rule_takes(rule: Rule, expected: list[str]) -> None:
+    findings = found(("v", "f", 0.1), ("t", "f", 0.1), ("a", "f", 0.3), ("b", "f", 0.6), ("gone", "f", 0.0))
+    assert policy(rule, findings=findings).decisions["image_id"].to_list() == expected
+
+
+def test_no_rules_and_no_findings() -> None:
+    for result in (policy(findings=found(("a", "f", 0.1))), policy(DROP, findings=found())):
+        assert result.decisions.columns.to_list() == list(decisions.COLUMNS)
+        assert len(result.decisions) == len(result.review) == len(result.conflicts) == 0
+
+
+@pytest.mark.parametrize("action", ["keep", "drop", "relabel"])
+def test_person_beats_policy_and_is_not_asked_again(action: str) -> None:
+    earlier = decided(("a", action, "dog" if action == "relabel" else "", "ada", "", "looked", NOON))
+    findings = found(("a", "drop", 0.1), ("a", "keep", 0.1), ("a", "review", 0.1), ("b", "review", 0.2))
+    result = policy(KEEP, DROP, REVIEW, findings=findings, earlier=earlier, at=LATER)
+    assert result.decisions.equals(earlier)
+    assert result.review["image_id"].to_list() == ["b"]
+    assert result.conflicts == []
+
+
+def test_policy_replaces_its_own_decisions_and_keeps_the_times_of_equal_ones() -> None:
+    first = policy(DROP, findings=found(("a", "drop", 0.1), ("b", "drop", 0.1))).decisions
+    again = policy(DROP, findings=found(("b", "drop", 0.1), ("c", "drop", 0.1)), earlier=first, at=LATER).decisions
+    assert dict(zip(again["image_id"], again["at"], strict=True)) == {"b": NOON, "c": LATER}
+
+
+def test_decisions_stand_in_the_order_of_the_manifest() -> None:
+    earlier = decided(("c", "keep", "", "ada"), ("a", "keep", "", "ada"))
+    result = policy(DROP, findings=found(("t", "drop", 0.1), ("b", "drop", 0.1)), earlier=earlier)
+    assert result.decisions["image_id"].to_list() == ["a", "b", "c"]
+
+
+# Decisions in files
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("label\ncat\n", "column 'image_id' is missing; there are: label"),
+        ("image_id,label\na,cat\n", "column 'action' is missing"),
+        ("image_id;action\na;drop\n", "semicolons"),
+        ("image_id,action\na,drop\nb,Drop\n", "line 3: action 'Drop': there are: keep, drop, relabel"),
+        ("image_id,action\na,review\n", "line 2: action 'review'"),
+        ("image_id,action\n\n\nx/y,drop\n", "line 4: image_id 'x/y': not in this manifest"),
+        ("image_id,action\n ,drop\n", "line 2: image_id ' '"),
+        ("image_id,action\na,drop\nb,drop\na,drop\n", "line 4: image_id 'a': stands twice"),
+        ("image_id,action,label\na,relabel,bird\n", "line 2: label 'bird': no such class; there are: cat, dog"),
+        ("image_id,action\na,relabel\n", "line 2: label '': no such class"),
+        ('image_id,action,note\na,drop,"x\ny"\nb,dorp,\n', "line 4: action 'dorp'"),
+        ("image_id,action\na,dorp\nb,dorp\nc,dorp\n", r"line 2: action 'dorp' \(and 2 more\)"),
+        ("image_id,action\na\nb,c\n", "line 3: action 'c'"),
+    ],
+)
+def test_what_cannot_be_carried_out_is_named_with_its_line(tmp_path: Path, rows: str, message: str) -> None:
+    (tmp_path / "answers.csv").write_text(rows)
+    with pytest.raises(UserError, match=message):
+        check(read_csv(tmp_path / "answers.csv"), IMAGES, str(tmp_path / "answers.csv"))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        b"image_id,action\na,drop\n",
+        b"\xef\xbb\xbfimage_id,action\r\na,drop\r\n",
+        b"action,image_id,extra\ndrop,a,1\n,b,\n,,\n\n",
+        b"image_id,action,,\na,drop,,\n,,,\n",
+    ],
+)
+def test_rows_without_action_and_unknown_columns_are_left_out(tmp_path: Path, rows: bytes) -> None:
+    (tmp_path / "answers.csv").write_bytes(rows)
+    table = check(read_csv(tmp_path / "answers.csv"), IMAGES, "answers.csv")
+    assert table.columns.to_list() == list(decisions.COLUMNS)
+    assert actions(table) == {"a": "drop "}
+
+
+def test_import_signs_and_replaces() -> None:
+    earlier = decided(("a", "drop", "", "policy", "dark", "", NOON), ("b", "drop", "", "bob", "", "", NOON))
+    imported = decided(("a", "keep"), ("b", "keep"), ("c", "drop", "", "eve", "", "hers", NOON))
+    table, replaced = merge(earlier, imported, by="ada", at=LATER)
+    assert table[["image_id", "action", "by", "at"]].to_numpy().tolist() == [
+        ["a", "keep", "ada", LATER],
+        ["b", "keep", "ada", LATER],
+        ["c", "drop", "eve", NOON],
+    ]
+    assert replaced == ["b: bob said drop, ada says keep; the later one counts"]
+
+
+def test_import_of_what_is_there_changes_nothing() -> None:
+    earlier = decided(("a", "drop", "", "policy", "dark", "too dark", NOON), ("b", "keep", "", "ada", "", "", NOON))
+    assert merge(earlier, earlier, by="ada", at=LATER)[0].equals(earlier)  # the policy's stays the policy's
+    assert merge(earlier, decided(("b", "keep")), by="ada", at=LATER)[0].equals(earlier)  # the same answer once more
+    assert merge(earlier, decided(), by="ada", at=LATER)[0].equals(earlier)
+    assert merge(decided(), decided(), by="ada", at=LATER)[0].equals(decided())
+
+
+def test_editing_a_row_of_the_policy_makes_it_yours() -> None:
+    earlier = decided(("a", "drop", "", "policy", "dark", "", NOON))
+    table, replaced = merge(earlier, earlier.assign(action="keep"), by="ada", at=LATER)
+    assert table.iloc[0].to_list() == ["a", "keep", "", "ada", "dark", "", LATER]
+    assert replaced == []
+
+
+# Through the verbs
+
+POLICY = "name: rules\npolicy:\n  - {finder: outlier, action: drop}\n  - {finder: label_error, action: review}\n"
+
+
+@pytest.fixture
+def reviewed(workspace: Workspace) -> Workspace:
+    """A workspace with a finding to drop, and two to review."""
+    ids = read_table(workspace.path(MANIFEST)).query("split == 'train'")["image_id"].to_list()
+    with workspace.writing("scan", {}) as transaction:
+        rows = [(ids[0], "outlier", 0.1), (ids[1], "label_error", 0.2), (ids[2], "label_error", 0.3)]
+        transaction.write_table(FINDINGS, found(*rows))
+    workspace.path("policy.yaml").write_text(POLICY)
+    verbs.decide(workspace, workspace.path("policy.yaml"))
+    return workspace
+
+
+def answer(workspace: Workspace, *answers: str) -> Path:
+    path = workspace.path(verbs.REVIEW)
+    review = read_csv(path)
+    review["action"] = [*answers, *[""] * (len(review) - len(answers))]
+    write_csv(path, review)
+    return path
+
+
+def test_decide_again_gives_the_same_bytes(reviewed: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = reviewed.path(DECISIONS).read_bytes(), reviewed.path(verbs.REVIEW).read_bytes()
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1800000000")
+    verbs.decide(reviewed, reviewed.path("policy.yaml"))
+    assert (reviewed.path(DECISIONS).read_bytes(), reviewed.path(verbs.REVIEW).read_bytes()) == before
+
+
+def test_answers_leave_the_review_list_for_good(reviewed: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = verbs.import_decisions(reviewed, answer(reviewed, "keep"), "ada")
+    assert (result.by_people, result.for_review, result.actions) == (1, 1, {"drop": 1, "keep": 1})
+    after = reviewed.path(DECISIONS).read_bytes()
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1800000000")
+    assert verbs.decide(reviewed, reviewed.path("policy.yaml")).for_review == 1
+    assert reviewed.path(DECISIONS).read_bytes() == after
+
+
+def test_importing_twice_gives_the_same_bytes(reviewed: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = reviewed.path("copy.csv")
+    copy.write_bytes(answer(reviewed, "keep", "drop").read_bytes())
+    verbs.import_decisions(reviewed, copy, "ada")
+    before = reviewed.path(DECISIONS).read_bytes(), reviewed.path(verbs.REVIEW).read_bytes()
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1800000000")
+    verbs.import_decisions(reviewed, copy, "ada")
+    assert (reviewed.path(DECISIONS).read_bytes(), reviewed.path(verbs.REVIEW).read_bytes()) == before
+
+
+def test_decide_does_not_write_over_answers(reviewed: Workspace) -> None:
+    path = answer(reviewed, "keep")
+    before = path.read_bytes()
+    with pytest.raises(UserError, match="holds 1 answers that would be lost.*--import"):
+        verbs.decide(reviewed, reviewed.path("policy.yaml"))
+    assert path.read_bytes() == before
+
+
+def test_refused_import_changes_nothing(reviewed: Workspace) -> None:
+    before = reviewed.path(DECISIONS).read_bytes()
+    path = answer(reviewed, "keep", "perhaps")
+    with pytest.raises(UserError, match=r"review\.csv, line 3: action 'perhaps'"):
+        verbs.import_decisions(reviewed, path, "ada")
+    assert reviewed.path(DECISIONS).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("path", "by", "message"),
+    [("missing.csv", "ada", "is no file"), (".", "ada", "is no file"), ("review.csv", "policy", "policy's own name")],
+)
+def test_import_of_nothing_and_by_nobody(reviewed: Workspace, path: str, by: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        verbs.import_decisions(reviewed, reviewed.root / path, by)
+
+
+def test_review_list_that_was_spoilt_by_hand_is_named(reviewed: Workspace, tmp_path: Path) -> None:
+    reviewed.path(verbs.REVIEW).write_text("spoilt,by,hand\n1,2,3\n")
+    ids = read_table(reviewed.path(MANIFEST))["image_id"]
+    (tmp_path / "mine.csv").write_text(f"image_id,action\n{ids[0]},keep\n")
+    with pytest.raises(UserError, match=r"review\.csv lacks the columns"):
+        verbs.import_decisions(reviewed, tmp_path / "mine.csv", "ada")
+
+
+def test_rule_for_a_finder_that_does_not_exist_is_named(reviewed: Workspace) -> None:
+    reviewed.path("policy.yaml").write_text("name: x\npolicy:\n  - {finder: dork, action: drop}\n")
+    with pytest.raises(UserError, match="no finder is called 'dork'"):
+        verbs.decide(reviewed, reviewed.path("policy.yaml"))
+
+
+@pytest.mark.parametrize("image_id", ["a,b", 'a"b', "a\nb", "a\rb", "caf\u00e9", "=1+1", " a ", "NA", "\u2028"], ids=ascii)
+def test_strange_image_ids_survive_the_file(tmp_path: Path, image_id: str) -> None:
+    strange = images((image_id, "train", "cat"))
+    table = decide(found((image_id, "drop", 0.1)), strange, [DROP], decisions.empty(), at=NOON).decisions
+    write_csv(tmp_path / "decisions.csv", table)
+    back = check(read_csv(tmp_path / "decisions.csv"), strange, "decisions.csv")
+    assert back.reset_index(drop=True).equals(table)
+    again = decide(found((image_id, "drop", 0.1)), strange, [DROP], back, at=LATER).decisions
+    assert again.equals(table)

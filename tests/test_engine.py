@@ -1,0 +1,115 @@
+"""Batches come back in order, streams are not swallowed, and workers end when they should."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from curate import engine
+from curate.engine import SMALL, map_batches
+from curate.errors import UserError
+
+
+def double(batch: list[int]) -> list[int]:
+    return [2 * item for item in batch]
+
+
+def where(batch: list[int]) -> int:
+    return os.getpid()
+
+
+def fail_on_600(batch: list[int]) -> list[int]:
+    if 600 in batch:
+        raise ValueError("600")
+    return batch
+
+
+def end_on_600(batch: list[int]) -> list[int]:
+    if 600 in batch:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return batch
+
+
+@pytest.mark.parametrize(
+    ("count", "batch_size", "workers"),
+    [(0, 4, 1), (1, 4, 1), (4, 4, None), (5, 4, 2), (SMALL, 100, 2), (SMALL + 1, 100, 1), (SMALL + 1, 100, 2)],
+)
+def test_every_item_once_and_in_order(count: int, batch_size: int, workers: int | None) -> None:
+    results = list(map_batches(double, range(count), batch_size=batch_size, workers=workers))
+    assert [item for batch in results for item in batch] == [2 * item for item in range(count)]
+    assert all(0 < len(batch) <= batch_size for batch in results)
+
+
+def test_few_items_run_here_and_many_in_workers() -> None:
+    assert set(map_batches(where, range(SMALL), workers=2)) == {os.getpid()}
+    assert os.getpid() not in set(map_batches(where, range(SMALL + 1), workers=2))
+
+
+def test_a_stream_is_read_only_as_far_as_needed() -> None:
+    taken = 0
+
+    def stream() -> Iterator[int]:
+        nonlocal taken
+        for taken in range(1, 100_001):
+            yield taken
+
+    results = map_batches(double, stream(), batch_size=10, workers=2)
+    next(results)
+    results.close()
+    assert taken <= SMALL + 1 + 10 * (4 * 2 + 1)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_in_the_function_arrives(workers: int) -> None:
+    with pytest.raises(ValueError, match="600"):
+        list(map_batches(fail_on_600, range(1000), batch_size=10, workers=workers))
+
+
+def test_a_killed_worker_is_an_error_that_says_what_to_do() -> None:
+    with pytest.raises(UserError, match=r"memory.*--workers 1"):
+        list(map_batches(end_on_600, range(1000), batch_size=10, workers=2))
+
+
+def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "work.py").write_text(
+        textwrap.dedent("""
+        import os, time
+        def slow(batch):
+            print(os.getpid(), flush=True)
+            time.sleep(0.05)
+        if __name__ == "__main__":
+            from curate.engine import map_batches
+            list(map_batches(slow, range(100_000), batch_size=10, workers=2))
+        """)
+    )
+    parent = subprocess.Popen([sys.executable, "work.py"], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    workers = {int(parent.stdout.readline()) for _ in range(20)}
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    patience = time.monotonic() + 10
+    while (left := [pid for pid in workers if alive(pid)]) and time.monotonic() < patience:
+        time.sleep(0.05)
+    assert left == []
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs; a zombie, which nobody has waited for, does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_default_is_one_worker_a_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(engine.os, "cpu_count", lambda: asked.append(1) or 1)
+    assert list(map_batches(where, range(SMALL + 1))) == [os.getpid()] * 3
+    assert asked

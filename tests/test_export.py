@@ -1,0 +1,157 @@
+"""Exporting: what leaves comes back the same, in every layout; and what is refused."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from curate import sources
+from curate.add import add
+from curate.errors import UserError
+from curate.export import export
+from curate.sources import parquet, webdataset
+from curate.workspace import MANIFEST, Workspace
+from tests.conftest import png, write_tree
+
+LAYOUTS = sorted(sources.writable())
+
+
+def read(ws: Workspace) -> pd.DataFrame:
+    return ws.read_table(MANIFEST, written_by="curate add")
+
+
+def contents(table: pd.DataFrame) -> Counter:
+    """What a round trip must keep: the rows without paths and ids."""
+    columns = ["split", "label", "content_hash", "pixel_hash", "width", "height", "error"]
+    return Counter(table[columns].itertuples(index=False, name=None))
+
+
+@pytest.fixture(autouse=True)
+def no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests need not wait until everything on the machine is on its disk."""
+    monkeypatch.setattr("os.sync", lambda: None)
+    monkeypatch.setattr("os.fsync", lambda file: None)
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Workspace:
+    """A workspace with every split, odd names, copies, a broken image and an unlabelled one."""
+    names = ["train/cat/1.png", "train/d og/1.png", "train/d og/more/1.png", "val/cat/ü\n'\".png", "test/猫/1.png"]
+    root = write_tree(tmp_path / "photos", [*names, "train/cat/A.png", "train/cat/a.png", "unlabelled/1.png"])
+    (root / "train/cat/copy.png").write_bytes((root / "train/cat/1.png").read_bytes())
+    (root / "train/cat/broken.JPG").write_bytes(b"no image")
+    (root / "train/cat/empty.png").touch()
+    ws = Workspace(tmp_path / "ws")
+    add(ws, root)
+    return ws
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_round_trip(full: Workspace, tmp_path: Path, layout: str) -> None:
+    exported = export(read(full), full.root, tmp_path / "out", layout)
+    assert (exported.images, exported.left_out) == (11, 0)
+    assert sources.recognise(tmp_path / "out") == layout
+    again = Workspace(tmp_path / "again")
+    add(again, tmp_path / "out")
+    assert contents(read(again)) == contents(read(full))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(
+    "label", ["a/b", "..", ".hidden", 'with "quotes", commas', " space ", "line\nbreak", "train", "7", "%2F", "x" * 300]
+)
+def test_awkward_labels_come_back_or_are_refused(tmp_path: Path, layout: str, label: str) -> None:
+    ws, again = Workspace(tmp_path / "ws"), Workspace(tmp_path / "again")
+    add(ws, write_tree(tmp_path / "photos", ["train/1.png"]), label=label)
+    try:
+        export(read(ws), ws.root, tmp_path / "out", layout)
+    except UserError as error:
+        assert repr(label) in str(error)  # noqa: PT017  (either it comes back, or the error names it)
+        assert not (tmp_path / "out").exists()
+        return
+    add(again, tmp_path / "out")
+    assert contents(read(again)) == contents(read(ws))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_many_shards(tmp_path: Path, layout: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (parquet, webdataset):
+        monkeypatch.setattr(module, "SHARD_BYTES", 2000)
+    monkeypatch.setattr(parquet, "ROWS_AT_ONCE", 3)
+    ws, again = Workspace(tmp_path / "ws"), Workspace(tmp_path / "again")
+    add(
+        ws,
+        write_tree(
+            tmp_path / "photos", [f"train/{label}/{number}.png" for label in ("cat", "dog") for number in range(20)]
+        ),
+    )
+    export(read(ws), ws.root, tmp_path / "out", layout)
+    add(again, tmp_path / "out")
+    assert contents(read(again)) == contents(read(ws))
+
+
+def test_parquet_is_what_hugging_face_reads(full: Workspace, tmp_path: Path) -> None:
+    export(read(full), full.root, tmp_path / "out", "parquet")
+    files = sorted(path.name for path in (tmp_path / "out/data").iterdir())
+    assert files == [f"{split}-00000-of-00001.parquet" for split in ("pool", "test", "train", "val")]
+    table = pq.read_table(tmp_path / "out/data/train-00000-of-00001.parquet")
+    features = json.loads(table.schema.metadata[b"huggingface"])["info"]["features"]
+    assert features["image"] == {"_type": "Image"}
+    assert features["label"] == {"names": ["cat", "d og", "猫"], "_type": "ClassLabel"}
+    assert set(features) == set(table.column_names)
+    assert table["image"][0].as_py()["bytes"].startswith(b"\x89PNG")
+    assert pq.read_table(tmp_path / "out/data/pool-00000-of-00001.parquet")["label"].to_pylist() == [-1]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_two_exports_are_the_same(full: Workspace, tmp_path: Path, layout: str) -> None:
+    def files(root: Path) -> dict[str, bytes]:
+        return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+    for name in ("one", "two"):
+        export(read(full), full.root, tmp_path / name, layout)
+    assert files(tmp_path / "one") == files(tmp_path / "two")
+
+
+REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a file that has gone": (lambda root: (root / "photos/train/cat/1.png").unlink(), "cannot be read any more"),
+    "a file that has changed": (lambda root: (root / "photos/train/cat/1.png").write_bytes(png(77)), "has changed"),
+    "a full folder": (lambda root: write_tree(root / "out", ["x.png"]), "not empty"),
+    "a file": (lambda root: (root / "out").touch(), "not empty"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_refused_and_nothing_written(full: Workspace, tmp_path: Path, layout: str, case: str) -> None:
+    change, message = REFUSED[case]
+    change(tmp_path)
+    before = set(tmp_path.rglob("*"))
+    with pytest.raises(UserError, match=message):
+        export(read(full), full.root, tmp_path / "out", layout)
+    assert set(tmp_path.rglob("*")) == before
+
+
+def test_an_empty_folder_will_do(full: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    assert export(read(full), full.root, tmp_path / "out", "folder").images == 11
+
+
+def test_unknown_layouts_and_empty_tables(full: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="csv, folder, parquet, webdataset"):
+        export(read(full), full.root, tmp_path / "out", "tar")
+    with pytest.raises(UserError, match="no images"):
+        export(read(full).head(0), full.root, tmp_path / "out", "folder")
+
+
+def test_what_never_had_a_file_is_left_out(tmp_path: Path) -> None:
+    root = write_tree(tmp_path / "photos", ["cat/1.png"])
+    (root / "cat/gone.png").symlink_to(tmp_path / "nothing")
+    ws = Workspace(tmp_path / "ws")
+    add(ws, root)
+    exported = export(read(ws), ws.root, tmp_path / "out", "folder")
+    assert (exported.images, exported.left_out) == (1, 1)

@@ -1,0 +1,69 @@
+"""Who may import whom (docs/design.md), and what must not be imported for `curate --help`."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FILES = [*(ROOT / "curate").rglob("*.py"), *(ROOT / "train").rglob("*.py")]
+MAY_IMPORT_TRAIN = ("curate/cli/", "curate/prove.py", "curate/demo.py")
+HEAVY = ("torch", "cv2", "pandas", "numpy", "fiftyone", "albumentations", "sklearn", "matplotlib", "pyarrow", "cleanlab")
+
+
+def imports(path: Path) -> set[str]:
+    """Full names of what a file imports, anywhere in it, other than for type checking."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for_types = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.dump(block.test)
+        for child in block.body
+        for node in ast.walk(child)
+    }
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if id(node) in for_types:
+            continue
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports hide where things are"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def within(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_follow_the_design(path: Path) -> None:
+    place = str(path.relative_to(ROOT))
+    names = imports(path)
+    if place.startswith("curate/") and not place.startswith(MAY_IMPORT_TRAIN):
+        assert [name for name in names if within(name, "train")] == []
+    if not place.startswith("curate/cli/") and place != "curate/__main__.py":
+        assert [name for name in names if within(name, "curate.cli")] == []
+    if place.startswith("curate/finders/"):
+        assert [name for name in names if within(name, "curate.finders")] == []
+    if place.startswith("curate/signals/"):
+        assert [name for name in names if within(name, "curate.finders") or within(name, "curate.signals")] == []
+    assert [name for name in names if within(name, "tests") or within(name, "datasets")] == []
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["scan", "--help"], ["train", "--help"]], ids=" ".join)
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    code = f"""
+import sys
+from curate.cli import app
+try:
+    app({arguments})
+except SystemExit as end:
+    assert not end.code, end.code
+print("imported:", *[name for name in {HEAVY} if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "imported:"

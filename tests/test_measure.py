@@ -1,0 +1,69 @@
+"""The store of measured values: what is measured once is not measured again."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from curate import measure as measuring
+from curate.measure import Measure, measure
+from curate.signals.edge_blur import edge_blur
+from curate.signals.thumbnail import thumbnail
+from curate.signals.tones import tones
+from tests.conftest import picture
+from tests.pictures import Picture, evidence_of
+
+PICTURES = [Picture(picture(seed)) for seed in range(3)]
+MEASURES = [Measure(tones), Measure(edge_blur), Measure(thumbnail)]
+
+
+def test_shapes_and_types(tmp_path: Path) -> None:
+    evidence = evidence_of(tmp_path, PICTURES)
+    values = measure(evidence.workspace, evidence.manifest, MEASURES)
+    assert values["tones"].shape == (3, 5)
+    assert values["edge_blur"].shape == (3,)
+    assert values["thumbnail"].shape == (3, 1024)
+    assert values["thumbnail"].dtype == np.uint8
+
+
+def test_the_second_time_nothing_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    evidence = evidence_of(tmp_path, PICTURES)
+    first = measure(evidence.workspace, evidence.manifest, MEASURES)
+    monkeypatch.setattr(measuring, "decode", None)
+    second = measure(evidence.workspace, evidence.manifest.iloc[::-1], MEASURES)
+    for name, values in first.items():
+        np.testing.assert_array_equal(values[::-1], second[name])
+
+
+def test_only_what_is_new_is_measured(tmp_path: Path) -> None:
+    evidence = evidence_of(tmp_path, PICTURES)
+    measure(evidence.workspace, evidence.manifest.iloc[:2], MEASURES)
+    measure(evidence.workspace, evidence.manifest, MEASURES)
+    parts = sorted((tmp_path / "signals" / "tones" / "v1").glob("*.parquet"))
+    assert [len(measuring.pq.read_table(part)) for part in parts] == [2, 1]
+
+
+def test_another_setting_is_measured_anew(tmp_path: Path) -> None:
+    evidence = evidence_of(tmp_path, PICTURES)
+    folders = {Measure(tones).version, Measure(tones, (("a", 1),)).version, Measure(tones, (("a", 2),)).version}
+    assert len(folders) == 3
+    assert evidence.measure([Measure(tones)])["tones"].shape == (3, 5)
+
+
+@pytest.mark.parametrize("item", MEASURES, ids=lambda item: item.name)
+def test_images_that_cannot_be_decoded_have_no_value_but_its_shape(tmp_path: Path, item: Measure) -> None:
+    some = evidence_of(tmp_path / "some", [*PICTURES, Picture(None)])
+    none = evidence_of(tmp_path / "none", [Picture(None)] * 2)
+    expected = measure(some.workspace, some.manifest, [item])[item.name]
+    values = measure(none.workspace, none.manifest, [item])[item.name]
+    assert values.shape == (2, *expected.shape[1:])
+    assert values.dtype == expected.dtype
+    np.testing.assert_array_equal(values[0], expected[3])
+    assert np.isnan(values).all() or not values.any()
+
+
+def test_a_file_that_is_no_longer_what_was_added_has_no_value(tmp_path: Path) -> None:
+    evidence = evidence_of(tmp_path, PICTURES)
+    Path(evidence.manifest["path"].iloc[1]).write_bytes(b"something else")
+    values = measure(evidence.workspace, evidence.manifest, [Measure(edge_blur)])["edge_blur"]
+    assert np.isnan(values).tolist() == [False, True, False]

@@ -1,0 +1,455 @@
+"""The report: what it shows of which workspace, that nothing in it can harm, and that it stays small."""
+
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from curate import findings, images, manifest, report, verbs
+from curate.decisions import COLUMNS
+from curate.errors import UserError
+from curate.report import charts, gallery, runs, thumbnails, wording
+from curate.workspace import DECISIONS, FINDINGS, MANIFEST, Workspace
+
+EVIL = '<script>alert("1")</script>'
+
+
+def make(
+    root: Path, labels: list[str], *, side: int = 8, split: str = "train", image_ids: list[str] | None = None
+) -> Workspace:
+    """A workspace of noise images with these labels; every fourth is a test image unless `split` says otherwise."""
+    names = image_ids or [f"set/{number}.png" for number in range(len(labels))]
+    random = np.random.default_rng(0)
+    (root / "images").mkdir(parents=True)
+    for number in range(len(labels)):
+        pixels = random.integers(0, 256, (side, side, 3), dtype=np.uint8)
+        (root / "images" / f"{number}.png").write_bytes(images.encode_png(pixels))
+    rows = {
+        "image_id": names,
+        "path": [f"images/{number}.png" for number in range(len(labels))],
+        "split": ["test" if split == "mixed" and number % 4 == 3 else "train" for number in range(len(labels))],
+        "label": labels,
+        "source": ["set"] * len(labels),
+        "width": [side] * len(labels),
+        "height": [side] * len(labels),
+        "content_hash": names,
+        "pixel_hash": names,
+    }
+    workspace = Workspace(root)
+    with workspace.writing("add", {"source": "set"}) as transaction:
+        transaction.write_table(MANIFEST, manifest.from_rows(rows))
+    return workspace
+
+
+def find(workspace: Workspace, rows: list[dict]) -> None:
+    table = pd.DataFrame([{**findings.DEFAULTS, "score": 0.1, "flagged": True, **row} for row in rows])
+    with workspace.writing("scan", {}) as transaction:
+        transaction.write_table(FINDINGS, table[list(findings.COLUMNS)].astype(findings.COLUMNS))
+
+
+def decide(workspace: Workspace, rows: list[dict]) -> None:
+    table = pd.DataFrame([{"by": "policy", "because": "label_error", **row} for row in rows])
+    with workspace.writing("decide", {}) as transaction:
+        transaction.write_table(DECISIONS, table.reindex(columns=list(COLUMNS), fill_value="").fillna(""))
+
+
+def train(
+    workspace: Workspace,
+    name: str,
+    values: list[float],
+    classes: list[str],
+    *,
+    data: str | None = None,
+    **changes: object,
+) -> None:
+    """A run's folder as the trainer leaves it."""
+    mean, half = (float(np.mean(values)), 0.01) if len(values) > 1 else (values[0], None)
+    score = {"values": values, "mean": mean, "half_width": half}
+    count = len(classes)
+    result = {
+        "config": {"model": "resnet20", "epochs": 3, "seed": 0},
+        "classes": classes,
+        "seeds": list(range(len(values))),
+        "hardware": "CPU",
+        "seconds": 1.5,
+        "train_images": 90,
+        "eval_images": 30,
+        "accuracy": score,
+        "accuracy_flip": None,
+        "accuracy_leak_free": score,
+        "leak_free_images": 28,
+        "calibration_error": score,
+        "per_class": [mean] * count,
+        "confusion": (np.eye(count, dtype=int) * 9 + 1).tolist(),
+    }
+    folder = workspace.root / "runs" / name
+    folder.mkdir(parents=True)
+    (folder / "result.json").write_text(json.dumps({**result, **changes}))
+    lines = [
+        {"seed": seed, "epoch": epoch, "eval_acc": value * epoch / 3}
+        for seed, value in enumerate(values)
+        for epoch in (1, 2, 3)
+    ]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    if data is not None:
+        with workspace.writing("train", {"data": data, "name": name}):
+            pass
+
+
+class Page(HTMLParser):
+    """What a browser would see: ids, what is loaded from where, text, and whether tags close in order."""
+
+    VOID = frozenset({"meta", "link", "img", "br"})
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(html)
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        found = dict(attributes)
+        self.ids += [found["id"] or ""] if "id" in found else []
+        self.links += [value or "" for name, value in attributes if name in ("src", "href", "srcset", "data", "action")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += " " + data
+
+
+def written(workspace: Workspace) -> Page:
+    page = Page(report.write(workspace).read_text(encoding="utf-8"))
+    assert len(page.ids) == len(set(page.ids))
+    for link in page.links:  # nothing is asked of the network
+        assert link.startswith(("#", "data:")), link
+        assert link == "#" or not link.startswith("#") or link[1:] in page.ids
+    return page
+
+
+def tiles(page: Page) -> int:
+    return page.tags.count("img")
+
+
+SECTIONS = {"overview", "worth", "findings", "decisions", "predictions", "history"}
+
+
+def sections(page: Page) -> set[str]:
+    return SECTIONS & set(page.ids)
+
+
+def test_only_a_manifest(tmp_path):
+    page = written(make(tmp_path / "ws", ["cat", "dog"]))
+    assert sections(page) == {"overview", "history"}
+    for verb in ("predict", "scan", "decide", "apply", "train"):
+        assert f"curate {verb} {tmp_path}/ws" in page.text
+
+
+def test_a_manifest_without_rows_or_ledger(tmp_path):
+    manifest.empty().to_parquet(tmp_path / MANIFEST)
+    page = written(Workspace(tmp_path))
+    assert sections(page) == {"overview", "history"}
+
+
+def test_the_whole_loop(tmp_path):
+    workspace = make(tmp_path / "ws", ["cat", "dog"] * 8, split="mixed")
+    find(
+        workspace,
+        [{"image_id": "set/0.png", "finder": "label_error", "suggested_label": "dog", "detail": "so it says"}],
+    )
+    decide(
+        workspace,
+        [{"image_id": "set/0.png", "action": "relabel", "label": "dog"}, {"image_id": "set/1.png", "action": "drop"}],
+    )
+    verbs.apply(workspace, include_test=False)
+    folder = workspace.root / "signals" / "predictions"
+    folder.mkdir(parents=True)
+    summary = {
+        "classes": ["cat", "dog"],
+        "fold_accuracy": [0.75, 1.0],
+        "thin_classes": ["dog"],
+        "config": {"model": "resnet20"},
+    }
+    (folder / "predictions.json").write_text(json.dumps(summary))
+    train(workspace, "raw-a", [0.8, 0.82, 0.81], ["cat", "dog"], data="raw")
+    train(workspace, "curated-a", [0.9, 0.91, 0.92], ["cat", "dog"], data="curated")
+    page = written(workspace)
+    assert sections(page) == SECTIONS
+    assert "Not done yet" not in page.text
+    for words in ("so it says", "relabel to dog", "87.5", "Better.", "n = 3 seeds, paired", "runs/curated-a"):
+        assert words in page.text, words
+
+
+def test_same_workspace_same_report(tmp_path):
+    workspace = make(tmp_path / "ws", ["cat", "dog"])
+    find(workspace, [{"image_id": "set/1.png", "finder": "outlier"}])
+    first = report.write(workspace).read_bytes()
+    assert report.write(workspace).read_bytes() == first
+
+
+def test_hostile_names_come_out_as_text(tmp_path):
+    classes = [EVIL, "b'\"&{{ 7*7 }}"]
+    ids = [f"set/{EVIL}{number}.png" for number in range(8)]
+    workspace = make(tmp_path / "ws<b>", classes * 4, split="mixed", image_ids=ids)
+    find(
+        workspace,
+        [
+            {"image_id": ids[0], "finder": "label_error", "suggested_label": EVIL, "detail": EVIL},
+            {"image_id": ids[1], "finder": EVIL, "related_id": ids[2]},
+        ],
+    )
+    decide(
+        workspace, [{"image_id": ids[0], "action": "relabel", "label": EVIL, "by": EVIL, "because": EVIL, "note": EVIL}]
+    )
+    train(workspace, "raw<i>", [0.8], sorted(classes), hardware=EVIL, config={"model": EVIL, "epochs": EVIL})
+    train(workspace, "curated<i>", [0.8], sorted(classes), hardware=EVIL, config={"model": EVIL, "epochs": 4})
+    html = report.write(workspace).read_text(encoding="utf-8")
+    assert "<script" not in html
+    assert "<i>" not in html
+    assert "<b>" not in re.sub(r"<b>(keep|drop|relabel)", "", html)
+    page = Page(html)
+    assert EVIL in page.text
+    assert "{{ 7*7 }}" in page.text
+
+
+@pytest.mark.parametrize("count", [2, 10, 30, 31, 100, 1000])
+def test_any_number_of_classes(tmp_path, count):
+    labels = [f"class {number:04d}" for number in range(count)]
+    workspace = make(tmp_path / "ws", labels)
+    train(workspace, "raw-a", [0.5], labels)
+    train(workspace, "curated-a", [0.6], labels)
+    html = report.write(workspace).read_text(encoding="utf-8")
+    assert all(label in html for label in labels)
+    assert len(html) < 400_000
+    assert html.count("<tr") < 150  # a thousand rows are no summary
+
+
+def test_tiles_are_capped(tmp_path):
+    workspace = make(tmp_path / "ws", ["cat"] * 60)
+    find(
+        workspace, [{"image_id": f"set/{number}.png", "finder": "dark", "score": number / 200} for number in range(60)]
+    )
+    page = written(workspace)
+    assert tiles(page) == gallery.TILES
+    assert "60 images flagged" in page.text
+    assert "the worst 24 shown" in page.text
+    assert "set/23.png" in page.text
+    assert "set/24.png" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("rows", "shown"),
+    [
+        ([("a", 0, ""), ("b", 0, "")], [["a", "b"]]),  # both twins are flagged
+        ([("a", 0, "b")], [["a", "b"]]),  # one of them is, and names the other
+        ([("a", -1, "b")], [["a", "b"]]),  # twins without a group
+        ([("a", -1, ""), ("b", -1, "")], [["a"], ["b"]]),
+        ([("a", 0, "b"), ("c", 1, "d"), ("b", 0, "a")], [["a", "b"], ["c", "d"]]),
+        ([(letter, 0, "") for letter in "abcdefgh"], [["a", "b", "c", "d", "e", "f"]]),
+    ],
+)
+def test_twins_lie_side_by_side(rows, shown):
+    table = pd.DataFrame(
+        [{"image_id": name, "group": group, "related_id": twin, "flagged": True} for name, group, twin in rows]
+    )
+    clusters = list(gallery._clusters(table))
+    assert [list(cluster.image_ids) for cluster in clusters] == shown
+    assert sum(cluster.more for cluster in clusters) == (2 if len(rows) == 8 else 0)
+
+
+def test_unflagged_findings_are_counted_but_not_shown(tmp_path):
+    workspace = make(tmp_path / "ws", ["cat"] * 3)
+    find(workspace, [{"image_id": "set/0.png", "finder": "dark", "score": 0.9, "flagged": False}])
+    assert tiles(written(workspace)) == 0
+
+
+def test_vanished_and_broken_files_have_a_placeholder(tmp_path):
+    workspace = make(tmp_path / "ws", ["cat"] * 4)
+    shutil.rmtree(workspace.root / "images")
+    (workspace.root / "images").mkdir()
+    (workspace.root / "images" / "1.png").write_bytes(b"no image")
+    ids = ["set/0.png", "set/1.png", "set/long gone.png"]
+    find(workspace, [{"image_id": image_id, "finder": "dark"} for image_id in ids])
+    page = written(workspace)
+    assert tiles(page) == 0
+    for reason in ("No such file or directory", "not an image that OpenCV can decode", "not in the manifest any more"):
+        assert reason in page.text
+
+
+def test_pictures_stay_within_the_budget(tmp_path, monkeypatch):
+    workspace = make(tmp_path / "ws", ["cat"] * 20, side=96)
+    find(workspace, [{"image_id": f"set/{number}.png", "finder": "dark"} for number in range(20)])
+    monkeypatch.setattr(thumbnails, "BUDGET", 50_000)
+    page = written(workspace)
+    assert 0 < tiles(page) < 20
+    assert "left out to keep this page small" in page.text
+    assert (workspace.root / report.REPORT).stat().st_size < 50_000 + 60_000
+
+
+def test_large_photos_become_small(tmp_path):
+    path = tmp_path / "photo.png"
+    path.write_bytes(images.encode_png(np.random.default_rng(0).integers(0, 256, (600, 400, 3), dtype=np.uint8)))
+    picture = thumbnails.pictures([path])[path]
+    assert picture.uri.startswith("data:image/jpeg;base64,")
+    assert len(picture.uri) < 20_000  # noise, which JPEG likes least
+
+
+def test_one_seed_gives_no_interval(tmp_path):
+    workspace = make(tmp_path / "ws", ["cat", "dog"])
+    train(workspace, "raw-a", [0.8], ["cat", "dog"])
+    train(workspace, "curated-a", [0.9], ["cat", "dog"])
+    page = written(workspace)
+    assert "One seed is no proof." in page.text
+    assert "+10.00" in page.text
+    assert "±" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        ([0.80, 0.81, 0.82], [0.90, 0.91, 0.93], "Better."),
+        ([0.90, 0.91, 0.93], [0.80, 0.81, 0.82], "Worse."),
+        ([0.80, 0.90, 0.85], [0.86, 0.84, 0.87], "Unclear."),
+        ([0.80, 0.80, 0.80], [0.80, 0.80, 0.80], "Unclear."),
+    ],
+)
+def test_verdicts(tmp_path, before, after, verdict):
+    workspace = make(tmp_path / "ws", ["cat", "dog"])
+    train(workspace, "raw-a", before, ["cat", "dog"])
+    train(workspace, "curated-a", after, ["cat", "dog"])
+    assert verdict in written(workspace).text
+
+
+def test_intervals_are_those_of_scipy():
+    from scipy import stats
+
+    before, after = np.array([0.8, 0.82, 0.81, 0.85]), np.array([0.86, 0.84, 0.87, 0.9])
+    for (mean, half), expected in (
+        (runs.difference_interval(after - before), stats.ttest_rel(after, before).confidence_interval()),
+        (
+            runs.welch_interval(before, after[:3]),
+            stats.ttest_ind(after[:3], before, equal_var=False).confidence_interval(),
+        ),
+    ):
+        assert (mean - half, mean + half) == pytest.approx((expected.low, expected.high))
+
+
+def test_runs_with_other_seeds_are_not_paired(tmp_path):
+    workspace = make(tmp_path / "ws", ["cat", "dog"])
+    train(workspace, "raw-a", [0.8, 0.81], ["cat", "dog"])
+    train(workspace, "curated-a", [0.9, 0.91, 0.92], ["cat", "dog"])
+    assert "2 and 3 seeds, not paired" in written(workspace).text
+
+
+def test_unlike_runs_are_named_and_other_tests_are_not_compared(tmp_path):
+    workspace = make(tmp_path / "ws", ["cat", "dog"])
+    train(workspace, "raw-a", [0.8], ["cat", "dog"])
+    train(workspace, "raw-b", [0.8], ["cat", "dog"], eval_images=31)
+    train(workspace, "curated-a", [0.9], ["cat", "dog"], config={"model": "resnet20", "epochs": 9})
+    page = written(workspace)
+    assert "epochs (3 → 9)" in page.text
+    assert "against raw-a" in " ".join(page.text.split())
+    assert "against raw-b" not in " ".join(page.text.split())
+
+
+def test_unfinished_and_damaged_runs(tmp_path):
+    workspace = make(tmp_path / "ws", ["cat", "dog"])
+    (workspace.root / "runs" / "raw-a").mkdir(parents=True)
+    assert "runs/raw-a" in written(workspace).text
+    (workspace.root / "runs" / "raw-a" / "result.json").write_text("{}")
+    with pytest.raises(UserError, match=r"raw-a/result\.json is no result of this trainer"):
+        report.write(workspace)
+
+
+def test_runs_without_learning_curves_or_leak_free_images(tmp_path):
+    workspace = make(tmp_path / "ws", ["cat", "dog"])
+    nothing = {"values": [float("nan")], "mean": float("nan"), "half_width": None}
+    train(workspace, "mine", [1.0], ["cat", "dog"], accuracy_leak_free=nothing, per_class=[1.0, None])
+    (workspace.root / "runs" / "mine" / "metrics.jsonl").unlink()
+    page = written(workspace)
+    assert "Learning curves" not in page.text
+    assert "nan" not in page.text
+
+
+def test_decisions_made_after_apply_are_said_to_be(tmp_path):
+    workspace = make(tmp_path / "ws", ["cat", "dog"] * 4)
+    decide(workspace, [{"image_id": "set/0.png", "action": "drop"}])
+    verbs.apply(workspace, include_test=False)
+    assert "have changed since they were applied" not in written(workspace).text
+    decide(workspace, [{"image_id": "set/1.png", "action": "drop"}])
+    assert "have changed since they were applied" in written(workspace).text
+
+
+def test_many_images_are_not_read(tmp_path, monkeypatch):
+    workspace = make(tmp_path / "ws", ["cat"])
+    count = 60_000
+    table = verbs.read_manifest(workspace).iloc[[0] * count].reset_index(drop=True)
+    table["image_id"] = [f"set/{number}.png" for number in range(count)]
+    table["path"] = [f"images/{number}.png" for number in range(count)]
+    with workspace.writing("add", {}) as transaction:
+        transaction.write_table(MANIFEST, table)
+    find(
+        workspace,
+        [
+            {"image_id": image_id, "finder": "dark", "group": number // 3}
+            for number, image_id in enumerate(table["image_id"])
+        ],
+    )
+    read: list[Path] = []
+    monkeypatch.setattr(thumbnails, "_picture", lambda path: read.append(path) or thumbnails.Picture("", "not read"))
+    assert "60,000" in written(workspace).text
+    assert len(read) == gallery.TILES
+
+
+@pytest.mark.parametrize(
+    ("values", "ticks"),
+    [
+        ([0.913, 0.962], (0.9, 0.92, 0.94, 0.96, 0.98)),
+        ([0.5, 0.5], (0.495, 0.5, 0.505)),
+        ([0.0, 1.0], (0.0, 0.5, 1.0)),
+        ([1.0, 1.0], (0.994, 0.996, 0.998, 1.0)),
+    ],
+)
+def test_axes_hold_their_values_and_are_round(values, ticks):
+    scale = charts.axis(values, floor=0, ceiling=1)
+    assert scale.ticks == pytest.approx(ticks)
+    assert scale.low <= min(values)
+    assert scale.high >= max(values)
+    assert all(tick == pytest.approx(float(scale.label(tick).replace("−", "-")) / 100) for tick in scale.ticks)
+
+
+@pytest.mark.parametrize(
+    ("made", "text"),
+    [
+        (wording.percent(0.96204, 0.0041), "96.20 ± 0.41"),
+        (wording.percent(None), "–"),
+        (wording.percent(float("nan")), "–"),
+        (wording.signed(0.0123), "+1.23"),
+        (wording.signed(-0.0123), "−1.23"),
+        (wording.signed(-0.000001), "0.00"),
+        (wording.score(0.0001), "0.0001"),
+        (wording.score(0.0), "0.00"),
+        (wording.middle("short.png", 20), "short.png"),
+        (wording.middle("a" * 30 + "z" * 30, 11), "aaaaa…zzzzz"),
+        (wording.moment("2026-11-23T22:50:01Z"), "2026-11-23 22:50"),
+        (wording.plural(1, "image", "images"), "1 image"),
+    ],
+)
+def test_wording(made, text):
+    assert made == text

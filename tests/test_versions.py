@@ -1,0 +1,145 @@
+"""Looking back and going back."""
+
+import pytest
+
+from curate import verbs, versions
+from curate.add import add
+from curate.errors import UserError
+from curate.versions import compare, is_current, restore
+from curate.workspace import CURATED, DECISIONS, HISTORY, LEDGER, MANIFEST, VERSIONED, Workspace, read_table
+from tests.conftest import write_digits
+from tests.tables import decided
+
+
+def decide_by_hand(workspace: Workspace, *rows: tuple[str, ...]) -> None:
+    with workspace.writing("decide", {}) as transaction:
+        transaction.write_table(DECISIONS, decided(*rows))
+
+
+@pytest.fixture
+def story(workspace: Workspace) -> Workspace:
+    """Versions: 1 add, 2 decide, 3 apply, 4 decide otherwise, 5 apply."""
+    first, second, third = read_table(workspace.path(MANIFEST)).query("split == 'train'")["image_id"][:3]
+    decide_by_hand(workspace, (first, "drop", "", "policy", "dark"), (second, "relabel", "9", "ada", "label_error"))
+    verbs.apply(workspace, include_test=False)
+    decide_by_hand(workspace, (third, "drop", "", "policy", "blurry;dark"))
+    verbs.apply(workspace, include_test=False)
+    return workspace
+
+
+def contents(workspace: Workspace) -> dict[str, bytes]:
+    return {name: workspace.path(name).read_bytes() for name in VERSIONED if workspace.has(name)}
+
+
+def test_every_version_comes_back_byte_for_byte_in_any_order(workspace: Workspace) -> None:
+    ids = read_table(workspace.path(MANIFEST)).query("split == 'train'")["image_id"].to_list()
+    snapshots = {1: contents(workspace)}
+    decide_by_hand(workspace, (ids[0], "drop"))
+    snapshots[2] = contents(workspace)
+    verbs.apply(workspace, include_test=False)
+    snapshots[3] = contents(workspace)
+    decide_by_hand(workspace, (ids[1], "drop"))
+    snapshots[4] = contents(workspace)
+    for version in (1, 4, 2, 3, 3, 1):
+        restore(workspace, version)
+        assert contents(workspace) == snapshots[version]
+    assert workspace.ledger()[-1].version == 10
+
+
+@pytest.mark.parametrize(
+    ("version", "changed"), [(1, [DECISIONS, CURATED]), (2, [DECISIONS, CURATED]), (3, [DECISIONS, CURATED]), (4, [CURATED]), (5, [])]
+)
+def test_restore_says_what_changed(story: Workspace, version: int, changed: list[str]) -> None:
+    assert restore(story, version) == changed
+    assert story.has(CURATED) == (version > 2)
+
+
+def test_restoring_a_restore_goes_forward_again(story: Workspace) -> None:
+    now = contents(story)
+    restore(story, 1)
+    restore(story, 5)
+    assert contents(story) == now
+
+
+def test_back_to_before_the_first_image_and_forward(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> None:
+    made = Workspace(workspace.root.parent / "other")
+    with made.writing("recipe", {}):
+        pass
+    write_digits(workspace.root.parent / "few", 4)
+    add(made, workspace.root.parent / "few")
+    assert restore(made, 1) == [MANIFEST]
+    opened = Workspace.open(made.root)  # else there would be no way forward
+    with pytest.raises(UserError, match=r"manifest\.parquet is missing; 'curate add"):
+        verbs.read_manifest(opened)
+    assert restore(opened, 2) == [MANIFEST]
+    assert len(verbs.read_manifest(opened)) == 4
+
+
+@pytest.mark.parametrize("version", [0, -1, 6, 10**30])
+def test_version_that_is_not_there(story: Workspace, version: int) -> None:
+    for look in (lambda: restore(story, version), lambda: compare(story, version, None), lambda: compare(story, 1, version)):
+        with pytest.raises(UserError, match="has no version .*there are: 1 to 5"):
+            look()
+
+
+def test_no_versions_at_all(workspace: Workspace) -> None:
+    workspace.path(LEDGER).unlink()
+    with pytest.raises(UserError, match="there are: none yet"):
+        compare(workspace, 1, None)
+
+
+def test_missing_history_is_named_and_nothing_changes(story: Workspace) -> None:
+    before = contents(story)
+    for path in story.path(HISTORY).glob("*.csv"):
+        path.unlink()
+    with pytest.raises(UserError, match=r"\.csv is missing, so decisions\.csv of that version"):
+        restore(story, 2)
+    assert contents(story) == before
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changes"),
+    [
+        (None, None, [("dropped", "blurry;dark")]),
+        (1, None, [("dropped", "blurry;dark")]),
+        (1, 5, [("dropped", "blurry;dark")]),
+        (1, 3, [("dropped", "dark"), ("relabelled", "label_error")]),
+        (None, 3, [("dropped", "dark"), ("relabelled", "label_error")]),
+        (1, 2, []),
+        (3, 5, [("dropped", "blurry;dark"), ("added", ""), ("relabelled", "")]),
+        (5, 3, [("dropped", "dark"), ("added", ""), ("relabelled", "label_error")]),
+        (5, 5, []),
+    ],
+)
+def test_compare(story: Workspace, before: int | None, after: int | None, changes: list[tuple[str, str]]) -> None:
+    table = compare(story, before, after)
+    assert list(zip(table["change"], table["because"], strict=True)) == changes
+
+
+def test_nothing_to_compare_with(workspace: Workspace) -> None:
+    with pytest.raises(UserError, match=r"no curated\.parquet to compare with; 'curate apply"):
+        compare(workspace, None, None)
+    decide_by_hand(workspace)
+    assert len(compare(workspace, 1, None)) == 0
+
+
+def test_curated_set_that_is_out_of_date_is_not_used(story: Workspace) -> None:
+    assert is_current(story)
+    assert len(verbs.read_images(story, "curated")) == 39
+    decide_by_hand(story)
+    assert not is_current(story)
+    with pytest.raises(UserError, match=r"curated\.parquet is not of the images .*'curate apply"):
+        verbs.read_images(story, "curated")
+    restore(story, 3)
+    assert is_current(story)
+    versions.restore(story, 4)
+    assert not is_current(story)
+    verbs.apply(story, include_test=False)
+    assert is_current(story)
+    with story.path(DECISIONS).open("a") as file:
+        file.write("\n")
+    assert not is_current(story)
+    write_digits(story.root.parent / "more", 2, first=60)
+    verbs.apply(story, include_test=False)
+    add(story, story.root.parent / "more")
+    assert not is_current(story)

@@ -1,0 +1,107 @@
+"""A run's folder: complete, readable, and resumable."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from curate.errors import UserError
+from curate.images import encode_png
+from tests.train.digits import QUICK, digits
+from train.checkpoint import Epoch
+from train.evaluate import predict
+from train.plots import confusion_matrix, learning_curve
+from train.run import RunResult, load_model, train_run
+
+CONFIG = replace(QUICK, epochs=1, batch_size=16)
+CLASSES = tuple("0123456789")
+FILES = {"config.json", "metrics.jsonl", "model.safetensors", "learning_curve.png", "confusion.png", "result.json"}
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    folder = tmp_path_factory.mktemp("digits")
+    image_set = digits(90)
+    for number, image in enumerate(image_set.images.permute(0, 2, 3, 1).numpy()):
+        (folder / f"{number}.png").write_bytes(encode_png(np.ascontiguousarray(image)))
+    return pd.DataFrame(
+        {
+            "image_id": image_set.image_ids,
+            "path": [str(folder / f"{number}.png") for number in range(90)],
+            "label": [CLASSES[label] for label in image_set.labels.tolist()],
+            "width": 32,
+            "height": 32,
+        }
+    )
+
+
+def run(rows: pd.DataFrame, folder: Path, **settings: object) -> RunResult:
+    train_rows, eval_rows = rows[:60], rows[60:]
+    return train_run(
+        CONFIG, train_rows, eval_rows, folder, folder / "run", classes=CLASSES, data_hash="abc", **settings
+    )  # type: ignore[arg-type]
+
+
+def test_a_run_writes_its_folder(rows: pd.DataFrame, tmp_path: Path) -> None:
+    result = run(rows, tmp_path, seeds=2, leak_free_ids=set(rows["image_id"][60:70]))
+    folder = tmp_path / "run"
+    assert {path.name for path in folder.iterdir()} == FILES
+    written = json.loads((folder / "result.json").read_text())
+    assert written["data_hash"] == "abc"
+    assert written["config"]["image_size"] == 32
+    assert written["accuracy"]["mean"] == pytest.approx(np.mean(result.accuracy.values))
+    assert len(result.accuracy.values) == 2
+    assert result.accuracy.half_width is not None
+    assert result.accuracy_flip is None  # digits are not mirrored
+    assert result.leak_free_images == 10
+    assert np.sum(result.confusion) == 2 * 30
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert [line["seed"] for line in lines] == [0, 1]
+    saved = load_model(folder)
+    assert saved.classes == CLASSES
+    probs = predict(saved.model, digits(30, start=60).images).probs
+    assert (probs.argmax(1) == digits(30, start=60).labels.numpy()).mean() == pytest.approx(result.accuracy.values[-1])
+
+
+def test_an_interrupted_run_resumes(rows: pd.DataFrame, tmp_path: Path) -> None:
+    whole = run(rows, tmp_path / "whole", seeds=2)
+
+    def stop(epoch: Epoch) -> None:
+        if epoch.seed == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(rows, tmp_path, seeds=2, on_epoch=stop)
+    assert not (tmp_path / "run" / "result.json").exists()
+    trained = []
+    resumed = run(rows, tmp_path, seeds=2, on_epoch=trained.append)
+    assert trained == []  # both seeds had finished their only epoch
+    assert resumed.accuracy == whole.accuracy
+
+
+def test_no_model_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="train first"):
+        load_model(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"\x80\x04pickle")
+    with pytest.raises(UserError, match="train again"):
+        load_model(tmp_path)
+
+
+def test_nothing_to_evaluate_on_is_an_error(rows: pd.DataFrame, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="90 images to train on and 0"):
+        train_run(CONFIG, rows, rows[:0], tmp_path, tmp_path / "run", classes=CLASSES, data_hash="abc")
+    unlabelled = rows[60:].assign(label="")
+    with pytest.raises(UserError, match="has a label"):
+        train_run(CONFIG, rows[:60], unlabelled, tmp_path, tmp_path / "run", classes=CLASSES, data_hash="abc")
+
+
+@pytest.mark.parametrize("count", [1, 10, 100])
+def test_pictures_are_drawn(count: int) -> None:
+    confusion = np.diag(np.arange(count)) + np.eye(count, k=1, dtype=int)
+    png = b"\x89PNG"
+    assert confusion_matrix(confusion, [f"class number {k} of many" for k in range(count)]).startswith(png)
+    history = [Epoch(seed, epoch, 1 / epoch, 0.5, None, 1.0) for seed in (0, 1) for epoch in range(1, count + 1)]
+    assert learning_curve(history).startswith(png)
