@@ -95,7 +95,7 @@ def add(
                 raise UserError(
                     f"{source} holds no images{_told(_count(read.skipped))}; it was read as layout {layout!r}"
                 )
-            rows, said = _rows(read, seen, name, label, rule, _split_of_source(source))
+            rows, said = _rows(read, seen, name, label, options.classes, rule, _split_of_source(source))
             after, fate = _merge(before, rows, said)
             kept = rows[fate != "skipped"]
             publish(to, {path.removeprefix(f"images/{name}/") for path in kept["path"]})
@@ -154,7 +154,13 @@ def _apart(samples: Iterator[Sample | Skipped], root: Path, source: Path) -> Ite
 
 
 def _rows(
-    read: _Read, seen: list[Seen], source: str, label: str | None, rule: split_rule.Rule | None, fallback: str
+    read: _Read,
+    seen: list[Seen],
+    source: str,
+    label: str | None,
+    classes: dict[str, str],
+    rule: split_rule.Rule | None,
+    fallback: str,
 ) -> tuple[pd.DataFrame, list[bool]]:
     """Rows of the manifest, and for each whether somebody said its split."""
     places = folders.places(read.names)
@@ -162,7 +168,8 @@ def _rows(
     ids, labels, splits, said = [], [], [], []
     for name, given, split, place, file in zip(read.names, read.labels, read.splits, places, seen, strict=True):
         ids.append(f"{source}/{unique(name, taken)}")
-        labels.append(label if label is not None else place[1] if given is None else given)
+        found = place[1] if given is None else given
+        labels.append(label if label is not None else classes.get(found, found))
         split, by_somebody = _split(split or (place[0] if given is None else ""), labels[-1], rule, fallback, file)
         splits.append(split)
         said.append(by_somebody)

@@ -27,8 +27,6 @@ REVIEW_COLUMNS = (
     "path",
 )
 """The columns of the review list: the first four are for the person, the others say why it is asked."""
-STRENGTH = {"keep": 3, "drop": 2, "relabel": 1, "review": 0}
-"""Where rules disagree over an image, the strongest action is taken: an image that is dropped needs no new label."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +81,9 @@ def decide(
 ) -> Decided:
     """Apply `rules` to findings: decisions of the policy beside those of people, and what is left for a person.
 
-    Where rules disagree over an image the strongest action is taken (see `STRENGTH`), of equals the worst score, and
-    the conflict is named. A person's decision beats the policy's and is never asked again. The policy's own earlier
-    decisions are replaced; one that comes out the same keeps its time, so that the same inputs give the same file.
+    The first rule that fits an image decides; where a later one would do something else, the conflict is named. A
+    person's decision beats the policy's and is never asked again. The policy's own earlier decisions are replaced; one
+    that comes out the same keeps its time, so that the same inputs give the same file.
     """
     by_people = earlier[earlier["by"] != POLICY]
     matches = _matches(findings, manifest, rules)
@@ -135,21 +133,19 @@ def merge(earlier: pd.DataFrame, imported: pd.DataFrame, *, by: str, at: str) ->
 
 
 def _matches(findings: pd.DataFrame, manifest: pd.DataFrame, rules: list[Rule]) -> pd.DataFrame:
-    """Every (finding, rule that takes it), per image the strongest action first and of equals the worst score."""
+    """Every finding with every rule that takes it: in the order of the rules, within a rule the worst score first."""
     splits = manifest.set_index("image_id")["split"]
     found = findings.assign(split=findings["image_id"].map(splits))
     tables = []
-    for rule in rules:
+    for order, rule in enumerate(rules):
         taken = found["flagged"] if rule.below is None else found["score"] < rule.below
         table = found[(found["finder"] == rule.finder) & taken & found["split"].isin(rule.splits)].copy()
-        table["action"] = rule.action
+        table["action"], table["order"] = rule.action, order
         if rule.action == "relabel":  # without a suggestion somebody has to look
             table.loc[table["suggested_label"] == "", "action"] = "review"
         tables.append(table)
-    matches = pd.concat(tables) if tables else found.iloc[:0].assign(action="")
-    matches["strength"] = matches["action"].map(STRENGTH)
-    order, ascending = ["strength", "score", "image_id", "finder"], [False, True, True, True]
-    return matches.sort_values(order, ascending=ascending, kind="stable")
+    matches = pd.concat(tables) if tables else found.iloc[:0].assign(action="", order=0)
+    return matches.sort_values(["order", "score", "image_id"], kind="stable")
 
 
 def _reasons(matches: pd.DataFrame, chosen: pd.DataFrame) -> pd.Series:

@@ -35,6 +35,8 @@ def add_source(workspace: Workspace, source: str, request: Request, *, workers: 
     if source not in recipe.names():
         raise UserError(f"{source!r} is neither a file or folder nor a recipe; recipes: {', '.join(recipe.names())}")
     chosen = recipe.load(source)
+    if request.local and not chosen.download:
+        raise UserError(f"recipe {source!r} downloads nothing, so --from has nothing to stand in for; leave it out")
     added = _add(workspace, request.local or fetch(workspace, chosen), request, chosen, workers)
     if not workspace.has(RECIPE):
         with workspace.writing("recipe", {"name": chosen.name}) as transaction:
@@ -57,14 +59,17 @@ def fetch(workspace: Workspace, chosen: Recipe) -> Path:
 
 
 def _add(workspace: Workspace, path: Path, request: Request, chosen: Recipe | None, workers: int | None) -> Added:
-    layout = request.layout or (chosen.layout if chosen and not request.local else None)
     return add(
         workspace,
         path,
-        layout="digits" if chosen and chosen.layout == "digits" else layout,
+        layout=request.layout or (chosen.layout if chosen and not request.local else None),
         name=request.name or (chosen.name if chosen else None),
         split=request.split or (chosen.split if chosen else None),
-        options=Options(columns=(chosen.columns if chosen else {}) | request.columns, root=request.root),
+        options=Options(
+            columns=(chosen.columns if chosen else {}) | request.columns,
+            root=request.root,
+            classes=chosen.classes if chosen else {},
+        ),
         workers=workers,
     )
 

@@ -82,11 +82,11 @@ def mixed() -> list[Picture]:
     pictures += [
         Picture(some[50], "0"),
         Picture(np.clip(some[51] * 1.2, 0, 255).astype(np.uint8), "1"),
-        Picture(some[3] // 10, "0"),
-        Picture(255 - some[4] // 10, "1"),
+        Picture(some[52] // 10, "0"),
+        Picture(255 - some[53] // 10, "1"),
         Picture(black(32, 32), "2"),
-        Picture(blurred(some[5], 3), "2"),
-        Picture(cv2.resize(some[6], (300, 20)), "0"),
+        Picture(blurred(some[54], 3), "2"),
+        Picture(cv2.resize(some[55], (300, 20)), "0"),
         Picture(None, "0"),
     ]
     return pictures

@@ -74,7 +74,7 @@ def restore_to_begin(root: Path) -> None:
 
 
 def add_more(root: Path) -> None:
-    add(Workspace(root), root.parent / "more", workers=1)
+    add(Workspace(root), Path((root / "more.txt").read_text()), workers=1)  # the same place for every copy of `root`
 
 
 def add_archive(root: Path) -> None:
@@ -105,6 +105,7 @@ def full(workspace: Workspace) -> Workspace:
         file.write(f"{ids[5]},drop,,bob,,,\n")
     write_csv(root / "answers.csv", decided((ids[2], "drop"), (ids[0], "keep"), (ids[1], "relabel", labels[2])))
     write_digits(root.parent / "more", 4, first=40)
+    (root / "more.txt").write_text(str(root.parent / "more"))
     write_digits(root.parent / "to pack", 4, first=44)
     shutil.make_archive(str(root.parent / "packed"), "tar", root.parent / "to pack")
     return workspace
@@ -177,7 +178,8 @@ def work_on(root: Path, first: int, begun: str) -> None:
     Path(begun).touch()
     while True:
         for verb in order[first:] + order[:first]:
-            verb(root)
+            with contextlib.suppress(UserError):  # after going back there are no findings to decide on
+                verb(root)
 
 
 def test_kill_at_twenty_random_moments(full: Workspace, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ class TrainConfig:
     flip: bool = True
     """Mirror left and right. Off for what must not be mirrored: digits, letters, signs."""
     cutout: int = 0
-    """Side of the grey square in pixels (DeVries, Taylor 2017). Off: it is against overfitting, and 6 epochs underfit."""
+    """Side of the grey square in pixels (DeVries, Taylor 2017). Off: it is against overfitting; 6 epochs underfit."""
     precision: Precision = "auto"
     """bf16 where the hardware computes in it: 1.8 times the speed of fp32 (resnet_fast, AVX512-BF16)."""
     device: Device = "auto"

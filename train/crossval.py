@@ -1,6 +1,5 @@
 """Out-of-fold predictions: what networks say about images that they were not trained on."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,6 +36,7 @@ class OutOfFold:
     others_embeddings: np.ndarray
     """Shape (M, D), float32, from the network of fold 0."""
     seconds: float
+    """Of the trainings; of an interrupted call, over all its parts."""
 
 
 def cross_validate(
@@ -57,7 +57,6 @@ def cross_validate(
     `others` (test, val, pool) are predicted by all networks. With `run_dir` an interrupted call resumes.
     `on_epoch` gets the number of the fold and the epoch's figures.
     """
-    started = time.perf_counter()
     labels = image_set.labels.numpy()
     groups = np.full(len(labels), -1) if groups is None else np.asarray(groups)
     fold = assign_folds(labels, groups, folds=folds, seed=seed)
@@ -65,7 +64,7 @@ def cross_validate(
     pred_probs = np.zeros((len(labels), len(image_set.classes)), np.float32)
     rest_probs = np.zeros((len(rest), len(image_set.classes)), np.float64)
     embeddings = rest_embeddings = np.zeros((0, 0), np.float32)
-    accuracies = []
+    accuracies, seconds = [], 0.0
     for number in range(folds):
         held_out = fold == number
         trained = train(
@@ -75,6 +74,7 @@ def cross_validate(
             on_epoch=(lambda epoch, number=number: on_epoch(number, epoch)) if on_epoch else None,  # type: ignore[misc]
         )
         model = trained.model
+        seconds += trained.seconds
         own = predict(model, image_set.subset(held_out).images, flip=config.flip, precision=config.precision)
         pred_probs[held_out] = own.best
         right = own.best.argmax(1) == labels[held_out]
@@ -94,7 +94,7 @@ def cross_validate(
         thin_classes=tuple(image_set.classes[k] for k in thin_classes(labels, groups, folds=folds)),
         others_pred_probs=_sum_to_one(rest_probs[unlabelled:].astype(np.float32)),
         others_embeddings=rest_embeddings[unlabelled:],
-        seconds=time.perf_counter() - started,
+        seconds=seconds,
     )
 
 

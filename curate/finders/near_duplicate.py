@@ -18,8 +18,8 @@ def near_duplicate(
     Score in [0, 0.5]: 0 for equal details, 0.5 for just similar enough. An image is flagged when it resembles one that
     is kept, so that of a chain of frames, each like the next, some stay. `related_id` is the kept image most like it.
     Images with equal pixels, and an augmented image beside its original, are not named. `radius`: bits of the
-    perceptual hash, of 63, that may differ; at most 12. `similarity`: correlation of the details, at least; sets whose
-    images all look alike ask for more by themselves. Both defaults: measured on CIFAR-10, see `curate.duplicates`.
+    perceptual hash, of 63, that may differ; at most 12. `similarity`: correlation of the details, at least 0.4; sets
+    whose images all look alike ask for more. Both defaults: measured on CIFAR-10, see `curate.duplicates`.
     """
     pairs = duplicates.same_photo(duplicate_pairs, radius=radius, similarity=similarity)
     pairs = pairs[(pairs["kind"] == "near").to_numpy() & ~duplicates.generated_together(manifest, pairs)]

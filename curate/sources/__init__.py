@@ -64,6 +64,8 @@ class Options:
     name says that there is no such column: `{"label": ""}` for unlabelled images."""
     root: Path | None = None
     """For tables: the folder that paths are relative to and must stay in; by default the table's own."""
+    classes: dict[str, str] = field(default_factory=dict)
+    """Label as the source has it -> label to use, where the source's are not readable."""
 
 
 def layouts() -> dict[str, ModuleType]:

@@ -4,8 +4,6 @@ Trains 5 folds on `aggre` (9.0 % wrong) and on `worse` (40.2 %), with the labels
 scoring alone. Every filter of cleanlab sees the same probabilities.
 """
 
-import time
-
 import numpy as np
 from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_scores
@@ -32,10 +30,8 @@ def run() -> None:
 def measure(column: str) -> dict[str, object]:
     """Predict (once), scan, and compare with the truth."""
     ws = cifar10n.workspace(column)
-    started = time.perf_counter()
     if not predictions.exists(ws):
         training.predict(ws, folds=5, settings={})
-    seconds = time.perf_counter() - started
     verbs.scan(ws, only=["label_error"], settings={}, workers=None)
     rows, true = cifar10n.truth(ws)
     wrong = (rows["label"] != true).to_numpy()
@@ -49,7 +45,7 @@ def measure(column: str) -> dict[str, object]:
     right = np.array(predicted.classes)[predicted.pred_probs.argmax(1)] == true
     return {
         "wrong_share": float(wrong.mean()),
-        "predict_seconds": predicted.summary["seconds"] if seconds < 60 else seconds,
+        "predict_seconds": predicted.summary["seconds"],
         "fold_agreement_with_given": predicted.summary["fold_accuracy"],
         "held_out_accuracy_against_truth": float(right.mean()),
         "config": predicted.summary["config"],

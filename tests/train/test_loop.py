@@ -44,7 +44,7 @@ def uninterrupted() -> Trained:
 
 def test_it_learns_digits() -> None:
     test = digits(297, start=1500)
-    trained = train(QUICK, digits(1200), eval_set=test)
+    trained = train(QUICK, digits(900), eval_set=test)
     evaluation = evaluate(predict(trained.model, test.images), test)
     assert evaluation.accuracy > 0.9
     assert trained.history[-1].eval_acc == pytest.approx(evaluation.accuracy)

@@ -14,7 +14,7 @@ def resnet18(*, num_classes: int, image_size: int) -> Network:
 
     Input (N, 3, S, S), S >= 8; embeddings (N, 512).
     Parameters with 10 classes: 11,173,962 (S <= 64); 11,181,642 (S > 64).
-    Multiply-adds: 555.4 million at 32 px, 1.814 billion at 224 px.
+    Multiply-adds at 32 px: 555.4 million; at 224 px: 1.814 billion.
     """
     if image_size <= 64:
         stem: list[nn.Module] = [ConvBN(3, 64), nn.ReLU(inplace=True)]

@@ -12,8 +12,8 @@ def resnet_fast(*, num_classes: int, image_size: int) -> Network:
 
     Our own, after the nets of Page 2019 ("How to train your ResNet 8") and Jordan 2024 ("94 % on CIFAR-10 in 3.29
     seconds"). Every choice serves the time on a CPU: a stem that sees 2 x 2 pixels at once, so that no layer runs at
-    full resolution; channels of 64, 128, 256, because a core computes 16 at two thirds of the speed; one residual block a
-    stage; maximum over the last map, its logits divided by 8. Larger images are halved until 16 px are left.
+    full resolution; channels of 64, 128, 256, because a core computes 16 at two thirds of the speed; one residual
+    block a stage; maximum over the last map, its logits divided by 8. Larger images are halved until 16 px are left.
 
     Input (N, 3, S, S), S >= 8; embeddings (N, 256).
     Parameters with 10 classes: 1,855,114. Multiply-adds at 32 px: 49.0 million.
