@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 .PHONY: demo test check docs bench bench-gpu clean
 
 demo: $(STAMP)  ## the whole loop on embedded data, in ./demo
-	$(BIN)/curate demo demo
+	$(BIN)/curate demo demo --fresh
 
 test: $(STAMP)  ## every test
 	$(BIN)/pytest -n 2 --dist loadfile

@@ -14,8 +14,8 @@ WAY_OUT = "save it as CSV in UTF-8, separated by commas"
 def read_csv(path: Path) -> pd.DataFrame:
     """A CSV file's cells as text, an empty one as "". The index is the line in the file that a row begins on.
 
-    Blank lines and columns without a name are left out; a row that is too short is filled up. Raises `UserError` with the line for what is no CSV
-    in UTF-8 with commas.
+    Blank lines and columns without a name are left out; a row that is too short is filled up. Raises `UserError` with
+    the line for what is no CSV in UTF-8 with commas.
     """
     data = path.read_bytes()
     if b"\0" in data:

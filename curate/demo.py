@@ -12,6 +12,7 @@ from curate import plant, report, verbs
 from curate.add import add
 from curate.errors import UserError
 from curate.incoming import told
+from curate.interval import mean_interval
 from curate.recipe import dump, load
 from curate.sources import Options, Sample, digits
 from curate.workspace import FINDINGS, MANIFEST, RECIPE, Workspace, read_table
@@ -33,25 +34,17 @@ class Demo:
     """Mean paired difference, percentage points."""
     gain_half_width: float
     """Half of its 95 % interval (Student t over the seeds)."""
-    verdict: list[str]
+    verdict: str
     report: Path
 
 
-def run(root: Path, *, seeds: int, say: Callable[[str], None]) -> Demo:
-    """Make the workspace `root` with planted defects and run the loop on it. Raises `UserError` where `root` is in use."""
-    if root.exists() and any(root.iterdir()):
-        if not (root / PLANTED).exists():
-            raise UserError(f"{root} is not empty; name a new folder: 'curate demo FOLDER'")
-        shutil.rmtree(root)  # a demo of before: it is made anew
-    workspace = Workspace(root)
-    chosen = load("digits")
-    samples, planted = plant.plant(list(digits.read(root, Options())), seed=SEED)
-    write_images(root / IMAGES, samples)
-    planted.to_csv(root / PLANTED, index=False)
-    with workspace.writing("recipe", {"name": chosen.name}) as transaction:
-        transaction.write_text(RECIPE, dump(chosen))
-    added = add(workspace, root / IMAGES, layout="folder", name=IMAGES, split=None, options=Options())
-    say(f"add      {told(added)}; {len(planted):,} defects planted, listed in {root / PLANTED}")
+def run(root: Path, *, seeds: int, say: Callable[[str], None], fresh: bool = False) -> Demo:
+    """Make the workspace `root` with planted defects and run the loop on it.
+
+    `fresh` makes a demo of before anew; without it, and for any other folder that is in use, `UserError` is raised.
+    """
+    workspace = _empty_workspace(root, fresh)
+    planted = _add_planted(workspace, say)
 
     from train import verbs as training
 
@@ -60,17 +53,46 @@ def run(root: Path, *, seeds: int, say: Callable[[str], None]) -> Demo:
     scanned = verbs.scan(workspace, only=None, settings={}, workers=None)
     say(f"scan     {sum(scanned.flagged.values()):,} findings by {len(scanned.flagged)} finders")
     decided = verbs.decide(workspace, None)
-    say(f"decide   {', '.join(f'{name} {count:,}' for name, count in decided.actions.items())}; {decided.for_review:,} left to a person")
+    actions = ", ".join(f"{name} {count:,}" for name, count in decided.actions.items())
+    say(f"decide   {actions}; {decided.for_review:,} left to a person")
     applied = verbs.apply(workspace, include_test=False)
     say(f"apply    {applied.dropped:,} dropped, {applied.relabelled:,} relabelled, {applied.images:,} left")
     accuracy = {}
     for data in ("raw", "curated"):
         _, result = training.train(workspace, data=data, seeds=seeds, settings={})
         accuracy[data] = list(result.accuracy.values)
-        say(f"train    {data}: {100 * result.accuracy.mean:.2f} % ± {100 * (result.accuracy.half_width or 0):.2f}, {seeds} seeds, {result.seconds:.0f} s")
+        interval = f"{100 * result.accuracy.mean:.2f} % ± {100 * (result.accuracy.half_width or 0):.2f}"
+        say(f"train    {data}: {interval}, {seeds} seeds, {result.seconds:.0f} s")
+    mean, half_width = mean_interval(100 * (np.array(accuracy["curated"]) - np.array(accuracy["raw"])))
     found = plant.score_findings(planted, read_table(workspace.path(FINDINGS)), read_table(workspace.path(MANIFEST)))
-    mean, half_width = paired_difference(accuracy["raw"], accuracy["curated"])
-    return Demo(found, accuracy["raw"], accuracy["curated"], mean, half_width, [_verdict(mean, half_width, seeds)], report.write(workspace))
+    verdict = _verdict(mean, half_width, seeds)
+    return Demo(found, accuracy["raw"], accuracy["curated"], mean, half_width, verdict, report.write(workspace))
+
+
+def _empty_workspace(root: Path, fresh: bool) -> Workspace:
+    if root.exists() and not root.is_dir():
+        raise UserError(f"{root} is a file; name a new folder: 'curate demo FOLDER'")
+    if root.exists() and any(root.iterdir()):
+        if not (root / PLANTED).exists():
+            raise UserError(f"{root} is not empty; name a new folder: 'curate demo FOLDER'")
+        if not fresh:
+            raise UserError(f"{root} holds a demo already; --fresh makes it anew, 'curate demo FOLDER' makes another")
+        shutil.rmtree(root)
+    return Workspace(root)
+
+
+def _add_planted(workspace: Workspace, say: Callable[[str], None]) -> pd.DataFrame:
+    """Write the digits with planted defects as a folder of files, add it, and return what was planted."""
+    chosen = load("digits")
+    samples, planted = plant.plant(list(digits.read(workspace.root, Options())), seed=SEED)
+    folder = workspace.root / IMAGES
+    write_images(folder, samples)
+    planted.to_csv(workspace.root / PLANTED, index=False)
+    with workspace.writing("recipe", {"name": chosen.name}) as transaction:
+        transaction.write_text(RECIPE, dump(chosen))
+    added = add(workspace, folder, layout="folder", name=IMAGES)
+    say(f"add      {told(added)}; {len(planted):,} defects planted, listed in {workspace.root / PLANTED}")
+    return planted
 
 
 def write_images(folder: Path, samples: list[Sample]) -> None:
@@ -79,14 +101,6 @@ def write_images(folder: Path, samples: list[Sample]) -> None:
         path = folder / sample.name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(sample.data or b"")
-
-
-def paired_difference(before: list[float], after: list[float]) -> tuple[float, float]:
-    """Mean of `after - before`, seed by seed, and half of its 95 % interval, in percentage points."""
-    from train.interval import mean_interval
-
-    mean, half_width = mean_interval(100 * (np.array(after) - np.array(before)))
-    return mean, half_width
 
 
 def _verdict(mean: float, half_width: float, seeds: int) -> str:

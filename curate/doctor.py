@@ -11,7 +11,16 @@ from pathlib import Path
 from curate import __version__
 from curate.errors import UserError
 
-PACKAGES = ("albumentations", "cleanlab", "faiss-cpu", "fiftyone", "opencv-python-headless", "pandas", "pyarrow", "torch")
+PACKAGES = (
+    "albumentations",
+    "cleanlab",
+    "faiss-cpu",
+    "fiftyone",
+    "opencv-python-headless",
+    "pandas",
+    "pyarrow",
+    "torch",
+)
 RIVALS = ("opencv-python", "opencv-contrib-python")
 """Other builds of OpenCV write over the headless one's files."""
 FEW_GB = 2.0

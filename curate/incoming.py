@@ -30,7 +30,9 @@ def add_source(workspace: Workspace, source: str, request: Request, *, workers: 
     path = Path(source)
     if path.exists() and source not in recipe.names():
         if request.local:
-            raise UserError(f"--from goes with a recipe's name, and {source!r} is a path; recipes: {', '.join(recipe.names())}")
+            raise UserError(
+                f"--from goes with a recipe's name, and {source!r} is a path; recipes: {', '.join(recipe.names())}"
+            )
         return _add(workspace, path, request, None, workers)
     if source not in recipe.names():
         raise UserError(f"{source!r} is neither a file or folder nor a recipe; recipes: {', '.join(recipe.names())}")

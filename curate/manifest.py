@@ -34,9 +34,7 @@ def empty() -> pd.DataFrame:
 def from_rows(rows: dict[str, list]) -> pd.DataFrame:
     """A manifest of columns given as lists; `parent_id` and `error` may be left out."""
     length = len(rows["image_id"])
-    return pd.DataFrame(
-        {name: pd.Series(rows.get(name, [""] * length), dtype=kind) for name, kind in COLUMNS.items()}
-    )
+    return pd.DataFrame({name: pd.Series(rows.get(name, [""] * length), dtype=kind) for name, kind in COLUMNS.items()})
 
 
 def check(manifest: pd.DataFrame, where: str) -> pd.DataFrame:
@@ -71,4 +69,3 @@ def label_codes(manifest: pd.DataFrame, names: list[str]) -> np.ndarray:
 def decodable(manifest: pd.DataFrame) -> np.ndarray:
     """Which rows hold an image that can be decoded: shape (N,), bool."""
     return (manifest["error"] == "").to_numpy()
-

@@ -35,7 +35,11 @@ def summary(function: Callable) -> str:
 
 def needs(function: Callable) -> list[str]:
     """Names of the positional parameters: what the function is to be given."""
-    return [name for name, parameter in inspect.signature(function).parameters.items() if parameter.kind != parameter.KEYWORD_ONLY]
+    return [
+        name
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind != parameter.KEYWORD_ONLY
+    ]
 
 
 def settings(function: Callable) -> dict[str, object]:

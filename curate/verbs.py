@@ -8,6 +8,7 @@ import pandas as pd
 
 from curate import apply as applying
 from curate import decisions, findings, manifest, predictions, recipe, versions
+from curate.csv_text import read_csv
 from curate.errors import UserError
 from curate.evidence import Evidence
 from curate.workspace import CURATED, DECISIONS, FINDINGS, MANIFEST, RECIPE, Workspace, read_table, timestamp
@@ -135,7 +136,7 @@ def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decide
     left = 0
     with workspace.writing("decide", {"import": str(path), "by": name}) as transaction:
         images = read_manifest(workspace)
-        imported = decisions.check(read_table(path), images, str(path))
+        imported = decisions.check(read_csv(path), images, str(path))
         merged, replaced = decisions.merge(read_decisions(workspace, images), imported, by=name, at=timestamp())
         merged = decisions.in_order(merged, images)
         transaction.write_table(DECISIONS, merged)

@@ -21,6 +21,8 @@ MANIFEST, FINDINGS, DECISIONS, CURATED = "manifest.parquet", "findings.parquet",
 VERSIONED = (MANIFEST, FINDINGS, DECISIONS, CURATED)
 """The files whose earlier versions are kept: everything else can be computed from them."""
 LEDGER, HISTORY, LOCK, RECIPE = "ledger.jsonl", "history", ".lock", "recipe.yaml"
+UNDER_THE_LOCK = (".", HISTORY, "signals/*/v*")
+"""Folders that only the holder of the tables' lock writes to: the measures, but not the folds of a training."""
 SECONDS_TO_WAIT = 10
 """How long a writer waits for another before it gives up."""
 
@@ -146,14 +148,16 @@ class Workspace:
 
     @contextmanager
     def locked(self, part: str = "") -> Iterator[None]:
-        """Hold the lock of the tables, or of a folder of the workspace; waits a little for another writer, then says so.
+        """Hold the lock of the tables, or of a folder of the workspace; waits for another writer, then says so.
 
-        Training takes hours and holds the lock of its own folder alone, so that people can decide meanwhile.
+        Training takes hours and holds the lock of its own folder alone, so that people can decide meanwhile. Who has a
+        lock removes the temporary files of a verb that was killed, and no others: those may be in use.
         """
         folder = self.root / part
         folder.mkdir(parents=True, exist_ok=True)
         try:
             with filelock.FileLock(folder / LOCK, timeout=self.seconds_to_wait):
+                _remove_leftovers(folder, ("**",) if part else UNDER_THE_LOCK)
                 yield
         except filelock.Timeout:
             raise UserError(f"another curate is writing to {folder}; wait until it has ended") from None
@@ -166,7 +170,6 @@ class Workspace:
         kept in the history first, as an entry of its own.
         """
         with self.locked():
-            self._remove_leftovers()
             self._note_edits()
             reads = self.hashes()
             transaction = Transaction(self)
@@ -226,12 +229,12 @@ class Workspace:
         line = json.dumps(asdict(entry)).encode() + b"\n"  # ASCII: a path need not be UTF-8
         write_bytes_atomic(self.path(LEDGER), sound + line)
 
-    def _remove_leftovers(self) -> None:
-        """Temporary files of a verb that was killed, in the folders that verbs write to under the lock."""
-        for folder in ("", HISTORY, "signals/*", "signals/*/*", "runs/*"):
-            for path in self.root.glob(f"{folder}/{TEMPORARY_PREFIX}*".lstrip("/")):
-                if path.is_file():
-                    path.unlink()
+
+def _remove_leftovers(root: Path, folders: tuple[str, ...]) -> None:
+    for folder in folders:
+        for path in root.glob(f"{folder}/{TEMPORARY_PREFIX}*"):
+            if path.is_file():
+                path.unlink()
 
 
 def read_table(path: Path) -> pd.DataFrame:

@@ -32,7 +32,7 @@ def write_tree(root: Path, names: list[str]) -> Path:
     return root
 
 
-@pytest.fixture()
+@pytest.fixture
 def tree(tmp_path: Path) -> Callable[..., Path]:
     """`tree("a/1.png", …)` makes a folder with these images."""
 

@@ -81,7 +81,9 @@ def test_no_images() -> None:
 def random_set(rng: random.Random) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A manifest with generated images, and decisions on some of its images."""
     ids = [f"i{number}" for number in range(rng.randint(0, 30))]
-    rows = [(image_id, rng.choice(["train", "val", "test", "pool"]), rng.choice(["cat", "dog", "bird"])) for image_id in ids]
+    rows = [
+        (image_id, rng.choice(["train", "val", "test", "pool"]), rng.choice(["cat", "dog", "bird"])) for image_id in ids
+    ]
     parents = {image_id: rng.choice(ids[:at]) for at, image_id in enumerate(ids) if at and rng.random() < 0.3}
     chosen = rng.sample(ids, rng.randint(0, len(ids)))
     takes = [(image_id, rng.choice(["keep", "drop", "relabel"])) for image_id in chosen]
@@ -109,8 +111,10 @@ def test_rules_that_hold_for_any_decisions(seed: int) -> None:
     assert apply(table, decisions.iloc[:0], include_test=include_test).table.equals(table)
     # the test split is guarded
     if not include_test:
-        assert applied[applied["split"] == "test"].reset_index(drop=True).equals(
-            table[table["split"] == "test"].reset_index(drop=True)
+        assert (
+            applied[applied["split"] == "test"]
+            .reset_index(drop=True)
+            .equals(table[table["split"] == "test"].reset_index(drop=True))
         )
     # diff finds every change and no other
     changes = diff(table, applied, decisions)
@@ -123,8 +127,12 @@ def test_rules_that_hold_for_any_decisions(seed: int) -> None:
 
 
 def test_diff_names_every_kind_of_change() -> None:
-    before = images(("a", "train", "cat"), ("b", "train", "cat"), ("c", "train", "cat"), ("d", "pool", ""), ("e", "val", "cat"))
-    after = images(("f", "train", "dog"), ("e", "val", "cat"), ("d", "train", "dog"), ("c", "train", "cat"), ("b", "train", "dog"))
+    before = images(
+        ("a", "train", "cat"), ("b", "train", "cat"), ("c", "train", "cat"), ("d", "pool", ""), ("e", "val", "cat")
+    )
+    after = images(
+        ("f", "train", "dog"), ("e", "val", "cat"), ("d", "train", "dog"), ("c", "train", "cat"), ("b", "train", "dog")
+    )
     after.loc[after["image_id"] == "c", "content_hash"] = "other"
     table = diff(before, after, decided(("a", "drop", "", "policy", "dark;blurry"), ("b", "relabel", "dog", "ada")))
     assert table.to_numpy().tolist() == [

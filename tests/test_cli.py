@@ -20,7 +20,9 @@ from curate.errors import UserError
 from curate.workspace import DECISIONS, FINDINGS, LEDGER, MANIFEST, Workspace, read_table
 from tests.tables import found
 
-COMMANDS = {command.name or command.callback.__name__: command for command in app.registered_commands if command.callback}
+COMMANDS = {
+    command.name or command.callback.__name__: command for command in app.registered_commands if command.callback
+}
 GROUPS = {group.name: group.typer_instance for group in app.registered_groups if group.typer_instance}
 VERBS = [[name] for name in COMMANDS] + [
     [str(name), command.name or command.callback.__name__]
@@ -144,7 +146,12 @@ def test_what_is_no_workspace(tmp_path: Path, fails: Callable[..., str], verb: s
     ids=lambda item: " ".join(item) if isinstance(item, list) else "",
 )
 def test_slips(
-    workspace: Workspace, digits_folder: Path, tmp_path: Path, fails: Callable[..., str], arguments: list[str], message: str
+    workspace: Workspace,
+    digits_folder: Path,
+    tmp_path: Path,
+    fails: Callable[..., str],
+    arguments: list[str],
+    message: str,
 ) -> None:
     (tmp_path / "file").touch()
     places = {"WS": str(workspace.root), "PHOTOS": str(digits_folder), "FILE": str(tmp_path / "file")}
@@ -176,7 +183,9 @@ def test_errors_of_ours_keep_their_traceback(workspace: Workspace, monkeypatch: 
         main()
 
 
-def test_traceback_on_demand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_traceback_on_demand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("CURATE_TRACEBACK", "1")
     monkeypatch.setattr(sys, "argv", ["curate", "scan", str(tmp_path)])
     with pytest.raises(SystemExit):
@@ -191,33 +200,19 @@ def test_user_errors_are_not_swallowed_by_the_runner(tmp_path: Path) -> None:
 # The process itself
 
 
-def test_ctrl_c_ends_with_130_and_one_line(workspace: Workspace, tmp_path: Path) -> None:
-    with workspace.locked():  # so that the verb waits
-        process = subprocess.Popen(
-            [sys.executable, "-m", "curate", "apply", str(workspace.root)], stderr=subprocess.PIPE, text=True
-        )
-        while process.poll() is None and not waits(process.pid):
-            time.sleep(0.02)
+def test_ctrl_c_ends_with_130_and_one_line(workspace: Workspace) -> None:
+    code = "import curate.verbs; from curate.cli import main; print('ready', flush=True); main()"
+    command = [sys.executable, "-c", code, "apply", str(workspace.root)]
+    with workspace.locked():  # so that the verb waits for its turn
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(1)
         process.send_signal(signal.SIGINT)
         error = process.communicate(timeout=60)[1]
     assert process.returncode == 130
     assert error == "curate: interrupted; what was there before is untouched, run the command again to go on\n"
     assert len(workspace.ledger()) == 1
-
-
-def waits(pid: int) -> bool:
-    """Whether the process has the lock file open."""
-    return any(os.path.basename(link).startswith(".lock") for link in links(pid))
-
-
-def links(pid: int) -> list[str]:
-    found_links = []
-    for path in Path(f"/proc/{pid}/fd").iterdir():
-        try:
-            found_links.append(str(path.readlink()))
-        except OSError:
-            continue
-    return found_links
 
 
 def test_closed_pipe_is_no_traceback(workspace: Workspace) -> None:

@@ -21,7 +21,9 @@ NOON, LATER = "2026-01-01T12:00:00Z", "2026-01-02T12:00:00Z"
 SUGGESTED = {"relabel": "dog"}
 
 
-def policy(*rules: Rule, findings: pd.DataFrame, earlier: pd.DataFrame | None = None, at: str = NOON) -> decisions.Decided:
+def policy(
+    *rules: Rule, findings: pd.DataFrame, earlier: pd.DataFrame | None = None, at: str = NOON
+) -> decisions.Decided:
     return decide(findings, IMAGES, list(rules), decisions.empty() if earlier is None else earlier, at=at)
 
 
@@ -54,7 +56,9 @@ def test_first_rule_that_fits_decides(rules: list[Rule], taken: str, because: st
 
 def test_review_is_left_to_a_person_with_all_reasons() -> None:
     rules = [Rule(finder="dark", action="review"), Rule(finder="blurry", action="review")]
-    result = policy(*rules, findings=found(("a", "dark", 0.3), ("a", "blurry", 0.2), ("b", "dark", 0.4), ("c", "dark", 0.6)))
+    result = policy(
+        *rules, findings=found(("a", "dark", 0.3), ("a", "blurry", 0.2), ("b", "dark", 0.4), ("c", "dark", 0.6))
+    )
     assert not len(result.decisions)
     assert result.review[["image_id", "because", "given_label", "action"]].to_numpy().tolist() == [
         ["a", "dark;blurry", "cat", ""],
@@ -245,7 +249,7 @@ def test_importing_twice_gives_the_same_bytes(reviewed: Workspace, monkeypatch: 
 def test_decide_does_not_write_over_answers(reviewed: Workspace) -> None:
     path = answer(reviewed, "keep")
     before = path.read_bytes()
-    with pytest.raises(UserError, match="holds 1 answers that would be lost.*--import"):
+    with pytest.raises(UserError, match=r"holds 1 answers that would be lost.*--import"):
         verbs.decide(reviewed, reviewed.path("policy.yaml"))
     assert path.read_bytes() == before
 
@@ -281,7 +285,9 @@ def test_rule_for_a_finder_that_does_not_exist_is_named(reviewed: Workspace) -> 
         verbs.decide(reviewed, reviewed.path("policy.yaml"))
 
 
-@pytest.mark.parametrize("image_id", ["a,b", 'a"b', "a\nb", "a\rb", "caf\u00e9", "=1+1", " a ", "NA", "\u2028"], ids=ascii)
+@pytest.mark.parametrize(
+    "image_id", ["a,b", 'a"b', "a\nb", "a\rb", "caf\u00e9", "=1+1", " a ", "NA", "\u2028"], ids=ascii
+)
 def test_strange_image_ids_survive_the_file(tmp_path: Path, image_id: str) -> None:
     strange = images((image_id, "train", "cat"))
     table = decide(found((image_id, "drop", 0.1)), strange, [DROP], decisions.empty(), at=NOON).decisions
@@ -290,3 +296,9 @@ def test_strange_image_ids_survive_the_file(tmp_path: Path, image_id: str) -> No
     assert back.reset_index(drop=True).equals(table)
     again = decide(found((image_id, "drop", 0.1)), strange, [DROP], back, at=LATER).decisions
     assert again.equals(table)
+
+
+def test_import_of_another_kind_of_file_says_what_it_must_be(reviewed: Workspace, digits_folder: Path) -> None:
+    picture = next(digits_folder.rglob("*.png"))
+    with pytest.raises(UserError, match=r"\.png is not a text.*save it as CSV"):
+        verbs.import_decisions(reviewed, picture, "ada")

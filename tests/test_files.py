@@ -21,9 +21,14 @@ def test_bytes_come_back(tmp_path: Path, data: bytes) -> None:
 def test_what_was_there_stays_when_writing_fails(tmp_path: Path, error: type[BaseException]) -> None:
     path = tmp_path / "table.parquet"
     path.write_bytes(b"before")
-    with pytest.raises(error), replacing(path) as temporary:
-        temporary.write_bytes(b"half")
-        raise error
+
+    def fail() -> None:
+        with replacing(path) as temporary:
+            temporary.write_bytes(b"half")
+            raise error
+
+    with pytest.raises(error):
+        fail()
     assert {item.name: item.read_bytes() for item in tmp_path.iterdir()} == {"table.parquet": b"before"}
 
 

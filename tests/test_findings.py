@@ -79,7 +79,13 @@ def test_no_finders() -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"outlier": {}}, {"outlier": {"neighbours": 3}}, {"outlier": {"fence": 2}}, {"label_error": {"filter_by": "both"}}],
+    [
+        {},
+        {"outlier": {}},
+        {"outlier": {"neighbours": 3}},
+        {"outlier": {"fence": 2}},
+        {"label_error": {"filter_by": "both"}},
+    ],
 )
 def test_settings_that_fit(settings: dict[str, dict[str, object]]) -> None:
     check_settings(settings)

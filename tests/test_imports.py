@@ -10,7 +10,18 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FILES = [*(ROOT / "curate").rglob("*.py"), *(ROOT / "train").rglob("*.py")]
 MAY_IMPORT_TRAIN = ("curate/cli/", "curate/prove.py", "curate/demo.py")
-HEAVY = ("torch", "cv2", "pandas", "numpy", "fiftyone", "albumentations", "sklearn", "matplotlib", "pyarrow", "cleanlab")
+HEAVY = (
+    "torch",
+    "cv2",
+    "pandas",
+    "numpy",
+    "fiftyone",
+    "albumentations",
+    "sklearn",
+    "matplotlib",
+    "pyarrow",
+    "cleanlab",
+)
 
 
 def imports(path: Path) -> set[str]:
@@ -54,7 +65,9 @@ def test_imports_follow_the_design(path: Path) -> None:
     assert [name for name in names if within(name, "tests") or within(name, "datasets")] == []
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["scan", "--help"], ["train", "--help"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["scan", "--help"], ["train", "--help"]], ids=" ".join
+)
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     code = f"""
 import sys

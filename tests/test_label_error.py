@@ -13,7 +13,12 @@ CLASSES = ["bird", "cat", "dog"]
 
 def run(labels: list[int], probs: list[list[float]], splits: list[str] | None = None, **settings: str) -> pd.DataFrame:
     splits = splits or ["train"] * len(labels)
-    table = images(*((str(at), split, CLASSES[label] if label >= 0 else "") for at, (label, split) in enumerate(zip(labels, splits))))
+    table = images(
+        *(
+            (str(at), split, CLASSES[label] if label >= 0 else "")
+            for at, (label, split) in enumerate(zip(labels, splits, strict=True))
+        )
+    )
     matrix = np.array(probs, np.float32).reshape(len(labels), -1)
     return label_error(table, np.array(labels, int), CLASSES[: matrix.shape[1]], matrix, **settings)
 
@@ -50,7 +55,13 @@ def test_images_without_label_or_prediction_have_no_row() -> None:
 
 @pytest.mark.parametrize(
     ("labels", "probs"),
-    [([], np.empty((0, 3)).tolist()), ([-1, -1], [[1, 0, 0]] * 2), ([0], [[0, 1, 0]]), ([0, 0], [[1.0], [1.0]]), ([0, 0], [[0, 0, 0]] * 2)],
+    [
+        ([], np.empty((0, 3)).tolist()),
+        ([-1, -1], [[1, 0, 0]] * 2),
+        ([0], [[0, 1, 0]]),
+        ([0, 0], [[1.0], [1.0]]),
+        ([0, 0], [[0, 0, 0]] * 2),
+    ],
 )
 def test_edge_cases_flag_nothing(labels: list[int], probs: list[list[float]]) -> None:
     if not labels:
@@ -81,7 +92,14 @@ def test_planted_wrong_labels_rank_first(filter_by: str) -> None:
 @pytest.mark.parametrize("filter_by", FILTERS)
 def test_a_class_that_a_split_lacks_is_no_obstacle(filter_by: str) -> None:
     labels, splits = [0, 0, 2, 2, 0, 0], ["train"] * 4 + ["test"] * 2
-    probs = [[0.9, 0.05, 0.05], [0.05, 0.05, 0.9], [0.05, 0.05, 0.9], [0.1, 0.1, 0.8], [0.9, 0.05, 0.05], [0.05, 0.05, 0.9]]
+    probs = [
+        [0.9, 0.05, 0.05],
+        [0.05, 0.05, 0.9],
+        [0.05, 0.05, 0.9],
+        [0.1, 0.1, 0.8],
+        [0.9, 0.05, 0.05],
+        [0.05, 0.05, 0.9],
+    ]
     table = run(labels, probs, splits, filter_by=filter_by)
     assert len(table) == 6
 

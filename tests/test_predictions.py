@@ -84,5 +84,5 @@ def test_missing_predictions_name_the_verb(tmp_path) -> None:
 def test_damaged_predictions_are_one_line(kept: Workspace, name: str, data: bytes | None) -> None:
     path = kept.root / predictions.FOLDER / name
     path.unlink() if data is None else path.write_bytes(data)
-    with pytest.raises(UserError, match="run 'curate predict' again|'curate predict.*makes them"):
+    with pytest.raises(UserError, match=r"run 'curate predict' again|'curate predict.*makes them"):
         read(kept, IMAGES)

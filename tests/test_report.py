@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from curate import findings, images, manifest, report, verbs
+from curate import findings, images, interval, manifest, report, verbs
 from curate.decisions import COLUMNS
 from curate.errors import UserError
-from curate.report import charts, gallery, runs, thumbnails, wording
+from curate.report import charts, gallery, thumbnails, wording
 from curate.workspace import DECISIONS, FINDINGS, MANIFEST, Workspace
 
 EVIL = '<script>alert("1")</script>'
@@ -341,9 +341,9 @@ def test_intervals_are_those_of_scipy():
 
     before, after = np.array([0.8, 0.82, 0.81, 0.85]), np.array([0.86, 0.84, 0.87, 0.9])
     for (mean, half), expected in (
-        (runs.difference_interval(after - before), stats.ttest_rel(after, before).confidence_interval()),
+        (interval.mean_interval(after - before), stats.ttest_rel(after, before).confidence_interval()),
         (
-            runs.welch_interval(before, after[:3]),
+            interval.welch_interval(before, after[:3]),
             stats.ttest_ind(after[:3], before, equal_var=False).confidence_interval(),
         ),
     ):

@@ -47,7 +47,8 @@ def test_every_version_comes_back_byte_for_byte_in_any_order(workspace: Workspac
 
 
 @pytest.mark.parametrize(
-    ("version", "changed"), [(1, [DECISIONS, CURATED]), (2, [DECISIONS, CURATED]), (3, [DECISIONS, CURATED]), (4, [CURATED]), (5, [])]
+    ("version", "changed"),
+    [(1, [DECISIONS, CURATED]), (2, [DECISIONS, CURATED]), (3, [DECISIONS, CURATED]), (4, [CURATED]), (5, [])],
 )
 def test_restore_says_what_changed(story: Workspace, version: int, changed: list[str]) -> None:
     assert restore(story, version) == changed
@@ -61,7 +62,9 @@ def test_restoring_a_restore_goes_forward_again(story: Workspace) -> None:
     assert contents(story) == now
 
 
-def test_back_to_before_the_first_image_and_forward(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_back_to_before_the_first_image_and_forward(
+    workspace: Workspace, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     made = Workspace(workspace.root.parent / "other")
     with made.writing("recipe", {}):
         pass
@@ -77,8 +80,12 @@ def test_back_to_before_the_first_image_and_forward(workspace: Workspace, tmp_pa
 
 @pytest.mark.parametrize("version", [0, -1, 6, 10**30])
 def test_version_that_is_not_there(story: Workspace, version: int) -> None:
-    for look in (lambda: restore(story, version), lambda: compare(story, version, None), lambda: compare(story, 1, version)):
-        with pytest.raises(UserError, match="has no version .*there are: 1 to 5"):
+    for look in (
+        lambda: restore(story, version),
+        lambda: compare(story, version, None),
+        lambda: compare(story, 1, version),
+    ):
+        with pytest.raises(UserError, match=r"has no version .*there are: 1 to 5"):
             look()
 
 

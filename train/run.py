@@ -14,6 +14,7 @@ from safetensors.torch import save
 
 from curate.errors import UserError
 from curate.files import write_bytes_atomic
+from curate.interval import mean_interval
 from train import models, plots
 from train.blocks import Network
 from train.checkpoint import Epoch
@@ -21,7 +22,6 @@ from train.config import TrainConfig
 from train.data import load_images
 from train.evaluate import Evaluation, evaluate, predict
 from train.hardware import choose_device, describe
-from train.interval import mean_interval
 from train.loop import Trained, train
 
 

@@ -102,7 +102,9 @@ def train(
     train_rows = _usable(chosen, "train")
     test_rows = _usable(raw, "test" if (raw["split"] == "test").any() else "val")
     if test_rows.empty:
-        way_out = "add some with --split test, or make the workspace anew with 'curate add … --split train=0.8,test=0.2'"
+        way_out = (
+            "add some with --split test, or make the workspace anew with 'curate add … --split train=0.8,test=0.2'"
+        )
         raise UserError(f"{workspace.root} has no labelled test images to evaluate on; {way_out}")
     run_name = name or f"{data}-{config.model}"
     if not re.fullmatch(r"[\w][\w.-]*", run_name):

@@ -41,9 +41,13 @@ def sources(as_json: options.Json = False) -> None:
     from curate import sources as layouts
 
     rows = [
-        {"name": item.name, "kind": "layout", "summary": item.summary, "export": item.can_write} for item in layouts.describe()
+        {"name": item.name, "kind": "layout", "summary": item.summary, "export": item.can_write}
+        for item in layouts.describe()
     ]
-    rows += [{"name": name, "kind": "recipe", "summary": recipe.load(name).summary, "export": False} for name in recipe.names()]
+    rows += [
+        {"name": name, "kind": "recipe", "summary": recipe.load(name).summary, "export": False}
+        for name in recipe.names()
+    ]
     _list(rows, as_json)
 
 
@@ -61,7 +65,9 @@ def doctor(
     if as_json:
         output.print_json(checks)
     else:
-        output.print_table(pd.DataFrame([{"": "ok" if item.ok else "!!", "what": item.name, "found": item.found} for item in checks]))
+        output.print_table(
+            pd.DataFrame([{"": "ok" if item.ok else "!!", "what": item.name, "found": item.found} for item in checks])
+        )
         for item in checks:
             if item.mend:
                 output.say(f"{item.name}: {item.mend}")

@@ -12,12 +12,25 @@ from curate.cli import app, options, output
 def add(
     ws: options.Workspace,
     sources: Annotated[list[str], typer.Argument(metavar="SOURCE…", help="Recipe name, folder, archive or table.")],
-    local: Annotated[Path | None, typer.Option("--from", metavar="PATH", help="Local copy of what a recipe would download.")] = None,
-    split: Annotated[str | None, typer.Option(help="A split for all (train, val, test, pool), or a rule for images without one, such as train=0.9,test=0.1.")] = None,
-    layout: Annotated[str | None, typer.Option("--as", metavar="LAYOUT", help="How the source is laid out; by default recognised.")] = None,
+    local: Annotated[
+        Path | None, typer.Option("--from", metavar="PATH", help="Local copy of what a recipe would download.")
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="A split for all (train, val, test, pool), or shares for images without one: train=0.9,test=0.1."
+        ),
+    ] = None,
+    layout: Annotated[
+        str | None, typer.Option("--as", metavar="LAYOUT", help="How the source is laid out; by default recognised.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the source; by default that of the folder or file.")] = None,
-    root: Annotated[Path | None, typer.Option(help="For tables: the folder that paths are relative to and must stay in.")] = None,
-    columns: Annotated[list[str] | None, typer.Option("--column", metavar="WHAT=NAME", help="For tables: path=file, label=class, …")] = None,
+    root: Annotated[
+        Path | None, typer.Option(help="For tables: the folder that paths are relative to and must stay in.")
+    ] = None,
+    columns: Annotated[
+        list[str] | None, typer.Option("--column", metavar="WHAT=NAME", help="For tables: path=file, label=class, …")
+    ] = None,
     workers: options.Workers = None,
     as_json: options.Json = False,
 ) -> None:
@@ -34,14 +47,18 @@ def add(
         return
     for source, result in zip(sources, results, strict=True):
         output.say(f"{source}: {incoming.told(result)}")
-    output.say(f"Wrote {ws}/manifest.parquet. Next: curate predict {ws} (trains; finds wrong labels) or curate scan {ws}")
+    output.say(
+        f"Wrote {ws}/manifest.parquet. Next: curate predict {ws} (trains; finds wrong labels) or curate scan {ws}"
+    )
 
 
 @app.command(epilog="Example: curate export ws clean/ --as folder")
 def export(
     ws: options.Workspace,
     dest: Annotated[Path, typer.Argument(help="A new or empty folder.")],
-    layout: Annotated[str, typer.Option("--as", metavar="LAYOUT", help="folder, csv, parquet or webdataset.")] = "folder",
+    layout: Annotated[
+        str, typer.Option("--as", metavar="LAYOUT", help="folder, csv, parquet or webdataset.")
+    ] = "folder",
     data: Annotated[str, typer.Option(help="curated or raw.")] = "curated",
     as_json: options.Json = False,
 ) -> None:

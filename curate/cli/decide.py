@@ -11,7 +11,9 @@ from curate.cli import app, options, output
 @app.command(epilog="Example: curate decide ws; edit ws/review.csv; curate decide ws --import ws/review.csv --by ada")
 def decide(
     ws: options.Workspace,
-    policy: Annotated[Path | None, typer.Option(help="Recipe or YAML file with a policy; by default the workspace's recipe.")] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="Recipe or YAML file with a policy; by default the workspace's recipe.")
+    ] = None,
     imported: Annotated[Path | None, typer.Option("--import", help="Take over decisions from an edited CSV.")] = None,
     by: Annotated[str | None, typer.Option(envvar="CURATE_REVIEWER", help="Your name, for --import.")] = None,
     as_json: options.Json = False,
@@ -50,7 +52,9 @@ def apply(
         output.print_json(result)
         return
     if result.test_left_alone:
-        output.say(f"{result.test_left_alone:,} decisions on test images were left alone; --include-test carries them out.")
+        output.say(
+            f"{result.test_left_alone:,} decisions on test images were left alone; --include-test carries them out."
+        )
     output.say(
         f"{result.images:,} images, {result.dropped:,} dropped, {result.relabelled:,} relabelled.",
         f"Wrote {result.written}. Next: curate train {ws} --data curated",

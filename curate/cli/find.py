@@ -40,7 +40,7 @@ def predict(
     )
 
 
-@app.command(epilog="Example: curate scan ws --only dark --only blurry --set dark.level=0.1")
+@app.command(epilog="Example: curate scan ws --only dark --only blurry --set dark.limit=0.2")
 def scan(
     ws: options.Workspace,
     only: Annotated[list[str] | None, typer.Option(help="Run this finder alone; may be repeated.")] = None,
@@ -80,7 +80,9 @@ def findings(
     if as_json:
         output.print_json(table.head(top))
         return
-    output.print_table(table.head(top), ["image_id", "finder", "score", "given_label", "suggested_label", "related_id", "detail"])
+    output.print_table(
+        table.head(top), ["image_id", "finder", "score", "given_label", "suggested_label", "related_id", "detail"]
+    )
     output.say(f"{min(top, len(table)):,} of {len(table):,}. Next: curate decide {ws}")
 
 

@@ -23,7 +23,9 @@ def log(ws: options.Workspace, as_json: options.Json = False) -> None:
             "version": entry.version,
             "at": entry.at,
             "command": entry.command,
-            "arguments": " ".join(f"{name}={value}" for name, value in entry.arguments.items() if value not in (None, "", [], {})),
+            "arguments": " ".join(
+                f"{name}={value}" for name, value in entry.arguments.items() if value not in (None, "", [], {})
+            ),
             "wrote": ", ".join(name for name, digest in entry.writes.items() if digest) or "-",
         }
         for entry in entries
@@ -35,8 +37,12 @@ def log(ws: options.Workspace, as_json: options.Json = False) -> None:
 @app.command(epilog="Example: curate diff ws 3 7")
 def diff(
     ws: options.Workspace,
-    before: Annotated[int | None, typer.Argument(help="Version to start from; by default the manifest as it is.")] = None,
-    after: Annotated[int | None, typer.Argument(help="Version to compare with; by default the curated set as it is.")] = None,
+    before: Annotated[
+        int | None, typer.Argument(help="Version to start from; by default the manifest as it is.")
+    ] = None,
+    after: Annotated[
+        int | None, typer.Argument(help="Version to compare with; by default the curated set as it is.")
+    ] = None,
     top: Annotated[int, typer.Option(min=0, help="How many images to list.")] = 20,
     as_json: options.Json = False,
 ) -> None:
@@ -73,4 +79,6 @@ def restore(
     if as_json:
         output.print_json({"version": version, "restored": restored})
         return
-    output.say(f"Restored {', '.join(restored) or 'nothing: it was as it is'} of version {version}. Next: 'curate log {ws}'.")
+    output.say(
+        f"Restored {', '.join(restored) or 'nothing: it was as it is'} of version {version}. Next: 'curate log {ws}'."
+    )

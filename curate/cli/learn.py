@@ -22,7 +22,9 @@ def train(
     name: Annotated[str | None, typer.Option(help="Name of the run; by default DATA-MODEL.")] = None,
     device: options.Device = "auto",
     changes: options.Set = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Start anew where a run of that name was interrupted.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start anew where a run of that name was interrupted.")
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Train a network with skip connections and evaluate it on the test images."""
@@ -31,7 +33,13 @@ def train(
 
     settings = options.parse_settings(changes) | {"device": device} | ({"model": model} if model else {})
     run_dir, result = verbs.train(
-        Workspace.open(ws), data=data, seeds=seeds, settings=settings, name=name, resume=not fresh, on_epoch=None if as_json else say_epoch
+        Workspace.open(ws),
+        data=data,
+        seeds=seeds,
+        settings=settings,
+        name=name,
+        resume=not fresh,
+        on_epoch=None if as_json else say_epoch,
     )
     if as_json:
         output.print_json(result)
@@ -56,17 +64,18 @@ def report(ws: options.Workspace, as_json: options.Json = False) -> None:
 def demo(
     ws: Annotated[Path, typer.Argument(metavar="[WS]", help="A new folder.")] = Path("demo"),
     seeds: Annotated[int, typer.Option(min=2, help="Trainings of each kind.")] = 5,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Make a demo of before anew.")] = False,
     as_json: options.Json = False,
 ) -> None:
     """Run the whole loop on real handwritten digits with planted defects, in a few minutes on two cores."""
     from curate.demo import run
 
-    result = run(ws, seeds=seeds, say=(lambda line: None) if as_json else output.say)
+    result = run(ws, seeds=seeds, say=(lambda line: None) if as_json else output.say, fresh=fresh)
     if as_json:
         output.print_json(result)
         return
     output.print_table(result.found)
-    output.say(*result.verdict, f"Wrote {result.report}. Open it in a browser; 'curate log {ws}' lists what was done.")
+    output.say(result.verdict, f"Wrote {result.report}. Open it in a browser; 'curate log {ws}' lists what was done.")
 
 
 def describe(result: "RunResult") -> list[str]:
@@ -92,7 +101,5 @@ def say_epoch(epoch: "Epoch") -> None:
 def epoch_line(epoch: "Epoch") -> str:
     """What an epoch came to."""
     test = f"  test {100 * epoch.eval_acc:5.1f} %" if epoch.eval_acc is not None else ""
-    return (
-        f"seed {epoch.seed} epoch {epoch.epoch:3d}  loss {epoch.train_loss:.3f}  train {100 * epoch.train_acc:5.1f} %{test}  "
-        f"{epoch.seconds:.1f} s"
-    )
+    train = f"loss {epoch.train_loss:.3f}  train {100 * epoch.train_acc:5.1f} %"
+    return f"seed {epoch.seed} epoch {epoch.epoch:3d}  {train}{test}  {epoch.seconds:.1f} s"

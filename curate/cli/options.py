@@ -11,7 +11,9 @@ Workspace = Annotated[Path, typer.Argument(metavar="WS", help="The workspace: a 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; by default one per core.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Set = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a setting; may be repeated.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a setting; may be repeated.")
+]
 Folds = Annotated[int, typer.Option(min=2, help="Number of folds.")]
 
 

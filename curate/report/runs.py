@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from scipy import stats
 
 from curate.errors import UserError
+from curate.interval import mean_interval, welch_interval
 from curate.report.making import Version
 from curate.workspace import Workspace
 
 Data = Literal["raw", "curated", "other"]
 MEASURES = {"accuracy": "Single view", "accuracy_flip": "With mirror image", "accuracy_leak_free": "Leak-free"}
 """Accuracies of `result.json` and what they are called; the first one decides what the report says in words."""
-CONFIDENCE = 0.95
+
 CONFUSION_CLASSES = 20
 """Up to this many, the whole confusion matrix can be read; of more, the most frequent mistakes."""
 MISTAKES, CHANGES = 20, 20
@@ -190,26 +190,10 @@ def _difference(measure: str, raw: Run, curated: Run) -> Difference:
     if min(numbers) < 2:
         return Difference(measure, float(after.mean() - before.mean()), None, numbers, paired)
     if paired:
-        mean, half = difference_interval(after - before)
+        mean, half = mean_interval(after - before)
     else:
         mean, half = welch_interval(before, after)
     return Difference(measure, mean, half, numbers, paired)
-
-
-def difference_interval(differences: np.ndarray) -> tuple[float, float]:
-    """Mean of at least two paired differences, and half the width of its 95 % interval (Student t)."""
-    quantile = stats.t.ppf((1 + CONFIDENCE) / 2, len(differences) - 1)
-    return float(differences.mean()), float(quantile * differences.std(ddof=1) / math.sqrt(len(differences)))
-
-
-def welch_interval(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
-    """Difference of two means of at least two values each, and half its 95 % interval (Welch 1947)."""
-    parts = [values.var(ddof=1) / len(values) for values in (before, after)]
-    mean, variance = float(after.mean() - before.mean()), sum(parts)
-    if variance == 0:
-        return mean, 0.0
-    freedom = variance**2 / (parts[0] ** 2 / (len(before) - 1) + parts[1] ** 2 / (len(after) - 1))
-    return mean, float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom) * math.sqrt(variance))
 
 
 def _unlike(first: Run, second: Run) -> list[str]:

@@ -30,5 +30,15 @@ def run() -> None:
     }
     for data in ("raw", "curated"):
         _, result = training.train(ws, data=data, seeds=SEEDS, settings={})
-        figures[data] = {"accuracy": result.accuracy, "accuracy_flip": result.accuracy_flip, "leak_free": result.accuracy_leak_free, "seconds": result.seconds, "config": result.config}
-        record("curation_gain", "CIFAR-10 (JPEG copy), CIFAR-10N `worse` labels (40.2 % wrong); test set untouched", figures)
+        figures[data] = {
+            "accuracy": result.accuracy,
+            "accuracy_flip": result.accuracy_flip,
+            "leak_free": result.accuracy_leak_free,
+            "seconds": result.seconds,
+            "config": result.config,
+        }
+        record(
+            "curation_gain",
+            "CIFAR-10 (JPEG copy), CIFAR-10N `worse` labels (40.2 % wrong); test set untouched",
+            figures,
+        )

@@ -44,7 +44,9 @@ def hardware() -> str:
 
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    model = next((line.split(":")[1].strip() for line in _cpu_info() if line.startswith("model name")), platform.machine())
+    model = next(
+        (line.split(":")[1].strip() for line in _cpu_info() if line.startswith("model name")), platform.machine()
+    )
     bf16 = " with bf16" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else ""
     return f"{os.cpu_count()} cores {model}{bf16}, {memory:.0f} GiB{gpu}, Python {platform.python_version()}, torch {torch.__version__}"
 

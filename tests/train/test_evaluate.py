@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from curate.interval import mean_interval
 from tests.train.digits import digits
 from train import models
 from train.data import ImageSet
 from train.evaluate import Predictions, calibration_error, evaluate, predict
-from train.interval import mean_interval
 
 CERTAIN = np.eye(3, dtype=np.float32)
 

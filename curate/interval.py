@@ -1,0 +1,33 @@
+"""Means and differences of a few repeated measurements, with their confidence intervals."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+
+def mean_interval(values: Sequence[float] | np.ndarray, *, confidence: float = 0.95) -> tuple[float, float]:
+    """Mean of `values` and half the width of its Student t interval; the half width of one value is nan.
+
+    With 3 values the half width is 2.5 standard deviations, with 10 it is 0.7.
+    """
+    array = np.asarray(values, np.float64)
+    if not len(array):
+        return float("nan"), float("nan")
+    if len(array) == 1:
+        return float(array[0]), float("nan")
+    quantile = stats.t.ppf((1 + confidence) / 2, len(array) - 1)
+    return float(array.mean()), float(quantile * array.std(ddof=1) / np.sqrt(len(array)))
+
+
+def welch_interval(
+    before: np.ndarray | Sequence[float], after: np.ndarray | Sequence[float], *, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Difference of two means of at least two values each, and half the width of its interval (Welch 1947)."""
+    first, second = np.asarray(before, np.float64), np.asarray(after, np.float64)
+    parts = [values.var(ddof=1) / len(values) for values in (first, second)]
+    mean, variance = float(second.mean() - first.mean()), sum(parts)
+    if variance == 0:
+        return mean, 0.0
+    freedom = variance**2 / (parts[0] ** 2 / (len(first) - 1) + parts[1] ** 2 / (len(second) - 1))
+    return mean, float(stats.t.ppf((1 + confidence) / 2, freedom) * np.sqrt(variance))
