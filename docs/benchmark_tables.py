@@ -175,7 +175,8 @@ def gpu_folds_headline(figures: Figures) -> str:
     """The same in a line."""
     folds = figures["fold_accuracy"]
     right = _percent(sum(folds) / len(folds))
-    return f"out-of-fold predictions for 50,000 images in {figures['seconds']:.0f} s on a GPU ({right} agree with the label)"
+    seconds = f"{figures['seconds']:.0f} s on a GPU"
+    return f"out-of-fold predictions for 50,000 images in {seconds} ({right} agree with the label)"
 
 
 def gpu_networks(figures: Figures) -> str:

@@ -1,4 +1,4 @@
-"""What curation is worth: the same network and settings on raw and on curated `worse` labels, same untouched test set."""
+"""What curation is worth: one network with the same settings on raw and on curated `worse` labels, same test set."""
 
 from curate import predictions, verbs
 from tests.benchmarks import cifar10n

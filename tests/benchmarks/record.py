@@ -48,7 +48,8 @@ def hardware() -> str:
         (line.split(":")[1].strip() for line in _cpu_info() if line.startswith("model name")), platform.machine()
     )
     bf16 = " with bf16" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else ""
-    return f"{os.cpu_count()} cores {model}{bf16}, {memory:.0f} GiB{gpu}, Python {platform.python_version()}, torch {torch.__version__}"
+    versions = f"Python {platform.python_version()}, torch {torch.__version__}"
+    return f"{os.cpu_count()} cores {model}{bf16}, {memory:.0f} GiB{gpu}, {versions}"
 
 
 def _cpu_info() -> list[str]:
