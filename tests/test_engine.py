@@ -82,7 +82,7 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
         textwrap.dedent("""
         import os, time
         def slow(batch):
-            print(os.getpid(), flush=True)
+            os.write(1, b"%d\\n" % os.getpid())  # one write: two workers share the pipe
             time.sleep(0.05)
         if __name__ == "__main__":
             from curate.engine import map_batches

@@ -213,7 +213,7 @@ def test_kill_at_twenty_random_moments(full: Workspace, tmp_path: Path) -> None:
         history = kept
         entries = full.ledger()
         assert [entry.version for entry in entries] == list(range(1, len(entries) + 1))
-    for verb in (restore_to_begin, scan, decide, apply):
+    for verb in (add_archive, restore_to_begin, scan, decide, apply):
         verb(full.root)
     assert leftovers(full.root) == []
     assert versions.is_current(full)

@@ -47,7 +47,9 @@ class TrainConfig:
     patches, test accuracy was 47 % in batches of 512 (lr 1.2), 50 % in 256 (lr 0.8) and 52 % in 128 (lr 0.4); one run
     each, 2,000 images, +-2. Sets too small for 32 steps an epoch are trained in smaller batches, see `train.loop`."""
     lr: float = 0.8
-    """Highest learning rate, for batches of `batch_size`; smaller batches get proportionally less. On 20,000 images, 4
+    """Highest learning rate, for batches of `batch_size`; where a set is too small for them, less by the square root
+    of how much smaller they are. 720 digits, 3 epochs, batches of 22: 94.6 % at 0.07, which proportion would give,
+    98.2 % at 0.24, the root, and 98.9 % at 0.35 (355 test images, mean of 2 seeds). On 20,000 photos, 4
     epochs and batches of 512, 0.4 reached 53 % and 0.15 only 45 %: high rates are what short training needs."""
     momentum: float = 0.9
     """With Nesterov's correction: Sutskever et al. 2013."""

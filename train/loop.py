@@ -72,7 +72,7 @@ def train(
 
     batch_size = min(config.batch_size, max(16, count // MIN_STEPS))
     steps = max(1, round(count / batch_size))
-    lr = config.lr * min(1.0, batch_size / config.batch_size)
+    lr = config.lr * math.sqrt(batch_size / config.batch_size)  # keeps the noise of a step: Krizhevsky 2014
     # Biases and batch normalisation are not decayed: He et al. 2019, "Bag of Tricks", section 3.1.
     decayed = [parameter for parameter in model.parameters() if parameter.ndim > 1]
     plain = [parameter for parameter in model.parameters() if parameter.ndim <= 1]

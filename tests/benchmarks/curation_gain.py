@@ -6,6 +6,8 @@ from tests.benchmarks.record import record
 from train import verbs as training
 
 SEEDS = 3
+EPOCHS = 4
+"""Two fewer than the default, for both sets alike: six trainings in half an hour on two cores."""
 
 
 def run() -> None:
@@ -29,7 +31,7 @@ def run() -> None:
         "wrong_share_curated": float((kept["label"] != kept["image_id"].map(truth)).mean()),
     }
     for data in ("raw", "curated"):
-        _, result = training.train(ws, data=data, seeds=SEEDS, settings={})
+        _, result = training.train(ws, data=data, seeds=SEEDS, settings={"epochs": EPOCHS})
         figures[data] = {
             "accuracy": result.accuracy,
             "accuracy_flip": result.accuracy_flip,
