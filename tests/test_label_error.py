@@ -36,7 +36,8 @@ def run(labels: list[int], probs: list[list[float]], splits: list[str] | None = 
     ],
 )
 def test_score_and_suggestion(label: int, probs: list[float], score: float, suggested: str) -> None:
-    row = run([label, 0, 1, 2], [probs, [1, 0, 0], [0, 1, 0], [0, 0, 1]]).iloc[0]
+    table = run([label, 0, 1, 2], [probs, [1, 0, 0], [0, 1, 0], [0, 0, 1]], filter_by="predicted_neq_given")
+    row = table.iloc[0]
     assert row["score"] == pytest.approx(score, abs=1e-6)
     assert row["suggested_label"] == suggested
     assert row["flagged"] == (score < 0.5)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from curate import findings, images, interval, manifest, report, verbs
+from curate import findings, images, interval, manifest, predictions, report, verbs
 from curate.decisions import COLUMNS
 from curate.errors import UserError
 from curate.report import charts, gallery, thumbnails, wording
@@ -178,15 +178,15 @@ def test_the_whole_loop(tmp_path):
         [{"image_id": "set/0.png", "action": "relabel", "label": "dog"}, {"image_id": "set/1.png", "action": "drop"}],
     )
     verbs.apply(workspace, include_test=False)
-    folder = workspace.root / "signals" / "predictions"
-    folder.mkdir(parents=True)
-    summary = {
-        "classes": ["cat", "dog"],
+    rows = verbs.read_manifest(workspace)
+    probs, none = np.full((len(rows), 2), 0.5, np.float32), np.zeros((len(rows), 3), np.float32)
+    summary: dict[str, object] = {
         "fold_accuracy": [0.75, 1.0],
         "thin_classes": ["dog"],
         "config": {"model": "resnet20"},
     }
-    (folder / "predictions.json").write_text(json.dumps(summary))
+    fold = np.zeros(len(rows), int)
+    predictions.write(workspace, rows, predictions.Predictions(["cat", "dog"], probs, none, fold, summary))
     train(workspace, "raw-a", [0.8, 0.82, 0.81], ["cat", "dog"], data="raw")
     train(workspace, "curated-a", [0.9, 0.91, 0.92], ["cat", "dog"], data="curated")
     page = written(workspace)

@@ -66,4 +66,5 @@ def _issues(given: np.ndarray, probs: np.ndarray, filter_by: str) -> np.ndarray:
 
     kept = probs[:, present]
     kept /= np.maximum(kept.sum(axis=1, keepdims=True), 1e-12)
-    return find_label_issues(np.searchsorted(present, given), kept, filter_by=filter_by, n_jobs=1)
+    codes = np.searchsorted(present, given)
+    return find_label_issues(codes, kept, filter_by=filter_by, min_examples_per_class=0, n_jobs=1)
