@@ -1,12 +1,14 @@
 """Out-of-fold predictions as files: what `predict` writes and finders read, so that neither needs the other's code.
 
-`signals/predictions/` holds `predictions.parquet` (one row per image: `image_id`, `content_hash`, `label`, `fold`,
-`pred_probs`, `embedding`) and `predictions.json` (classes, network, accuracy per fold).
+`signals/predictions/predictions.parquet` has one row per image (`image_id`, `content_hash`, `label`, `fold`,
+`pred_probs`, `embedding`) and, in its metadata, what they are of: classes, network, accuracy per fold. One file, so that
+probabilities never stand beside the class names of others.
 """
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,10 +16,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.errors import UserError
-from curate.files import replacing, write_bytes_atomic
+from curate.files import replacing
 from curate.workspace import Workspace
 
 FOLDER = Path("signals") / "predictions"
+FILE = FOLDER / "predictions.parquet"
+METADATA = b"curate"
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Predictions:
 
 
 def exists(workspace: Workspace) -> bool:
-    return all((workspace.root / FOLDER / name).exists() for name in ("predictions.parquet", "predictions.json"))
+    return (workspace.root / FILE).exists()
 
 
 def write(workspace: Workspace, rows: pd.DataFrame, predictions: Predictions) -> None:
@@ -57,10 +61,19 @@ def write(workspace: Workspace, rows: pd.DataFrame, predictions: Predictions) ->
             "embedding": _lists(predictions.embeddings),
         }
     )
-    with replacing(workspace.root / FOLDER / "predictions.parquet") as temporary:
-        pq.write_table(table, temporary, compression="zstd")
-    text = json.dumps({"classes": predictions.classes, **predictions.summary}, indent=1, ensure_ascii=False)
-    write_bytes_atomic(workspace.root / FOLDER / "predictions.json", text.encode())
+    about = json.dumps({"classes": predictions.classes, **predictions.summary}, ensure_ascii=False).encode()
+    with replacing(workspace.root / FILE) as temporary:
+        pq.write_table(table.replace_schema_metadata({METADATA: about}), temporary, compression="zstd")
+
+
+def read_summary(workspace: Workspace) -> dict[str, Any]:
+    """What the predictions are of: `classes`, and what `predict` noted beside them."""
+    path = workspace.root / FILE
+    try:
+        summary: dict[str, Any] = json.loads((pq.read_schema(path).metadata or {})[METADATA])
+        return {"classes": summary.pop("classes"), **summary}
+    except (ValueError, KeyError, AttributeError, TypeError) as error:  # pyarrow's ArrowInvalid is a ValueError
+        raise _damaged(path, error) from None
 
 
 def read(workspace: Workspace, manifest: pd.DataFrame) -> Predictions:
@@ -69,19 +82,19 @@ def read(workspace: Workspace, manifest: pd.DataFrame) -> Predictions:
     Rows that were added, changed or relabelled into a new class since `predict` have none. Raises `UserError` where
     there are no predictions at all.
     """
-    folder = workspace.root / FOLDER
     if not exists(workspace):
         raise UserError(f"{workspace.root} has no predictions; 'curate predict {workspace.root}' makes them")
+    path = workspace.root / FILE
+    summary = read_summary(workspace)
+    classes = summary.pop("classes")
     try:
-        summary = json.loads((folder / "predictions.json").read_text(encoding="utf-8"))
-        classes = summary.pop("classes")
-        table = pq.read_table(folder / "predictions.parquet")
-    except (ValueError, KeyError) as error:  # pyarrow's ArrowInvalid is a ValueError
-        raise UserError(f"{folder} is damaged ({_first_line(error)}); run 'curate predict' again") from None
+        table = pq.read_table(path)
+    except ValueError as error:
+        raise _damaged(path, error) from None
     probs, embeddings = _matrix(table["pred_probs"]), _matrix(table["embedding"])
     if probs.shape[1] != len(classes):
         counts = f"{probs.shape[1]} probabilities for {len(classes)} classes"
-        raise UserError(f"{folder}: {counts}; run 'curate predict' again")
+        raise UserError(f"{path}: {counts}; run 'curate predict' again")
     keys = pd.MultiIndex.from_arrays([table["image_id"].to_pandas(), table["content_hash"].to_pandas()])
     at = keys.get_indexer(pd.MultiIndex.from_arrays([manifest["image_id"], manifest["content_hash"]]))
     probs, embeddings = _rows(probs, at), _rows(embeddings, at)
@@ -97,8 +110,9 @@ def _rows(matrix: np.ndarray, at: np.ndarray) -> np.ndarray:
     return rows
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def _damaged(path: Path, error: Exception) -> UserError:
+    first_line = (str(error).splitlines() or [type(error).__name__])[0]
+    return UserError(f"{path} is damaged ({first_line}); run 'curate predict' again")
 
 
 def _lists(matrix: np.ndarray) -> pa.FixedSizeListArray:

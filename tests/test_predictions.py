@@ -1,6 +1,7 @@
 """Predictions come back aligned with the manifest, whatever became of it since."""
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from curate import predictions
@@ -58,9 +59,8 @@ def test_no_rows(kept: Workspace) -> None:
 def test_same_inputs_give_the_same_bytes(kept: Workspace, tmp_path) -> None:
     other = Workspace(tmp_path / "other")
     write(other, IMAGES, MADE)
-    for name in ("predictions.parquet", "predictions.json"):
-        one, two = ((workspace.root / predictions.FOLDER / name).read_bytes() for workspace in (kept, other))
-        assert one == two
+    one, two = ((workspace.root / predictions.FILE).read_bytes() for workspace in (kept, other))
+    assert one == two
 
 
 def test_missing_predictions_name_the_verb(tmp_path) -> None:
@@ -69,20 +69,18 @@ def test_missing_predictions_name_the_verb(tmp_path) -> None:
         read(Workspace(tmp_path), IMAGES)
 
 
-@pytest.mark.parametrize(
-    ("name", "data"),
-    [
-        ("predictions.json", b""),
-        ("predictions.json", b"{}"),
-        ("predictions.json", b'{"classes": ["cat"]}'),
-        ("predictions.json", b"\xff"),
-        ("predictions.parquet", b""),
-        ("predictions.parquet", b"PAR1 no more"),
-        ("predictions.parquet", None),
-    ],
-)
-def test_damaged_predictions_are_one_line(kept: Workspace, name: str, data: bytes | None) -> None:
-    path = kept.root / predictions.FOLDER / name
+@pytest.mark.parametrize("about", [None, b"", b"{}", b"[]", b"\xff", b'{"classes": ["cat"]}'])
+def test_damaged_metadata_is_one_line(kept: Workspace, about: bytes | None) -> None:
+    path = kept.root / predictions.FILE
+    table = pq.read_table(path).replace_schema_metadata(None if about is None else {predictions.METADATA: about})
+    pq.write_table(table, path)
+    with pytest.raises(UserError, match="run 'curate predict' again"):
+        read(kept, IMAGES)
+
+
+@pytest.mark.parametrize("data", [b"", b"PAR1 no more", None])
+def test_damaged_predictions_are_one_line(kept: Workspace, data: bytes | None) -> None:
+    path = kept.root / predictions.FILE
     path.unlink() if data is None else path.write_bytes(data)
     with pytest.raises(UserError, match=r"run 'curate predict' again|'curate predict.*makes them"):
         read(kept, IMAGES)

@@ -1,6 +1,5 @@
 """The predictions: how far the networks agreed with labels that they had not seen."""
 
-import json
 from dataclasses import dataclass
 
 from curate import predictions
@@ -22,10 +21,10 @@ class Trust:
 
 
 def trust(workspace: Workspace) -> Trust | None:
-    """What `predictions.json` says; None where there are no predictions, or none with an accuracy per fold."""
+    """What the predictions say of themselves; None where there are none, or none with an accuracy per fold."""
     if not predictions.exists(workspace):
         return None
-    summary = json.loads((workspace.root / predictions.FOLDER / "predictions.json").read_text(encoding="utf-8"))
+    summary = predictions.read_summary(workspace)
     if not summary.get("fold_accuracy"):  # probabilities of another program carry none
         return None
     return Trust(
