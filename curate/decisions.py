@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+import numpy as np
 import pandas as pd
 
 from curate.errors import UserError
@@ -177,10 +178,19 @@ def in_order(decisions: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
     return decisions.iloc[order.argsort(kind="stable")].reset_index(drop=True)
 
 
+def unchanged(decisions: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
+    """The rows that say what `earlier` says already."""
+    return decisions[_is_in(decisions, earlier)].copy()
+
+
 def _changed(decisions: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
     """The rows that say something else than `earlier` does."""
+    return decisions[~_is_in(decisions, earlier)].copy()
+
+
+def _is_in(decisions: pd.DataFrame, earlier: pd.DataFrame) -> np.ndarray:
     same = ["image_id", "action", "label", "by", "note"]
-    return decisions[~pd.MultiIndex.from_frame(decisions[same]).isin(pd.MultiIndex.from_frame(earlier[same]))].copy()
+    return pd.MultiIndex.from_frame(decisions[same]).isin(pd.MultiIndex.from_frame(earlier[same]))
 
 
 def _keep_times(new: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:

@@ -1,8 +1,8 @@
 """Out-of-fold predictions as files: what `predict` writes and finders read, so that neither needs the other's code.
 
 `signals/predictions/predictions.parquet` has one row per image (`image_id`, `content_hash`, `label`, `fold`,
-`pred_probs`, `embedding`) and, in its metadata, what they are of: classes, network, accuracy per fold. One file, so that
-probabilities never stand beside the class names of others.
+`pred_probs`, `embedding`) and, in its metadata, what they are of: classes, network, accuracy per fold. One file, so
+that probabilities never stand beside the class names of others.
 """
 
 import json

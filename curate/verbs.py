@@ -11,7 +11,7 @@ from curate import decisions, findings, manifest, predictions, recipe, versions
 from curate.csv_text import read_csv
 from curate.errors import UserError
 from curate.evidence import Evidence
-from curate.workspace import CURATED, DECISIONS, FINDINGS, MANIFEST, RECIPE, Workspace, read_table, timestamp
+from curate.workspace import CURATED, DECISIONS, EDIT, FINDINGS, MANIFEST, RECIPE, Workspace, read_table, timestamp
 
 REVIEW = "review.csv"
 CURATE_SCAN = "curate scan"
@@ -120,7 +120,8 @@ def decide(workspace: Workspace, policy: Path | None) -> Decided:
         images = read_manifest(workspace)
         _refuse_to_lose_answers(workspace)
         found = workspace.read_table(FINDINGS, written_by=f"{CURATE_SCAN} {workspace.root}")
-        decided = decisions.decide(found, images, rules, read_decisions(workspace, images), at=timestamp())
+        earlier = _signed(workspace, read_decisions(workspace, images))
+        decided = decisions.decide(found, images, rules, earlier, at=timestamp())
         transaction.write_table(DECISIONS, decided.decisions)
         transaction.write_table(REVIEW, decided.review)
     return _decided(workspace, decided.decisions, len(decided.review), decided.conflicts)
@@ -131,7 +132,7 @@ def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decide
     if not path.is_file():
         way_out = f"'curate decide {workspace.root}' writes {workspace.path(REVIEW)} to fill in"
         raise UserError(f"{path} is no file; {way_out}")
-    name = by or getpass.getuser()
+    name = by or _user()
     if name == decisions.POLICY:
         raise UserError(f"--by {name!r} is the policy's own name; give yours")
     left = 0
@@ -162,6 +163,24 @@ def apply(workspace: Workspace, *, include_test: bool) -> Applied:
         applied.relabelled,
         len(applied.test_left_alone),
     )
+
+
+def _signed(workspace: Workspace, table: pd.DataFrame) -> pd.DataFrame:
+    """The decisions, those that were edited in the file by hand under the name of who edited: a person's word holds."""
+    entries = [entry for entry in workspace.ledger() if DECISIONS in entry.writes]
+    by_verbs = [entry.writes[DECISIONS] for entry in entries if entry.command != EDIT and entry.writes[DECISIONS]]
+    if not entries or entries[-1].command != EDIT or not by_verbs:
+        return table
+    before = read_table(workspace.version_file(DECISIONS, by_verbs[-1]))
+    edited = ~table["image_id"].isin(decisions.unchanged(table, before)["image_id"])
+    return table.assign(by=table["by"].where(~edited | (table["by"] != decisions.POLICY), _user()))
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        raise UserError("this account has no name; give yours with --by or CURATE_REVIEWER") from None
 
 
 def _decided(workspace: Workspace, table: pd.DataFrame, for_review: int, conflicts: list[str]) -> Decided:

@@ -23,6 +23,8 @@ VERSIONED = (MANIFEST, FINDINGS, DECISIONS, CURATED)
 LEDGER, HISTORY, LOCK, RECIPE = "ledger.jsonl", "history", ".lock", "recipe.yaml"
 UNDER_THE_LOCK = (".", HISTORY, "signals/*/v*")
 """Folders that only the holder of the tables' lock writes to: the measures, but not the folds of a training."""
+EDIT = "edit"
+"""Command of a ledger entry for files that were changed by hand."""
 SECONDS_TO_WAIT = 10
 """How long a writer waits for another before it gives up."""
 
@@ -141,7 +143,7 @@ class Workspace:
 
     def version_file(self, name: str, digest: str) -> Path:
         """The file in `history/` that holds that content."""
-        path = self.path(HISTORY) / f"{digest}{Path(name).suffix}"
+        path = self._kept(name, digest)
         if not path.exists():
             raise UserError(f"{path} is missing, so {name} of that version cannot be shown; restore it from a backup")
         return path
@@ -199,11 +201,14 @@ class Workspace:
     def _keep(self, name: str, path: Path) -> str:
         """Put a file's content into the history, under its hash."""
         digest = file_hash(path)
-        kept = self.path(HISTORY) / f"{digest}{Path(name).suffix}"
+        kept = self._kept(name, digest)
         if not kept.exists():
             with replacing(kept) as temporary:
                 shutil.copyfile(path, temporary)
         return digest
+
+    def _kept(self, name: str, digest: str) -> Path:
+        return self.path(HISTORY) / f"{digest}{Path(name).suffix}"
 
     def _note_edits(self) -> None:
         """An entry for what changed outside curate, or by a verb killed between its writes and its ledger line."""
@@ -214,11 +219,13 @@ class Workspace:
         now = self.hashes()
         if now == known:
             return
-        for name, digest in now.items():
-            if known.get(name) != digest:
-                self._keep(name, self.path(name))
+        changed = {name: digest for name, digest in now.items() if known.get(name) != digest}
+        # What a verb publishes lies in the history before: content that is there already was not written by hand.
+        by_hand = not changed or any(not self._kept(name, digest).exists() for name, digest in changed.items())
+        for name in changed:
+            self._keep(name, self.path(name))
         writes = {name: now.get(name, "") for name in now | known if now.get(name, "") != known.get(name, "")}
-        self._append("edit", {}, known, writes)
+        self._append(EDIT if by_hand else "interrupted", {}, known, writes)
 
     def _append(
         self, command: str, arguments: dict[str, object], reads: dict[str, str], writes: dict[str, str]

@@ -414,6 +414,19 @@ def test_edit_by_hand_becomes_a_version_and_can_be_restored(full: Workspace) -> 
     assert path.read_bytes() == by_hand
 
 
+def test_decision_edited_by_hand_is_the_persons_and_holds(full: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "ada")
+    path = full.path(DECISIONS)
+    row = next(line for line in path.read_text().splitlines() if ",policy," in line)
+    image_id, action, label = row.split(",")[:3]
+    path.write_text(path.read_text().replace(row, row.replace(f",{action},{label},policy", ",keep,,policy")))
+    for _ in range(2):
+        decide(full.root)
+        table = read_table(path).set_index("image_id")
+        assert table.loc[image_id, ["action", "by"]].to_list() == ["keep", "ada"]
+        assert "ada" not in set(table["by"].drop(image_id))
+
+
 def test_deleting_a_table_by_hand_becomes_a_version(full: Workspace) -> None:
     apply(full.root)
     last = full.ledger()[-1].version
