@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests.benchmarks.record import data, record
 
-ROUNDS = 3
+ROUNDS = 2
 CURATE = (sys.executable, "-m", "curate")
 PEER = """
 import sys
