@@ -146,9 +146,12 @@ def curation_gain_headline(figures: Figures) -> str:
     """Test accuracy before and after."""
     if "curated" not in figures:
         return "raw alone so far"
+    before, after = _percent(figures["wrong_share_raw"]), _percent(figures["wrong_share_curated"])
+    raw, curated = _score(figures["raw"]["accuracy"]), _score(figures["curated"]["accuracy"])
+    epochs = figures["raw"]["config"]["epochs"]
     return (
-        f"test accuracy {_score(figures['raw']['accuracy'])} raw, {_score(figures['curated']['accuracy'])} curated: "
-        f"same network, settings and test images"
+        f"CIFAR-10N `worse`, by the policy alone: wrong training labels {before} raw, {after} curated; test accuracy "
+        f"{raw} raw, {curated} curated, after {epochs} epochs with the same settings and test images"
     )
 
 
