@@ -1,5 +1,6 @@
 """Findings: what looks wrong with which image, how sure, says which finder. A table, and how finders fill it."""
 
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -63,6 +64,8 @@ def check_settings(settings: Settings) -> None:
             fits = isinstance(value, type(default)) or (isinstance(default, float) and isinstance(value, int))
             if isinstance(value, bool) != isinstance(default, bool) or not fits:
                 raise UserError(f"{finder}.{name} must be like its default {default!r}, not {value!r}")
+            if isinstance(value, int | float) and not (math.isfinite(value) and value >= 0):
+                raise UserError(f"{finder}.{name} must be a number from 0, not {value!r}")
 
 
 def scan(evidence: Evidence, chosen: Mapping[str, Callable], settings: Settings) -> pd.DataFrame:

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate import engine, manifest, registry
@@ -66,7 +67,7 @@ def measure(
     """
     stored = {item.name: _read(workspace.root, item) for item in measures}
     wanted = rows[manifest.decodable(rows)].drop_duplicates("content_hash")
-    missing = {name: ~wanted["content_hash"].isin(table["content_hash"]).to_numpy() for name, table in stored.items()}
+    missing = {name: ~_among(wanted["content_hash"], table["content_hash"]) for name, table in stored.items()}
     todo = [item for item in measures if missing[item.name].any()]
     if todo:
         lacking = wanted[np.logical_or.reduce([missing[item.name] for item in todo])]
@@ -78,7 +79,13 @@ def measure(
 def unmeasured(workspace: Workspace, rows: pd.DataFrame, item: Measure) -> np.ndarray:
     """Decodable rows without a value in the store: their files changed or vanished since `add`. Shape (N,), bool."""
     stored = _read(workspace.root, item)
-    return manifest.decodable(rows) & ~rows["content_hash"].isin(stored["content_hash"]).to_numpy()
+    return manifest.decodable(rows) & ~_among(rows["content_hash"], stored["content_hash"])
+
+
+def _among(hashes: pd.Series, others: pd.Series) -> np.ndarray:
+    """Which of `hashes` stand in `others` too: shape (N,), bool. pandas' own `isin` takes eight times as long."""
+    there: np.ndarray = pc.is_in(pa.array(hashes), value_set=pa.array(others)).to_numpy(zero_copy_only=False)
+    return there
 
 
 def _measure_all(
@@ -163,6 +170,9 @@ def _write_part(root: Path, item: Measure, hashes: list[str], values: list) -> p
     first = np.asarray(values[0])
     if first.ndim == 0:
         column = pa.array(np.asarray(values))
+    elif first.dtype == np.uint8:  # as a list of numbers, parquet would take a second for 60,000 thumbnails
+        stacked = np.stack(values)
+        column = pa.Array.from_buffers(pa.binary(first.size), len(stacked), [None, pa.py_buffer(stacked)])
     else:
         stacked = np.stack(values)
         column = pa.FixedSizeListArray.from_arrays(pa.array(stacked.ravel()), stacked.shape[1])
@@ -179,10 +189,19 @@ def _align(table: pd.DataFrame, hashes: pd.Series, item: Measure) -> np.ndarray:
         return _absent(item, len(hashes))
     table = table.drop_duplicates("content_hash")
     at = pd.Index(table["content_hash"]).get_indexer(pd.Index(hashes))
-    values = np.stack(table["value"].to_list()) if table["value"].dtype == object else table["value"].to_numpy()
+    values = _stacked(table["value"])
     aligned = values[at]
     aligned[at < 0] = np.nan if np.issubdtype(values.dtype, np.floating) else 0
     return aligned
+
+
+def _stacked(values: pd.Series) -> np.ndarray:
+    """A column as it was measured: shape (N,) or (N, D)."""
+    if values.dtype != object:
+        return values.to_numpy()
+    if isinstance(values.iloc[0], bytes):
+        return np.frombuffer(b"".join(values), np.uint8).reshape(len(values), -1)
+    return np.stack(values.to_list())
 
 
 def _absent(item: Measure, count: int) -> np.ndarray:

@@ -36,6 +36,7 @@ class Decided:
     by_people: int
     for_review: int
     conflicts: list[str]
+    warnings: list[str]
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,13 @@ def _user() -> str:
 def _decided(workspace: Workspace, table: pd.DataFrame, for_review: int, conflicts: list[str]) -> Decided:
     by_people = int((table["by"] != decisions.POLICY).sum())
     actions = {str(name): int(count) for name, count in table["action"].value_counts().items()}
-    return Decided(str(workspace.path(DECISIONS)), actions, by_people, for_review, conflicts)
+    return Decided(str(workspace.path(DECISIONS)), actions, by_people, for_review, conflicts, stale(workspace))
+
+
+def stale(workspace: Workspace) -> list[str]:
+    """A warning where the findings are older than what they are about."""
+    why = versions.stale_findings(workspace)
+    return [f"{why}: '{CURATE_SCAN} {workspace.root}' brings the findings up to date"] if why else []
 
 
 def _read_review(workspace: Workspace) -> pd.DataFrame:

@@ -11,7 +11,8 @@ def compare(workspace: Workspace, before: int | None, after: int | None) -> pd.D
     """Changes between two versions, as `apply.diff` gives them.
 
     Without `before` it is the manifest as it is now, without `after` the curated set as it is now. A version stands for
-    its curated set, or for its manifest where nothing was applied by then.
+    its curated set, or for its manifest where nothing was applied by then. Where images or decisions changed after they
+    were applied, it stands for what `apply` would make of them.
     """
     if before is None and after is None and not workspace.has(CURATED):
         raise UserError(f"{workspace.root} has no {CURATED} to compare with; 'curate apply {workspace.root}' writes it")
@@ -38,22 +39,42 @@ def restore(workspace: Workspace, version: int) -> list[str]:
 
 def is_current(workspace: Workspace) -> bool:
     """Whether the curated set is what `apply` made of the manifest and the decisions as they are now."""
+    return _is_applied(workspace, workspace.hashes())
+
+
+def _is_applied(workspace: Workspace, hashes: dict[str, str]) -> bool:
+    """Whether some `apply` left these contents of manifest, decisions and curated set."""
     state: dict[str, str] = {}
     applied = []
     for entry in workspace.ledger():
         state = state | entry.writes
         if entry.command == "apply":
             applied.append([state.get(name, "") for name in (MANIFEST, DECISIONS, CURATED)])
-    now = workspace.hashes()
-    return [now.get(name, "") for name in (MANIFEST, DECISIONS, CURATED)] in applied
+    return [hashes.get(name, "") for name in (MANIFEST, DECISIONS, CURATED)] in applied
+
+
+def stale_findings(workspace: Workspace) -> str:
+    """Why the findings are older than what they are about; "" where they are not."""
+    entries = workspace.ledger()
+    scans = [entry for entry in entries if entry.command == "scan"]
+    if not scans:
+        return ""
+    if scans[-1].reads.get(MANIFEST) != workspace.hashes().get(MANIFEST):
+        return "images were added or changed since the last scan"
+    if any(entry.command == "predict" and entry.version > scans[-1].version for entry in entries):
+        return "there are new predictions since the last scan"
+    return ""
 
 
 def _images(workspace: Workspace, version: int) -> pd.DataFrame:
     state = workspace.state(version)
-    name = CURATED if CURATED in state else MANIFEST
+    name = CURATED if CURATED in state and _is_applied(workspace, state) else MANIFEST
     if name not in state:
         raise UserError(f"version {version} of {workspace.root} holds no images")
-    return read_table(workspace.version_file(name, state[name]))
+    images = read_table(workspace.version_file(name, state[name]))
+    if name == MANIFEST and CURATED in state:
+        return apply.apply(images, _decisions(workspace, version), include_test=False).table
+    return images
 
 
 def _decisions(workspace: Workspace, version: int | None) -> pd.DataFrame:

@@ -103,6 +103,9 @@ def test_settings_that_fit(settings: dict[str, dict[str, object]]) -> None:
         ({"outlier": {"neighbours": None}}, "must be like its default 10, not None"),
         ({"outlier": {"fence": [1]}}, r"must be like its default 3.0, not \[1\]"),
         ({"label_error": {"filter_by": 1}}, "must be like its default"),
+        ({"outlier": {"neighbours": -1}}, "outlier.neighbours must be a number from 0, not -1"),
+        ({"outlier": {"fence": float("nan")}}, "outlier.fence must be a number from 0, not nan"),
+        ({"dark": {"limit": float("inf")}}, "dark.limit must be a number from 0, not inf"),
     ],
 )
 def test_settings_that_do_not_fit_are_named(settings: dict[str, dict[str, object]], message: str) -> None:

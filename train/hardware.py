@@ -38,10 +38,10 @@ def autocast(precision: Precision, device: torch.device) -> torch.autocast:
 
 
 def describe(device: torch.device) -> str:
-    """The hardware in words, for instance "NVIDIA H200" or "AMD EPYC 9R14, 2 of 8 threads"."""
+    """The hardware in words, for instance "NVIDIA H200" or "AMD EPYC 9R14, 2 of 8 cores"."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{_cpu_name()}, {torch.get_num_threads()} threads of {os.cpu_count()}"
+    return f"{_cpu_name()}, {torch.get_num_threads()} of {os.cpu_count()} cores"
 
 
 def _cpu_name() -> str:

@@ -24,7 +24,7 @@ def decide(
 
     workspace = Workspace.open(ws)
     result = verbs.import_decisions(workspace, imported, by) if imported else verbs.decide(workspace, policy)
-    output.warn(result.conflicts)
+    output.warn(result.warnings + result.conflicts)
     if as_json:
         output.print_json(result)
         return

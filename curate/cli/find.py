@@ -76,7 +76,9 @@ def findings(
     from curate import verbs
     from curate.workspace import Workspace
 
-    table = verbs.list_findings(Workspace.open(ws), finder=finder, flagged_only=not everything)
+    workspace = Workspace.open(ws)
+    table = verbs.list_findings(workspace, finder=finder, flagged_only=not everything)
+    output.warn(verbs.stale(workspace))
     if as_json:
         output.print_json(table.head(top))
         return

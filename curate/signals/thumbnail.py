@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-VERSION = 1
+VERSION = 2
 SIDE = 32
 """At 16 pixels, handwritten digits that differ cannot be told from digits that were shifted (measured)."""
 

@@ -41,7 +41,7 @@ def parity(device: str, splits: tuple[ImageSet, ImageSet]) -> dict[str, object]:
     for name in ("resnet_fast", "resnet20", "resnet18"):
         torch.manual_seed(0)
         model = models.build(name, num_classes=10, image_size=32)
-        model.set_normalisation(*splits[0].mean_std())
+        model.start_from(splits[0].images[:500], *splits[0].mean_std())
         model.eval()
         on_cpu = predict(model, images, precision="fp32").probs
         model.to(device)

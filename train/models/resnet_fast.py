@@ -18,9 +18,8 @@ def resnet_fast(*, num_classes: int, image_size: int) -> Network:
     Input (N, 3, S, S), S >= 8; embeddings (N, 256).
     Parameters with 10 classes: 1,855,114. Multiply-adds at 32 px: 49.0 million.
     """
-    patch = 1 if image_size < 24 else 2
-    stem: list[nn.Module] = [PatchStem(64, patch=patch)]
-    for _ in range(max(0, round(math.log2(image_size / patch / 16)))):
+    stem: list[nn.Module] = [PatchStem(64, patch=2)]
+    for _ in range(max(0, round(math.log2(image_size / 32)))):
         stem += [ConvBN(64, 64, stride=2), nn.ReLU(inplace=True)]
     stages: list[nn.Module] = []
     for inputs, outputs in ((64, 128), (128, 256)):
