@@ -35,7 +35,8 @@ class TrainConfig:
     The defaults are for 32 px images on two CPU cores: a 5-fold cross-validation of 50,000 images took 9.5 minutes on
     an Intel Xeon with AMX (2,150 images/s), and would take 15 on an AMD EPYC with AVX512-BF16, where one core trains on
     689 images a second (batches of 256) and nothing else runs. Trained on 40,000 images of CIFAR-10 (JPEG copy) of
-    which 9 % carried a wrong label (CIFAR-10N aggre): 79.0 % single view and 79.7 % with flip on 5,000 test images (one run).
+    which 9 % carried a wrong label (CIFAR-10N aggre): 79.0 % single view and 79.7 % with flip on 5,000 test images (one
+    run).
     """
 
     model: str = "resnet_fast"
