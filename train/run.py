@@ -24,6 +24,9 @@ from train.evaluate import Evaluation, evaluate, predict
 from train.hardware import choose_device, describe
 from train.loop import Trained, train
 
+ABOUT = "curate"
+"""Entry of a weights file that holds settings and class names, as JSON."""
+
 
 @dataclass(frozen=True)
 class Score:
@@ -144,8 +147,8 @@ def train_run(
 def save_model(path: Path, trained: Trained) -> None:
     """Write weights, with settings and class names beside them, as safetensors."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trained.model.state_dict().items()}
-    about = {"config": json.dumps(trained.config.as_dict()), "classes": json.dumps(trained.classes)}
-    write_bytes_atomic(path, save(tensors, about))
+    about = json.dumps({"config": trained.config.as_dict(), "classes": trained.classes})
+    write_bytes_atomic(path, save(tensors, {ABOUT: about}))  # one entry: safetensors writes several in any order
 
 
 @dataclass(frozen=True)
@@ -167,10 +170,9 @@ def load_model(run_dir: Path) -> Saved:
         raise UserError(f"{path} does not exist; train first, for instance with 'curate train'")
     try:
         with safe_open(path, "pt") as file:
-            about = file.metadata()
+            about = json.loads(file.metadata()[ABOUT])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
-        classes = tuple(json.loads(about["classes"]))
-        settings = json.loads(about["config"])
+        classes, settings = tuple(about["classes"]), about["config"]
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} is no model of this trainer ({error}); train again") from None
     config = TrainConfig.from_mapping(settings)
