@@ -46,12 +46,15 @@ def train(
     eval_set: ImageSet | None = None,
     run_dir: Path | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
+    watch: Callable[[int, Network], None] | None = None,
 ) -> Trained:
     """Train a network on the labelled images of `train_set`.
 
     With `run_dir` the state is written to `run_dir/checkpoint.safetensors` after each epoch, and a run that was stopped
     goes on from there to the same weights (bit for bit on CPU with the same number of threads). `eval_set` is for the
-    learning curve alone: nothing is chosen by it. `on_epoch` is called after each epoch.
+    learning curve alone: nothing is chosen by it. `on_epoch` is called after each epoch;
+    `watch` gets the number of epochs done and the network itself, before the first step and after each epoch, and must
+    leave weights and mode as they are.
     Raises `UserError` for too few images or classes, when the loss is no longer finite, and when the checkpoint is of
     another run.
     """
@@ -86,6 +89,8 @@ def train(
     if checkpoint:
         restore(checkpoint, model, optimizer)
         history = checkpoint.history
+    if watch and not history:
+        watch(0, model)
 
     for epoch in range(len(history), config.epochs):
         started = time.perf_counter()
@@ -114,6 +119,8 @@ def train(
             write_checkpoint(run_dir / "checkpoint.safetensors", model, optimizer, history, config, data)
         if on_epoch:
             on_epoch(history[-1])
+        if watch:
+            watch(epoch + 1, model)
 
     model.eval()
     used = replace(config, image_size=train_set.image_size)
