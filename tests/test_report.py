@@ -81,6 +81,7 @@ def train(
         "eval_images": 30,
         "accuracy": score,
         "accuracy_flip": None,
+        "accuracy_multi_crop": None,
         "accuracy_leak_free": score,
         "leak_free_images": 28,
         "calibration_error": score,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from train.config import TrainConfig
@@ -52,9 +53,9 @@ def augment(images: Tensor, draws: Draws, index: Tensor, *, cutout: int = 0) -> 
     side = images.shape[-1]
     line = torch.arange(side, device=images.device)
     shift = draws.shift[index]
-    rows = _reflect(line - shift[:, :1], side)
+    rows = reflect(line - shift[:, :1], side)
     columns = torch.where(draws.mirror[index, None], line.flip(0), line) - shift[:, 1:]
-    columns = _reflect(columns, side)
+    columns = reflect(columns, side)
     batch = images.permute(0, 2, 3, 1)[index[:, None, None], rows[:, :, None], columns[:, None, :]]
     if cutout:
         hole = draws.hole[index]
@@ -64,7 +65,14 @@ def augment(images: Tensor, draws: Draws, index: Tensor, *, cutout: int = 0) -> 
     return batch.permute(0, 3, 1, 2)
 
 
-def _reflect(position: Tensor, side: int) -> Tensor:
+def three_quarters(images: Tensor) -> Tensor:
+    """The images at three quarters of their side: (B, 3, S, S), uint8 -> (B, 3, 3S/4, 3S/4), float32, channels last."""
+    side = images.shape[-1] * 3 // 4
+    small = F.interpolate(images.float(), size=(side, side), mode="bilinear", antialias=True)
+    return small.contiguous(memory_format=torch.channels_last)
+
+
+def reflect(position: Tensor, side: int) -> Tensor:
     """Positions outside 0 .. side - 1 thrown back at the border pixel; shifts of side or more repeat the border."""
     position = (side - 1) - ((side - 1) - position.abs()).abs()
     return position.clamp(0, side - 1)

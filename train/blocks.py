@@ -28,14 +28,14 @@ class Network(nn.Module):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice the speed of NCHW on CPU
 
     def start_from(self, images: Tensor, mean: Tensor, std: Tensor) -> None:
-        """Fit what depends on the training images, before the first step: normalisation, the filters of a `PatchStem`.
+        """Fit what depends on the training images, before the first step: normalisation, and modules with `start_from`.
 
         images: shape (N, 3, S, S), uint8, a sample. mean, std: shape (3,), of each channel of all images, 0 to 255.
         """
         self.pixel_mean.copy_(mean)
         self.pixel_std.copy_(std)
         for module in self.modules():
-            if isinstance(module, PatchStem):
+            if isinstance(module, PatchStem | WhiteningStem):
                 module.start_from(self.normalised(images))
 
     def normalised(self, images: Tensor) -> Tensor:
@@ -97,14 +97,45 @@ class PatchStem(nn.Module):
     def start_from(self, images: Tensor) -> None:
         """Set the filters. images: shape (N, 3, S, S), normalised."""
         weight = self.layers.convolution.weight
-        outputs, inputs, height, width = weight.shape
-        count = min(outputs // 2, inputs * height * width)
         padded = F.pad(self.unshuffled(images), (1, 1, 1, 1))
-        patches = padded.unfold(2, height, 1).unfold(3, width, 1)[:, :, ::2, ::2]
-        flat = patches.permute(0, 2, 3, 1, 4, 5).reshape(-1, inputs * height * width)
-        values, vectors = torch.linalg.eigh(flat.T @ flat / max(1, len(flat)))
-        filters = (vectors / (values + 1e-2).sqrt()).flip(1)[:, :count].T.reshape(count, inputs, height, width)
-        weight[: 2 * count] = torch.cat([filters, -filters]).to(weight.device)
+        filters = principal_filters(padded, len(weight) // 2, weight.shape[-1])
+        weight[: 2 * len(filters)] = torch.cat([filters, -filters]).to(weight.device)
+
+
+class WhiteningStem(nn.Module):
+    """relu of a fixed `kernel` x `kernel` convolution: (N, 3, S, S) -> (N, outputs, S - kernel + 1, S - kernel + 1).
+
+    Its filters are the principal directions of the image patches, each scaled to unit variance, and their negatives;
+    only the bias is trained. Jordan 2024, "94 % on CIFAR-10 in 3.29 seconds", section 3.2.
+    """
+
+    def __init__(self, outputs: int, *, kernel: int) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(3, outputs, kernel, bias=False)
+        self.convolution.weight.requires_grad_(False)
+        self.bias = nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return F.relu(F.conv2d(images, self.convolution.weight, self.bias), inplace=True)
+
+    @torch.no_grad()
+    def start_from(self, images: Tensor) -> None:
+        """Set the filters. images: shape (N, 3, S, S), normalised."""
+        weight = self.convolution.weight
+        filters = principal_filters(images, len(weight) // 2, weight.shape[-1])
+        weight[: 2 * len(filters)] = torch.cat([filters, -filters]).to(weight.device)
+
+
+def principal_filters(images: Tensor, count: int, kernel: int) -> Tensor:
+    """The `count` principal directions of the `kernel` x `kernel` patches of `images`, scaled to unit variance.
+
+    images: shape (N, C, S, S). Returns: shape (count, C, kernel, kernel); fewer than `count` where there are no more.
+    """
+    channels = images.shape[1]
+    patches = images.unfold(2, kernel, 1).unfold(3, kernel, 1)[:, :, ::2, ::2]
+    flat = patches.permute(0, 2, 3, 1, 4, 5).reshape(-1, channels * kernel**2)
+    values, vectors = torch.linalg.eigh(flat.T @ flat / max(1, len(flat)))
+    return (vectors / (values + 1e-2).sqrt()).flip(1)[:, :count].T.reshape(-1, channels, kernel, kernel)
 
 
 class BasicBlock(nn.Module):

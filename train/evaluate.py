@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from train.augment import reflect
 from train.blocks import Network
 from train.config import Precision
 from train.data import ImageSet
@@ -13,6 +14,9 @@ from train.hardware import autocast
 
 BINS = 15
 """Of equal width, for the calibration error: Guo et al. 2017, "On Calibration of Modern Neural Networks"."""
+SHIFTS = ((0, 0.5), (-1, 0.25), (1, 0.25))
+"""Views of the multi-crop evaluation: shift down and right, in 32nds of the side, and weight; each also mirrored where
+mirroring is on. Those of Jordan 2024, "94 % on CIFAR-10 in 3.29 seconds", section 3.5."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,8 @@ class Predictions:
     """Shape (N, K), float32, rows sum to 1: from the image as it is."""
     probs_flip: np.ndarray | None
     """Shape (N, K), float32, rows sum to 1: mean of the image and its mirror image; None if not asked for."""
+    probs_multi_crop: np.ndarray | None
+    """Shape (N, K), float32, rows sum to 1: mean over shifted views, see `SHIFTS`; None if not asked for."""
     embeddings: np.ndarray
     """Shape (N, D), float32: what the last layer sees of the image as it is."""
 
@@ -41,6 +47,8 @@ class Evaluation:
     """Single view, 0 to 1."""
     accuracy_flip: float | None
     """Mean of image and mirror image, 0 to 1; None where mirroring is off."""
+    accuracy_multi_crop: float | None
+    """Mean over shifted views, 0 to 1; None where these were not predicted."""
     accuracy_leak_free: float | None
     """Single view, on the images of `leak_free` alone; None without such a mask."""
     leak_free_count: int | None
@@ -54,33 +62,60 @@ class Evaluation:
 
 @torch.no_grad()
 def predict(
-    model: Network, images: Tensor, *, flip: bool = False, batch_size: int = 500, precision: Precision = "auto"
+    model: Network,
+    images: Tensor,
+    *,
+    flip: bool = False,
+    multi_crop: bool = False,
+    batch_size: int = 500,
+    precision: Precision = "auto",
 ) -> Predictions:
     """Probabilities and embeddings of `images`, shape (N, 3, S, S), uint8, on the device the model is on.
 
-    flip: also average with the mirror images; twice the time. The model is left in the mode it was in.
+    flip: also average with the mirror images; twice the time. multi_crop: also average over shifted views; three times
+    the time. The model is left in the mode it was in.
     """
     was_training = model.training
     model.eval()
     device = model.pixel_mean.device
-    single, flipped, embeddings = [], [], []
+    shifts = SHIFTS if multi_crop else SHIFTS[:1]
+    single, flipped, averaged, embeddings = [], [], [], []
     for part in images.split(batch_size) if len(images) else ():
         part = part.to(device)
-        with autocast(precision, device):
-            features = model.features(part)
-            logits = model.classify(features)
-            mirror = model(part.flip(3)) if flip else None
-        embeddings.append(features.float())
-        single.append(logits.float().softmax(1))
-        if mirror is not None:
-            flipped.append((single[-1] + mirror.float().softmax(1)) / 2)
+        total = torch.zeros((), device=device)
+        for shift, weight in shifts:
+            view = shifted(part, shift)
+            with autocast(precision, device):
+                features = model.features(view)
+                logits = model.classify(features)
+                mirror = model(view.flip(3)) if flip else None
+            probs = logits.float().softmax(1)
+            both = probs if mirror is None else (probs + mirror.float().softmax(1)) / 2
+            total = total + weight * both
+            if not shift:
+                embeddings.append(features.float())
+                single.append(probs)
+                flipped.append(both)
+        averaged.append(total)
     model.train(was_training)
     width = model.head.out_features
     return Predictions(
         probs=_array(single, width),
         probs_flip=_array(flipped, width) if flip else None,
+        probs_multi_crop=_array(averaged, width) if multi_crop else None,
         embeddings=_array(embeddings, model.embedding_dim),
     )
+
+
+def shifted(images: Tensor, shift: int) -> Tensor:
+    """The images moved down and right by `shift` 32nds of their side, the border reflected.
+
+    images: shape (N, 3, S, S), uint8; the same shape is returned.
+    """
+    side = images.shape[-1]
+    by = round(shift * side / 32) or (shift > 0) - (shift < 0)
+    line = reflect(torch.arange(side, device=images.device) - by, side)
+    return images[:, :, line][:, :, :, line] if shift else images
 
 
 def evaluate(predictions: Predictions, image_set: ImageSet, *, leak_free: np.ndarray | None = None) -> Evaluation:
@@ -93,11 +128,13 @@ def evaluate(predictions: Predictions, image_set: ImageSet, *, leak_free: np.nda
     confusion = np.bincount(labels * classes + probs.argmax(1), minlength=classes * classes).reshape(classes, classes)
     totals = confusion.sum(1)
     flip = None if predictions.probs_flip is None else predictions.probs_flip[has].argmax(1) == labels
+    crops = None if predictions.probs_multi_crop is None else predictions.probs_multi_crop[has].argmax(1) == labels
     free = None if leak_free is None else right[np.asarray(leak_free, bool)[has]]
     return Evaluation(
         count=len(labels),
         accuracy=_mean(right),
         accuracy_flip=None if flip is None else _mean(flip),
+        accuracy_multi_crop=None if crops is None else _mean(crops),
         accuracy_leak_free=None if free is None else _mean(free),
         leak_free_count=None if free is None else len(free),
         per_class=tuple(

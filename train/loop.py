@@ -11,13 +11,14 @@ from torch import Tensor, nn
 
 from curate.errors import UserError
 from train import models
-from train.augment import augment, draw
+from train.augment import augment, draw, three_quarters
 from train.blocks import Network
 from train.checkpoint import Epoch, read_checkpoint, restore, write_checkpoint
 from train.config import TrainConfig
 from train.data import ImageSet
 from train.evaluate import predict
 from train.hardware import autocast, choose_device
+from train.optimizer import build as build_optimizer
 
 MIN_STEPS = 32
 """Steps an epoch at least (in batches of 16 or more): with fewer, small sets see too few updates. Chosen by eye."""
@@ -76,11 +77,7 @@ def train(
     batch_size = min(config.batch_size, max(16, count // MIN_STEPS))
     steps = max(1, round(count / batch_size))
     lr = config.lr * math.sqrt(batch_size / config.batch_size)  # keeps the noise of a step: Krizhevsky 2014
-    # Biases and batch normalisation are not decayed: He et al. 2019, "Bag of Tricks", section 3.1.
-    decayed = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-    plain = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    optimizer = torch.optim.SGD(groups, lr=lr, momentum=config.momentum, nesterov=config.momentum > 0)
+    optimizer = build_optimizer(model, config, lr)
     criterion = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
 
     history: list[Epoch] = []
@@ -99,9 +96,12 @@ def train(
         loss_sum = torch.zeros((), device=device)
         correct = torch.zeros((), device=device, dtype=torch.int64)
         for step, index in enumerate(draws.order.tensor_split(steps)):
+            progress = (epoch + step / steps) / config.epochs
             for group in optimizer.param_groups:
-                group["lr"] = lr * schedule(config, (epoch + step / steps) / config.epochs)
+                group["lr"] = group["peak"] * schedule(config, progress)
             batch, target = augment(images, draws, index, cutout=config.cutout), labels[index]
+            if progress < config.small_first:
+                batch = three_quarters(batch)
             with autocast(config.precision, device):
                 logits = model(batch)
             loss = criterion(logits.float(), target)

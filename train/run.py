@@ -55,6 +55,8 @@ class RunResult:
     """Single view."""
     accuracy_flip: Score | None
     """Mean of image and mirror image; None where the configuration has no flip."""
+    accuracy_multi_crop: Score | None
+    """Mean over shifted views, mirrored too where the configuration has flip."""
     accuracy_leak_free: Score | None
     """Single view on the evaluation images without a twin in the training set; None if these were not named."""
     leak_free_images: int | None
@@ -108,7 +110,9 @@ def train_run(
         if not resume:
             (folder / "checkpoint.safetensors").unlink(missing_ok=True)
         trained = train(replace(config, seed=seed), train_set, eval_set=eval_set, run_dir=folder, on_epoch=on_epoch)
-        predictions = predict(trained.model, eval_set.images, flip=config.flip, precision=config.precision)
+        predictions = predict(
+            trained.model, eval_set.images, flip=config.flip, multi_crop=True, precision=config.precision
+        )
         evaluations.append(evaluate(predictions, eval_set, leak_free=leak_free))
         history += trained.history
         seconds += trained.seconds
@@ -131,6 +135,7 @@ def train_run(
         eval_images=evaluations[0].count,
         accuracy=_score([evaluation.accuracy for evaluation in evaluations]),
         accuracy_flip=_optional_score([evaluation.accuracy_flip for evaluation in evaluations]),
+        accuracy_multi_crop=_optional_score([evaluation.accuracy_multi_crop for evaluation in evaluations]),
         accuracy_leak_free=_optional_score([evaluation.accuracy_leak_free for evaluation in evaluations]),
         leak_free_images=evaluations[0].leak_free_count,
         calibration_error=_score([evaluation.calibration_error for evaluation in evaluations]),

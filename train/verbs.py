@@ -16,6 +16,7 @@ from curate.duplicates import groups
 from curate.errors import UserError
 from curate.evidence import Evidence
 from curate.workspace import FINDINGS, Workspace, read_table
+from train import recipes
 from train.checkpoint import Epoch
 from train.config import TrainConfig
 from train.crossval import OutOfFold, cross_validate
@@ -36,9 +37,10 @@ class Predicted:
     seconds: float
 
 
-def configure(workspace: Workspace, settings: Mapping[str, object]) -> TrainConfig:
-    """The recipe's training settings, changed by `settings`."""
-    return TrainConfig.from_mapping({**verbs.workspace_recipe(workspace).train, **settings})
+def configure(workspace: Workspace, settings: Mapping[str, object], recipe: str | None = None) -> TrainConfig:
+    """The training settings of the workspace's recipe, changed by a training recipe, changed by `settings`."""
+    named = recipes.load(recipe) if recipe else {}
+    return TrainConfig.from_mapping({**verbs.workspace_recipe(workspace).train, **named, **settings})
 
 
 def predict(
@@ -46,6 +48,7 @@ def predict(
     *,
     folds: int,
     settings: Mapping[str, object],
+    recipe: str | None = None,
     workers: int | None = None,
     on_epoch: Callable[[int, Epoch], None] | None = None,
 ) -> Predicted:
@@ -54,7 +57,7 @@ def predict(
     Duplicates, and generated images with their originals, stay in one fold. An interrupted call with the same images,
     labels and settings goes on at the last epoch.
     """
-    config = configure(workspace, settings)
+    config = configure(workspace, settings, recipe)
     with workspace.locked(str(predictions.FOLDER)):
         images = verbs.read_manifest(workspace)
         usable = images[manifest.decodable(images)].reset_index(drop=True)
@@ -73,7 +76,7 @@ def predict(
         result = cross_validate(
             config, own, together, folds=folds, seed=config.seed, others=others, run_dir=folder, on_epoch=on_epoch
         )
-        with workspace.writing("predict", {"folds": folds, **settings}):
+        with workspace.writing("predict", {"folds": folds, "recipe": recipe, **settings}):
             used = replace(config, image_size=size)
             written = _write_predictions(workspace, usable, trained, classes, result, used, folds)
         for leftover in (workspace.root / predictions.FOLDER).glob("folds-*"):
@@ -87,6 +90,7 @@ def train(
     data: str,
     seeds: int,
     settings: Mapping[str, object],
+    recipe: str | None = None,
     name: str | None = None,
     resume: bool = True,
     on_epoch: Callable[[Epoch], None] | None = None,
@@ -96,7 +100,7 @@ def train(
     Before and after are measured on the same test images: those of the manifest, whatever was decided about them. Sets
     that come without a test split, as Imagenette does, are evaluated on `val`.
     """
-    config = configure(workspace, settings)
+    config = configure(workspace, settings, recipe)
     raw = verbs.read_manifest(workspace)
     chosen = verbs.read_images(workspace, data)
     train_rows = _usable(chosen, "train")
@@ -124,7 +128,7 @@ def train(
             resume=resume,
             on_epoch=on_epoch,
         )
-    with workspace.writing("train", {"data": data, "name": run_name, "seeds": seeds, **settings}):
+    with workspace.writing("train", {"data": data, "name": run_name, "seeds": seeds, "recipe": recipe, **settings}):
         pass  # writes no table; the ledger says that the run was made, and of which data
     return run_dir, result
 

@@ -16,6 +16,7 @@ def predict(
     ws: options.Workspace,
     folds: options.Folds = 5,
     seed: Annotated[int, typer.Option(help="Seed of the folds and the training.")] = 0,
+    recipe: options.TrainingRecipe = None,
     device: options.Device = "auto",
     changes: options.Set = None,
     workers: options.Workers = None,
@@ -27,7 +28,9 @@ def predict(
 
     settings = options.parse_settings(changes) | {"device": device, "seed": seed}
     say = None if as_json else _say_fold
-    result = verbs.predict(Workspace.open(ws), folds=folds, settings=settings, workers=workers, on_epoch=say)
+    result = verbs.predict(
+        Workspace.open(ws), folds=folds, settings=settings, recipe=recipe, workers=workers, on_epoch=say
+    )
     if as_json:
         output.print_json(result)
         return

@@ -20,6 +20,7 @@ def train(
     model: Annotated[str | None, typer.Option(help="Network ('curate models' lists them).")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Train this many times; gives a mean with its 95 % interval.")] = 1,
     name: Annotated[str | None, typer.Option(help="Name of the run; by default DATA-MODEL.")] = None,
+    recipe: options.TrainingRecipe = None,
     device: options.Device = "auto",
     changes: options.Set = None,
     fresh: Annotated[
@@ -37,6 +38,7 @@ def train(
         data=data,
         seeds=seeds,
         settings=settings,
+        recipe=recipe,
         name=name,
         resume=not fresh,
         on_epoch=None if as_json else say_epoch,
@@ -84,6 +86,7 @@ def describe(result: "RunResult") -> list[str]:
     for what, score in (
         ("single view", result.accuracy),
         ("with mirror image", result.accuracy_flip),
+        ("with shifted views", result.accuracy_multi_crop),
         ("without leaked test images", result.accuracy_leak_free),
     ):
         if score:

@@ -15,7 +15,12 @@ from curate.report.making import Version
 from curate.workspace import Workspace
 
 Data = Literal["raw", "curated", "other"]
-MEASURES = {"accuracy": "Single view", "accuracy_flip": "With mirror image", "accuracy_leak_free": "Leak-free"}
+MEASURES = {
+    "accuracy": "Single view",
+    "accuracy_flip": "With mirror image",
+    "accuracy_multi_crop": "With shifted views",
+    "accuracy_leak_free": "Leak-free",
+}
 """Accuracies of `result.json` and what they are called; the first one decides what the report says in words."""
 
 CONFUSION_CLASSES = 20

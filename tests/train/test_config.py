@@ -23,6 +23,8 @@ from train.config import TrainConfig
         ({"flip": "no"}, "flip"),
         ({"image_size": 4}, "image_size"),
         ({"label_smoothing": 1}, "label_smoothing"),
+        ({"optimizer": "adam"}, "sgd, muon"),
+        ({"head_lr": 0}, "head_lr"),
         ({"schedule": "stairs"}, "cosine, triangular"),
         ({"precision": "fp8"}, "auto, bf16, fp32"),
         ({"device": "tpu"}, "auto, cpu, cuda"),

@@ -10,7 +10,7 @@ from curate.interval import mean_interval
 from tests.train.digits import digits
 from train import models
 from train.data import ImageSet
-from train.evaluate import Predictions, calibration_error, evaluate, predict
+from train.evaluate import Predictions, calibration_error, evaluate, predict, shifted
 
 CERTAIN = np.eye(3, dtype=np.float32)
 
@@ -21,7 +21,7 @@ def image_set(labels: list[int]) -> ImageSet:
 
 
 def predictions(classes: list[int]) -> Predictions:
-    return Predictions(CERTAIN[classes], None, np.zeros((len(classes), 2), np.float32))
+    return Predictions(CERTAIN[classes], None, None, np.zeros((len(classes), 2), np.float32))
 
 
 def test_accuracy_and_confusion() -> None:
@@ -84,3 +84,24 @@ def test_mean_interval(values: list[float], mean: float, half_width: float) -> N
 def test_sets_that_do_not_fit_together_are_refused() -> None:
     with pytest.raises(Exception, match="classes"):
         replace(image_set([0, 1]), classes=("a",))
+
+
+def test_multi_crop_is_the_weighted_mean_over_shifted_and_mirrored_views() -> None:
+    torch.manual_seed(0)
+    model = models.build("resnet_fast", num_classes=10, image_size=32)
+    torch.nn.init.normal_(model.head.weight)
+    images = torch.randint(0, 256, (6, 3, 32, 32), dtype=torch.uint8)
+    said = predict(model, images, flip=True, multi_crop=True, precision="fp32")
+    views = [predict(model, shifted(images, by), flip=True, precision="fp32").probs_flip for by in (0, -1, 1)]
+    expected = 0.5 * views[0] + 0.25 * views[1] + 0.25 * views[2]
+    np.testing.assert_allclose(said.probs_multi_crop, expected, atol=1e-6)
+    np.testing.assert_allclose(said.probs_multi_crop.sum(1), 1, atol=1e-5)
+    assert predict(model, images).probs_multi_crop is None
+
+
+@pytest.mark.parametrize(("side", "by"), [(8, 1), (32, 1), (128, 4)])
+def test_a_shift_goes_with_the_side_and_reflects_the_border(side: int, by: int) -> None:
+    images = torch.arange(side, dtype=torch.uint8).expand(1, 3, side, side)
+    moved = shifted(images, 1)[0, 0, 0]
+    assert moved[by:].tolist() == list(range(side - by))
+    assert moved[:by].tolist() == list(range(by, 0, -1))

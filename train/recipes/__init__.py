@@ -1,0 +1,32 @@
+"""How to train: named settings, one YAML file each, with a reason per value. `curate train --recipe NAME`."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from curate.errors import known
+
+FOLDER = Path(__file__).parent
+
+
+def names() -> list[str]:
+    """The training recipes there are, sorted."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def load(name: str) -> dict[str, Any]:
+    """The training settings of a recipe, for `TrainConfig.from_mapping`. Raises `UserError` for an unknown name."""
+    return {key: value for key, value in _read(name).items() if key != "summary"}
+
+
+def summaries() -> dict[str, str]:
+    """Name -> what the recipe is for."""
+    return {name: str(_read(name)["summary"]) for name in names()}
+
+
+def _read(name: str) -> dict[str, Any]:
+    if name not in names():
+        raise known("training recipe", name, names())
+    content: dict[str, Any] = yaml.safe_load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
+    return content
