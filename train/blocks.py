@@ -111,12 +111,12 @@ class WhiteningStem(nn.Module):
 
     def __init__(self, outputs: int, *, kernel: int) -> None:
         super().__init__()
-        self.convolution = nn.Conv2d(3, outputs, kernel, bias=False)
+        self.convolution = nn.Conv2d(3, outputs, kernel)
         self.convolution.weight.requires_grad_(False)
-        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.convolution.bias = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, images: Tensor) -> Tensor:
-        return F.relu(F.conv2d(images, self.convolution.weight, self.bias), inplace=True)
+        return F.relu(self.convolution(images), inplace=True)
 
     @torch.no_grad()
     def start_from(self, images: Tensor) -> None:
