@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 from curate.errors import UserError
 from train import models
 
-Schedule = Literal["cosine", "triangular"]
+Schedule = Literal["cosine", "triangular", "step"]
 Precision = Literal["auto", "bf16", "fp32"]
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -59,7 +59,7 @@ class TrainConfig:
     label_smoothing: float = 0.1
     """Szegedy et al. 2016; it also keeps a network from being certain of wrong labels."""
     schedule: Schedule = "triangular"
-    """A line up, a line down to 0: Page 2019, for trainings of few epochs."""
+    """A line up, a line down to 0: Page 2019, for trainings of few epochs. "step" is that of the ResNet papers."""
     warmup: float = 0.2
     """Share of training in which the learning rate rises: Page 2019."""
     pad: int = 4

@@ -53,8 +53,9 @@ def train(
     With `run_dir` the state is written to `run_dir/checkpoint.safetensors` after each epoch, and a run that was stopped
     goes on from there to the same weights (bit for bit on CPU with the same number of threads). `eval_set` is for the
     learning curve alone: nothing is chosen by it. `on_epoch` is called after each epoch;
-    `watch` gets the number of epochs done and the network itself, before the first step and after each epoch, and must
-    leave weights and mode as they are.
+    `watch` gets the number of epochs done and the network itself, before the first step and after each epoch, before
+    its checkpoint is written, so that it misses no epoch of a run that was stopped; it must leave weights and mode as
+    they are.
     Raises `UserError` for too few images or classes, when the loss is no longer finite, and when the checkpoint is of
     another run.
     """
@@ -73,8 +74,7 @@ def train(
     model.to(device)
     images, labels = train_set.images.to(device), train_set.labels.to(device)
 
-    batch_size = min(config.batch_size, max(16, count // MIN_STEPS))
-    steps = max(1, round(count / batch_size))
+    steps, batch_size = steps_an_epoch(config, count), largest_batch(config, count)
     lr = config.lr * math.sqrt(batch_size / config.batch_size)  # keeps the noise of a step: Krizhevsky 2014
     # Biases and batch normalisation are not decayed: He et al. 2019, "Bag of Tricks", section 3.1.
     decayed = [parameter for parameter in model.parameters() if parameter.ndim > 1]
@@ -115,25 +115,38 @@ def train(
         eval_acc = sample_accuracy(model, eval_set, config) if eval_set is not None else None
         seconds = time.perf_counter() - started
         history.append(Epoch(config.seed, epoch + 1, float(loss_sum) / count, int(correct) / count, eval_acc, seconds))
+        if watch:
+            watch(epoch + 1, model)
         if run_dir:
             write_checkpoint(run_dir / "checkpoint.safetensors", model, optimizer, history, config, data)
         if on_epoch:
             on_epoch(history[-1])
-        if watch:
-            watch(epoch + 1, model)
 
     model.eval()
     used = replace(config, image_size=train_set.image_size)
     return Trained(model, used, classes, tuple(history), sum(epoch.seconds for epoch in history))
 
 
+def largest_batch(config: TrainConfig, count: int) -> int:
+    """Images a step for a set of `count` images: fewer than asked for where the set is small."""
+    return min(config.batch_size, max(16, count // MIN_STEPS))
+
+
+def steps_an_epoch(config: TrainConfig, count: int) -> int:
+    """Steps that one pass over `count` images takes."""
+    return max(1, round(count / largest_batch(config, count)))
+
+
 def schedule(config: TrainConfig, progress: float) -> float:
     """Share of the highest learning rate at `progress`, 0 at the start and 1 at the end of training.
 
-    It rises in a line over the first `warmup`, then falls to 0: in a line ("triangular") or along half a cosine.
+    It rises in a line over the first `warmup`, then falls to 0: in a line ("triangular") or along half a cosine; or it
+    falls to a tenth in two steps, at half and at three quarters ("step": He et al. 2015, section 4.2).
     """
     if progress < config.warmup:
         return 0.05 + 0.95 * progress / config.warmup
+    if config.schedule == "step":
+        return 1.0 if progress < 0.5 else 0.1 if progress < 0.75 else 0.01
     rest = (progress - config.warmup) / max(1e-9, 1 - config.warmup)
     return 1 - rest if config.schedule == "triangular" else (1 + math.cos(math.pi * rest)) / 2
 

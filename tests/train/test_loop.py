@@ -15,7 +15,7 @@ from tests.train.digits import QUICK, digits
 from train.checkpoint import Epoch
 from train.config import TrainConfig
 from train.evaluate import evaluate, predict
-from train.loop import Trained, schedule, train
+from train.loop import Trained, schedule, steps_an_epoch, train
 
 SHORT = replace(QUICK, epochs=3)
 
@@ -142,6 +142,16 @@ def test_the_learning_rate_rises_then_falls_to_zero(kind: str) -> None:
     assert shares[20:] == sorted(shares[20:], reverse=True)
     assert shares[100] == pytest.approx(0, abs=1e-9)
     assert schedule(replace(config, warmup=0.0), 0) == 1
+
+
+@pytest.mark.parametrize(("progress", "share"), [(0.0, 1), (0.49, 1), (0.5, 0.1), (0.74, 0.1), (0.75, 0.01), (1, 0.01)])
+def test_the_learning_rate_of_the_resnet_papers_falls_in_steps(progress: float, share: float) -> None:
+    assert schedule(TrainConfig(schedule="step", warmup=0.0), progress) == share
+
+
+@pytest.mark.parametrize(("count", "steps"), [(2, 1), (16, 1), (100, 6), (512, 32), (4096, 32), (50_000, 391)])
+def test_steps_an_epoch(count: int, steps: int) -> None:
+    assert steps_an_epoch(TrainConfig(batch_size=128), count) == steps
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
