@@ -18,7 +18,8 @@ import benchmark_tables
 import command_reference
 
 from curate import finders, recipe, registry, signals, sources
-from train import config, models
+from train import config, experiments, models
+from train.reproduce import scales
 
 ROOT = Path(__file__).parents[1]
 GENERATED = "<!-- Written by docs/generate.py; edit the docstrings and run `make docs`. -->\n\n"
@@ -39,6 +40,7 @@ def pages() -> dict[str, str]:
         "docs/reference/signals.md": GENERATED + _signals(),
         "docs/reference/models.md": GENERATED + _models(),
         "docs/reference/sources.md": GENERATED + _sources(),
+        "docs/reference/experiments.md": GENERATED + _experiments(),
     }
 
 
@@ -168,6 +170,33 @@ def _models() -> str:
         "`train/config.py`.",
         _training_settings(),
     ]
+    return _joined(parts)
+
+
+def _experiments() -> str:
+    parts = [
+        "# Experiments",
+        "`curate reproduce NAME [WS] --scale smoke|short|paper` runs one of these on the training and test images of a "
+        "workspace, or on the embedded handwritten digits, and writes figures (PNG, SVG), `table.csv`, `table.md` and "
+        "`result.json`: ours beside the paper's, and for each claim of the paper whether it came out so. What was "
+        "trained is kept in `arms/`; the same command goes on where it was interrupted. Settings, each with its "
+        "reason, stand at the top of `train/experiments/NAME.py`. The trainer is ours and not the papers': momentum "
+        "with Nesterov's correction, borders reflected, no weight decay on biases and batch normalisation.",
+        _index(registry.functions(experiments)),
+    ]
+    for name, function in registry.functions(experiments).items():
+        rows = [
+            [
+                f"`{scale}`",
+                ", ".join(f"`{arm.name}`" for arm in item.arms),
+                f"{item.train_images:,}" if item.train_images else "all",
+                str(item.settings["epochs"]),
+                str(item.seeds),
+            ]
+            for scale, item in scales(name).items()
+        ]
+        table = benchmark_tables.table(["scale", "arms", "training images", "epochs", "seeds"], rows)
+        parts += [f"## `{name}`", _docstring(function), table]
     return _joined(parts)
 
 
