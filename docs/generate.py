@@ -160,10 +160,25 @@ def _signals() -> str:
 
 
 def _models() -> str:
-    found = registry.functions(models)
-    parts = ["# Networks and training settings", "`curate train WS --model NAME` trains one of these.", _index(found)]
-    for name, function in found.items():
-        parts += [f"## `{name}`", _docstring(function)]
+    functions, families = registry.functions(models), models.families()
+    parts = [
+        "# Networks and training settings",
+        "`curate train WS --model NAME` trains one of these. A file is a network, or a family of networks that differ "
+        "in depth. Options are set by `--set 'model_options={OPTION: VALUE}'`, or under `train:` in a recipe.",
+        benchmark_tables.table(
+            ["file", "networks", ""],
+            [
+                [
+                    f"[`{family}`](#{family})",
+                    ", ".join(f"`{name}`" for name in members),
+                    registry.summary(functions[family]),
+                ]
+                for family, members in families.items()
+            ],
+        ),
+    ]
+    for family, members in families.items():
+        parts += [f"## `{family}`", _docstring(functions[family]), _options(next(iter(members)))]
     parts += [
         "## Training settings",
         "Of `curate predict` and `curate train`: `--set NAME=VALUE` for one run, `train:` in a recipe for good. From "
@@ -200,16 +215,23 @@ def _experiments() -> str:
     return _joined(parts)
 
 
+def _options(network: str) -> str:
+    """A table of a network's options, nothing where it has none."""
+    rows = [[f"`{name}`", f"`{value!r}`", takes] for name, (value, takes) in models.options(network).items()]
+    return benchmark_tables.table(["option", "default", "takes"], rows) if rows else ""
+
+
 def _training_settings() -> str:
     """The fields of `TrainConfig`: name, default, the text below it."""
     tree = ast.parse(inspect.getsource(config.TrainConfig))
     body = tree.body[0].body  # type: ignore[attr-defined]
-    rows = []
+    rows, defaults = [], config.TrainConfig()
     for node, after in zip(body, [*body[1:], None], strict=True):
         if isinstance(node, ast.AnnAssign) and node.value:
             told = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
             text = " ".join(inspect.cleandoc(str(after.value.value)).split()) if told else ""
-            rows.append([f"`{ast.unparse(node.target)}`", f"`{ast.unparse(node.value)}`", text])
+            name = ast.unparse(node.target)
+            rows.append([f"`{name}`", f"`{getattr(defaults, name)!r}`", text])
     return benchmark_tables.table(["setting", "default", "what and why"], rows)
 
 

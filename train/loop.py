@@ -23,6 +23,8 @@ MIN_STEPS = 32
 """Steps an epoch at least (in batches of 16 or more): with fewer, small sets see too few updates. Chosen by eye."""
 STEM_SAMPLE = 2000
 """Images, at most, whose patches the first filters are drawn from: half a million patches at 32 px."""
+AUXILIARY = 0.3
+"""What the loss of an auxiliary head counts: Szegedy et al. 2015, section 5."""
 EVAL_SAMPLE = 2000
 """Images evaluated after each epoch: good to +-1 % at 95 % confidence, at a fifth of the cost of 10,000."""
 
@@ -39,6 +41,7 @@ class Trained:
     """Of training, evaluation after each epoch included; of a resumed run, over all its parts."""
 
 
+@torch.random.fork_rng(devices=[])  # leaves the caller's random numbers as they were
 def train(
     config: TrainConfig,
     train_set: ImageSet,
@@ -67,9 +70,9 @@ def train(
         )
     device = choose_device(config.device)
 
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        model = models.build(config.model, num_classes=len(classes), image_size=train_set.image_size)
+    torch.manual_seed(config.seed)
+    size = train_set.image_size
+    model = models.build(config.model, num_classes=len(classes), image_size=size, options=config.model_options)
     model.start_from(train_set.images[:: -(-count // STEM_SAMPLE)], *train_set.mean_std())
     model.to(device)
     images, labels = train_set.images.to(device), train_set.labels.to(device)
@@ -95,6 +98,7 @@ def train(
     for epoch in range(len(history), config.epochs):
         started = time.perf_counter()
         model.train()
+        torch.manual_seed((config.seed * 1_000_003 + epoch + 1) % 2**63)  # for dropout, the same after a resume
         draws = draw(config, count, train_set.image_size, epoch).to(device)
         loss_sum = torch.zeros((), device=device)
         correct = torch.zeros((), device=device, dtype=torch.int64)
@@ -105,8 +109,9 @@ def train(
             with autocast(config.precision, device):
                 logits = model(batch)
             loss = criterion(logits.float(), target)
+            auxiliary = sum(criterion(logits.float(), target) for logits in model.auxiliary)  # 0 without such heads
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            (loss + AUXILIARY * auxiliary).backward()
             optimizer.step()
             loss_sum += loss.detach() * len(index)
             correct += (logits.detach().argmax(1) == target).sum()

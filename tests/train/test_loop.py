@@ -12,6 +12,7 @@ import torch
 
 from curate.errors import UserError
 from tests.train.digits import QUICK, digits
+from train import models
 from train.checkpoint import Epoch
 from train.config import TrainConfig
 from train.evaluate import evaluate, predict
@@ -58,6 +59,19 @@ def test_the_same_seed_gives_the_same_weights(uninterrupted: Trained) -> None:
     assert not same_weights(train(replace(SHORT, seed=1), digits(120)), uninterrupted)
     assert torch.equal(torch.get_rng_state(), state)  # the caller's random numbers are not touched
     assert torch.get_num_threads() == threads
+
+
+def test_dropout_and_auxiliary_heads_repeat_and_resume(tmp_path: Path) -> None:
+    options = {"auxiliary": True, "dropout": 0.5}
+    config = replace(SHORT, model="googlenet", model_options=options, epochs=2, batch_size=16)
+    image_set = digits(32)
+    small = replace(image_set, images=image_set.images[:, :, ::4, ::4].contiguous())
+    with pytest.raises(Stop):
+        train(config, small, run_dir=tmp_path, on_epoch=stop_after(1))
+    torch.manual_seed(5)
+    assert same_weights(train(config, small, run_dir=tmp_path), whole := train(config, small))
+    started = models.build("googlenet", num_classes=10, image_size=8, options=options).state_dict()
+    assert whole.model.state_dict()["heads.4a.6.weight"].abs().sum() > started["heads.4a.6.weight"].abs().sum() == 0
 
 
 @pytest.mark.parametrize("epoch", [1, 2, 3])
