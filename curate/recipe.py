@@ -26,7 +26,12 @@ def _scalar(value: object) -> object:
     raise ValueError("should be a number, a text, true or false")
 
 
+def _setting(value: object) -> object:
+    return {str(name): _scalar(each) for name, each in value.items()} if isinstance(value, dict) else _scalar(value)
+
+
 Scalar = Annotated[bool | int | float | str | None, PlainValidator(_scalar)]
+Setting = Annotated[bool | int | float | str | dict[str, Scalar] | None, PlainValidator(_setting)]
 
 
 class _Model(BaseModel):
@@ -95,7 +100,7 @@ class Recipe(_Model):
     download: list[File] | None = None
     classes: dict[str, str] = {}
     """Label as the source has it -> label to use, where the source's are not readable."""
-    train: dict[str, Scalar] = {}
+    train: dict[str, Setting] = {}
     """Settings of `train.config.TrainConfig`, which checks them."""
     scan: dict[str, dict[str, Scalar]] = {}
     """Finder -> its settings, which the scan checks."""

@@ -18,7 +18,8 @@ import benchmark_tables
 import command_reference
 
 from curate import finders, recipe, registry, signals, sources
-from train import config, models
+from train import config, experiments, models
+from train.reproduce import scales
 
 ROOT = Path(__file__).parents[1]
 GENERATED = "<!-- Written by docs/generate.py; edit the docstrings and run `make docs`. -->\n\n"
@@ -39,6 +40,7 @@ def pages() -> dict[str, str]:
         "docs/reference/signals.md": GENERATED + _signals(),
         "docs/reference/models.md": GENERATED + _models(),
         "docs/reference/sources.md": GENERATED + _sources(),
+        "docs/reference/experiments.md": GENERATED + _experiments(),
     }
 
 
@@ -158,10 +160,25 @@ def _signals() -> str:
 
 
 def _models() -> str:
-    found = registry.functions(models)
-    parts = ["# Networks and training settings", "`curate train WS --model NAME` trains one of these.", _index(found)]
-    for name, function in found.items():
-        parts += [f"## `{name}`", _docstring(function)]
+    functions, families = registry.functions(models), models.families()
+    parts = [
+        "# Networks and training settings",
+        "`curate train WS --model NAME` trains one of these. A file is a network, or a family of networks that differ "
+        "in depth. Options are set by `--set 'model_options={OPTION: VALUE}'`, or under `train:` in a recipe.",
+        benchmark_tables.table(
+            ["file", "networks", ""],
+            [
+                [
+                    f"[`{family}`](#{family})",
+                    ", ".join(f"`{name}`" for name in members),
+                    registry.summary(functions[family]),
+                ]
+                for family, members in families.items()
+            ],
+        ),
+    ]
+    for family, members in families.items():
+        parts += [f"## `{family}`", _docstring(functions[family]), _options(next(iter(members)))]
     parts += [
         "## Training settings",
         "Of `curate predict` and `curate train`: `--set NAME=VALUE` for one run, `train:` in a recipe for good. From "
@@ -171,16 +188,50 @@ def _models() -> str:
     return _joined(parts)
 
 
+def _experiments() -> str:
+    parts = [
+        "# Experiments",
+        "`curate reproduce NAME [WS] --scale smoke|short|paper` runs one of these on the training and test images of a "
+        "workspace, or on the embedded handwritten digits, and writes figures (PNG, SVG), `table.csv`, `table.md` and "
+        "`result.json`: ours beside the paper's, and for each claim of the paper whether it came out so. What was "
+        "trained is kept in `arms/`; the same command goes on where it was interrupted. Settings, each with its "
+        "reason, stand at the top of `train/experiments/NAME.py`. The trainer is ours and not the papers': momentum "
+        "with Nesterov's correction, borders reflected, no weight decay on biases and batch normalisation.",
+        _index(registry.functions(experiments)),
+    ]
+    for name, function in registry.functions(experiments).items():
+        rows = [
+            [
+                f"`{scale}`",
+                ", ".join(f"`{arm.name}`" for arm in item.arms),
+                f"{item.train_images:,}" if item.train_images else "all",
+                str(item.settings["epochs"]),
+                str(item.seeds),
+            ]
+            for scale, item in scales(name).items()
+        ]
+        table = benchmark_tables.table(["scale", "arms", "training images", "epochs", "seeds"], rows)
+        parts += [f"## `{name}`", _docstring(function), table]
+    return _joined(parts)
+
+
+def _options(network: str) -> str:
+    """A table of a network's options, nothing where it has none."""
+    rows = [[f"`{name}`", f"`{value!r}`", takes] for name, (value, takes) in models.options(network).items()]
+    return benchmark_tables.table(["option", "default", "takes"], rows) if rows else ""
+
+
 def _training_settings() -> str:
     """The fields of `TrainConfig`: name, default, the text below it."""
     tree = ast.parse(inspect.getsource(config.TrainConfig))
     body = tree.body[0].body  # type: ignore[attr-defined]
-    rows = []
+    rows, defaults = [], config.TrainConfig()
     for node, after in zip(body, [*body[1:], None], strict=True):
         if isinstance(node, ast.AnnAssign) and node.value:
             told = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
             text = " ".join(inspect.cleandoc(str(after.value.value)).split()) if told else ""
-            rows.append([f"`{ast.unparse(node.target)}`", f"`{ast.unparse(node.value)}`", text])
+            name = ast.unparse(node.target)
+            rows.append([f"`{name}`", f"`{getattr(defaults, name)!r}`", text])
     return benchmark_tables.table(["setting", "default", "what and why"], rows)
 
 

@@ -13,7 +13,7 @@ import pytest
 from curate import finders, recipe, registry, signals, sources
 from tests import test_finders
 from tests.pictures import Picture
-from train import models
+from train import experiments, models
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -123,6 +123,7 @@ def test_reference_names_the_options_that_help_names(generate: object) -> None:
         ("finders", list(registry.functions(finders))),
         ("signals", list(registry.functions(signals))),
         ("models", models.names()),
+        ("experiments", list(registry.functions(experiments))),
         ("sources", [*sources.layouts(), *recipe.names()]),
     ],
 )

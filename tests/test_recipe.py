@@ -95,6 +95,12 @@ def test_single_settings_are_replaced_and_the_policy_as_a_whole(tmp_path: Path) 
     assert loaded.policy == [Rule(finder="dark", action="drop")]
 
 
+def test_a_setting_may_be_a_mapping(tmp_path: Path) -> None:
+    loaded = recipe.load(write(tmp_path, "train: {model: alexnet, model_options: {dropout: 1e-1}}"))
+    assert loaded.train["model_options"] == {"dropout": 0.1}
+    assert recipe.load(write(tmp_path, recipe.dump(loaded))) == loaded
+
+
 def test_empty_policy_stays_empty(tmp_path: Path) -> None:
     loaded = recipe.load(write(tmp_path, "policy: []"))
     assert loaded.policy == []
@@ -152,6 +158,7 @@ SHA = "0" * 64
         ("classes: {yes: cat}", r"classes.*string, not True"),
         ("name: a/b", r"name .*, not 'a/b'"),
         ("train: {epochs: [1, 2]}", r"train.epochs should be a number, a text, true or false, not \[1, 2\]"),
+        ("train: {model_options: {a: [1]}}", r"train.model_options should be a number"),
         ("train: {lr: .nan}", r"train.lr should be a number"),
         ("scan: {dark: 5}", r"scan.dark should be a valid dictionary, not 5"),
         ("download: [{url: 'file:///etc/passwd'}]", r"download\[0\].url should start with https://"),

@@ -1,8 +1,16 @@
 """What the networks are made of. A new network needs nothing from here but `Network`."""
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from curate.errors import UserError
+
+Shortcut = Literal["A", "B", "C"]
+"""How a shortcut changes its shape: He et al. 2015, section 4.1. "A": every second pixel, zeros for the new channels,
+no parameters. "B": a 1x1 convolution where the shape changes. "C": a 1x1 convolution in every block."""
 
 
 class Network(nn.Module):
@@ -10,21 +18,36 @@ class Network(nn.Module):
     the wrong one.
 
     `body` maps normalised images, shape (N, 3, S, S), to embeddings, shape (N, `embedding_dim`). `logit_scale` below 1
-    keeps the head stable at high learning rates where embeddings are large, as after max pooling.
+    keeps the head stable at high learning rates where embeddings are large, as after max pooling. `zero_head`: the
+    head starts at zero, so that the first steps at a high learning rate start from even odds; without, as PyTorch
+    starts a linear layer, which is what the papers' networks did. Hidden layers start as in He et al. 2015, "Delving
+    Deep into Rectifiers".
     """
 
     pixel_mean: Tensor
     pixel_std: Tensor
 
-    def __init__(self, body: nn.Module, *, embedding_dim: int, num_classes: int, logit_scale: float = 1.0) -> None:
+    def __init__(
+        self,
+        body: nn.Module,
+        *,
+        embedding_dim: int,
+        num_classes: int,
+        logit_scale: float = 1.0,
+        zero_head: bool = True,
+    ) -> None:
         super().__init__()
+        self.auxiliary: list[Tensor] = []
+        """Logits of auxiliary heads for the last batch, each of shape (N, K); empty where there are none, and outside
+        of training. The training loop adds their loss."""
         self.embedding_dim, self.logit_scale = embedding_dim, logit_scale
         self.register_buffer("pixel_mean", torch.full((3,), 127.5))
         self.register_buffer("pixel_std", torch.full((3,), 64.0))
         self.body = body
         self.head = nn.Linear(embedding_dim, num_classes)
-        self.apply(_initialise)
-        nn.init.zeros_(self.head.weight)  # the first steps at a high learning rate then start from even odds
+        self.body.apply(initialise)
+        if zero_head:
+            nn.init.zeros_(self.head.weight)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice the speed of NCHW on CPU
 
     def start_from(self, images: Tensor, mean: Tensor, std: Tensor) -> None:
@@ -56,6 +79,11 @@ class Network(nn.Module):
         """Logits, shape (N, K), of embeddings, shape (N, D)."""
         logits: Tensor = self.head(embeddings) * self.logit_scale
         return logits
+
+    def train(self, mode: bool = True) -> "Network":
+        """As of any module; logits of an earlier batch go, and with them the memory that their gradients hold."""
+        self.auxiliary = []
+        return super().train(mode)
 
 
 class ConvBN(nn.Module):
@@ -141,25 +169,51 @@ def principal_filters(images: Tensor, count: int, kernel: int) -> Tensor:
 class BasicBlock(nn.Module):
     """relu(shortcut(x) + two 3x3 convolutions of x): (N, inputs, S, S) -> (N, outputs, S / stride, S / stride).
 
-    He et al. 2015, figure 2. `shortcut` is the identity where shapes agree, and otherwise
-    option "A" (every second pixel, zeros for the new channels; no parameters) or "B" (1x1 convolution).
+    He et al. 2015, figure 5 left. With `zero_gamma` a block starts as its shortcut: Goyal et al. 2017, section 5.1.
     """
 
-    def __init__(self, inputs: int, outputs: int, *, stride: int = 1, option: str = "B") -> None:
+    def __init__(
+        self, inputs: int, outputs: int, *, stride: int = 1, shortcut: Shortcut = "B", zero_gamma: bool = True
+    ) -> None:
         super().__init__()
         self.first = ConvBN(inputs, outputs, stride=stride)
         self.second = ConvBN(outputs, outputs)
-        nn.init.zeros_(self.second.norm.weight)  # a block starts as its shortcut: Goyal et al. 2017, section 5.1
-        self.shortcut: nn.Module = nn.Identity()
-        if stride != 1 or inputs != outputs:
-            self.shortcut = (
-                ZeroPadShortcut(outputs - inputs, stride)
-                if option == "A"
-                else ConvBN(inputs, outputs, kernel=1, stride=stride)
-            )
+        if zero_gamma:
+            nn.init.zeros_(self.second.norm.weight)
+        self.shortcut = make_shortcut(inputs, outputs, stride=stride, kind=shortcut)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(self.shortcut(x) + self.second(F.relu(self.first(x), inplace=True)), inplace=True)
+
+
+class Bottleneck(nn.Module):
+    """relu(shortcut(x) + 1x1, 3x3, 1x1 convolutions of x): (N, inputs, S, S) -> (N, 4 width, S / stride, S / stride).
+
+    He et al. 2015, figure 5 right, with the stride on the 3x3 convolution, which skips no pixels, instead of on the
+    first 1x1: Goyal et al. 2017, section 5.1. A block starts as its shortcut, as there.
+    """
+
+    def __init__(self, inputs: int, width: int, *, stride: int = 1, shortcut: Shortcut = "B") -> None:
+        super().__init__()
+        outputs = 4 * width
+        self.first = ConvBN(inputs, width, kernel=1)
+        self.second = ConvBN(width, width, stride=stride)
+        self.third = ConvBN(width, outputs, kernel=1)
+        nn.init.zeros_(self.third.norm.weight)
+        self.shortcut = make_shortcut(inputs, outputs, stride=stride, kind=shortcut)
+
+    def forward(self, x: Tensor) -> Tensor:
+        residual = F.relu(self.second(F.relu(self.first(x), inplace=True)), inplace=True)
+        return F.relu(self.shortcut(x) + self.third(residual), inplace=True)
+
+
+def make_shortcut(inputs: int, outputs: int, *, stride: int, kind: Shortcut) -> nn.Module:
+    """The shortcut of a block: (N, inputs, S, S) -> (N, outputs, S / stride, S / stride)."""
+    if kind != "C" and stride == 1 and inputs == outputs:
+        return nn.Identity()
+    if kind == "A":
+        return ZeroPadShortcut(outputs - inputs, stride)
+    return ConvBN(inputs, outputs, kernel=1, stride=stride)
 
 
 class ZeroPadShortcut(nn.Module):
@@ -178,6 +232,29 @@ def average_pool() -> nn.Sequential:
     return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
-def _initialise(module: nn.Module) -> None:
+def stem(image_size: int, channels: int) -> list[nn.Module]:
+    """First layers of a ResNet or GoogLeNet: (N, 3, S, S) -> (N, channels, S, S), above 64 px (N, channels, S/4, S/4).
+
+    Up to 64 px one 3x3 convolution that keeps the resolution, as is usual for CIFAR; above, the 7x7 convolution and
+    pooling of the papers, both with stride 2.
+    """
+    if image_size <= 64:
+        return [ConvBN(3, channels), nn.ReLU(inplace=True)]
+    return [ConvBN(3, channels, kernel=7, stride=2), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1)]
+
+
+def at_least(smallest_px: int, image_size: int, network: str) -> None:
+    """Raises `UserError` for images that are too small for a network's pooling."""
+    if image_size < smallest_px:
+        raise UserError(
+            f"{network} takes images of {smallest_px} px and more, not of {image_size}; set image_size={smallest_px}"
+        )
+
+
+def initialise(module: nn.Module) -> None:
+    """Start the weights of a layer before relu: He et al. 2015, "Delving Deep into Rectifiers"."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    if isinstance(module, nn.Linear):
+        nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        nn.init.zeros_(module.bias)

@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
 
 from curate.errors import UserError
 from train import models
 
 Optimizer = Literal["sgd", "muon"]
-Schedule = Literal["cosine", "triangular"]
+Schedule = Literal["cosine", "triangular", "step"]
 Precision = Literal["auto", "bf16", "fp32"]
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -48,6 +48,9 @@ class TrainConfig:
 
     model: str = "resnet_fast"
     """Learns most per CPU second; with a GPU take resnet18."""
+    model_options: Mapping[str, models.Option] = field(default_factory=dict, hash=False)
+    """Options of the network, for instance {shortcut: B} for resnet20. Left out of the hash, which a mapping has not;
+    two configurations are equal only if they agree in it."""
     epochs: int = 6
     """As many as a break allows; more are better where there is time, 9 for a single training of 6 minutes."""
     batch_size: int = 256
@@ -72,7 +75,7 @@ class TrainConfig:
     label_smoothing: float = 0.1
     """Szegedy et al. 2016; it also keeps a network from being certain of wrong labels."""
     schedule: Schedule = "triangular"
-    """A line up, a line down to 0: Page 2019, for trainings of few epochs."""
+    """A line up, a line down to 0: Page 2019, for trainings of few epochs. "step" is that of the ResNet papers."""
     warmup: float = 0.2
     """Share of training in which the learning rate rises: Page 2019."""
     small_first: float = 0.0
@@ -95,8 +98,10 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Raises `UserError` for a value that cannot work."""
-        if self.model not in models.names():
-            models.build(self.model, num_classes=2, image_size=32)  # raises the error that names the models
+        if not isinstance(self.model_options, Mapping):
+            example = "{shortcut: B}"
+            raise UserError(f"training setting model_options = {self.model_options!r}; it has to be like {example}")
+        models.check(self.model, self.model_options)
         for name, kind, low, high in RANGES:
             value = getattr(self, name)
             number = not isinstance(value, bool) and isinstance(value, int if kind == "whole" else (int, float))
@@ -121,12 +126,12 @@ class TrainConfig:
     @classmethod
     def from_mapping(cls, settings: Mapping[str, Any]) -> "TrainConfig":
         """Settings from a recipe or a JSON file; an unknown key raises `UserError` naming the known ones."""
-        names = [field.name for field in fields(cls)]
+        names = [each.name for each in fields(cls)]
         for key in settings:
             if key not in names:
                 raise UserError(f"no training setting is called {key!r}; there are: {', '.join(names)}")
         return cls(**settings)
 
-    def as_dict(self) -> dict[str, int | float | str | None]:
+    def as_dict(self) -> dict[str, object]:
         """The settings by name, ready for JSON."""
         return asdict(self)

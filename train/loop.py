@@ -24,6 +24,8 @@ MIN_STEPS = 32
 """Steps an epoch at least (in batches of 16 or more): with fewer, small sets see too few updates. Chosen by eye."""
 STEM_SAMPLE = 2000
 """Images, at most, whose patches the first filters are drawn from: half a million patches at 32 px."""
+AUXILIARY = 0.3
+"""What the loss of an auxiliary head counts: Szegedy et al. 2015, section 5."""
 EVAL_SAMPLE = 2000
 """Images evaluated after each epoch: good to +-1 % at 95 % confidence, at a fifth of the cost of 10,000."""
 
@@ -40,6 +42,7 @@ class Trained:
     """Of training, evaluation after each epoch included; of a resumed run, over all its parts."""
 
 
+@torch.random.fork_rng(devices=[])  # leaves the caller's random numbers as they were
 def train(
     config: TrainConfig,
     train_set: ImageSet,
@@ -54,8 +57,9 @@ def train(
     With `run_dir` the state is written to `run_dir/checkpoint.safetensors` after each epoch, and a run that was stopped
     goes on from there to the same weights (bit for bit on CPU with the same number of threads). `eval_set` is for the
     learning curve alone: nothing is chosen by it. `on_epoch` is called after each epoch;
-    `watch` gets the number of epochs done and the network itself, before the first step and after each epoch, and must
-    leave weights and mode as they are.
+    `watch` gets the number of epochs done and the network itself, before the first step and after each epoch, before
+    its checkpoint is written, so that it misses no epoch of a run that was stopped; it must leave weights and mode as
+    they are.
     Raises `UserError` for too few images or classes, when the loss is no longer finite, and when the checkpoint is of
     another run.
     """
@@ -67,15 +71,14 @@ def train(
         )
     device = choose_device(config.device)
 
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        model = models.build(config.model, num_classes=len(classes), image_size=train_set.image_size)
+    torch.manual_seed(config.seed)
+    size = train_set.image_size
+    model = models.build(config.model, num_classes=len(classes), image_size=size, options=config.model_options)
     model.start_from(train_set.images[:: -(-count // STEM_SAMPLE)], *train_set.mean_std())
     model.to(device)
     images, labels = train_set.images.to(device), train_set.labels.to(device)
 
-    batch_size = min(config.batch_size, max(16, count // MIN_STEPS))
-    steps = max(1, round(count / batch_size))
+    steps, batch_size = steps_an_epoch(config, count), largest_batch(config, count)
     lr = config.lr * math.sqrt(batch_size / config.batch_size)  # keeps the noise of a step: Krizhevsky 2014
     optimizer = build_optimizer(model, config, lr)
     criterion = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
@@ -92,6 +95,7 @@ def train(
     for epoch in range(len(history), config.epochs):
         started = time.perf_counter()
         model.train()
+        torch.manual_seed((config.seed * 1_000_003 + epoch + 1) % 2**63)  # for dropout, the same after a resume
         draws = draw(config, count, train_set.image_size, epoch).to(device)
         loss_sum = torch.zeros((), device=device)
         correct = torch.zeros((), device=device, dtype=torch.int64)
@@ -105,8 +109,9 @@ def train(
             with autocast(config.precision, device):
                 logits = model(batch)
             loss = criterion(logits.float(), target)
+            auxiliary = sum(criterion(logits.float(), target) for logits in model.auxiliary)  # 0 without such heads
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            (loss + AUXILIARY * auxiliary).backward()
             optimizer.step()
             loss_sum += loss.detach() * len(index)
             correct += (logits.detach().argmax(1) == target).sum()
@@ -115,25 +120,38 @@ def train(
         eval_acc = sample_accuracy(model, eval_set, config) if eval_set is not None else None
         seconds = time.perf_counter() - started
         history.append(Epoch(config.seed, epoch + 1, float(loss_sum) / count, int(correct) / count, eval_acc, seconds))
+        if watch:
+            watch(epoch + 1, model)
         if run_dir:
             write_checkpoint(run_dir / "checkpoint.safetensors", model, optimizer, history, config, data)
         if on_epoch:
             on_epoch(history[-1])
-        if watch:
-            watch(epoch + 1, model)
 
     model.eval()
     used = replace(config, image_size=train_set.image_size)
     return Trained(model, used, classes, tuple(history), sum(epoch.seconds for epoch in history))
 
 
+def largest_batch(config: TrainConfig, count: int) -> int:
+    """Images a step for a set of `count` images: fewer than asked for where the set is small."""
+    return min(config.batch_size, max(16, count // MIN_STEPS))
+
+
+def steps_an_epoch(config: TrainConfig, count: int) -> int:
+    """Steps that one pass over `count` images takes."""
+    return max(1, round(count / largest_batch(config, count)))
+
+
 def schedule(config: TrainConfig, progress: float) -> float:
     """Share of the highest learning rate at `progress`, 0 at the start and 1 at the end of training.
 
-    It rises in a line over the first `warmup`, then falls to 0: in a line ("triangular") or along half a cosine.
+    It rises in a line over the first `warmup`, then falls to 0: in a line ("triangular") or along half a cosine; or it
+    falls to a tenth in two steps, at half and at three quarters ("step": He et al. 2015, section 4.2).
     """
     if progress < config.warmup:
         return 0.05 + 0.95 * progress / config.warmup
+    if config.schedule == "step":
+        return 1.0 if progress < 0.5 else 0.1 if progress < 0.75 else 0.01
     rest = (progress - config.warmup) / max(1e-9, 1 - config.warmup)
     return 1 - rest if config.schedule == "triangular" else (1 + math.cos(math.pi * rest)) / 2
 

@@ -182,7 +182,8 @@ def load_model(run_dir: Path) -> Saved:
         raise UserError(f"{path} is no model of this trainer ({error}); train again") from None
     config = TrainConfig.from_mapping(settings)
     with torch.random.fork_rng(devices=[]):
-        model = models.build(config.model, num_classes=len(classes), image_size=config.image_size or 32)
+        size = config.image_size or 32
+        model = models.build(config.model, num_classes=len(classes), image_size=size, options=config.model_options)
     model.load_state_dict(tensors)
     return Saved(model.eval(), config, classes)
 

@@ -103,13 +103,7 @@ def train(
     config = configure(workspace, settings, recipe)
     raw = verbs.read_manifest(workspace)
     chosen = verbs.read_images(workspace, data)
-    train_rows = _usable(chosen, "train")
-    test_rows = _usable(raw, "test" if (raw["split"] == "test").any() else "val")
-    if test_rows.empty:
-        way_out = (
-            "add some with --split test, or make the workspace anew with 'curate add … --split train=0.8,test=0.2'"
-        )
-        raise UserError(f"{workspace.root} has no labelled test images to evaluate on; {way_out}")
+    train_rows, test_rows = train_rows_of(chosen), test_rows_of(workspace, raw)
     run_name = name or f"{data}-{config.model}"
     if not re.fullmatch(r"[\w][\w.-]*", run_name):
         raise UserError(f"--name {run_name!r} must be letters, digits, '.', '_' and '-'")
@@ -131,6 +125,25 @@ def train(
     with workspace.writing("train", {"data": data, "name": run_name, "seeds": seeds, "recipe": recipe, **settings}):
         pass  # writes no table; the ledger says that the run was made, and of which data
     return run_dir, result
+
+
+def train_rows_of(images: pd.DataFrame) -> pd.DataFrame:
+    """The images that can be trained on: labelled, decodable, of the training split."""
+    return _usable(images, "train")
+
+
+def test_rows_of(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
+    """The images that are evaluated on: those of `test`, or of `val` where there is no test split.
+
+    Raises `UserError` where there are none.
+    """
+    rows = _usable(images, "test" if (images["split"] == "test").any() else "val")
+    if rows.empty:
+        way_out = (
+            "add some with --split test, or make the workspace anew with 'curate add … --split train=0.8,test=0.2'"
+        )
+        raise UserError(f"{workspace.root} has no labelled test images to evaluate on; {way_out}")
+    return rows
 
 
 def data_hash(rows: pd.DataFrame) -> str:

@@ -1,4 +1,4 @@
-"""Verbs around training and what it was worth: train, report, demo."""
+"""Verbs around training and what it was worth: train, report, demo, reproduce."""
 
 import sys
 from pathlib import Path
@@ -78,6 +78,67 @@ def demo(
         return
     output.print_table(result.found)
     output.say(result.verdict, f"Wrote {result.report}. Open it in a browser; 'curate log {ws}' lists what was done.")
+
+
+@app.command(epilog="Example: curate reproduce degradation ws --scale short")
+def reproduce(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="The experiment; without it, they are listed.")
+    ] = None,
+    ws: Annotated[
+        Path | None,
+        typer.Argument(metavar="[WS]", help="Workspace with the images; by default the embedded handwritten digits."),
+    ] = None,
+    scale: Annotated[
+        str,
+        typer.Option(
+            help="smoke: seconds, to see it run. short: minutes on two cores. paper: as published, for a GPU."
+        ),
+    ] = "short",
+    out: Annotated[Path | None, typer.Option(help="Folder to write to; by default reproduce/NAME-SCALE.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Trainings of each kind; by default the scale's.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="ARM", help="Train this arm alone; may be repeated.")
+    ] = None,
+    device: options.Device = "auto",
+    changes: options.Set = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Train anew what was trained in that folder before.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Run an experiment of the ResNet papers and set what came out beside the paper's figures."""
+    import pandas as pd
+
+    from curate.workspace import Workspace
+    from train import reproduce as reproducing
+
+    if name is None:
+        known = [{"name": key, "summary": line} for key, line in reproducing.summaries().items()]
+        output.print_json(known) if as_json else output.print_table(pd.DataFrame(known))
+        return
+    reproducing.find(name)
+    result = reproducing.reproduce(
+        name,
+        Workspace.open(ws) if ws else None,
+        scale=scale,
+        out=out,
+        seeds=seeds,
+        only=only,
+        settings=options.parse_settings(changes) | {"device": device},
+        fresh=fresh,
+        say=(lambda line: None) if as_json else say_on_stderr,
+    )
+    if as_json:
+        output.print_json(result)
+        return
+    output.print_table(reproducing.for_people(pd.DataFrame(result.table)))
+    for claim in result.claims:
+        output.say(f"{claim.says}: {claim.ours}. As in the paper: {'yes' if claim.as_in_the_paper else 'no'}.")
+    output.say(f"Data: {result.data.name}.", f"Wrote {result.written}. Next: look at {result.written}/table.md")
+
+
+def say_on_stderr(line: str) -> None:
+    """A line of progress."""
+    print(line, file=sys.stderr)
 
 
 def describe(result: "RunResult") -> list[str]:

@@ -28,6 +28,9 @@ from train.config import TrainConfig
         ({"schedule": "stairs"}, "cosine, triangular"),
         ({"precision": "fp8"}, "auto, bf16, fp32"),
         ({"device": "tpu"}, "auto, cpu, cuda"),
+        ({"model_options": "C"}, "shortcut: B"),
+        ({"model_options": {"shortcut": "A"}}, "no option of resnet_fast is called 'shortcut'"),
+        ({"model": "resnet20", "model_options": {"shortcut": "D"}}, "paper, A, B, C"),
         ({"epoch": 3}, "epochs"),  # unknown key: the known ones are named
     ],
 )
@@ -37,5 +40,10 @@ def test_a_bad_setting_is_named(settings: dict[str, Any], says: str) -> None:
 
 
 def test_settings_survive_the_way_through_a_mapping() -> None:
-    config = TrainConfig(epochs=3, flip=False, image_size=64)
+    config = TrainConfig("resnet20", {"shortcut": "C"}, epochs=3, flip=False, image_size=64)
     assert TrainConfig.from_mapping(config.as_dict()) == config
+
+
+def test_configurations_can_be_keys_and_differ_by_the_networks_options() -> None:
+    other = TrainConfig("resnet20", {"shortcut": "C"})
+    assert len({TrainConfig("resnet20"), other, TrainConfig("resnet20", {"shortcut": "C"})}) == 2

@@ -65,9 +65,8 @@ def test_prediction_flips_averages_and_leaves_the_model_as_it_was() -> None:
     assert both.embeddings.shape == (20, 64)
 
 
-@pytest.mark.parametrize("name", models.names())
-def test_no_images_no_predictions(name: str) -> None:
-    model = models.build(name, num_classes=10, image_size=32)
+def test_no_images_no_predictions() -> None:
+    model = models.build("resnet20", num_classes=10, image_size=32)
     nothing = predict(model, digits(20).images[:0], flip=True)
     assert nothing.probs.shape == nothing.best.shape == (0, 10)
     assert nothing.embeddings.shape == (0, model.embedding_dim)

@@ -12,10 +12,11 @@ import torch
 
 from curate.errors import UserError
 from tests.train.digits import QUICK, digits
+from train import models
 from train.checkpoint import Epoch
 from train.config import TrainConfig
 from train.evaluate import evaluate, predict
-from train.loop import Trained, schedule, train
+from train.loop import Trained, schedule, steps_an_epoch, train
 
 SHORT = replace(QUICK, epochs=3)
 
@@ -58,6 +59,19 @@ def test_the_same_seed_gives_the_same_weights(uninterrupted: Trained) -> None:
     assert not same_weights(train(replace(SHORT, seed=1), digits(120)), uninterrupted)
     assert torch.equal(torch.get_rng_state(), state)  # the caller's random numbers are not touched
     assert torch.get_num_threads() == threads
+
+
+def test_dropout_and_auxiliary_heads_repeat_and_resume(tmp_path: Path) -> None:
+    options = {"auxiliary": True, "dropout": 0.5}
+    config = replace(SHORT, model="googlenet", model_options=options, epochs=2, batch_size=16)
+    image_set = digits(32)
+    small = replace(image_set, images=image_set.images[:, :, ::4, ::4].contiguous())
+    with pytest.raises(Stop):
+        train(config, small, run_dir=tmp_path, on_epoch=stop_after(1))
+    torch.manual_seed(5)
+    assert same_weights(train(config, small, run_dir=tmp_path), whole := train(config, small))
+    started = models.build("googlenet", num_classes=10, image_size=8, options=options).state_dict()
+    assert whole.model.state_dict()["heads.4a.6.weight"].abs().sum() > started["heads.4a.6.weight"].abs().sum() == 0
 
 
 @pytest.mark.parametrize("epoch", [1, 2, 3])
@@ -142,6 +156,16 @@ def test_the_learning_rate_rises_then_falls_to_zero(kind: str) -> None:
     assert shares[20:] == sorted(shares[20:], reverse=True)
     assert shares[100] == pytest.approx(0, abs=1e-9)
     assert schedule(replace(config, warmup=0.0), 0) == 1
+
+
+@pytest.mark.parametrize(("progress", "share"), [(0.0, 1), (0.49, 1), (0.5, 0.1), (0.74, 0.1), (0.75, 0.01), (1, 0.01)])
+def test_the_learning_rate_of_the_resnet_papers_falls_in_steps(progress: float, share: float) -> None:
+    assert schedule(TrainConfig(schedule="step", warmup=0.0), progress) == share
+
+
+@pytest.mark.parametrize(("count", "steps"), [(2, 1), (16, 1), (100, 6), (512, 32), (4096, 32), (50_000, 391)])
+def test_steps_an_epoch(count: int, steps: int) -> None:
+    assert steps_an_epoch(TrainConfig(batch_size=128), count) == steps
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")

@@ -7,14 +7,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from curate.errors import UserError
 from curate.images import encode_png
 from tests.train.digits import QUICK, digits
 from train.checkpoint import Epoch
 from train.evaluate import predict
+from train.loop import train
 from train.plots import confusion_matrix, learning_curve
-from train.run import RunResult, load_model, train_run
+from train.run import RunResult, load_model, save_model, train_run
 
 CONFIG = replace(QUICK, epochs=1, batch_size=16)
 CLASSES = tuple("0123456789")
@@ -80,6 +82,16 @@ def test_an_interrupted_run_resumes(rows: pd.DataFrame, tmp_path: Path) -> None:
     resumed = run(rows, tmp_path, seeds=2, on_epoch=trained.append)
     assert trained == []  # both seeds had finished their only epoch
     assert resumed.accuracy == whole.accuracy
+
+
+def test_the_networks_options_are_saved_with_the_weights(tmp_path: Path) -> None:
+    config = replace(QUICK, model="resnet20", model_options={"shortcut": "C"}, epochs=1)
+    trained = train(config, digits(20))
+    save_model(tmp_path / "model.safetensors", trained)
+    saved = load_model(tmp_path)
+    assert saved.config.model_options == {"shortcut": "C"}
+    state = trained.model.state_dict()
+    assert all(torch.equal(value, state[key]) for key, value in saved.model.state_dict().items())
 
 
 def test_no_model_is_an_error(tmp_path: Path) -> None:
