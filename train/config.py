@@ -11,6 +11,7 @@ from train import models
 Schedule = Literal["cosine", "triangular"]
 Precision = Literal["auto", "bf16", "fp32"]
 Device = Literal["auto", "cpu", "cuda"]
+Compile = Literal["auto", "on", "off"]
 
 RANGES = (
     ("epochs", "whole", 1, 1e6),
@@ -72,6 +73,8 @@ class TrainConfig:
     """bf16 where the hardware computes in it: 1.8 times the speed of fp32 (resnet_fast, AVX512-BF16)."""
     device: Device = "auto"
     """CUDA where there is some."""
+    compile: Compile = "auto"
+    """torch.compile, timed apart; "auto" does on CUDA alone: on CPU a short training ends before it pays."""
     seed: int = 0
     """Decides weights, order and augmentation."""
     image_size: int | None = None
@@ -92,7 +95,8 @@ class TrainConfig:
                 )
         if not isinstance(self.flip, bool):
             raise UserError(f"training setting flip = {self.flip!r}; it has to be true or false")
-        for name, choices in (("schedule", Schedule), ("precision", Precision), ("device", Device)):
+        named = (("schedule", Schedule), ("precision", Precision), ("device", Device), ("compile", Compile))
+        for name, choices in named:
             if getattr(self, name) not in get_args(choices):
                 known = ", ".join(get_args(choices))
                 raise UserError(f"training setting {name} = {getattr(self, name)!r}; it has to be one of: {known}")
@@ -104,6 +108,8 @@ class TrainConfig:
         for key in settings:
             if key not in names:
                 raise UserError(f"no training setting is called {key!r}; there are: {', '.join(names)}")
+        if isinstance(settings.get("compile"), bool):  # YAML reads a plain on and off so
+            settings = {**settings, "compile": "on" if settings["compile"] else "off"}
         return cls(**settings)
 
     def as_dict(self) -> dict[str, int | float | str | None]:

@@ -14,6 +14,7 @@ from train import models
 from train.augment import augment, draw
 from train.blocks import Network
 from train.checkpoint import Epoch, read_checkpoint, restore, write_checkpoint
+from train.compiling import compiled
 from train.config import TrainConfig
 from train.data import ImageSet
 from train.evaluate import predict
@@ -36,7 +37,10 @@ class Trained:
     classes: tuple[str, ...]
     history: tuple[Epoch, ...]
     seconds: float
-    """Of training, evaluation after each epoch included; of a resumed run, over all its parts."""
+    """Of training alone; of a resumed run, over all its parts."""
+    eval_seconds: float
+    """Of the evaluations after each epoch."""
+    compile_seconds: float
 
 
 def train(
@@ -91,6 +95,8 @@ def train(
         history = checkpoint.history
     if watch and not history:
         watch(0, model)
+    sizes = {len(part): part for part in torch.arange(count).tensor_split(steps)}  # two, where `count` is not divisible
+    forward, compile_seconds = compiled(model.train(), config, (images[part] for part in sizes.values()))
 
     for epoch in range(len(history), config.epochs):
         started = time.perf_counter()
@@ -103,7 +109,7 @@ def train(
                 group["lr"] = lr * schedule(config, (epoch + step / steps) / config.epochs)
             batch, target = augment(images, draws, index, cutout=config.cutout), labels[index]
             with autocast(config.precision, device):
-                logits = model(batch)
+                logits = forward(batch)
             loss = criterion(logits.float(), target)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -112,9 +118,21 @@ def train(
             correct += (logits.detach().argmax(1) == target).sum()
             if device.type == "cpu" or step == steps - 1:  # on CUDA a look at each step would wait for the GPU
                 _check_finite(loss_sum, config, epoch, step)
+        trained = time.perf_counter()
         eval_acc = sample_accuracy(model, eval_set, config) if eval_set is not None else None
-        seconds = time.perf_counter() - started
-        history.append(Epoch(config.seed, epoch + 1, float(loss_sum) / count, int(correct) / count, eval_acc, seconds))
+        history.append(
+            Epoch(
+                seed=config.seed,
+                epoch=epoch + 1,
+                train_loss=float(loss_sum) / count,
+                train_acc=int(correct) / count,
+                eval_acc=eval_acc,
+                seconds=trained - started,
+                eval_seconds=time.perf_counter() - trained,
+                compile_seconds=compile_seconds,
+            )
+        )
+        compile_seconds = 0.0
         if run_dir:
             write_checkpoint(run_dir / "checkpoint.safetensors", model, optimizer, history, config, data)
         if on_epoch:
@@ -123,8 +141,15 @@ def train(
             watch(epoch + 1, model)
 
     model.eval()
-    used = replace(config, image_size=train_set.image_size)
-    return Trained(model, used, classes, tuple(history), sum(epoch.seconds for epoch in history))
+    return Trained(
+        model,
+        replace(config, image_size=train_set.image_size),
+        classes,
+        tuple(history),
+        seconds=sum(epoch.seconds for epoch in history),
+        eval_seconds=sum(epoch.eval_seconds for epoch in history),
+        compile_seconds=sum(epoch.compile_seconds for epoch in history),
+    )
 
 
 def schedule(config: TrainConfig, progress: float) -> float:

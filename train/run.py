@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -48,7 +49,11 @@ class RunResult:
     hardware: str
     torch_version: str
     seconds: float
-    """Of training, all seeds together."""
+    """Of training alone, all seeds together."""
+    eval_seconds: float
+    """Of evaluation: after each epoch on a sample, and at the end."""
+    compile_seconds: float
+    """Of compiling the network."""
     train_images: int
     eval_images: int
     accuracy: Score
@@ -101,14 +106,17 @@ def train_run(
 
     history: list[Epoch] = []
     evaluations: list[Evaluation] = []
-    seconds = 0.0
+    seconds = eval_seconds = compile_seconds = 0.0
     numbers = tuple(range(config.seed, config.seed + seeds))
     for seed in numbers:
         folder = run_dir / f"seed-{seed}"
         if not resume:
             (folder / "checkpoint.safetensors").unlink(missing_ok=True)
         trained = train(replace(config, seed=seed), train_set, eval_set=eval_set, run_dir=folder, on_epoch=on_epoch)
+        started = time.perf_counter()
         predictions = predict(trained.model, eval_set.images, flip=config.flip, precision=config.precision)
+        eval_seconds += trained.eval_seconds + time.perf_counter() - started
+        compile_seconds += trained.compile_seconds
         evaluations.append(evaluate(predictions, eval_set, leak_free=leak_free))
         history += trained.history
         seconds += trained.seconds
@@ -127,6 +135,8 @@ def train_run(
         hardware=describe(choose_device(config.device)),
         torch_version=torch.__version__,
         seconds=seconds,
+        eval_seconds=eval_seconds,
+        compile_seconds=compile_seconds,
         train_images=len(train_set.labelled()),
         eval_images=evaluations[0].count,
         accuracy=_score([evaluation.accuracy for evaluation in evaluations]),

@@ -21,6 +21,7 @@ def train(
     seeds: Annotated[int, typer.Option(min=1, help="Train this many times; gives a mean with its 95 % interval.")] = 1,
     name: Annotated[str | None, typer.Option(help="Name of the run; by default DATA-MODEL.")] = None,
     device: options.Device = "auto",
+    compile: Annotated[str | None, typer.Option(help="torch.compile: auto (on CUDA alone), on or off.")] = None,
     changes: options.Set = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start anew where a run of that name was interrupted.")
@@ -31,7 +32,8 @@ def train(
     from curate.workspace import Workspace
     from train import verbs
 
-    settings = options.parse_settings(changes) | {"device": device} | ({"model": model} if model else {})
+    given = {"model": model, "compile": compile}
+    settings = options.parse_settings(changes) | {"device": device} | {name: it for name, it in given.items() if it}
     run_dir, result = verbs.train(
         Workspace.open(ws),
         data=data,
@@ -89,7 +91,12 @@ def describe(result: "RunResult") -> list[str]:
         if score:
             interval = f" ± {100 * score.half_width:.2f}" if score.half_width is not None else ""
             lines.append(f"{100 * score.mean:6.2f}{interval} %  accuracy, {what}")
-    lines.append(f"{result.seconds:6.0f} s  {len(result.seeds)} x {result.train_images:,} images on {result.hardware}")
+    apart = f", evaluation {result.eval_seconds:.0f} s" + (
+        f", compiling {result.compile_seconds:.0f} s" if result.compile_seconds else ""
+    )
+    lines.append(
+        f"{result.seconds:6.0f} s  {len(result.seeds)} x {result.train_images:,} images on {result.hardware}{apart}"
+    )
     return lines
 
 

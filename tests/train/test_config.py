@@ -26,6 +26,7 @@ from train.config import TrainConfig
         ({"schedule": "stairs"}, "cosine, triangular"),
         ({"precision": "fp8"}, "auto, bf16, fp32"),
         ({"device": "tpu"}, "auto, cpu, cuda"),
+        ({"compile": "yes"}, "auto, on, off"),
         ({"epoch": 3}, "epochs"),  # unknown key: the known ones are named
     ],
 )
@@ -37,3 +38,8 @@ def test_a_bad_setting_is_named(settings: dict[str, Any], says: str) -> None:
 def test_settings_survive_the_way_through_a_mapping() -> None:
     config = TrainConfig(epochs=3, flip=False, image_size=64)
     assert TrainConfig.from_mapping(config.as_dict()) == config
+
+
+@pytest.mark.parametrize(("told", "means"), [(True, "on"), (False, "off"), ("auto", "auto")])
+def test_on_and_off_are_truth_values_in_yaml(told: object, means: str) -> None:
+    assert TrainConfig.from_mapping({"compile": told}).compile == means
