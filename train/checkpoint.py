@@ -33,6 +33,10 @@ class Epoch:
     """Of the evaluation after the epoch."""
     compile_seconds: float = 0.0
     """Of compiling the network before the epoch: the first of a run, and the first after an interruption."""
+    images: int = 0
+    """That were trained on: all, or fewer where the time budget ended the epoch."""
+    lr: float = 0.0
+    """Learning rate of the last step."""
 
 
 @dataclass(frozen=True)

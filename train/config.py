@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 from curate.errors import UserError
 from train import models
+from train.budget import parse_seconds
 
 Schedule = Literal["cosine", "triangular"]
 Precision = Literal["auto", "bf16", "fp32"]
@@ -25,6 +26,7 @@ RANGES = (
     ("cutout", "whole", 0, 1e3),
     ("seed", "whole", 0, 2**53),
     ("image_size", "whole", 8, 4096),
+    ("time_budget", "finite", 0.001, 1e8),
 )
 """Setting, kind of number, lowest and highest value that can work."""
 
@@ -79,6 +81,10 @@ class TrainConfig:
     """Decides weights, order and augmentation."""
     image_size: int | None = None
     """Side in pixels; None: chosen from the images, see `train.data.common_size`."""
+    time_budget: float | None = None
+    """Seconds of each training, or a text such as 16m: where the clock is ahead of the steps, the schedule follows the
+    clock, and the learning rate comes down to 0 when time is up. Results then depend on the speed of the machine,
+    and do not repeat bit for bit. Evaluation and compiling do not count."""
 
     def __post_init__(self) -> None:
         """Raises `UserError` for a value that cannot work."""
@@ -87,7 +93,7 @@ class TrainConfig:
         for name, kind, low, high in RANGES:
             value = getattr(self, name)
             number = not isinstance(value, bool) and isinstance(value, int if kind == "whole" else (int, float))
-            if name == "image_size" and value is None:
+            if name in ("image_size", "time_budget") and value is None:
                 continue
             if not (number and math.isfinite(value) and low <= value <= high):
                 raise UserError(
@@ -110,6 +116,8 @@ class TrainConfig:
                 raise UserError(f"no training setting is called {key!r}; there are: {', '.join(names)}")
         if isinstance(settings.get("compile"), bool):  # YAML reads a plain on and off so
             settings = {**settings, "compile": "on" if settings["compile"] else "off"}
+        if isinstance(settings.get("time_budget"), str):
+            settings = {**settings, "time_budget": parse_seconds(settings["time_budget"])}
         return cls(**settings)
 
     def as_dict(self) -> dict[str, int | float | str | None]:

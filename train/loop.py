@@ -13,6 +13,7 @@ from curate.errors import UserError
 from train import models
 from train.augment import augment, draw
 from train.blocks import Network
+from train.budget import Clock
 from train.checkpoint import Epoch, read_checkpoint, restore, write_checkpoint
 from train.compiling import compiled
 from train.config import TrainConfig
@@ -41,6 +42,8 @@ class Trained:
     eval_seconds: float
     """Of the evaluations after each epoch."""
     compile_seconds: float
+    epochs_done: float
+    """Fewer than `config.epochs` where the time budget ended training; the last in part."""
 
 
 def train(
@@ -98,15 +101,20 @@ def train(
     sizes = {len(part): part for part in torch.arange(count).tensor_split(steps)}  # two, where `count` is not divisible
     forward, compile_seconds = compiled(model.train(), config, (images[part] for part in sizes.values()))
 
+    clock = Clock(config.time_budget, sum(epoch.seconds for epoch in history))
     for epoch in range(len(history), config.epochs):
-        started = time.perf_counter()
+        if clock.progress(0) == 1:
+            break
+        started, seen = clock.spent(), 0
+        clock.resume()
         model.train()
         draws = draw(config, count, train_set.image_size, epoch).to(device)
         loss_sum = torch.zeros((), device=device)
         correct = torch.zeros((), device=device, dtype=torch.int64)
         for step, index in enumerate(draws.order.tensor_split(steps)):
+            progress = clock.progress((epoch + step / steps) / config.epochs)
             for group in optimizer.param_groups:
-                group["lr"] = lr * schedule(config, (epoch + step / steps) / config.epochs)
+                group["lr"] = lr * schedule(config, progress)
             batch, target = augment(images, draws, index, cutout=config.cutout), labels[index]
             with autocast(config.precision, device):
                 logits = forward(batch)
@@ -116,20 +124,27 @@ def train(
             optimizer.step()
             loss_sum += loss.detach() * len(index)
             correct += (logits.detach().argmax(1) == target).sum()
-            if device.type == "cpu" or step == steps - 1:  # on CUDA a look at each step would wait for the GPU
+            seen += len(index)
+            last = step == steps - 1 or clock.progress(0) == 1
+            if device.type == "cpu" or last:  # on CUDA a look at each step would wait for the GPU
                 _check_finite(loss_sum, config, epoch, step)
+            if last:
+                break
+        clock.pause()
         trained = time.perf_counter()
         eval_acc = sample_accuracy(model, eval_set, config) if eval_set is not None else None
         history.append(
             Epoch(
                 seed=config.seed,
                 epoch=epoch + 1,
-                train_loss=float(loss_sum) / count,
-                train_acc=int(correct) / count,
+                train_loss=float(loss_sum) / seen,
+                train_acc=int(correct) / seen,
                 eval_acc=eval_acc,
-                seconds=trained - started,
+                seconds=clock.spent() - started,
                 eval_seconds=time.perf_counter() - trained,
                 compile_seconds=compile_seconds,
+                images=seen,
+                lr=lr * schedule(config, progress),
             )
         )
         compile_seconds = 0.0
@@ -149,6 +164,7 @@ def train(
         seconds=sum(epoch.seconds for epoch in history),
         eval_seconds=sum(epoch.eval_seconds for epoch in history),
         compile_seconds=sum(epoch.compile_seconds for epoch in history),
+        epochs_done=sum(epoch.images for epoch in history) / count,
     )
 
 

@@ -54,6 +54,10 @@ class RunResult:
     """Of evaluation: after each epoch on a sample, and at the end."""
     compile_seconds: float
     """Of compiling the network."""
+    epochs_done: tuple[float, ...]
+    """Per seed; fewer than `config.epochs` where the time budget cut training short, the last of them in part."""
+    cut_short: bool
+    """Whether it did, for some seed."""
     train_images: int
     eval_images: int
     accuracy: Score
@@ -106,6 +110,7 @@ def train_run(
 
     history: list[Epoch] = []
     evaluations: list[Evaluation] = []
+    epochs_done: list[float] = []
     seconds = eval_seconds = compile_seconds = 0.0
     numbers = tuple(range(config.seed, config.seed + seeds))
     for seed in numbers:
@@ -117,6 +122,7 @@ def train_run(
         predictions = predict(trained.model, eval_set.images, flip=config.flip, precision=config.precision)
         eval_seconds += trained.eval_seconds + time.perf_counter() - started
         compile_seconds += trained.compile_seconds
+        epochs_done.append(trained.epochs_done)
         evaluations.append(evaluate(predictions, eval_set, leak_free=leak_free))
         history += trained.history
         seconds += trained.seconds
@@ -137,6 +143,8 @@ def train_run(
         seconds=seconds,
         eval_seconds=eval_seconds,
         compile_seconds=compile_seconds,
+        epochs_done=tuple(epochs_done),
+        cut_short=min(epochs_done) < config.epochs,
         train_images=len(train_set.labelled()),
         eval_images=evaluations[0].count,
         accuracy=_score([evaluation.accuracy for evaluation in evaluations]),
