@@ -28,6 +28,15 @@ class Epoch:
     eval_acc: float | None
     """On (a sample of) the evaluation set, single view; 0 to 1; None without one."""
     seconds: float
+    """Of training alone."""
+    eval_seconds: float = 0.0
+    """Of the evaluation after the epoch."""
+    compile_seconds: float = 0.0
+    """Of compiling the network before the epoch: the first of a run, and the first after an interruption."""
+    images: int = 0
+    """That were trained on: all, or fewer where the time budget ended the epoch."""
+    lr: float = 0.0
+    """Learning rate of the last step."""
 
 
 @dataclass(frozen=True)

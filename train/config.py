@@ -7,11 +7,13 @@ from typing import Any, Literal, get_args
 
 from curate.errors import UserError
 from train import models
+from train.budget import parse_seconds
 
 Optimizer = Literal["sgd", "muon"]
 Schedule = Literal["cosine", "triangular", "step"]
 Precision = Literal["auto", "bf16", "fp32"]
 Device = Literal["auto", "cpu", "cuda"]
+Compile = Literal["auto", "on", "off"]
 
 RANGES = (
     ("epochs", "whole", 1, 1e6),
@@ -28,10 +30,11 @@ RANGES = (
     ("cutout", "whole", 0, 1e3),
     ("seed", "whole", 0, 2**53),
     ("image_size", "whole", 8, 4096),
+    ("time_budget", "finite", 0.001, 1e8),
 )
 """Setting, kind of number, lowest and highest value that can work."""
 
-OPTIONAL = ("head_lr", "bias_lr", "image_size")
+OPTIONAL = ("head_lr", "bias_lr", "image_size", "time_budget")
 """Settings that may be None."""
 
 
@@ -91,10 +94,16 @@ class TrainConfig:
     """bf16 where the hardware computes in it: 1.8 times the speed of fp32 (resnet_fast, AVX512-BF16)."""
     device: Device = "auto"
     """CUDA where there is some."""
+    compile: Compile = "auto"
+    """torch.compile, timed apart; "auto" does on CUDA alone: on CPU a short training ends before it pays."""
     seed: int = 0
     """Decides weights, order and augmentation."""
     image_size: int | None = None
     """Side in pixels; None: chosen from the images, see `train.data.common_size`."""
+    time_budget: float | None = None
+    """Seconds of each training, or a text such as 16m: where the clock is ahead of the steps, the schedule follows the
+    clock, and the learning rate comes down to 0 when time is up. Results then depend on the speed of the machine,
+    and do not repeat bit for bit. Evaluation and compiling do not count."""
 
     def __post_init__(self) -> None:
         """Raises `UserError` for a value that cannot work."""
@@ -118,6 +127,7 @@ class TrainConfig:
             ("schedule", Schedule),
             ("precision", Precision),
             ("device", Device),
+            ("compile", Compile),
         ):
             if getattr(self, name) not in get_args(choices):
                 known = ", ".join(get_args(choices))
@@ -130,6 +140,10 @@ class TrainConfig:
         for key in settings:
             if key not in names:
                 raise UserError(f"no training setting is called {key!r}; there are: {', '.join(names)}")
+        if isinstance(settings.get("compile"), bool):  # YAML reads a plain on and off so
+            settings = {**settings, "compile": "on" if settings["compile"] else "off"}
+        if isinstance(settings.get("time_budget"), str):
+            settings = {**settings, "time_budget": parse_seconds(settings["time_budget"])}
         return cls(**settings)
 
     def as_dict(self) -> dict[str, object]:

@@ -13,7 +13,9 @@ from curate.errors import UserError
 from train import models
 from train.augment import augment, draw, three_quarters
 from train.blocks import Network
+from train.budget import Clock
 from train.checkpoint import Epoch, read_checkpoint, restore, write_checkpoint
+from train.compiling import compiled
 from train.config import TrainConfig
 from train.data import ImageSet
 from train.evaluate import predict
@@ -39,7 +41,12 @@ class Trained:
     classes: tuple[str, ...]
     history: tuple[Epoch, ...]
     seconds: float
-    """Of training, evaluation after each epoch included; of a resumed run, over all its parts."""
+    """Of training alone; of a resumed run, over all its parts."""
+    eval_seconds: float
+    """Of the evaluations after each epoch."""
+    compile_seconds: float
+    epochs_done: float
+    """Fewer than `config.epochs` where the time budget ended training; the last in part."""
 
 
 @torch.random.fork_rng(devices=[])  # leaves the caller's random numbers as they were
@@ -91,23 +98,29 @@ def train(
         history = checkpoint.history
     if watch and not history:
         watch(0, model)
+    sizes = {len(part): part for part in torch.arange(count).tensor_split(steps)}  # two, where `count` is not divisible
+    forward, compile_seconds = compiled(model.train(), config, (images[part] for part in sizes.values()))
 
+    clock = Clock(config.time_budget, sum(epoch.seconds for epoch in history))
     for epoch in range(len(history), config.epochs):
-        started = time.perf_counter()
+        if clock.progress(0) == 1:
+            break
+        started, seen = clock.spent(), 0
+        clock.resume()
         model.train()
         torch.manual_seed((config.seed * 1_000_003 + epoch + 1) % 2**63)  # for dropout, the same after a resume
         draws = draw(config, count, train_set.image_size, epoch).to(device)
         loss_sum = torch.zeros((), device=device)
         correct = torch.zeros((), device=device, dtype=torch.int64)
         for step, index in enumerate(draws.order.tensor_split(steps)):
-            progress = (epoch + step / steps) / config.epochs
+            progress = clock.progress((epoch + step / steps) / config.epochs)
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * schedule(config, progress)
             batch, target = augment(images, draws, index, cutout=config.cutout), labels[index]
             if progress < config.small_first:
                 batch = three_quarters(batch)
             with autocast(config.precision, device):
-                logits = model(batch)
+                logits = forward(batch)
             loss = criterion(logits.float(), target)
             auxiliary = sum(criterion(logits.float(), target) for logits in model.auxiliary)  # 0 without such heads
             optimizer.zero_grad(set_to_none=True)
@@ -115,11 +128,30 @@ def train(
             optimizer.step()
             loss_sum += loss.detach() * len(index)
             correct += (logits.detach().argmax(1) == target).sum()
-            if device.type == "cpu" or step == steps - 1:  # on CUDA a look at each step would wait for the GPU
+            seen += len(index)
+            last = step == steps - 1 or clock.progress(0) == 1
+            if device.type == "cpu" or last:  # on CUDA a look at each step would wait for the GPU
                 _check_finite(loss_sum, config, epoch, step)
+            if last:
+                break
+        clock.pause()
+        trained = time.perf_counter()
         eval_acc = sample_accuracy(model, eval_set, config) if eval_set is not None else None
-        seconds = time.perf_counter() - started
-        history.append(Epoch(config.seed, epoch + 1, float(loss_sum) / count, int(correct) / count, eval_acc, seconds))
+        history.append(
+            Epoch(
+                seed=config.seed,
+                epoch=epoch + 1,
+                train_loss=float(loss_sum) / seen,
+                train_acc=int(correct) / seen,
+                eval_acc=eval_acc,
+                seconds=clock.spent() - started,
+                eval_seconds=time.perf_counter() - trained,
+                compile_seconds=compile_seconds,
+                images=seen,
+                lr=lr * schedule(config, progress),
+            )
+        )
+        compile_seconds = 0.0
         if watch:
             watch(epoch + 1, model)
         if run_dir:
@@ -128,8 +160,16 @@ def train(
             on_epoch(history[-1])
 
     model.eval()
-    used = replace(config, image_size=train_set.image_size)
-    return Trained(model, used, classes, tuple(history), sum(epoch.seconds for epoch in history))
+    return Trained(
+        model,
+        replace(config, image_size=train_set.image_size),
+        classes,
+        tuple(history),
+        seconds=sum(epoch.seconds for epoch in history),
+        eval_seconds=sum(epoch.eval_seconds for epoch in history),
+        compile_seconds=sum(epoch.compile_seconds for epoch in history),
+        epochs_done=sum(epoch.images for epoch in history) / count,
+    )
 
 
 def largest_batch(config: TrainConfig, count: int) -> int:

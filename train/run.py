@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -48,7 +49,15 @@ class RunResult:
     hardware: str
     torch_version: str
     seconds: float
-    """Of training, all seeds together."""
+    """Of training alone, all seeds together."""
+    eval_seconds: float
+    """Of evaluation: after each epoch on a sample, and at the end."""
+    compile_seconds: float
+    """Of compiling the network."""
+    epochs_done: tuple[float, ...]
+    """Per seed; fewer than `config.epochs` where the time budget cut training short, the last of them in part."""
+    cut_short: bool
+    """Whether it did, for some seed."""
     train_images: int
     eval_images: int
     accuracy: Score
@@ -103,16 +112,21 @@ def train_run(
 
     history: list[Epoch] = []
     evaluations: list[Evaluation] = []
-    seconds = 0.0
+    epochs_done: list[float] = []
+    seconds = eval_seconds = compile_seconds = 0.0
     numbers = tuple(range(config.seed, config.seed + seeds))
     for seed in numbers:
         folder = run_dir / f"seed-{seed}"
         if not resume:
             (folder / "checkpoint.safetensors").unlink(missing_ok=True)
         trained = train(replace(config, seed=seed), train_set, eval_set=eval_set, run_dir=folder, on_epoch=on_epoch)
+        started = time.perf_counter()
         predictions = predict(
             trained.model, eval_set.images, flip=config.flip, multi_crop=True, precision=config.precision
         )
+        eval_seconds += trained.eval_seconds + time.perf_counter() - started
+        compile_seconds += trained.compile_seconds
+        epochs_done.append(trained.epochs_done)
         evaluations.append(evaluate(predictions, eval_set, leak_free=leak_free))
         history += trained.history
         seconds += trained.seconds
@@ -131,6 +145,10 @@ def train_run(
         hardware=describe(choose_device(config.device)),
         torch_version=torch.__version__,
         seconds=seconds,
+        eval_seconds=eval_seconds,
+        compile_seconds=compile_seconds,
+        epochs_done=tuple(epochs_done),
+        cut_short=min(epochs_done) < config.epochs,
         train_images=len(train_set.labelled()),
         eval_images=evaluations[0].count,
         accuracy=_score([evaluation.accuracy for evaluation in evaluations]),

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from train.run import RunResult
 
 
-@app.command(epilog="Example: curate train ws --data curated --seeds 3 --set epochs=16")
+@app.command(
+    epilog="Examples: curate train ws --data curated --seeds 3 --set epochs=16, or curate train ws --time-budget 16m"
+)
 def train(
     ws: options.Workspace,
     data: Annotated[str, typer.Option(help="raw or curated.")] = "raw",
@@ -22,6 +24,13 @@ def train(
     name: Annotated[str | None, typer.Option(help="Name of the run; by default DATA-MODEL.")] = None,
     recipe: options.TrainingRecipe = None,
     device: options.Device = "auto",
+    compile: Annotated[str | None, typer.Option(help="torch.compile: auto (on CUDA alone), on or off.")] = None,
+    time_budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="End each training well after 90s, 16m or 2h; its results do not repeat exactly."
+        ),
+    ] = None,
     changes: options.Set = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start anew where a run of that name was interrupted.")
@@ -32,7 +41,8 @@ def train(
     from curate.workspace import Workspace
     from train import verbs
 
-    settings = options.parse_settings(changes) | {"device": device} | ({"model": model} if model else {})
+    given = {"model": model, "compile": compile, "time_budget": time_budget}
+    settings = options.parse_settings(changes) | {"device": device} | {name: it for name, it in given.items() if it}
     run_dir, result = verbs.train(
         Workspace.open(ws),
         data=data,
@@ -153,7 +163,15 @@ def describe(result: "RunResult") -> list[str]:
         if score:
             interval = f" ± {100 * score.half_width:.2f}" if score.half_width is not None else ""
             lines.append(f"{100 * score.mean:6.2f}{interval} %  accuracy, {what}")
-    lines.append(f"{result.seconds:6.0f} s  {len(result.seeds)} x {result.train_images:,} images on {result.hardware}")
+    if result.cut_short:
+        done = ", ".join(f"{epochs:.1f}" for epochs in result.epochs_done)
+        lines.append(f"The time budget ended training after {done} of {result.config.epochs} epochs.")
+    apart = f", evaluation {result.eval_seconds:.0f} s" + (
+        f", compiling {result.compile_seconds:.0f} s" if result.compile_seconds else ""
+    )
+    lines.append(
+        f"{result.seconds:6.0f} s  {len(result.seeds)} x {result.train_images:,} images on {result.hardware}{apart}"
+    )
     return lines
 
 

@@ -31,6 +31,7 @@ from train.config import TrainConfig
         ({"model_options": "C"}, "shortcut: B"),
         ({"model_options": {"shortcut": "A"}}, "no option of resnet_fast is called 'shortcut'"),
         ({"model": "resnet20", "model_options": {"shortcut": "D"}}, "paper, A, B, C"),
+        ({"compile": "yes"}, "auto, on, off"),
         ({"epoch": 3}, "epochs"),  # unknown key: the known ones are named
     ],
 )
@@ -47,3 +48,8 @@ def test_settings_survive_the_way_through_a_mapping() -> None:
 def test_configurations_can_be_keys_and_differ_by_the_networks_options() -> None:
     other = TrainConfig("resnet20", {"shortcut": "C"})
     assert len({TrainConfig("resnet20"), other, TrainConfig("resnet20", {"shortcut": "C"})}) == 2
+
+
+@pytest.mark.parametrize(("told", "means"), [(True, "on"), (False, "off"), ("auto", "auto")])
+def test_on_and_off_are_truth_values_in_yaml(told: object, means: str) -> None:
+    assert TrainConfig.from_mapping({"compile": told}).compile == means
