@@ -49,12 +49,15 @@ def check(decisions: pd.DataFrame, manifest: pd.DataFrame, where: str) -> pd.Dat
     """The decisions themselves, if every row can be carried out on this manifest. Rows without an action are left out.
 
     `decisions`: as `read_csv` gives them, the index is the line of the file. Raises `UserError` with that line for a
-    missing column, an unknown action, image or label, and for an image that stands twice.
+    missing column, an unknown action, image or label, for a label that no action carries out, and for an image that
+    stands twice.
     """
     for name in ("image_id", "action"):
         if name not in decisions.columns:
             raise UserError(f"{where}: column {name!r} is missing; there are: {', '.join(map(str, decisions.columns))}")
     decisions = decisions.reindex(columns=list(COLUMNS), fill_value="").fillna("").astype("str")
+    without_action = (decisions["action"] == "") & (decisions["label"] != "")
+    _refuse(decisions, without_action, "label", where, "has no action; write 'relabel' beside it, or take it out")
     decisions = decisions[decisions["action"] != ""]
     _refuse(decisions, ~decisions["action"].isin(ACTIONS), "action", where, f"there are: {', '.join(ACTIONS)}")
     _refuse(

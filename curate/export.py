@@ -10,7 +10,7 @@ import pandas as pd
 
 from curate import sources
 from curate.errors import UserError, known
-from curate.files import TEMPORARY_PREFIX
+from curate.files import TEMPORARY_PREFIX, named_in_errors
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ def export(table: pd.DataFrame, root: Path, dest: Path, layout: str) -> Exported
     dest.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=dest.parent))
     try:
-        count = writers[layout].write(table, root, staging)
+        with named_in_errors(dest):
+            count = writers[layout].write(table, root, staging)
         staging.chmod(0o755)
         os.sync()
         staging.replace(dest)

@@ -11,6 +11,16 @@ TEMPORARY_PREFIX = ".partial-"
 
 
 @contextmanager
+def named_in_errors(path: Path) -> Iterator[None]:
+    """What the operating system refuses in the block names `path`: a full disk does not say which file it stopped."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or os.fspath(path)
+        raise
+
+
+@contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, renamed over it when the block ends well and removed when it does not."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -18,11 +28,12 @@ def replacing(path: Path) -> Iterator[Path]:
     os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
-        flush(temporary)
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-        flush(path.parent)
+        with named_in_errors(path):
+            yield temporary
+            flush(temporary)
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+            flush(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

@@ -6,16 +6,13 @@ import stat
 import struct
 from pathlib import Path
 
+import cv2
 import numpy as np
 
-MAX_PIXELS = int(os.environ.get("CURATE_MAX_PIXELS", 1 << 27))
-"""Images with more pixels are not decoded: 134 million, 400 MB as RGB. Scanners and phones stay below."""
+from curate import MAX_PIXELS
+
 MAX_BYTES = 1 << 29
 """Files that are larger are not read: 512 MB, more than any image within `MAX_PIXELS` needs."""
-os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
-os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-
-import cv2  # noqa: E402  (reads the two variables above when it is imported)
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".jp2"})
 

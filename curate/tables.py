@@ -13,13 +13,17 @@ from curate.sources import Options
 def column(options: Options, what: str, there: Sequence[str], where: str, *, needed: bool = True) -> str:
     """Name of the column that holds `what`; "" where there is none and none is needed.
 
-    Raises `UserError` naming the columns there are.
+    Raises `UserError` naming the columns there are, or a column that stands twice.
     """
     name = options.columns.get(what, what)
+    if list(there).count(name) > 1:
+        raise UserError(f"{where}: column {name!r} stands twice; keep one of them")
     if name in there or not name:
         return name
     if not needed and what not in options.columns:
         return ""
+    if not any(there):
+        raise UserError(f"{where} is empty; its first line must name the columns, for instance: path,label,split")
     none = f", or --column {what}= if there is none" if what == "label" else ""
     raise UserError(
         f"{where} has no column {name!r}; there are: {', '.join(map(repr, there))} (--column {what}=NAME{none})"

@@ -207,7 +207,10 @@ def _read_review(workspace: Workspace) -> pd.DataFrame:
 
 def _refuse_to_lose_answers(workspace: Workspace) -> None:
     """Stop before `review.csv` is written anew over answers that were not taken over."""
-    answers = int((_read_review(workspace)["action"] != "").sum()) if workspace.has(REVIEW) else 0
+    if not workspace.has(REVIEW):
+        return
+    review = _read_review(workspace).reindex(columns=["action", "label", "note"], fill_value="")
+    answers = int((review != "").any(axis=1).sum())
     if answers:
         path = workspace.path(REVIEW)
         taken_over = f"'curate decide {workspace.root} --import {path}' takes them over"

@@ -15,7 +15,7 @@ import pandas as pd
 from curate import __version__
 from curate.csv_text import read_csv, write_csv
 from curate.errors import UserError
-from curate.files import TEMPORARY_PREFIX, file_hash, flush, replacing, write_bytes_atomic
+from curate.files import TEMPORARY_PREFIX, file_hash, flush, named_in_errors, replacing, write_bytes_atomic
 
 MANIFEST, FINDINGS, DECISIONS, CURATED = "manifest.parquet", "findings.parquet", "decisions.csv", "curated.parquet"
 VERSIONED = (MANIFEST, FINDINGS, DECISIONS, CURATED)
@@ -53,14 +53,17 @@ class Transaction:
     def write_table(self, name: str, table: pd.DataFrame) -> None:
         """Stage a table under one of the workspace's names; the ending says the format."""
         path = self._stage(name)
-        if path.suffix == ".csv":
-            write_csv(path, table)
-        else:
-            table.to_parquet(path, index=False, compression="zstd")
+        with named_in_errors(self.workspace.path(name)):
+            if path.suffix == ".csv":
+                write_csv(path, table)
+            else:
+                table.to_parquet(path, index=False, compression="zstd")
 
     def write_text(self, name: str, text: str) -> None:
         """Stage a text file."""
-        self._stage(name).write_text(text, encoding="utf-8")
+        path = self._stage(name)
+        with named_in_errors(self.workspace.path(name)):
+            path.write_text(text, encoding="utf-8")
 
     def copy(self, name: str, source: Path) -> None:
         """Stage a copy of a file."""

@@ -141,6 +141,7 @@ def test_decisions_stand_in_the_order_of_the_manifest() -> None:
         ("image_id,action\na,drop\nb,drop\na,drop\n", "line 4: image_id 'a': stands twice"),
         ("image_id,action,label\na,relabel,bird\n", "line 2: label 'bird': no such class; there are: cat, dog"),
         ("image_id,action\na,relabel\n", "line 2: label '': no such class"),
+        ("image_id,action,label\na,drop,\nb,,cat\n", "line 3: label 'cat': has no action; write 'relabel' beside it"),
         ('image_id,action,note\na,drop,"x\ny"\nb,dorp,\n', "line 4: action 'dorp'"),
         ("image_id,action\na,dorp\nb,dorp\nc,dorp\n", r"line 2: action 'dorp' \(and 2 more\)"),
         ("image_id,action\na\nb,c\n", "line 3: action 'c'"),
@@ -252,6 +253,14 @@ def test_decide_does_not_write_over_answers(reviewed: Workspace) -> None:
     with pytest.raises(UserError, match=r"holds 1 answers that would be lost.*--import"):
         verbs.decide(reviewed, reviewed.path("policy.yaml"))
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("column", ["label", "note"])
+def test_decide_does_not_write_over_answers_begun(reviewed: Workspace, column: str) -> None:
+    path = answer(reviewed)
+    write_csv(path, read_csv(path).assign(**{column: ["cat", ""]}))
+    with pytest.raises(UserError, match="holds 1 answers that would be lost"):
+        verbs.decide(reviewed, reviewed.path("policy.yaml"))
 
 
 def test_refused_import_changes_nothing(reviewed: Workspace) -> None:

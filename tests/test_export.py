@@ -1,6 +1,9 @@
 """Exporting: what leaves comes back the same, in every layout; and what is refused."""
 
 import json
+import resource
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -58,6 +61,15 @@ def test_round_trip(full: Workspace, tmp_path: Path, layout: str) -> None:
     again = Workspace(tmp_path / "again")
     add(again, tmp_path / "out")
     assert contents(read(again)) == contents(read(full))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_set_without_labels_comes_back_without(tmp_path: Path, layout: str) -> None:
+    ws, again = Workspace(tmp_path / "ws"), Workspace(tmp_path / "again")
+    add(ws, write_tree(tmp_path / "photos", ["1.png", "2.png"]))
+    export(read(ws), ws.root, tmp_path / "out", layout)
+    add(again, tmp_path / "out")
+    assert contents(read(again)) == contents(read(ws))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -134,6 +146,19 @@ def test_refused_and_nothing_written(full: Workspace, tmp_path: Path, layout: st
     with pytest.raises(UserError, match=message):
         export(read(full), full.root, tmp_path / "out", layout)
     assert set(tmp_path.rglob("*")) == before
+
+
+def test_a_disk_that_takes_no_more_is_one_line_and_leaves_nothing(full: Workspace, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = subprocess.run(
+        [sys.executable, "-m", "curate", "export", str(full.root), str(out), "--data", "raw"],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr == f"curate: File too large: {out}; nothing that was there is lost, mend that and try again\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "ws"]
 
 
 def test_an_empty_folder_will_do(full: Workspace, tmp_path: Path) -> None:

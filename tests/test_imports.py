@@ -1,6 +1,7 @@
 """Who may import whom (docs/design.md), and what must not be imported for `curate --help`."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -80,3 +81,22 @@ print("imported:", *[name for name in {HEAVY} if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "imported:"
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if "cv2" in imports(path)], ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_whoever_imports_opencv_first_its_limits_hold(path: Path) -> None:
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    code = f"""
+import os, sys
+class Watch:
+    def find_spec(self, name, *_):
+        if name == "cv2":
+            print(os.environ.get("OPENCV_IO_MAX_IMAGE_PIXELS"), os.environ.get("OPENCV_LOG_LEVEL"))
+sys.meta_path.insert(0, Watch())
+import {module}
+"""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("OPENCV")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=clean)
+    assert set(done.stdout.splitlines()) <= {"134217728 SILENT"}  # none where it is imported within a function

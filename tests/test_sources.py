@@ -280,7 +280,8 @@ def test_csv_columns_and_root(tmp_path: Path) -> None:
 
 CSV_PROBLEMS = {
     "no label": ("path,class\na.png,cat\n", r"no column 'label'; there are: 'path', 'class'"),
-    "empty": ("", "no column 'path'"),
+    "empty": ("", "table.csv is empty; its first line must name the columns"),
+    "column twice": ("path,label,label\na.png,cat,dog\n", "column 'label' stands twice"),
     "twice": ("path,label\na.png,cat\nsub/b.png,dog\n./a.png,dog\n", "line 4: './a.png' stands in line 2"),
     "leaves the root": ("path,label\na.png,cat\n../x.png,cat\n", r"line 3: .*--root"),
     "absolute": ("path,label\n/etc/passwd,cat\n", r"line 2: .*--root"),

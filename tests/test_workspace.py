@@ -279,7 +279,7 @@ def test_limit_on_the_size_of_files_is_one_line_and_changes_nothing(full: Worksp
     )
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
-    assert "too large" in done.stderr
+    assert done.stderr.startswith(f"curate: File too large: {full.path(CURATED)}; nothing that was there is lost")
     assert contents(full.root) == before
     assert leftovers(full.root) == []
 

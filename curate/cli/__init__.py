@@ -74,7 +74,8 @@ def main() -> None:
         if error.errno not in MENDABLE:
             raise
         place = f": {os.fsdecode(error.filename)}" if isinstance(error.filename, str | bytes) else ""
-        sys.exit(_one_line(f"{error.strerror}{place}; nothing that was there is lost, mend that and try again"))
+        what = os.strerror(error.errno)  # `error.strerror` is a sentence of its own where Arrow raises it
+        sys.exit(_one_line(f"{what}{place}; nothing that was there is lost, mend that and try again"))
 
 
 def _interrupted() -> int:

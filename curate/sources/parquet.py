@@ -104,21 +104,21 @@ def _image_column(schema: pa.Schema, options: Options) -> str:
     return structs[0] if len(structs) == 1 else ""
 
 
-def _class_names(schema: pa.Schema, label: str) -> list[str]:
-    """Names of the classes where the column is a `ClassLabel` of `datasets`; empty where it is not."""
+def _class_names(schema: pa.Schema, label: str) -> list[str] | None:
+    """Names of the classes where the column is a `ClassLabel` of `datasets`, none of an unlabelled set; else None."""
     text = (schema.metadata or {}).get(b"huggingface", b"{}")
     try:
         feature = json.loads(text)["info"]["features"][label]
-        return list(feature.get("names") or []) if feature["_type"] == "ClassLabel" else []
+        return list(feature.get("names") or []) if feature["_type"] == "ClassLabel" else None
     except (ValueError, KeyError, TypeError):
-        return []
+        return None
 
 
-def _label(cell: object, classes: list[str], where: str) -> str:
+def _label(cell: object, classes: list[str] | None, where: str) -> str:
     """A label as text; None and, of a `ClassLabel`, -1 are unlabelled."""
     if cell is None:
         return ""
-    if not classes or not isinstance(cell, int):
+    if classes is None or not isinstance(cell, int):
         return str(cell)
     if cell >= len(classes):
         raise UserError(f"{where}: label {cell}, but the file names {len(classes)} classes; fetch it again")
