@@ -52,6 +52,7 @@ def draw(axes: Axes, lines: Sequence[Line], *, title: str, x: str, y: str) -> No
     axes.set(xlabel=x, ylabel=y)
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
+    whole_numbers(axes)
     if any(line.name for line in lines):
         axes.legend(frameon=False, fontsize=9)
 
