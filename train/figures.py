@@ -52,6 +52,7 @@ def draw(axes: Axes, lines: Sequence[Line], *, title: str, x: str, y: str) -> No
     axes.set(xlabel=x, ylabel=y)
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
+    whole_numbers(axes)
     if any(line.name for line in lines):
         axes.legend(frameon=False, fontsize=9)
 
@@ -94,7 +95,10 @@ def common(curves: Sequence[Sequence[Point]]) -> list[list[Point]]:
 def grouped_bars(
     axes: Axes, names: Sequence[str], ours: Sequence[float], paper: Sequence[float], spread: Sequence[float]
 ) -> None:
-    """Ours beside the paper's, a pair of horizontal bars per name with their values; nan for none."""
+    """Ours beside the paper's, a pair of horizontal bars per name with their values; nan for none.
+
+    spread: half of the 95 % interval of ours, nan for none; a line over the bar's end.
+    """
     rows = np.arange(len(names))
     kinds = [(ours, PALETTE[0], "here"), (paper, PALE, "paper")]
     kinds = [kind for kind in kinds if not np.isnan(kind[0]).all()]
@@ -102,19 +106,19 @@ def grouped_bars(
     for number, (values, colour, label) in enumerate(kinds):
         offset = first + 0.4 * number
         axes.barh(rows + offset, np.nan_to_num(values), 0.38, color=colour, label=label)
-        for row, value in zip(rows, values, strict=True):
+        halves = spread if values is ours else [0.0] * len(rows)
+        for row, value, half in zip(rows + offset, values, halves, strict=True):
             if value == value:
-                axes.annotate(
-                    f"{value:.2f}", (value, row + offset), (4, 0), textcoords="offset points", va="center", fontsize=8
-                )
-    known = [(value, row, half) for value, row, half in zip(ours, rows, spread, strict=True) if half == half]
-    for value, row, half in known:
-        axes.plot([max(0, value - half), value + half], [row + first, row + first], color="black", lw=1)
+                end = value + (half if half == half else 0)
+                if end > value:
+                    axes.plot([2 * value - end, end], [row, row], color="black", lw=1)
+                axes.annotate(f"{value:.2f}", (end, row), (4, 0), textcoords="offset points", va="center", fontsize=8)
     axes.set_yticks(rows, names)
     axes.invert_yaxis()
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
-    axes.margins(x=0.12)
+    axes.set_xlim(left=0)
+    axes.margins(x=0.12, y=0.02)
     axes.spines[["top", "right"]].set_visible(False)
 
 

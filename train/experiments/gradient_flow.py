@@ -153,7 +153,6 @@ def norms(study: Study, results: list[ArmResult]) -> figures.Figure:
         y = "gradient norm of the layer" if axes is panels[0] else ""
         figures.draw(axes, lines, title=title, x="layer (1 is nearest to the image)", y=y)
         figures.log_scale(axes)
-        figures.whole_numbers(axes)
     return figure
 
 

@@ -140,7 +140,8 @@ def curves(study: Study, results: list[ArmResult]) -> figures.Figure:
         for colour, name in zip(figures.PALETTE, KINDS, strict=False):
             for line in figures.error_curves(results, {f"{name}{deepest}": colour}):
                 if line.dashed == (kind == "training"):
-                    lines.append(figures.Line(line.x, line.y, colour, words(f"{name}{deepest}")))
+                    shown = words(f"{name}{deepest}") if axes is panels[0] else None  # one legend for both
+                    lines.append(figures.Line(line.x, line.y, colour, shown))
         title = f"{kind} error"
         figures.draw(axes, lines, title=title, x="iterations", y="error (%)" if axes is panels[0] else "")
     return figure
