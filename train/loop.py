@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from curate.errors import UserError
-from train import models
+from train import distributed, models
 from train.augment import augment, draw
 from train.blocks import Network
 from train.budget import Clock
@@ -78,6 +78,7 @@ def train(
         model = models.build(config.model, num_classes=len(classes), image_size=train_set.image_size)
     model.start_from(train_set.images[:: -(-count // STEM_SAMPLE)], *train_set.mean_std())
     model.to(device)
+    distributed.prepare(model)
     images, labels = train_set.images.to(device), train_set.labels.to(device)
 
     batch_size = min(config.batch_size, max(16, count // MIN_STEPS))
@@ -99,7 +100,9 @@ def train(
     if watch and not history:
         watch(0, model)
     sizes = {len(part): part for part in torch.arange(count).tensor_split(steps)}  # two, where `count` is not divisible
-    forward, compile_seconds = compiled(model.train(), config, (images[part] for part in sizes.values()))
+    forward, compile_seconds = compiled(
+        model.train(), config, (images[distributed.share(part)] for part in sizes.values())
+    )
 
     clock = Clock(config.time_budget, sum(epoch.seconds for epoch in history))
     for epoch in range(len(history), config.epochs):
@@ -115,19 +118,20 @@ def train(
             progress = clock.progress((epoch + step / steps) / config.epochs)
             for group in optimizer.param_groups:
                 group["lr"] = lr * schedule(config, progress)
-            batch, target = augment(images, draws, index, cutout=config.cutout), labels[index]
+            mine = distributed.share(index)
+            batch, target = augment(images, draws, mine, cutout=config.cutout), labels[mine]
             with autocast(config.precision, device):
                 logits = forward(batch)
             loss = criterion(logits.float(), target)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            distributed.backward(loss, model, len(mine) / len(index))
             optimizer.step()
-            loss_sum += loss.detach() * len(index)
+            loss_sum += loss.detach() * len(mine)
             correct += (logits.detach().argmax(1) == target).sum()
             seen += len(index)
             last = step == steps - 1 or clock.progress(0) == 1
             if device.type == "cpu" or last:  # on CUDA a look at each step would wait for the GPU
-                _check_finite(loss_sum, config, epoch, step)
+                _check_finite(distributed.total(loss_sum), config, epoch, step)
             if last:
                 break
         clock.pause()
@@ -137,8 +141,8 @@ def train(
             Epoch(
                 seed=config.seed,
                 epoch=epoch + 1,
-                train_loss=float(loss_sum) / seen,
-                train_acc=int(correct) / seen,
+                train_loss=float(distributed.total(loss_sum)) / seen,
+                train_acc=int(distributed.total(correct)) / seen,
                 eval_acc=eval_acc,
                 seconds=clock.spent() - started,
                 eval_seconds=time.perf_counter() - trained,
@@ -148,7 +152,7 @@ def train(
             )
         )
         compile_seconds = 0.0
-        if run_dir:
+        if run_dir and distributed.first():
             write_checkpoint(run_dir / "checkpoint.safetensors", model, optimizer, history, config, data)
         if on_epoch:
             on_epoch(history[-1])

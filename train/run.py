@@ -16,7 +16,7 @@ from safetensors.torch import save
 from curate.errors import UserError
 from curate.files import write_bytes_atomic
 from curate.interval import mean_interval
-from train import models, plots
+from train import distributed, models, plots
 from train.blocks import Network
 from train.checkpoint import Epoch
 from train.config import TrainConfig
@@ -108,6 +108,7 @@ def train_run(
     (run_dir / "result.json").unlink(missing_ok=True)
     _write_json(run_dir / "config.json", config.as_dict() | {"data_hash": data_hash, "seeds": seeds})
 
+    distributed.wait()
     history: list[Epoch] = []
     evaluations: list[Evaluation] = []
     epochs_done: list[float] = []
@@ -117,6 +118,7 @@ def train_run(
         folder = run_dir / f"seed-{seed}"
         if not resume:
             (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+        distributed.wait()
         trained = train(replace(config, seed=seed), train_set, eval_set=eval_set, run_dir=folder, on_epoch=on_epoch)
         started = time.perf_counter()
         predictions = predict(trained.model, eval_set.images, flip=config.flip, precision=config.precision)
@@ -160,6 +162,20 @@ def train_run(
         (run_dir / f"seed-{seed}" / "checkpoint.safetensors").unlink(missing_ok=True)
         (run_dir / f"seed-{seed}").rmdir()
     return result
+
+
+def help_train(
+    config: TrainConfig, train_rows: DataFrame, root: Path, run_dir: Path, *, classes: Sequence[str], seeds: int = 1
+) -> None:
+    """What the other processes do while the first is in `train_run` with the same arguments: their share of each step.
+
+    They write nothing and say nothing.
+    """
+    distributed.wait()
+    train_set = load_images(train_rows, root, classes=classes, image_size=config.image_size)
+    for seed in range(config.seed, config.seed + seeds):
+        distributed.wait()
+        train(replace(config, seed=seed), train_set, run_dir=run_dir / f"seed-{seed}")
 
 
 def save_model(path: Path, trained: Trained) -> None:

@@ -16,6 +16,7 @@ from curate.duplicates import groups
 from curate.errors import UserError
 from curate.evidence import Evidence
 from curate.workspace import FINDINGS, Workspace, read_table
+from train import run
 from train.checkpoint import Epoch
 from train.config import TrainConfig
 from train.crossval import OutOfFold, cross_validate
@@ -96,10 +97,49 @@ def train(
     Before and after are measured on the same test images: those of the manifest, whatever was decided about them. Sets
     that come without a test split, as Imagenette does, are evaluated on `val`.
     """
+    asked = _asked(workspace, data, settings, name)
+    with workspace.locked(f"runs/{asked.run_dir.name}"):
+        result = train_run(
+            asked.config,
+            asked.train_rows,
+            asked.test_rows,
+            workspace.root,
+            asked.run_dir,
+            classes=asked.classes,
+            seeds=seeds,
+            data_hash=data_hash(asked.train_rows),
+            leak_free_ids=leak_free(workspace, asked.test_rows),
+            resume=resume,
+            on_epoch=on_epoch,
+        )
+    with workspace.writing("train", {"data": data, "name": asked.run_dir.name, "seeds": seeds, **settings}):
+        pass  # writes no table; the ledger says that the run was made, and of which data
+    return asked.run_dir, result
+
+
+def help_train(
+    workspace: Workspace, *, data: str, seeds: int, settings: Mapping[str, object], name: str | None = None
+) -> None:
+    """What the other processes do while the first is in `train` with the same arguments."""
+    asked = _asked(workspace, data, settings, name)
+    run.help_train(asked.config, asked.train_rows, workspace.root, asked.run_dir, classes=asked.classes, seeds=seeds)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a training is asked to do."""
+
+    config: TrainConfig
+    train_rows: pd.DataFrame
+    test_rows: pd.DataFrame
+    classes: list[str]
+    run_dir: Path
+
+
+def _asked(workspace: Workspace, data: str, settings: Mapping[str, object], name: str | None) -> _Asked:
     config = configure(workspace, settings)
     raw = verbs.read_manifest(workspace)
-    chosen = verbs.read_images(workspace, data)
-    train_rows = _usable(chosen, "train")
+    train_rows = _usable(verbs.read_images(workspace, data), "train")
     test_rows = _usable(raw, "test" if (raw["split"] == "test").any() else "val")
     if test_rows.empty:
         way_out = (
@@ -109,24 +149,8 @@ def train(
     run_name = name or f"{data}-{config.model}"
     if not re.fullmatch(r"[\w][\w.-]*", run_name):
         raise UserError(f"--name {run_name!r} must be letters, digits, '.', '_' and '-'")
-    run_dir = workspace.root / "runs" / run_name
-    with workspace.locked(f"runs/{run_name}"):
-        result = train_run(
-            config,
-            train_rows,
-            test_rows,
-            workspace.root,
-            run_dir,
-            classes=manifest.classes(raw[manifest.decodable(raw)]),
-            seeds=seeds,
-            data_hash=data_hash(train_rows),
-            leak_free_ids=leak_free(workspace, test_rows),
-            resume=resume,
-            on_epoch=on_epoch,
-        )
-    with workspace.writing("train", {"data": data, "name": run_name, "seeds": seeds, **settings}):
-        pass  # writes no table; the ledger says that the run was made, and of which data
-    return run_dir, result
+    classes = manifest.classes(raw[manifest.decodable(raw)])
+    return _Asked(config, train_rows, test_rows, classes, workspace.root / "runs" / run_name)
 
 
 def data_hash(rows: pd.DataFrame) -> str:

@@ -31,6 +31,7 @@ def train(
         ),
     ] = None,
     changes: options.Set = None,
+    processes: Annotated[int, typer.Option(min=1, help="Share every batch among so many, a GPU or a core each.")] = 1,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start anew where a run of that name was interrupted.")
     ] = False,
@@ -38,19 +39,25 @@ def train(
 ) -> None:
     """Train a network with skip connections and evaluate it on the test images."""
     from curate.workspace import Workspace
-    from train import verbs
+    from train import distributed, verbs
 
+    if processes > 1 and not distributed.launched():
+        raise typer.Exit(distributed.launch(processes, sys.argv[1:]))
     given = {"model": model, "compile": compile, "time_budget": time_budget}
     settings = options.parse_settings(changes) | {"device": device} | {name: it for name, it in given.items() if it}
-    run_dir, result = verbs.train(
-        Workspace.open(ws),
-        data=data,
-        seeds=seeds,
-        settings=settings,
-        name=name,
-        resume=not fresh,
-        on_epoch=None if as_json else say_epoch,
-    )
+    with distributed.joined(device):
+        if not distributed.first():
+            verbs.help_train(Workspace.open(ws), data=data, seeds=seeds, settings=settings, name=name)
+            return
+        run_dir, result = verbs.train(
+            Workspace.open(ws),
+            data=data,
+            seeds=seeds,
+            settings=settings,
+            name=name,
+            resume=not fresh,
+            on_epoch=None if as_json else say_epoch,
+        )
     if as_json:
         output.print_json(result)
         return
