@@ -10,6 +10,7 @@ from train.blocks import Network
 from train.config import Precision
 from train.data import ImageSet
 from train.hardware import autocast
+from train.mapped import Images
 
 BINS = 15
 """Of equal width, for the calibration error: Guo et al. 2017, "On Calibration of Modern Neural Networks"."""
@@ -54,7 +55,7 @@ class Evaluation:
 
 @torch.no_grad()
 def predict(
-    model: Network, images: Tensor, *, flip: bool = False, batch_size: int = 500, precision: Precision = "auto"
+    model: Network, images: Images, *, flip: bool = False, batch_size: int = 500, precision: Precision = "auto"
 ) -> Predictions:
     """Probabilities and embeddings of `images`, shape (N, 3, S, S), uint8, on the device the model is on.
 

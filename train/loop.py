@@ -20,6 +20,7 @@ from train.config import TrainConfig
 from train.data import ImageSet
 from train.evaluate import predict
 from train.hardware import autocast, choose_device
+from train.mapped import resident
 
 MIN_STEPS = 32
 """Steps an epoch at least (in batches of 16 or more): with fewer, small sets see too few updates. Chosen by eye."""
@@ -79,7 +80,7 @@ def train(
     model.start_from(train_set.images[:: -(-count // STEM_SAMPLE)], *train_set.mean_std())
     model.to(device)
     distributed.prepare(model)
-    images, labels = train_set.images.to(device), train_set.labels.to(device)
+    images, labels = resident(train_set.images, device), train_set.labels.to(device)
 
     batch_size = min(config.batch_size, max(16, count // MIN_STEPS))
     steps = max(1, round(count / batch_size))
@@ -101,7 +102,7 @@ def train(
         watch(0, model)
     sizes = {len(part): part for part in torch.arange(count).tensor_split(steps)}  # two, where `count` is not divisible
     forward, compile_seconds = compiled(
-        model.train(), config, (images[distributed.share(part)] for part in sizes.values())
+        model.train(), config, (images[distributed.share(part).to(device)].to(device) for part in sizes.values())
     )
 
     clock = Clock(config.time_budget, sum(epoch.seconds for epoch in history))

@@ -20,7 +20,7 @@ from train import distributed, models, plots
 from train.blocks import Network
 from train.checkpoint import Epoch
 from train.config import TrainConfig
-from train.data import load_images
+from train.data import ImageSet, load_images
 from train.evaluate import Evaluation, evaluate, predict
 from train.hardware import choose_device, describe
 from train.loop import Trained, train
@@ -99,7 +99,7 @@ def train_run(
         raise UserError(f"seeds = {seeds}; a run takes at least 1")
     if train_rows.empty or eval_rows.empty:
         raise UserError(f"{len(train_rows)} images to train on and {len(eval_rows)} to evaluate on; a run needs both")
-    train_set = load_images(train_rows, root, classes=classes, image_size=config.image_size)
+    train_set = _load_training(config, train_rows, root, classes)
     eval_set = load_images(eval_rows, root, classes=classes, image_size=train_set.image_size)
     leak_free = None if leak_free_ids is None else np.isin(eval_set.image_ids, list(leak_free_ids))
     if not len(eval_set.labelled()):
@@ -172,10 +172,16 @@ def help_train(
     They write nothing and say nothing.
     """
     distributed.wait()
-    train_set = load_images(train_rows, root, classes=classes, image_size=config.image_size)
+    train_set = _load_training(config, train_rows, root, classes)
     for seed in range(config.seed, config.seed + seeds):
         distributed.wait()
         train(replace(config, seed=seed), train_set, run_dir=run_dir / f"seed-{seed}")
+
+
+def _load_training(config: TrainConfig, rows: DataFrame, root: Path, classes: Sequence[str]) -> ImageSet:
+    """Several processes share one file of the decoded images, and so its memory."""
+    limit = 0 if distributed.count() > 1 else None
+    return load_images(rows, root, classes=classes, image_size=config.image_size, memory_limit=limit)
 
 
 def save_model(path: Path, trained: Trained) -> None:
