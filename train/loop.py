@@ -21,6 +21,7 @@ from train.data import ImageSet
 from train.evaluate import predict
 from train.hardware import autocast, choose_device
 from train.mapped import resident
+from train.room import explained
 
 MIN_STEPS = 32
 """Steps an epoch at least (in batches of 16 or more): with fewer, small sets see too few updates. Chosen by eye."""
@@ -63,8 +64,8 @@ def train(
     learning curve alone: nothing is chosen by it. `on_epoch` is called after each epoch;
     `watch` gets the number of epochs done and the network itself, before the first step and after each epoch, and must
     leave weights and mode as they are.
-    Raises `UserError` for too few images or classes, when the loss is no longer finite, and when the checkpoint is of
-    another run.
+    Raises `UserError` for too few images or classes, when the loss is no longer finite, when memory runs out (saying
+    which batch size fits), and when the checkpoint is of another run.
     """
     train_set = train_set.labelled()
     count, classes = len(train_set), train_set.classes
@@ -101,9 +102,10 @@ def train(
     if watch and not history:
         watch(0, model)
     sizes = {len(part): part for part in torch.arange(count).tensor_split(steps)}  # two, where `count` is not divisible
-    forward, compile_seconds = compiled(
-        model.train(), config, (images[distributed.share(part).to(device)].to(device) for part in sizes.values())
-    )
+    shares = [distributed.share(part) for part in sizes.values()]
+    with explained(model, images, config, len(shares[0])):
+        batches = (images[part.to(device)].to(device) for part in shares)
+        forward, compile_seconds = compiled(model.train(), config, batches)
 
     clock = Clock(config.time_budget, sum(epoch.seconds for epoch in history))
     for epoch in range(len(history), config.epochs):
@@ -121,11 +123,12 @@ def train(
                 group["lr"] = lr * schedule(config, progress)
             mine = distributed.share(index)
             batch, target = augment(images, draws, mine, cutout=config.cutout), labels[mine]
-            with autocast(config.precision, device):
+            with explained(model, images, config, len(mine)), autocast(config.precision, device):
                 logits = forward(batch)
             loss = criterion(logits.float(), target)
             optimizer.zero_grad(set_to_none=True)
-            distributed.backward(loss, model, len(mine) / len(index))
+            with explained(model, images, config, len(mine)):
+                distributed.backward(loss, model, len(mine) / len(index))
             optimizer.step()
             loss_sum += loss.detach() * len(mine)
             correct += (logits.detach().argmax(1) == target).sum()

@@ -18,7 +18,7 @@ from curate.files import write_bytes_atomic
 from curate.interval import mean_interval
 from train import distributed, models, plots
 from train.blocks import Network
-from train.checkpoint import Epoch
+from train.checkpoint import Epoch, load_weights
 from train.config import TrainConfig
 from train.data import ImageSet, load_images
 from train.evaluate import Evaluation, evaluate, predict
@@ -99,6 +99,7 @@ def train_run(
         raise UserError(f"seeds = {seeds}; a run takes at least 1")
     if train_rows.empty or eval_rows.empty:
         raise UserError(f"{len(train_rows)} images to train on and {len(eval_rows)} to evaluate on; a run needs both")
+    _check_classes(train_rows, eval_rows)
     train_set = _load_training(config, train_rows, root, classes)
     eval_set = load_images(eval_rows, root, classes=classes, image_size=train_set.image_size)
     leak_free = None if leak_free_ids is None else np.isin(eval_set.image_ids, list(leak_free_ids))
@@ -178,6 +179,20 @@ def help_train(
         train(replace(config, seed=seed), train_set, run_dir=run_dir / f"seed-{seed}")
 
 
+def _check_classes(train_rows: DataFrame, eval_rows: DataFrame) -> None:
+    """Raises `UserError` for classes that a network could not learn."""
+    known = sorted(set(train_rows["label"]) - {""})
+    if len(known) < 2:
+        only = f", {known[0]!r}" if known else ""
+        raise UserError(f"the labelled training images are of {len(known)} classes{only}; it takes at least 2 to train")
+    unseen = eval_rows["label"][~eval_rows["label"].isin([*known, ""])].value_counts()
+    if len(unseen):
+        raise UserError(
+            f"class {unseen.index[0]!r} has {unseen.iloc[0]} images to evaluate on and none to train on; "
+            "add training images of it, or relabel or drop these"
+        )
+
+
 def _load_training(config: TrainConfig, rows: DataFrame, root: Path, classes: Sequence[str]) -> ImageSet:
     """Several processes share one file of the decoded images, and so its memory."""
     limit = 0 if distributed.count() > 1 else None
@@ -218,7 +233,7 @@ def load_model(run_dir: Path) -> Saved:
     config = TrainConfig.from_mapping(settings)
     with torch.random.fork_rng(devices=[]):
         model = models.build(config.model, num_classes=len(classes), image_size=config.image_size or 32)
-    model.load_state_dict(tensors)
+    load_weights(model, tensors, str(path), "train again")
     return Saved(model.eval(), config, classes)
 
 

@@ -141,6 +141,9 @@ def _asked(workspace: Workspace, data: str, settings: Mapping[str, object], name
     raw = verbs.read_manifest(workspace)
     train_rows = _usable(verbs.read_images(workspace, data), "train")
     test_rows = _usable(raw, "test" if (raw["split"] == "test").any() else "val")
+    if train_rows.empty:
+        there = int((verbs.read_images(workspace, data)["split"] == "train").sum())
+        raise UserError(f"{workspace.root} has {there} training images and none of them has a label; add labelled ones")
     if test_rows.empty:
         way_out = (
             "add some with --split test, or make the workspace anew with 'curate add … --split train=0.8,test=0.2'"
