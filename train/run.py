@@ -106,7 +106,8 @@ def train_run(
     if not len(eval_set.labelled()):
         raise UserError(f"none of the {len(eval_rows)} images to evaluate on has a label; add labelled ones")
     run_dir.mkdir(parents=True, exist_ok=True)
-    (run_dir / "result.json").unlink(missing_ok=True)
+    for name in ("result.json", "model.onnx"):  # of an earlier run of this name
+        (run_dir / name).unlink(missing_ok=True)
     _write_json(run_dir / "config.json", config.as_dict() | {"data_hash": data_hash, "seeds": seeds})
 
     distributed.wait()

@@ -13,7 +13,7 @@ import pandas as pd
 
 from curate import manifest, predictions, verbs
 from curate.duplicates import groups
-from curate.errors import UserError
+from curate.errors import UserError, known
 from curate.evidence import Evidence
 from curate.workspace import FINDINGS, Workspace, read_table
 from train import run
@@ -21,7 +21,8 @@ from train.checkpoint import Epoch
 from train.config import TrainConfig
 from train.crossval import OutOfFold, cross_validate
 from train.data import common_size, load_images
-from train.run import RunResult, train_run
+from train.onnx_file import Exported, write_onnx
+from train.run import RunResult, load_model, train_run
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,18 @@ def _asked(workspace: Workspace, data: str, settings: Mapping[str, object], name
         raise UserError(f"--name {run_name!r} must be letters, digits, '.', '_' and '-'")
     classes = manifest.classes(raw[manifest.decodable(raw)])
     return _Asked(config, train_rows, test_rows, classes, workspace.root / "runs" / run_name)
+
+
+def export_onnx(workspace: Workspace, run_name: str, out: Path | None = None) -> Exported:
+    """Write the network of a finished run as ONNX, by default into the run's folder."""
+    finished = sorted(path.parent.name for path in (workspace.root / "runs").glob("*/result.json"))
+    if run_name not in finished:
+        raise known("finished run", run_name, finished)
+    run_dir = workspace.root / "runs" / run_name
+    exported = write_onnx(out or run_dir / "model.onnx", load_model(run_dir))
+    with workspace.writing("onnx", {"run": run_name, "written": exported.written}):
+        pass  # writes no table
+    return exported
 
 
 def data_hash(rows: pd.DataFrame) -> str:

@@ -64,6 +64,30 @@ def train(
     output.say(*describe(result), f"Wrote {run_dir}. Next: curate report {ws}")
 
 
+@app.command(epilog="Example: curate onnx ws curated-resnet_fast --out digits.onnx")
+def onnx(
+    ws: options.Workspace,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Name of a finished run: its folder in runs/.")],
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="By default model.onnx in the run's folder.")] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Write a trained network as ONNX, for use without torch: any batch of RGB bytes in, logits out."""
+    from curate.workspace import Workspace
+    from train import verbs
+
+    exported = verbs.export_onnx(Workspace.open(ws), run, out)
+    if as_json:
+        output.print_json(exported)
+        return
+    size = exported.image_size
+    output.say(
+        f"images (batch, 3, {size}, {size}), uint8, RGB -> logits (batch, {len(exported.classes)}); class names are in "
+        "the metadata. It needs no normalisation.",
+        f"onnxruntime's logits differ from torch's by {exported.max_difference:.1e} at most.",
+        f"Wrote {exported.written}. Next: onnxruntime.InferenceSession({exported.written!r})",
+    )
+
+
 @app.command(epilog="Example: curate report ws")
 def report(ws: options.Workspace, as_json: options.Json = False) -> None:
     """Write report.html: everything about the workspace for people, in one file."""
