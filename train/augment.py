@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from train.config import TrainConfig
+from train.mapped import Images, fetched
 
 
 @dataclass(frozen=True)
@@ -44,19 +45,20 @@ def draw(config: TrainConfig, count: int, side: int, epoch: int) -> Draws:
     )
 
 
-def augment(images: Tensor, draws: Draws, index: Tensor, *, cutout: int = 0) -> Tensor:
+def augment(images: Images, draws: Draws, index: Tensor, *, cutout: int = 0) -> Tensor:
     """The images at `index`, shifted (the border is filled by reflection), mirrored, and with a grey square cut out.
 
     images: shape (N, 3, S, S), uint8. index: shape (B,), int64. cutout: side of the square in pixels, 0 for none.
     Returns: shape (B, 3, S, S), uint8, channels last.
     """
     side = images.shape[-1]
-    line = torch.arange(side, device=images.device)
+    line = torch.arange(side, device=index.device)
     shift = draws.shift[index]
     rows = reflect(line - shift[:, :1], side)
     columns = torch.where(draws.mirror[index, None], line.flip(0), line) - shift[:, 1:]
     columns = reflect(columns, side)
-    batch = images.permute(0, 2, 3, 1)[index[:, None, None], rows[:, :, None], columns[:, None, :]]
+    pixels, at = fetched(images, index)
+    batch = pixels.permute(0, 2, 3, 1)[at[:, None, None], rows[:, :, None], columns[:, None, :]]
     if cutout:
         hole = draws.hole[index]
         near = [(line - hole[:, axis, None] + cutout // 2) for axis in (0, 1)]

@@ -4,6 +4,7 @@ import re
 import time
 
 from curate.errors import UserError
+from train import distributed
 
 UNITS = {"s": 1, "m": 60, "h": 3600}
 
@@ -37,4 +38,6 @@ class Clock:
     def progress(self, done: float) -> float:
         """0 at the start and 1 at the end of training: `done`, the share of the steps, or that of the budget where the
         clock is ahead, so that the learning rate comes down to 0 when time is up."""
-        return done if self.budget is None else min(1.0, max(done, self.spent() / self.budget))
+        if self.budget is None:
+            return done
+        return min(1.0, max(done, distributed.as_the_first_says(self.spent()) / self.budget))

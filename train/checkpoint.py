@@ -97,12 +97,28 @@ def read_checkpoint(path: Path, config: TrainConfig, data: str) -> Checkpoint | 
 
 
 def restore(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Put a checkpoint's state into a freshly built model and optimizer."""
-    model.load_state_dict(checkpoint.weights)
+    """Put a checkpoint's state into a freshly built model and optimizer.
+
+    Raises `UserError` where its weights are not those of this network, as after a change of the network's code.
+    """
+    load_weights(model, checkpoint.weights, "the checkpoint", "delete it to start over (--fresh)")
     for name, parameter in model.named_parameters():
         if name in checkpoint.momentum:
             buffer = torch.empty_like(parameter, requires_grad=False).copy_(checkpoint.momentum[name])
             optimizer.state[parameter]["momentum_buffer"] = buffer
+
+
+def load_weights(model: nn.Module, weights: dict[str, Tensor], what: str, way_out: str) -> None:
+    """Set a network's weights. Raises `UserError` where they are another network's."""
+    own = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    theirs = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    if own != theirs:
+        name = min(name for name in own.keys() | theirs.keys() if own.get(name) != theirs.get(name))
+        raise UserError(
+            f"{what} is of another network: {name} is {theirs.get(name, 'missing')} there and "
+            f"{own.get(name, 'missing')} here; {way_out}"
+        )
+    model.load_state_dict(weights)
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from curate.errors import UserError
+from train import distributed
 from train.blocks import Network
 from train.config import TrainConfig
 from train.hardware import autocast
@@ -48,9 +49,9 @@ def compiled(model: Network, config: TrainConfig, batches: Iterable[Tensor]) -> 
 
 
 def wanted(config: TrainConfig, device: torch.device) -> bool:
-    """Whether to compile: "auto" does on CUDA, where there is a compiler."""
+    """Whether to compile: "auto" does on CUDA, in one process, where there is a compiler."""
     if config.compile == "auto":
-        return device.type == "cuda" and compiler() is not None
+        return device.type == "cuda" and distributed.count() == 1 and compiler() is not None
     return config.compile == "on"
 
 

@@ -1,11 +1,10 @@
 """Out-of-fold predictions: what networks say about images that they were not trained on."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from curate.errors import UserError
 from train.checkpoint import Epoch
@@ -60,9 +59,12 @@ def cross_validate(
     labels = image_set.labels.numpy()
     groups = np.full(len(labels), -1) if groups is None else np.asarray(groups)
     fold = assign_folds(labels, groups, folds=folds, seed=seed)
-    rest = image_set.subset(fold < 0) if others is None else _join(image_set.subset(fold < 0), others)
+    rest = [image_set.subset(fold < 0)]
+    if others is not None:
+        _check_alike(image_set, others)
+        rest.append(others)
     pred_probs = np.zeros((len(labels), len(image_set.classes)), np.float32)
-    rest_probs = np.zeros((len(rest), len(image_set.classes)), np.float64)
+    rest_probs = np.zeros((sum(map(len, rest)), len(image_set.classes)), np.float64)
     embeddings = rest_embeddings = np.zeros((0, 0), np.float32)
     accuracies, seconds = [], 0.0
     for number in range(folds):
@@ -79,10 +81,10 @@ def cross_validate(
         pred_probs[held_out] = own.best
         right = own.best.argmax(1) == labels[held_out]
         accuracies.append(float(right.mean()) if len(right) else float("nan"))
-        about_rest = predict(model, rest.images, flip=config.flip, precision=config.precision)
-        rest_probs += about_rest.best / folds
+        about_rest = [predict(model, part.images, flip=config.flip, precision=config.precision) for part in rest]
+        rest_probs += np.concatenate([about.best for about in about_rest]) / folds
         if number == 0:
-            rest_embeddings = about_rest.embeddings
+            rest_embeddings = np.concatenate([about.embeddings for about in about_rest])
             embeddings = predict(model, image_set.images, precision=config.precision).embeddings
     unlabelled = int((fold < 0).sum())
     pred_probs[fold < 0] = rest_probs[:unlabelled]
@@ -168,18 +170,12 @@ def _units(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
     return np.where(groups >= 0, groups, np.arange(len(labels)) + int(groups.max(initial=0)) + 1)
 
 
-def _join(first: ImageSet, second: ImageSet) -> ImageSet:
+def _check_alike(first: ImageSet, second: ImageSet) -> None:
     if first.image_size != second.image_size or first.classes != second.classes:
         raise UserError(
             f"the other images are {second.image_size} px of {len(second.classes)} classes, the training set's "
             f"{first.image_size} px of {len(first.classes)}; load both with the same image_size and classes"
         )
-    return replace(
-        first,
-        images=torch.cat([first.images, second.images]).contiguous(memory_format=torch.channels_last),
-        labels=torch.cat([first.labels, second.labels]),
-        image_ids=first.image_ids + second.image_ids,
-    )
 
 
 def _sum_to_one(probs: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
-"""Labelled images in memory: decoded once, brought to one size, kept as bytes."""
+"""Labelled images: decoded once, brought to one size, kept as bytes in memory, or in a file where they are too many."""
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,8 @@ from curate.engine import map_batches
 from curate.errors import UserError
 from curate.images import ImageError, read_image
 from curate.manifest import locate
+from train import decoded
+from train.mapped import PART, Images, select
 
 SMALL_PX = 64
 """Sets of this size and below keep their own: CIFAR's 32, MNIST's 28. Larger small sets are brought to it."""
@@ -28,8 +30,8 @@ PHOTO_PX = 128
 class ImageSet:
     """N images of one size with their labels."""
 
-    images: Tensor
-    """Shape (N, 3, S, S), uint8, RGB, channels last in memory."""
+    images: Images
+    """Shape (N, 3, S, S), uint8, RGB, channels last in memory, or in a file that is mapped."""
     labels: Tensor
     """Shape (N,), int64: position in `classes`, -1 for unlabelled."""
     image_ids: tuple[str, ...]
@@ -62,8 +64,7 @@ class ImageSet:
         if positions.dtype == torch.bool:
             positions = positions.nonzero()[:, 0]
         ids = tuple(self.image_ids[position] for position in positions.tolist())
-        images = self.images.permute(0, 2, 3, 1)[positions].permute(0, 3, 1, 2)  # stays channels last
-        return replace(self, images=images, labels=self.labels[positions], image_ids=ids)
+        return replace(self, images=select(self.images, positions), labels=self.labels[positions], image_ids=ids)
 
     def labelled(self) -> "ImageSet":
         """The images that have a label."""
@@ -71,7 +72,10 @@ class ImageSet:
 
     def mean_std(self) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of each channel over all pixels, both shape (3,), float32, 0 to 255."""
-        histograms = np.stack([np.bincount(part, minlength=256) for part in self._channels()]).astype(np.float64)
+        histograms = np.zeros((3, 256))
+        for part in self._parts():
+            for channel in range(3):
+                histograms[channel] += np.bincount(part[..., channel].reshape(-1), minlength=256)
         values = np.arange(256)
         weights = histograms / histograms.sum(1, keepdims=True)
         mean = weights @ values
@@ -82,42 +86,62 @@ class ImageSet:
     def fingerprint(self) -> str:
         """blake2b-128 of pixels, labels and classes, as hex."""
         digest = hashlib.blake2b(digest_size=16)
-        for array in (self.images.permute(0, 2, 3, 1).contiguous().numpy(), self.labels.numpy()):
-            digest.update(repr(array.shape).encode())
-            digest.update(array.data)
+        digest.update(repr((len(self), self.image_size, self.image_size, 3)).encode())
+        for part in self._parts():
+            digest.update(part.data)
+        digest.update(repr(tuple(self.labels.shape)).encode())
+        digest.update(self.labels.numpy().data)
         digest.update(repr(self.classes).encode())
         return digest.hexdigest()
 
-    def _channels(self) -> list[np.ndarray]:
-        pixels = self.images.permute(0, 2, 3, 1).reshape(-1, 3).numpy()
-        return [pixels[:, channel] for channel in range(3)]
+    def _parts(self) -> Iterator[np.ndarray]:
+        """All pixels, some images at a time: shape (B, S, S, 3)."""
+        for part in self.images.split(PART) if len(self) else ():
+            yield part.permute(0, 2, 3, 1).contiguous().numpy()
 
 
 def load_images(
-    rows: DataFrame, root: Path, *, classes: Sequence[str], image_size: int | None = None, workers: int | None = None
+    rows: DataFrame,
+    root: Path,
+    *,
+    classes: Sequence[str],
+    image_size: int | None = None,
+    workers: int | None = None,
+    memory_limit: int | None = None,
 ) -> ImageSet:
     """Decode the images of manifest rows, in the rows' order.
 
     The short side is brought to `image_size`, then the centre is cut out. `image_size` None: `common_size(rows)`.
     Rows with an `error` cannot be decoded: leave them out (`rows[rows["error"] == ""]`). A label "" becomes -1.
-    Raises `UserError` for a label not in `classes`, an image that cannot be read, and a set too large for memory.
+    A set that takes more than `memory_limit` bytes (None: half of this machine's memory) is written to a file of the
+    workspace `root` and read from there, see `train.decoded`.
+    Raises `UserError` for a label not in `classes`, an image that cannot be read, and a set too large for the disk.
     """
     size = image_size or common_size(rows)
-    _check_memory(len(rows), size)
+    labels = torch.tensor(_positions(rows, classes), dtype=torch.int64)
     paths = locate(rows, root)
-    images = np.empty((len(rows), size, size, 3), np.uint8)
-    done = 0
-    for batch in map_batches(
-        partial(_read_batch, size=size), paths, workers=workers, describe="decode", total=len(paths)
-    ):
-        images[done : done + len(batch)] = batch
-        done += len(batch)
-    return ImageSet(
-        images=torch.from_numpy(images).permute(0, 3, 1, 2),
-        labels=torch.tensor(_positions(rows, classes), dtype=torch.int64),
-        image_ids=tuple(rows["image_id"]),
-        classes=tuple(classes),
-    )
+    batches = map_batches(partial(_read_batch, size=size), paths, workers=workers, describe="decode", total=len(paths))
+    need, limit = len(rows) * size * size * 3, memory() // 2 if memory_limit is None else memory_limit
+    images: Images
+    if need > limit:
+        name = decoded.key(rows["content_hash"], size)
+        images = decoded.decoded(root, name, batches, count=len(rows), size=size)
+    else:
+        array = np.empty((len(rows), size, size, 3), np.uint8)
+        done = 0
+        for batch in batches:
+            array[done : done + len(batch)] = batch
+            done += len(batch)
+        images = torch.from_numpy(array).permute(0, 3, 1, 2)
+    return ImageSet(images=images, labels=labels, image_ids=tuple(rows["image_id"]), classes=tuple(classes))
+
+
+def memory() -> int:
+    """Bytes of main memory that this process may use: the machine's, or the container's where that is less."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    container = Path("/sys/fs/cgroup/memory.max")
+    text = container.read_text().strip() if container.exists() else ""
+    return min(machine, int(text)) if text.isdigit() else machine
 
 
 def common_size(rows: DataFrame) -> int:
@@ -167,12 +191,3 @@ def _positions(rows: DataFrame, classes: Sequence[str]) -> list[int]:
             f"label {unknown[0]!r} is not among the {len(classes)} classes of the training set: {', '.join(classes)}"
         )
     return [position[label] for label in rows["label"]]
-
-
-def _check_memory(count: int, size: int) -> None:
-    need, have = count * size * size * 3, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if need > have / 2:
-        raise UserError(
-            f"{count:,} images of {size} x {size} px take {need / 1e9:.1f} GB, more than half of this machine's "
-            f"{have / 1e9:.1f} GB; set a smaller image_size"
-        )

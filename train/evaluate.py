@@ -11,6 +11,7 @@ from train.blocks import Network
 from train.config import Precision
 from train.data import ImageSet
 from train.hardware import autocast
+from train.mapped import Images
 
 BINS = 15
 """Of equal width, for the calibration error: Guo et al. 2017, "On Calibration of Modern Neural Networks"."""
@@ -63,7 +64,7 @@ class Evaluation:
 @torch.no_grad()
 def predict(
     model: Network,
-    images: Tensor,
+    images: Images,
     *,
     flip: bool = False,
     multi_crop: bool = False,

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from curate.errors import UserError
-from train import models
+from train import distributed, models
 from train.augment import augment, draw, three_quarters
 from train.blocks import Network
 from train.budget import Clock
@@ -20,7 +20,9 @@ from train.config import TrainConfig
 from train.data import ImageSet
 from train.evaluate import predict
 from train.hardware import autocast, choose_device
+from train.mapped import resident
 from train.optimizer import build as build_optimizer
+from train.room import explained
 
 MIN_STEPS = 32
 """Steps an epoch at least (in batches of 16 or more): with fewer, small sets see too few updates. Chosen by eye."""
@@ -67,8 +69,8 @@ def train(
     `watch` gets the number of epochs done and the network itself, before the first step and after each epoch, before
     its checkpoint is written, so that it misses no epoch of a run that was stopped; it must leave weights and mode as
     they are.
-    Raises `UserError` for too few images or classes, when the loss is no longer finite, and when the checkpoint is of
-    another run.
+    Raises `UserError` for too few images or classes, when the loss is no longer finite, when memory runs out (saying
+    which batch size fits), and when the checkpoint is of another run.
     """
     train_set = train_set.labelled()
     count, classes = len(train_set), train_set.classes
@@ -83,7 +85,8 @@ def train(
     model = models.build(config.model, num_classes=len(classes), image_size=size, options=config.model_options)
     model.start_from(train_set.images[:: -(-count // STEM_SAMPLE)], *train_set.mean_std())
     model.to(device)
-    images, labels = train_set.images.to(device), train_set.labels.to(device)
+    distributed.prepare(model)
+    images, labels = resident(train_set.images, device), train_set.labels.to(device)
 
     steps, batch_size = steps_an_epoch(config, count), largest_batch(config, count)
     lr = config.lr * math.sqrt(batch_size / config.batch_size)  # keeps the noise of a step: Krizhevsky 2014
@@ -99,7 +102,10 @@ def train(
     if watch and not history:
         watch(0, model)
     sizes = {len(part): part for part in torch.arange(count).tensor_split(steps)}  # two, where `count` is not divisible
-    forward, compile_seconds = compiled(model.train(), config, (images[part] for part in sizes.values()))
+    shares = [distributed.share(part) for part in sizes.values()]
+    with explained(model, images, config, len(shares[0])):
+        batches = (images[part.to(device)].to(device) for part in shares)
+        forward, compile_seconds = compiled(model.train(), config, batches)
 
     clock = Clock(config.time_budget, sum(epoch.seconds for epoch in history))
     for epoch in range(len(history), config.epochs):
@@ -116,22 +122,24 @@ def train(
             progress = clock.progress((epoch + step / steps) / config.epochs)
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * schedule(config, progress)
-            batch, target = augment(images, draws, index, cutout=config.cutout), labels[index]
+            mine = distributed.share(index)
+            batch, target = augment(images, draws, mine, cutout=config.cutout), labels[mine]
             if progress < config.small_first:
                 batch = three_quarters(batch)
-            with autocast(config.precision, device):
+            with explained(model, images, config, len(mine)), autocast(config.precision, device):
                 logits = forward(batch)
             loss = criterion(logits.float(), target)
             auxiliary = sum(criterion(logits.float(), target) for logits in model.auxiliary)  # 0 without such heads
             optimizer.zero_grad(set_to_none=True)
-            (loss + AUXILIARY * auxiliary).backward()
+            with explained(model, images, config, len(mine)):
+                distributed.backward(loss + AUXILIARY * auxiliary, model, len(mine) / len(index))
             optimizer.step()
-            loss_sum += loss.detach() * len(index)
+            loss_sum += loss.detach() * len(mine)
             correct += (logits.detach().argmax(1) == target).sum()
             seen += len(index)
             last = step == steps - 1 or clock.progress(0) == 1
             if device.type == "cpu" or last:  # on CUDA a look at each step would wait for the GPU
-                _check_finite(loss_sum, config, epoch, step)
+                _check_finite(distributed.total(loss_sum), config, epoch, step)
             if last:
                 break
         clock.pause()
@@ -141,8 +149,8 @@ def train(
             Epoch(
                 seed=config.seed,
                 epoch=epoch + 1,
-                train_loss=float(loss_sum) / seen,
-                train_acc=int(correct) / seen,
+                train_loss=float(distributed.total(loss_sum)) / seen,
+                train_acc=int(distributed.total(correct)) / seen,
                 eval_acc=eval_acc,
                 seconds=clock.spent() - started,
                 eval_seconds=time.perf_counter() - trained,
@@ -154,7 +162,7 @@ def train(
         compile_seconds = 0.0
         if watch:
             watch(epoch + 1, model)
-        if run_dir:
+        if run_dir and distributed.first():
             write_checkpoint(run_dir / "checkpoint.safetensors", model, optimizer, history, config, data)
         if on_epoch:
             on_epoch(history[-1])

@@ -16,11 +16,11 @@ from safetensors.torch import save
 from curate.errors import UserError
 from curate.files import write_bytes_atomic
 from curate.interval import mean_interval
-from train import models, plots
+from train import distributed, models, plots
 from train.blocks import Network
-from train.checkpoint import Epoch
+from train.checkpoint import Epoch, load_weights
 from train.config import TrainConfig
-from train.data import load_images
+from train.data import ImageSet, load_images
 from train.evaluate import Evaluation, evaluate, predict
 from train.hardware import choose_device, describe
 from train.loop import Trained, train
@@ -101,15 +101,18 @@ def train_run(
         raise UserError(f"seeds = {seeds}; a run takes at least 1")
     if train_rows.empty or eval_rows.empty:
         raise UserError(f"{len(train_rows)} images to train on and {len(eval_rows)} to evaluate on; a run needs both")
-    train_set = load_images(train_rows, root, classes=classes, image_size=config.image_size)
+    _check_classes(train_rows, eval_rows)
+    train_set = _load_training(config, train_rows, root, classes)
     eval_set = load_images(eval_rows, root, classes=classes, image_size=train_set.image_size)
     leak_free = None if leak_free_ids is None else np.isin(eval_set.image_ids, list(leak_free_ids))
     if not len(eval_set.labelled()):
         raise UserError(f"none of the {len(eval_rows)} images to evaluate on has a label; add labelled ones")
     run_dir.mkdir(parents=True, exist_ok=True)
-    (run_dir / "result.json").unlink(missing_ok=True)
+    for name in ("result.json", "model.onnx"):  # of an earlier run of this name
+        (run_dir / name).unlink(missing_ok=True)
     _write_json(run_dir / "config.json", config.as_dict() | {"data_hash": data_hash, "seeds": seeds})
 
+    distributed.wait()
     history: list[Epoch] = []
     evaluations: list[Evaluation] = []
     epochs_done: list[float] = []
@@ -119,6 +122,7 @@ def train_run(
         folder = run_dir / f"seed-{seed}"
         if not resume:
             (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+        distributed.wait()
         trained = train(replace(config, seed=seed), train_set, eval_set=eval_set, run_dir=folder, on_epoch=on_epoch)
         started = time.perf_counter()
         predictions = predict(
@@ -167,6 +171,40 @@ def train_run(
     return result
 
 
+def help_train(
+    config: TrainConfig, train_rows: DataFrame, root: Path, run_dir: Path, *, classes: Sequence[str], seeds: int = 1
+) -> None:
+    """What the other processes do while the first is in `train_run` with the same arguments: their share of each step.
+
+    They write nothing and say nothing.
+    """
+    distributed.wait()
+    train_set = _load_training(config, train_rows, root, classes)
+    for seed in range(config.seed, config.seed + seeds):
+        distributed.wait()
+        train(replace(config, seed=seed), train_set, run_dir=run_dir / f"seed-{seed}")
+
+
+def _check_classes(train_rows: DataFrame, eval_rows: DataFrame) -> None:
+    """Raises `UserError` for classes that a network could not learn."""
+    known = sorted(set(train_rows["label"]) - {""})
+    if len(known) < 2:
+        only = f", {known[0]!r}" if known else ""
+        raise UserError(f"the labelled training images are of {len(known)} classes{only}; it takes at least 2 to train")
+    unseen = eval_rows["label"][~eval_rows["label"].isin([*known, ""])].value_counts()
+    if len(unseen):
+        raise UserError(
+            f"class {unseen.index[0]!r} has {unseen.iloc[0]} images to evaluate on and none to train on; "
+            "add training images of it, or relabel or drop these"
+        )
+
+
+def _load_training(config: TrainConfig, rows: DataFrame, root: Path, classes: Sequence[str]) -> ImageSet:
+    """Several processes share one file of the decoded images, and so its memory."""
+    limit = 0 if distributed.count() > 1 else None
+    return load_images(rows, root, classes=classes, image_size=config.image_size, memory_limit=limit)
+
+
 def save_model(path: Path, trained: Trained) -> None:
     """Write weights, with settings and class names beside them, as safetensors."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trained.model.state_dict().items()}
@@ -202,7 +240,7 @@ def load_model(run_dir: Path) -> Saved:
     with torch.random.fork_rng(devices=[]):
         size = config.image_size or 32
         model = models.build(config.model, num_classes=len(classes), image_size=size, options=config.model_options)
-    model.load_state_dict(tensors)
+    load_weights(model, tensors, str(path), "train again")
     return Saved(model.eval(), config, classes)
 
 

@@ -13,15 +13,16 @@ import pandas as pd
 
 from curate import manifest, predictions, verbs
 from curate.duplicates import groups
-from curate.errors import UserError
+from curate.errors import UserError, known
 from curate.evidence import Evidence
 from curate.workspace import FINDINGS, Workspace, read_table
-from train import recipes
+from train import run
 from train.checkpoint import Epoch
 from train.config import TrainConfig
 from train.crossval import OutOfFold, cross_validate
 from train.data import common_size, load_images
-from train.run import RunResult, train_run
+from train.onnx_file import Exported, write_onnx
+from train.run import RunResult, load_model, train_run
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,9 @@ class Predicted:
     seconds: float
 
 
-def configure(workspace: Workspace, settings: Mapping[str, object], recipe: str | None = None) -> TrainConfig:
-    """The training settings of the workspace's recipe, changed by a training recipe, changed by `settings`."""
-    named = recipes.load(recipe) if recipe else {}
-    return TrainConfig.from_mapping({**verbs.workspace_recipe(workspace).train, **named, **settings})
+def configure(workspace: Workspace, settings: Mapping[str, object]) -> TrainConfig:
+    """The training settings of the workspace's recipe, changed by `settings`."""
+    return TrainConfig.from_mapping({**verbs.workspace_recipe(workspace).train, **settings})
 
 
 def predict(
@@ -48,7 +48,6 @@ def predict(
     *,
     folds: int,
     settings: Mapping[str, object],
-    recipe: str | None = None,
     workers: int | None = None,
     on_epoch: Callable[[int, Epoch], None] | None = None,
 ) -> Predicted:
@@ -57,7 +56,7 @@ def predict(
     Duplicates, and generated images with their originals, stay in one fold. An interrupted call with the same images,
     labels and settings goes on at the last epoch.
     """
-    config = configure(workspace, settings, recipe)
+    config = configure(workspace, settings)
     with workspace.locked(str(predictions.FOLDER)):
         images = verbs.read_manifest(workspace)
         usable = images[manifest.decodable(images)].reset_index(drop=True)
@@ -76,7 +75,7 @@ def predict(
         result = cross_validate(
             config, own, together, folds=folds, seed=config.seed, others=others, run_dir=folder, on_epoch=on_epoch
         )
-        with workspace.writing("predict", {"folds": folds, "recipe": recipe, **settings}):
+        with workspace.writing("predict", {"folds": folds, **settings}):
             used = replace(config, image_size=size)
             written = _write_predictions(workspace, usable, trained, classes, result, used, folds)
         for leftover in (workspace.root / predictions.FOLDER).glob("folds-*"):
@@ -90,7 +89,6 @@ def train(
     data: str,
     seeds: int,
     settings: Mapping[str, object],
-    recipe: str | None = None,
     name: str | None = None,
     resume: bool = True,
     on_epoch: Callable[[Epoch], None] | None = None,
@@ -100,31 +98,70 @@ def train(
     Before and after are measured on the same test images: those of the manifest, whatever was decided about them. Sets
     that come without a test split, as Imagenette does, are evaluated on `val`.
     """
-    config = configure(workspace, settings, recipe)
-    raw = verbs.read_manifest(workspace)
-    chosen = verbs.read_images(workspace, data)
-    train_rows, test_rows = train_rows_of(chosen), test_rows_of(workspace, raw)
-    run_name = name or f"{data}-{config.model}"
-    if not re.fullmatch(r"[\w][\w.-]*", run_name):
-        raise UserError(f"--name {run_name!r} must be letters, digits, '.', '_' and '-'")
-    run_dir = workspace.root / "runs" / run_name
-    with workspace.locked(f"runs/{run_name}"):
+    asked = _asked(workspace, data, settings, name)
+    with workspace.locked(f"runs/{asked.run_dir.name}"):
         result = train_run(
-            config,
-            train_rows,
-            test_rows,
+            asked.config,
+            asked.train_rows,
+            asked.test_rows,
             workspace.root,
-            run_dir,
-            classes=manifest.classes(raw[manifest.decodable(raw)]),
+            asked.run_dir,
+            classes=asked.classes,
             seeds=seeds,
-            data_hash=data_hash(train_rows),
-            leak_free_ids=leak_free(workspace, test_rows),
+            data_hash=data_hash(asked.train_rows),
+            leak_free_ids=leak_free(workspace, asked.test_rows),
             resume=resume,
             on_epoch=on_epoch,
         )
-    with workspace.writing("train", {"data": data, "name": run_name, "seeds": seeds, "recipe": recipe, **settings}):
+    with workspace.writing("train", {"data": data, "name": asked.run_dir.name, "seeds": seeds, **settings}):
         pass  # writes no table; the ledger says that the run was made, and of which data
-    return run_dir, result
+    return asked.run_dir, result
+
+
+def help_train(
+    workspace: Workspace, *, data: str, seeds: int, settings: Mapping[str, object], name: str | None = None
+) -> None:
+    """What the other processes do while the first is in `train` with the same arguments."""
+    asked = _asked(workspace, data, settings, name)
+    run.help_train(asked.config, asked.train_rows, workspace.root, asked.run_dir, classes=asked.classes, seeds=seeds)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a training is asked to do."""
+
+    config: TrainConfig
+    train_rows: pd.DataFrame
+    test_rows: pd.DataFrame
+    classes: list[str]
+    run_dir: Path
+
+
+def _asked(workspace: Workspace, data: str, settings: Mapping[str, object], name: str | None) -> _Asked:
+    config = configure(workspace, settings)
+    raw = verbs.read_manifest(workspace)
+    train_rows = train_rows_of(verbs.read_images(workspace, data))
+    if train_rows.empty:
+        there = int((verbs.read_images(workspace, data)["split"] == "train").sum())
+        raise UserError(f"{workspace.root} has {there} training images and none of them has a label; add labelled ones")
+    test_rows = test_rows_of(workspace, raw)
+    run_name = name or f"{data}-{config.model}"
+    if not re.fullmatch(r"[\w][\w.-]*", run_name):
+        raise UserError(f"--name {run_name!r} must be letters, digits, '.', '_' and '-'")
+    classes = manifest.classes(raw[manifest.decodable(raw)])
+    return _Asked(config, train_rows, test_rows, classes, workspace.root / "runs" / run_name)
+
+
+def export_onnx(workspace: Workspace, run_name: str, out: Path | None = None) -> Exported:
+    """Write the network of a finished run as ONNX, by default into the run's folder."""
+    finished = sorted(path.parent.name for path in (workspace.root / "runs").glob("*/result.json"))
+    if run_name not in finished:
+        raise known("finished run", run_name, finished)
+    run_dir = workspace.root / "runs" / run_name
+    exported = write_onnx(out or run_dir / "model.onnx", load_model(run_dir))
+    with workspace.writing("onnx", {"run": run_name, "written": exported.written}):
+        pass  # writes no table
+    return exported
 
 
 def train_rows_of(images: pd.DataFrame) -> pd.DataFrame:

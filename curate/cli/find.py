@@ -26,11 +26,9 @@ def predict(
     from curate.workspace import Workspace
     from train import verbs
 
-    settings = options.parse_settings(changes) | {"device": device, "seed": seed}
+    settings = options.training_settings(recipe, changes) | {"device": device, "seed": seed}
     say = None if as_json else _say_fold
-    result = verbs.predict(
-        Workspace.open(ws), folds=folds, settings=settings, recipe=recipe, workers=workers, on_epoch=say
-    )
+    result = verbs.predict(Workspace.open(ws), folds=folds, settings=settings, workers=workers, on_epoch=say)
     if as_json:
         output.print_json(result)
         return

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @app.command(
-    epilog="Examples: curate train ws --data curated --seeds 3 --set epochs=16, or curate train ws --time-budget 16m"
+    epilog="Example: curate train ws --data curated --seeds 3 --set epochs=16, or curate train ws --time-budget 16m"
 )
 def train(
     ws: options.Workspace,
@@ -32,6 +32,7 @@ def train(
         ),
     ] = None,
     changes: options.Set = None,
+    processes: Annotated[int, typer.Option(min=1, help="Share every batch among so many, a GPU or a core each.")] = 1,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start anew where a run of that name was interrupted.")
     ] = False,
@@ -39,24 +40,55 @@ def train(
 ) -> None:
     """Train a network with skip connections and evaluate it on the test images."""
     from curate.workspace import Workspace
-    from train import verbs
+    from train import distributed, verbs
 
+    if processes > 1 and not distributed.launched():
+        raise typer.Exit(distributed.launch(processes, sys.argv[1:]))
     given = {"model": model, "compile": compile, "time_budget": time_budget}
-    settings = options.parse_settings(changes) | {"device": device} | {name: it for name, it in given.items() if it}
-    run_dir, result = verbs.train(
-        Workspace.open(ws),
-        data=data,
-        seeds=seeds,
-        settings=settings,
-        recipe=recipe,
-        name=name,
-        resume=not fresh,
-        on_epoch=None if as_json else say_epoch,
+    settings = (
+        options.training_settings(recipe, changes) | {"device": device} | {name: it for name, it in given.items() if it}
     )
+    with distributed.joined(device):
+        if not distributed.first():
+            verbs.help_train(Workspace.open(ws), data=data, seeds=seeds, settings=settings, name=name)
+            return
+        run_dir, result = verbs.train(
+            Workspace.open(ws),
+            data=data,
+            seeds=seeds,
+            settings=settings,
+            name=name,
+            resume=not fresh,
+            on_epoch=None if as_json else say_epoch,
+        )
     if as_json:
         output.print_json(result)
         return
     output.say(*describe(result), f"Wrote {run_dir}. Next: curate report {ws}")
+
+
+@app.command(epilog="Example: curate onnx ws curated-resnet_fast --out digits.onnx")
+def onnx(
+    ws: options.Workspace,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Name of a finished run: its folder in runs/.")],
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="By default model.onnx in the run's folder.")] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Write a trained network as ONNX, for use without torch: any batch of RGB bytes in, logits out."""
+    from curate.workspace import Workspace
+    from train import verbs
+
+    exported = verbs.export_onnx(Workspace.open(ws), run, out)
+    if as_json:
+        output.print_json(exported)
+        return
+    size = exported.image_size
+    output.say(
+        f"images (batch, 3, {size}, {size}), uint8, RGB -> logits (batch, {len(exported.classes)}); class names are in "
+        "the metadata. It needs no normalisation.",
+        f"onnxruntime's logits differ from torch's by {exported.max_difference:.1e} at most.",
+        f"Wrote {exported.written}. Next: onnxruntime.InferenceSession({exported.written!r})",
+    )
 
 
 @app.command(epilog="Example: curate report ws")

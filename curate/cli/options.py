@@ -36,6 +36,13 @@ def parse_settings(pairs: list[str] | None) -> dict[str, object]:
     return settings
 
 
+def training_settings(recipe: str | None, changes: list[str] | None) -> dict[str, object]:
+    """The settings of a training recipe, changed by `--set`."""
+    from train import recipes
+
+    return {**(recipes.load(recipe) if recipe else {}), **parse_settings(changes)}
+
+
 def parse_finder_settings(pairs: list[str] | None) -> dict[str, dict[str, object]]:
     """`["dark.level=0.1"]` as `{"dark": {"level": 0.1}}`."""
     settings: dict[str, dict[str, object]] = {}

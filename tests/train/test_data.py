@@ -76,12 +76,6 @@ def test_an_unknown_label_is_named(tmp_path: Path) -> None:
         load_images(rows([(8, 8)], tmp_path, ["wolf"]), tmp_path, classes=["cat", "dog"])
 
 
-def test_a_set_too_large_for_memory_is_refused(tmp_path: Path) -> None:
-    table = pd.concat([rows([(8, 8)], tmp_path)] * 100)
-    with pytest.raises(UserError, match="smaller image_size"):
-        load_images(pd.concat([table] * 1000), tmp_path, classes=["cat"], image_size=4096)
-
-
 @pytest.mark.parametrize("shape", [(1, 1), (1, 100), (100, 1), (31, 33), (33, 31), (32, 32), (500, 375)])
 def test_resize_gives_the_size_asked_for(shape: tuple[int, int]) -> None:
     image = np.full((*shape, 3), 200, np.uint8)

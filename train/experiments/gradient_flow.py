@@ -107,7 +107,7 @@ def measure(network: Network, *, batch: ImageSet) -> dict[str, list[float]]:
     device = twin.pixel_mean.device
     layers = convolutions(twin)
     with torch.enable_grad():
-        loss = F.cross_entropy(twin(batch.images.to(device)).float(), batch.labels.to(device))
+        loss = F.cross_entropy(twin(batch.images[:].to(device)).float(), batch.labels.to(device))
         gradients = torch.autograd.grad(loss, [layer.weight for layer in layers])
     measured = {"gradient_norm": [float(gradient.norm()) for gradient in gradients]}
     values = [np.percentile(layer.weight.detach().float().cpu().numpy(), SHARES) for layer in layers]

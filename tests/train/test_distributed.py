@@ -1,0 +1,103 @@
+"""Two processes come to what one comes to, and open nothing to other machines."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from tests.conftest import write_digits
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+
+
+def trained(file: Path, launcher: list[str]) -> tuple[dict[str, torch.Tensor], list[list[float]]]:
+    command = [sys.executable, *launcher, str(ROOT / "tests/train/share.py"), str(file)]
+    done = subprocess.run(
+        command,
+        env={**ENVIRONMENT, "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    with safe_open(file, "pt") as read:
+        return {name: read.get_tensor(name) for name in read.keys()}, json.loads(read.metadata()["history"])  # noqa: SIM118
+
+
+def test_two_processes_take_the_steps_of_one(tmp_path: Path) -> None:
+    """125 images in batches of 31 and 32: the shares are not equal."""
+    torchrun = ["-m", "torch.distributed.run", "--nproc-per-node=2", "--rdzv-backend=c10d", "--local-addr=127.0.0.1"]
+    torchrun += [f"--rdzv-endpoint={tmp_path / 'meeting'}", "--rdzv-conf=store_type=file"]
+    alone, history = trained(tmp_path / "one.safetensors", [])
+    together, theirs = trained(tmp_path / "two.safetensors", torchrun)
+    assert together.keys() == alone.keys()
+    for name, tensor in alone.items():
+        assert torch.allclose(together[name], tensor, rtol=1e-3, atol=1e-3), name
+    for ours, other in zip(history, theirs, strict=True):
+        assert other == pytest.approx(ours, rel=1e-3)
+
+
+def listening() -> set[tuple[str, str]]:
+    """Sockets of this machine that other machines can reach: address and inode."""
+    found = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in Path(table).read_text().splitlines()[1:]:
+            part = line.split()
+            if part[3] == "0A" and not part[1].startswith(("0100007F", "0" * 24 + "01000000")):
+                found.add((part[1], part[9]))
+    return found
+
+
+def sockets(parent: int) -> set[str]:
+    """Inodes of the sockets of a process and all that it started."""
+    inodes, waiting = set(), [parent]
+    while waiting:
+        pid = waiting.pop()
+        try:
+            for handle in Path(f"/proc/{pid}/fd").iterdir():
+                inodes.add(str(handle.readlink()).removeprefix("socket:[").removesuffix("]"))
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                waiting += map(int, (task / "children").read_text().split())
+        except OSError:  # ended meanwhile
+            continue
+    return inodes
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs Linux's /proc")
+def test_the_command_line_trains_in_two_processes(tmp_path: Path) -> None:
+    write_digits(tmp_path / "photos", 80)
+    run = [sys.executable, "-m", "curate"]
+    subprocess.run([*run, "add", "ws", "photos"], cwd=tmp_path, env=ENVIRONMENT, check=True, capture_output=True)
+    settings = ["--set", "epochs=2", "--set", "flip=false", "--device", "cpu", "--name", "both"]
+    before = {path.name for path in Path(tempfile.gettempdir()).glob("curate-*")}
+    process = subprocess.Popen(
+        [*run, "train", "ws", "--processes", "2", *settings],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    reachable: set[tuple[str, str]] = set()
+    while process.poll() is None:
+        own = sockets(process.pid)
+        reachable |= {(address, inode) for address, inode in listening() if inode in own}
+        time.sleep(0.05)
+    said, errors = process.communicate()
+    assert process.returncode == 0, errors
+    assert reachable == set()
+    assert said.count("accuracy, single view") == 1
+    assert errors.count("seed 0 epoch   1") == 1
+    result = json.loads((tmp_path / "ws/runs/both/result.json").read_text())
+    assert result["epochs_done"] == [2]
+    assert result["train_images"] == 60
+    assert {path.name for path in Path(tempfile.gettempdir()).glob("curate-*")} <= before

@@ -1,0 +1,65 @@
+"""Sets too large for memory: decoded once into a file of bytes, which is mapped, and used again by the next run."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from curate.errors import UserError
+from curate.files import replacing
+from curate.workspace import Workspace
+from train.mapped import MappedImages, open_mapped
+
+FOLDER = "signals/decoded"
+VERSION = 1
+"""Of the pixels: higher when decoding or resizing gives others."""
+KEPT = 4
+"""Files, the last used: training and test set, raw and curated. Older ones go, and with them what has become stale."""
+
+
+def key(content_hashes: Iterable[str], size: int) -> str:
+    """Names the pixels of these files, in this order, at this size."""
+    digest = hashlib.blake2b(f"{VERSION} {size}\n".encode(), digest_size=16)
+    for content in content_hashes:
+        digest.update(f"{content}\n".encode())
+    return digest.hexdigest()
+
+
+def decoded(root: Path, name: str, batches: Iterable[np.ndarray], *, count: int, size: int) -> MappedImages:
+    """The images called `name` (see `key`), from the workspace's file, written first where there is none.
+
+    batches: shape (B, size, size, 3), uint8, `count` images together; read only when the file has to be written.
+    Raises `UserError` where the disk has no room for it.
+    """
+    folder = root / FOLDER
+    path = folder / f"{name}.u8"
+    if count and not path.exists():
+        with Workspace(root).locked(FOLDER):
+            if not path.exists():  # nobody else wrote it meanwhile
+                _remove_old(folder, KEPT - 1)
+                _check_room(folder, count * size * size * 3, f"{count:,} images of {size} x {size} px")
+                with replacing(path) as temporary, temporary.open("wb") as file:
+                    for batch in batches:
+                        file.write(np.ascontiguousarray(batch).data)
+    if count:
+        os.utime(path)
+    return open_mapped(path, count, size)
+
+
+def _remove_old(folder: Path, keep: int) -> None:
+    """All but the files that were used last. One that is in use stays readable for whom it is open."""
+    files = sorted(folder.glob("*.u8"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    for path in files[keep:]:
+        path.unlink()
+
+
+def _check_room(folder: Path, need: int, what: str) -> None:
+    free = shutil.disk_usage(folder).free
+    if need > free:
+        raise UserError(
+            f"{what} do not fit into memory, and take {need / 1e9:.1f} GB in {folder}, where {free / 1e9:.1f} GB are "
+            "free; make room, or set a smaller image_size"
+        )

@@ -1,0 +1,132 @@
+"""Several processes train one network: each takes its share of every batch, and all take the same step.
+
+`curate train --processes N` starts them, on one machine, with torchrun; `torchrun --nproc-per-node=N -m curate train …`
+works as well. Nothing here listens beyond 127.0.0.1: the processes find each other through a file, and gloo and NCCL
+are told to use the loopback interface. What torchrun itself opens for its own processes is on all interfaces, unless it
+is started as `launch` does.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from curate.errors import UserError
+from train.synced_norm import synchronised
+
+
+def launched() -> bool:
+    """Whether torchrun started this process."""
+    return "TORCHELASTIC_ERROR_FILE" in os.environ and "WORLD_SIZE" in os.environ
+
+
+def launch(processes: int, arguments: Sequence[str]) -> int:
+    """Run `curate` with these arguments in so many processes; its exit status."""
+    meeting = Path(tempfile.mkdtemp(prefix="curate-"))
+    command = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={processes}", "--rdzv-backend=c10d"]
+    command += [f"--rdzv-endpoint={meeting / 'store'}", "--rdzv-conf=store_type=file", "--local-addr=127.0.0.1"]
+    environment = {
+        **os.environ,
+        "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",  # torchrun's server for its processes listens on every interface
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes))),
+    }
+    try:
+        return subprocess.run([*command, "-m", "curate", *arguments], env=environment, check=False).returncode
+    finally:
+        shutil.rmtree(meeting, ignore_errors=True)
+
+
+@contextmanager
+def joined(device: str) -> Iterator[None]:
+    """Be one of torchrun's processes while the block runs; nothing happens where torchrun started none or one."""
+    if not launched() or int(os.environ["WORLD_SIZE"]) == 1:
+        yield
+        return
+    number, processes = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    if os.environ["LOCAL_WORLD_SIZE"] != os.environ["WORLD_SIZE"]:
+        raise UserError("torchrun was started for several machines; training runs on one: leave --nnodes out")
+    cuda = device != "cpu" and torch.cuda.is_available()
+    if cuda:
+        if torch.cuda.device_count() < processes:
+            raise UserError(f"{processes} processes, but torch sees {torch.cuda.device_count()} CUDA devices here")
+        torch.cuda.set_device(number)
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    os.environ.setdefault("NCCL_SOCKET_IFNAME", "lo")
+    folder = Path(os.environ["TORCHELASTIC_ERROR_FILE"]).parents[1]  # new for each attempt, and this user's alone
+    store = dist.FileStore(str(folder / "store"), processes)
+    dist.init_process_group("nccl" if cuda else "gloo", store=store, rank=number, world_size=processes)
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+def count() -> int:
+    """Processes that train together; 1 for a training of its own."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def first() -> bool:
+    """Whether this is the process that writes and prints."""
+    return not dist.is_initialized() or dist.get_rank() == 0
+
+
+def wait() -> None:
+    """Until all processes have come here."""
+    if count() > 1:
+        dist.barrier()
+
+
+def share(index: Tensor) -> Tensor:
+    """This process's part of a batch, shape (B,) -> (about B / count(),)."""
+    if count() == 1:
+        return index
+    if len(index) < count():
+        raise UserError(f"a batch of {len(index)} images is too small for {count()} processes; start fewer of them")
+    return index.tensor_split(count())[dist.get_rank()]
+
+
+def prepare(model: nn.Module) -> None:
+    """Let batch normalisation see the whole batch."""
+    if count() > 1:
+        synchronised(model)
+
+
+def backward(loss: Tensor, model: nn.Module, part: float) -> None:
+    """Gradients of the whole batch's mean loss. loss: mean over this process's share, which is `part` of the batch."""
+    if count() == 1:
+        loss.backward()
+        return
+    (loss * part).backward()
+    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    dist.all_reduce(flat)
+    for gradient, summed in zip(gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True):
+        gradient.copy_(summed.view(gradient.shape))
+
+
+def total(value: Tensor) -> Tensor:
+    """The sum over all processes."""
+    if count() == 1:
+        return value
+    summed = value.clone()
+    dist.all_reduce(summed)
+    return summed
+
+
+def as_the_first_says(value: float) -> float:
+    """The first process's value, so that all decide the same."""
+    if count() == 1:
+        return value
+    device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+    told = torch.tensor(value, dtype=torch.float64, device=device)
+    dist.broadcast(told, 0)
+    return float(told)
