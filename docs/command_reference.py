@@ -84,7 +84,7 @@ def _default(value: object) -> str:
 
 
 def _row(term: str, text: str) -> str:
-    lines = textwrap.wrap(text, WIDTH - TERM_WIDTH - 2) or [""]
+    lines = textwrap.wrap(text, WIDTH - TERM_WIDTH - 2, break_on_hyphens=False) or [""]
     if len(term) > TERM_WIDTH - 2:
         return "\n".join([f"  {term}", *[" " * (TERM_WIDTH + 2) + line for line in lines]])
     first = f"  {term:<{TERM_WIDTH}}{lines[0]}".rstrip()
@@ -92,7 +92,9 @@ def _row(term: str, text: str) -> str:
 
 
 def _wrap(text: str, indent: str) -> str:
-    return "\n".join(textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent))
+    return "\n".join(
+        textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+    )
 
 
 def _name(command: CommandInfo) -> str:

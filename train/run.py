@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -16,7 +17,7 @@ from safetensors.torch import save
 from curate.errors import UserError
 from curate.files import write_bytes_atomic
 from curate.interval import mean_interval
-from train import distributed, models, plots
+from train import distributed, event_files, models, plots
 from train.blocks import Network
 from train.checkpoint import Epoch, load_weights
 from train.config import TrainConfig
@@ -88,6 +89,7 @@ def train_run(
     data_hash: str,
     leak_free_ids: Collection[str] | None = None,
     resume: bool = True,
+    tensorboard: bool = False,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> RunResult:
     """Train on manifest rows with `seeds` seeds (`config.seed`, the next, …), evaluate, and write the run's folder.
@@ -95,8 +97,11 @@ def train_run(
     Rows with an `error` or, for training, without a label have to be left out by the caller. `root` is the workspace.
     Writes `config.json`, `metrics.jsonl`, `model.safetensors` (of the last seed), `learning_curve.png`, `confusion.png`
     and, last, `result.json`: a folder with that file is complete. With `resume` an interrupted run goes on after
-    its last epoch. `leak_free_ids`: the evaluation images that have no twin in the training set.
+    its last epoch. `tensorboard` adds event files in `tensorboard/`.
+    `leak_free_ids`: the evaluation images that have no twin in the training set.
     """
+    if tensorboard:
+        event_files.check_installed()
     if seeds < 1:
         raise UserError(f"seeds = {seeds}; a run takes at least 1")
     if train_rows.empty or eval_rows.empty:
@@ -112,6 +117,15 @@ def train_run(
         (run_dir / name).unlink(missing_ok=True)
     _write_json(run_dir / "config.json", config.as_dict() | {"data_hash": data_hash, "seeds": seeds})
 
+    if not (resume and any(run_dir.glob("seed-*/checkpoint.safetensors"))):
+        shutil.rmtree(run_dir / "tensorboard", ignore_errors=True)
+
+    def after_epoch(epoch: Epoch) -> None:
+        if tensorboard:
+            event_files.append_event(run_dir / "tensorboard", epoch)
+        if on_epoch:
+            on_epoch(epoch)
+
     distributed.wait()
     history: list[Epoch] = []
     evaluations: list[Evaluation] = []
@@ -123,7 +137,7 @@ def train_run(
         if not resume:
             (folder / "checkpoint.safetensors").unlink(missing_ok=True)
         distributed.wait()
-        trained = train(replace(config, seed=seed), train_set, eval_set=eval_set, run_dir=folder, on_epoch=on_epoch)
+        trained = train(replace(config, seed=seed), train_set, eval_set=eval_set, run_dir=folder, on_epoch=after_epoch)
         started = time.perf_counter()
         predictions = predict(
             trained.model, eval_set.images, flip=config.flip, multi_crop=True, precision=config.precision
@@ -136,6 +150,8 @@ def train_run(
         seconds += trained.seconds
 
     save_model(run_dir / "model.safetensors", trained)
+    if tensorboard:
+        event_files.rewrite_events(run_dir / "tensorboard", history)
     lines = "".join(json.dumps(asdict(epoch)) + "\n" for epoch in history)
     write_bytes_atomic(run_dir / "metrics.jsonl", lines.encode())
     confusion = np.sum([evaluation.confusion for evaluation in evaluations], axis=0)

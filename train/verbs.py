@@ -91,6 +91,7 @@ def train(
     settings: Mapping[str, object],
     name: str | None = None,
     resume: bool = True,
+    tensorboard: bool = False,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> tuple[Path, RunResult]:
     """Train on the raw or the curated training images and evaluate on the test images of the manifest.
@@ -111,6 +112,7 @@ def train(
             data_hash=data_hash(asked.train_rows),
             leak_free_ids=leak_free(workspace, asked.test_rows),
             resume=resume,
+            tensorboard=tensorboard,
             on_epoch=on_epoch,
         )
     with workspace.writing("train", {"data": data, "name": asked.run_dir.name, "seeds": seeds, **settings}):

@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from train.run import RunResult
 
 
-@app.command(
-    epilog="Example: curate train ws --data curated --seeds 3 --set epochs=16, or curate train ws --time-budget 16m"
-)
+@app.command(epilog="Example: curate train ws --data curated --seeds 3 --time-budget 16m")
 def train(
     ws: options.Workspace,
     data: Annotated[str, typer.Option(help="raw or curated.")] = "raw",
@@ -33,6 +31,9 @@ def train(
     ] = None,
     changes: options.Set = None,
     processes: Annotated[int, typer.Option(min=1, help="Share every batch among so many, a GPU or a core each.")] = 1,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write event files too, for 'tensorboard --logdir WS/runs'.")
+    ] = False,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start anew where a run of that name was interrupted.")
     ] = False,
@@ -59,6 +60,7 @@ def train(
             settings=settings,
             name=name,
             resume=not fresh,
+            tensorboard=tensorboard,
             on_epoch=None if as_json else say_epoch,
         )
     if as_json:

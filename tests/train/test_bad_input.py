@@ -23,8 +23,8 @@ SETTINGS = {"epochs": 1, "image_size": 16, "device": "cpu", "flip": False}
 
 
 def network_with_room_for(most: int, error: Exception) -> Callable[..., Network]:
-    def build(name: str, *, num_classes: int, image_size: int) -> Network:
-        network = original(name, num_classes=num_classes, image_size=image_size)
+    def build(name: str, **settings: object) -> Network:
+        network = original(name, **settings)
         features = network.features
 
         def limited(images: Tensor) -> Tensor:
