@@ -1,16 +1,16 @@
 """Several processes train one network: each takes its share of every batch, and all take the same step.
 
-`curate train --processes N` starts them, on one machine, with torchrun; `torchrun --nproc-per-node=N -m curate train …`
-works as well. Nothing here listens beyond 127.0.0.1: the processes find each other through a file, and gloo and NCCL
-are told to use the loopback interface. What torchrun itself opens for its own processes is on all interfaces, unless it
-is started as `launch` does.
+`curate train --processes N` starts them, on one machine; `torchrun --nproc-per-node=N -m curate train …` works as well.
+Nothing here listens beyond 127.0.0.1: the processes find each other through a file, and gloo and NCCL are told to use
+the loopback interface. The server that torchrun opens for its own processes listens on every interface; `launch` does
+without.
 """
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,26 +22,51 @@ from torch import Tensor, nn
 from curate.errors import UserError
 from train.synced_norm import synchronised
 
+MEETING = "CURATE_MEETING"
+"""Variable of the environment with the folder in which the processes that `launch` started find each other."""
+GRACE_SECONDS = 5
+"""For the others to end by themselves when one has failed: what is wrong for one is mostly wrong for all."""
+
 
 def launched() -> bool:
-    """Whether torchrun started this process."""
-    return "TORCHELASTIC_ERROR_FILE" in os.environ and "WORLD_SIZE" in os.environ
+    """Whether this is one of several processes, started by `launch` or by torchrun."""
+    return "WORLD_SIZE" in os.environ and (MEETING in os.environ or "TORCHELASTIC_ERROR_FILE" in os.environ)
 
 
 def launch(processes: int, arguments: Sequence[str]) -> int:
-    """Run `curate` with these arguments in so many processes; its exit status."""
-    meeting = Path(tempfile.mkdtemp(prefix="curate-"))
-    command = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={processes}", "--rdzv-backend=c10d"]
-    command += [f"--rdzv-endpoint={meeting / 'store'}", "--rdzv-conf=store_type=file", "--local-addr=127.0.0.1"]
-    environment = {
-        **os.environ,
-        "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",  # torchrun's server for its processes listens on every interface
-        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes))),
-    }
-    try:
-        return subprocess.run([*command, "-m", "curate", *arguments], env=environment, check=False).returncode
-    finally:
-        shutil.rmtree(meeting, ignore_errors=True)
+    """Run `curate` with these arguments in so many processes; the exit status of the first that fails, or 0.
+
+    The first process speaks; what another says is shown where it fails and the first has not failed by itself.
+    """
+    with tempfile.TemporaryDirectory(prefix="curate-") as meeting:
+        running, said = [], [Path(meeting) / f"{number}.txt" for number in range(processes)]
+        for number in range(processes):
+            with said[number].open("w") as file:
+                quiet = file if number else None
+                environment = _environment(number, processes, meeting)
+                command = [sys.executable, "-m", "curate", *arguments]
+                running.append(subprocess.Popen(command, env=environment, stdout=quiet, stderr=quiet))
+        try:
+            while any(process.poll() is None for process in running) and not any(it.returncode for it in running):
+                time.sleep(0.1)
+            patience = time.monotonic() + GRACE_SECONDS
+            while any(process.poll() is None for process in running) and time.monotonic() < patience:
+                time.sleep(0.1)
+        finally:
+            for process in running:
+                process.kill()
+                process.wait()
+        failed = next((number for number, process in enumerate(running) if process.returncode > 0), None)
+        if failed:
+            print(said[failed].read_text(), end="", file=sys.stderr)
+        return running[failed].returncode if failed is not None else max(-process.returncode for process in running)
+
+
+def _environment(number: int, processes: int, meeting: str) -> dict[str, str]:
+    """What torchrun would set, but for the address of a server."""
+    threads = str(max(1, (os.cpu_count() or 1) // processes))
+    told = {"RANK": str(number), "WORLD_SIZE": str(processes), "LOCAL_WORLD_SIZE": str(processes), MEETING: meeting}
+    return {"OMP_NUM_THREADS": threads, **os.environ, **told}
 
 
 @contextmanager
@@ -60,7 +85,10 @@ def joined(device: str) -> Iterator[None]:
         torch.cuda.set_device(number)
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     os.environ.setdefault("NCCL_SOCKET_IFNAME", "lo")
-    folder = Path(os.environ["TORCHELASTIC_ERROR_FILE"]).parents[1]  # new for each attempt, and this user's alone
+    if MEETING in os.environ:
+        folder = Path(os.environ[MEETING])
+    else:
+        folder = Path(os.environ["TORCHELASTIC_ERROR_FILE"]).parents[1]  # new for each attempt, and this user's alone
     store = dist.FileStore(str(folder / "store"), processes)
     dist.init_process_group("nccl" if cuda else "gloo", store=store, rank=number, world_size=processes)
     try:

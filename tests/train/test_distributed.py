@@ -101,3 +101,21 @@ def test_the_command_line_trains_in_two_processes(tmp_path: Path) -> None:
     assert result["epochs_done"] == [2]
     assert result["train_images"] == 60
     assert {path.name for path in Path(tempfile.gettempdir()).glob("curate-*")} <= before
+
+
+def test_what_is_wrong_is_said_once(tmp_path: Path) -> None:
+    write_digits(tmp_path / "photos", 40)
+    run = [sys.executable, "-m", "curate"]
+    subprocess.run([*run, "add", "ws", "photos"], cwd=tmp_path, env=ENVIRONMENT, check=True, capture_output=True)
+    done = subprocess.run(
+        [*run, "train", "ws", "--processes", "2", "--device", "cpu", "--set", "lr=1000000", "--set", "warmup=0"],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "lr 1e+06 is too high" in done.stderr
+    assert done.stderr.count("curate: ") == 1
+    assert "Traceback" not in done.stderr
