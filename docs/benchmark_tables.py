@@ -155,6 +155,21 @@ def curation_gain_headline(figures: Figures) -> str:
     )
 
 
+def train_speed(figures: Figures) -> str:
+    """Images a second of ours and of the plain loop, per network."""
+    rows = [
+        [f"`{network}`", *(_median_and_range(found[who]) for who in ("curate", "plain loop", "ratio"))]
+        for network, found in figures.items()
+    ]
+    return table(["network", "`curate train`, images/s", "plain loop, images/s", "ratio"], rows)
+
+
+def train_speed_headline(figures: Figures) -> str:
+    """The ratios."""
+    ratios = [f"`{network}` {_median_and_range(found['ratio'])}" for network, found in figures.items()]
+    return f"times as fast as a plain PyTorch loop on two CPU cores, same network and batches: {', '.join(ratios)}"
+
+
 def gpu_parity(figures: Figures) -> str:
     """Largest difference in probability between CPU and GPU."""
     rows = [
@@ -230,6 +245,7 @@ TABLES: dict[str, tuple[str, Callable[[Figures], str], Callable[[Figures], str] 
     "scan_speed": ("Adding and scanning", scan_speed, scan_speed_headline),
     "label_errors": ("Finding wrong labels", label_errors, label_errors_headline),
     "curation_gain": ("What curation is worth", curation_gain, curation_gain_headline),
+    "train_speed": ("Training speed on a CPU", train_speed, train_speed_headline),
     "gpu-parity": ("GPU and CPU agree", gpu_parity, None),
     "gpu-folds": ("Predicting on a GPU", gpu_folds, gpu_folds_headline),
     "gpu-networks": ("Networks on a GPU", gpu_networks, None),
@@ -252,6 +268,10 @@ def _score(score: Figures | None) -> str:
         return ""
     interval = f" ± {100 * score['half_width']:.2f}" if score["half_width"] is not None else ""
     return f"{100 * score['mean']:.2f}{interval} % (n = {len(score['values'])})"
+
+
+def _median_and_range(spread: Figures) -> str:
+    return f"{_number(spread['median'])} ({_number(spread['min'])} to {_number(spread['max'])}, n = {spread['n']})"
 
 
 def _config(config: Figures) -> str:

@@ -18,7 +18,7 @@ import benchmark_tables
 import command_reference
 
 from curate import finders, recipe, registry, signals, sources
-from train import config, experiments, models
+from train import config, experiments, models, recipes
 from train.reproduce import scales
 
 ROOT = Path(__file__).parents[1]
@@ -180,6 +180,10 @@ def _models() -> str:
     for family, members in families.items():
         parts += [f"## `{family}`", _docstring(functions[family]), _options(next(iter(members)))]
     parts += [
+        "## Training recipes",
+        "`curate train --recipe NAME` and `curate predict --recipe NAME` take these settings by name; `--set` changes "
+        "them further. The values, each with its reason, stand in `train/recipes/NAME.yaml`.",
+        benchmark_tables.table(["name", ""], [[f"`{name}`", line] for name, line in recipes.summaries().items()]),
         "## Training settings",
         "Of `curate predict` and `curate train`: `--set NAME=VALUE` for one run, `train:` in a recipe for good. From "
         "`train/config.py`.",

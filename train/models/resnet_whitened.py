@@ -1,4 +1,4 @@
-"""The network for the most accuracy in little time."""
+"""The network for short trainings."""
 
 import math
 
@@ -9,7 +9,7 @@ from train.blocks import ConvBN, Network, WhiteningStem
 
 
 def resnet_whitened(*, num_classes: int, image_size: int) -> Network:
-    """ResNet behind a whitening stem: the most accuracy in minutes, with Muon (`--recipe fast`).
+    """ResNet behind a whitening stem: made for short trainings with Muon (`--recipe fast`).
 
     Our own, after the net of Jordan 2024 ("94 % on CIFAR-10 in 3.29 seconds"), whose second convolutions got a shortcut
     each: a fixed whitening of 2x2 patches, then three stages of 64, 256, 256 channels, each a convolution, pooling and

@@ -1,0 +1,88 @@
+"""Images a second in training on a CPU: `train()` against the loop that a user would write.
+
+The peer is plain PyTorch: a `DataLoader` with two workers over images in memory, padded, cropped and mirrored one by
+one, and a loop in float32 with SGD; network, images and batch size are the same. Both train one epoch, in turn,
+`ROUNDS` times, start-up included on both sides; the ratio is taken round by round.
+"""
+
+import statistics
+import time
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from curate.manifest import classes
+from curate.workspace import MANIFEST, read_table
+from tests.benchmarks.cifar10n import workspace
+from tests.benchmarks.record import record
+from train import models
+from train.config import TrainConfig
+from train.data import ImageSet, load_images
+from train.loop import train
+from train.verbs import train_rows_of
+
+ROUNDS, BATCH, IMAGES = 3, 128, 4096
+NETWORKS = ("resnet20", "resnet18")
+
+
+@dataclass
+class Plain(Dataset[tuple[Tensor, int]]):
+    """Images one by one, augmented as in the tutorials."""
+
+    images: ImageSet
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        image = self.images.images[index].float()
+        top, left = torch.randint(0, 9, (2,)).tolist()
+        side = image.shape[-1]
+        image = F.pad(image[None], (4, 4, 4, 4), mode="reflect")[0, :, top : top + side, left : left + side]
+        return (image.flip(2) if torch.rand(()) < 0.5 else image).contiguous(), int(self.images.labels[index])
+
+
+def run() -> None:
+    """Images a second of both, and their ratio."""
+    ws = workspace("clean")
+    rows = train_rows_of(read_table(ws.path(MANIFEST)))
+    names = classes(rows)
+    images = load_images(rows.sort_values("content_hash").head(IMAGES), ws.root, classes=names)
+    figures: dict[str, object] = {}
+    for name in NETWORKS:
+        rounds = [(ours(name, images), theirs(name, images)) for _ in range(ROUNDS)]
+        print(name, rounds, flush=True)
+        figures[name] = {
+            "curate": _spread([mine for mine, _ in rounds]),
+            "plain loop": _spread([other for _, other in rounds]),
+            "ratio": _spread([mine / other for mine, other in rounds]),
+        }
+    record("train_speed", f"{IMAGES:,} images of CIFAR-10 (JPEG, 32x32), batches of {BATCH}; images a second", figures)
+
+
+def ours(name: str, images: ImageSet) -> float:
+    """Images a second of `train()`."""
+    config = TrainConfig(model=name, epochs=1, batch_size=BATCH, device="cpu", lr=0.1)
+    return len(images) / train(config, images).seconds
+
+
+def theirs(name: str, images: ImageSet) -> float:
+    """Images a second of the plain loop."""
+    model = models.build(name, num_classes=len(images.classes), image_size=images.image_size)
+    model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    model.train()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4)
+    started = time.perf_counter()
+    for batch, labels in DataLoader(Plain(images), BATCH, shuffle=True, num_workers=2):
+        loss = F.cross_entropy(model(batch), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return len(images) / (time.perf_counter() - started)
+
+
+def _spread(values: list[float]) -> dict[str, float]:
+    return {"median": statistics.median(values), "min": min(values), "max": max(values), "n": len(values)}
