@@ -144,9 +144,12 @@ def test_every_parameter_learns(name: str) -> None:
         logits = network(batch)
         nn.functional.cross_entropy(logits, labels).backward()
         optimizer.step()
-    learning = [(name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad]
+        learning = [(key, parameter) for key, parameter in network.named_parameters() if parameter.requires_grad]
+        silent = [key for key, parameter in learning if not parameter.grad.abs().sum() > 0]
+        if not silent:
+            break
     assert torch.isfinite(logits).all()
-    assert [name for name, parameter in learning if not parameter.grad.abs().sum() > 0] == []
+    assert silent == []
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -197,7 +200,7 @@ def test_the_docstring_tells_parameters_and_multiply_adds(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "millions"),
-    [  # He et al. 2015, tables 6; Zagoruyko, Komodakis 2016, table 5; He et al. 2016, table 4 (164)
+    [  # He et al. 2015, table 6; Zagoruyko, Komodakis 2016, table 5; He et al. 2016, table 4 (164)
         ("resnet20", 0.27),
         ("resnet32", 0.46),
         ("resnet44", 0.66),
