@@ -1,6 +1,7 @@
 """Writing files so that a file that exists is complete, and so that a power cut after the rename keeps it."""
 
 import hashlib
+import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -43,6 +44,11 @@ def write_bytes_atomic(path: Path, data: bytes) -> None:
     """Write `data` to `path`: all of it or nothing."""
     with replacing(path) as temporary:
         temporary.write_bytes(data)
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write JSON, all of it or nothing."""
+    write_bytes_atomic(path, (json.dumps(content, indent=1) + "\n").encode())
 
 
 def flush(path: Path) -> None:

@@ -1,6 +1,7 @@
 """The state of an unfinished training run in one file: weights, momentum, epoch. No pickle is read or written."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -81,19 +82,23 @@ def read_checkpoint(path: Path, config: TrainConfig, data: str) -> Checkpoint | 
         theirs = json.loads(about["config"])
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} is no checkpoint of this trainer ({error}); delete it to start over") from None
-    ours = config.as_dict()
-    differences = [
+    if unlike := differences(theirs, about["data"], config, data):
+        raise UserError(f"{path} belongs to another run: {'; '.join(unlike)}. Delete it, or use another run folder")
+    return Checkpoint(_part(tensors, "weights/"), _part(tensors, "momentum/"), history)
+
+
+def differences(theirs: Mapping[str, object], their_data: str, config: TrainConfig, data: str) -> list[str]:
+    """What of the settings and the data of a training that was kept is not as here; empty where all is.
+
+    theirs: settings as they were read from JSON. their_data, data: hashes.
+    """
+    ours = json.loads(json.dumps(config.as_dict()))
+    found = [
         f"{name} = {theirs.get(name)!r} there, {value!r} here"
         for name, value in ours.items()
         if theirs.get(name) != value
     ]
-    if about["data"] != data:
-        differences.append(f"data {about['data'][:8]} there, {data[:8]} here")
-    if differences:
-        raise UserError(
-            f"{path} belongs to another run: {'; '.join(differences)}. Delete it, or use another run folder"
-        )
-    return Checkpoint(_part(tensors, "weights/"), _part(tensors, "momentum/"), history)
+    return found if their_data == data else [*found, f"data {their_data[:8]} there, {data[:8]} here"]
 
 
 def restore(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:

@@ -10,7 +10,7 @@ import torch
 
 from curate import __version__, manifest, recipe, registry, verbs
 from curate.errors import UserError, known
-from curate.files import write_bytes_atomic
+from curate.files import write_bytes_atomic, write_json
 from curate.images import decode
 from curate.sources import Options, digits
 from curate.workspace import Workspace
@@ -18,7 +18,7 @@ from train import experiments, figures
 from train.config import TrainConfig
 from train.data import ImageSet, load_images
 from train.hardware import choose_device, describe
-from train.study import Claim, Outcome, Scale, Study, arm_config, forget, image_set, stratified, write_json
+from train.study import Claim, Outcome, Scale, Study, arm_config, forget, image_set, stratified
 from train.verbs import configure, test_rows_of, train_rows_of
 
 OF_THE_DATA = ("flip", "pad", "image_size")

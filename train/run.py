@@ -4,7 +4,7 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from curate.errors import UserError
-from curate.files import write_bytes_atomic
+from curate.files import write_bytes_atomic, write_json
 from curate.interval import mean_interval
 from train import distributed, event_files, models, plots
 from train.blocks import Network
@@ -115,7 +115,7 @@ def train_run(
     run_dir.mkdir(parents=True, exist_ok=True)
     for name in ("result.json", "model.onnx"):  # of an earlier run of this name
         (run_dir / name).unlink(missing_ok=True)
-    _write_json(run_dir / "config.json", config.as_dict() | {"data_hash": data_hash, "seeds": seeds})
+    write_json(run_dir / "config.json", config.as_dict() | {"data_hash": data_hash, "seeds": seeds})
 
     if not (resume and any(run_dir.glob("seed-*/checkpoint.safetensors"))):
         shutil.rmtree(run_dir / "tensorboard", ignore_errors=True)
@@ -180,7 +180,7 @@ def train_run(
         per_class=_mean_per_class(confusion),
         confusion=tuple(tuple(int(cell) for cell in row) for row in confusion),
     )
-    _write_json(run_dir / "result.json", asdict(result))
+    write_json(run_dir / "result.json", asdict(result))
     for seed in numbers:  # only now is nothing left to resume
         (run_dir / f"seed-{seed}" / "checkpoint.safetensors").unlink(missing_ok=True)
         (run_dir / f"seed-{seed}").rmdir()
@@ -273,7 +273,3 @@ def _optional_score(values: list[float | None]) -> Score | None:
 def _mean_per_class(confusion: np.ndarray) -> tuple[float | None, ...]:
     totals = confusion.sum(1)
     return tuple(float(confusion[k, k] / total) if total else None for k, total in enumerate(totals))
-
-
-def _write_json(path: Path, content: Mapping[str, object]) -> None:
-    write_bytes_atomic(path, (json.dumps(content, indent=1) + "\n").encode())

@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 from pandas import DataFrame
 
 from curate.errors import UserError
-from curate.files import write_bytes_atomic
+from curate.files import write_json
 from curate.interval import mean_interval, welch_interval
 from train.blocks import Network
+from train.checkpoint import differences
 from train.config import TrainConfig
 from train.data import ImageSet
 from train.evaluate import predict
@@ -25,6 +26,15 @@ Probe = Callable[[Network], Measured]
 """What an experiment measures of a network after each epoch; it must leave the network as it is."""
 TINY = 64
 """Images that `smoke` trains and looks at: a few steps of the smallest batch, so that a test takes seconds."""
+
+HE_2015 = {
+    "lr": 0.1,  # He et al. 2015, section 4.2, as all of these
+    "momentum": 0.9,  # here with Nesterov's correction
+    "weight_decay": 1e-4,
+    "batch_size": 128,
+    "label_smoothing": 0.0,  # the paper has none
+}
+"""How the networks of the first ResNet paper are trained."""
 
 
 @dataclass(frozen=True)
@@ -182,16 +192,8 @@ def arm_config(study: Study, arm: Arm, seed: int) -> TrainConfig:
 
 def refuse_another(done: ArmResult, config: TrainConfig, data_hash: str, path: Path) -> None:
     """Stop where a finished training is of other settings or images than are asked for."""
-    ours = json.loads(json.dumps(config.as_dict()))
-    differences = [
-        f"{name} = {done.config.get(name)!r} there, {value!r} here"
-        for name, value in ours.items()
-        if done.config.get(name) != value
-    ]
-    if done.data_hash != data_hash:
-        differences.append(f"data {done.data_hash[:8]} there, {data_hash[:8]} here")
-    if differences:
-        raise UserError(f"{path} is of another study: {'; '.join(differences)}. Use another --out, or --fresh")
+    if unlike := differences(done.config, done.data_hash, config, data_hash):
+        raise UserError(f"{path} is of another study: {'; '.join(unlike)}. Use another --out, or --fresh")
 
 
 def error(network: Network, images: ImageSet, config: TrainConfig) -> float:
@@ -292,11 +294,6 @@ def forget(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
-
-
-def write_json(path: Path, content: object) -> None:
-    """Write JSON, all of it or nothing."""
-    write_bytes_atomic(path, (json.dumps(content, indent=1) + "\n").encode())
 
 
 def image_set(images: np.ndarray, labels: Sequence[str], ids: Sequence[str]) -> ImageSet:

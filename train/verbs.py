@@ -142,9 +142,10 @@ class _Asked:
 def _asked(workspace: Workspace, data: str, settings: Mapping[str, object], name: str | None) -> _Asked:
     config = configure(workspace, settings)
     raw = verbs.read_manifest(workspace)
-    train_rows = train_rows_of(verbs.read_images(workspace, data))
+    chosen = verbs.read_images(workspace, data)
+    train_rows = train_rows_of(chosen)
     if train_rows.empty:
-        there = int((verbs.read_images(workspace, data)["split"] == "train").sum())
+        there = int((chosen["split"] == "train").sum())
         raise UserError(f"{workspace.root} has {there} training images and none of them has a label; add labelled ones")
     test_rows = test_rows_of(workspace, raw)
     run_name = name or f"{data}-{config.model}"

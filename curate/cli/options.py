@@ -12,7 +12,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; by default one per core.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 TrainingRecipe = Annotated[
-    str | None, typer.Option("--recipe", help="Settings by name: fast, standard, best; --set changes them further.")
+    str | None, typer.Option("--recipe", help="Settings by name, from train/recipes; --set changes them further.")
 ]
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a setting; may be repeated.")

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import statistics
 import subprocess
 import sys
 from dataclasses import asdict
@@ -36,6 +37,11 @@ def record(name: str, what: str, figures: dict[str, object]) -> None:
     text = json.dumps(content, indent=1, ensure_ascii=False, default=asdict)
     (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     print(json.dumps(figures, indent=1, default=asdict), flush=True)
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    """What repeated measurements came to."""
+    return {"median": statistics.median(values), "min": min(values), "max": max(values), "n": len(values)}
 
 
 def hardware() -> str:

@@ -7,7 +7,6 @@ and CURATE_PEERS=PEERS/bin/python in the environment.
 
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tarfile
@@ -15,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.benchmarks.record import data, record
+from tests.benchmarks.record import data, record, spread
 
 ROUNDS = 3
 CURATE = (sys.executable, "-m", "curate")
@@ -48,8 +47,8 @@ def run() -> None:
             rounds.append(row)
             print(row, flush=True)
         helps = [measured(*CURATE, "--help")[0] for _ in range(11)]
-    figures: dict[str, object] = {name: _spread([row[name] for row in rounds]) for name in rounds[0]}
-    figures["help"] = _spread(helps)
+    figures: dict[str, object] = {name: spread([row[name] for row in rounds]) for name in rounds[0]}
+    figures["help"] = spread(helps)
     figures["peak_memory_gb"] = max(row["peak_memory_gb"] for row in rounds)
     record("scan_speed", "60,000 images of CIFAR-10 (JPEG, 32x32), in a folder; seconds", figures)
 
@@ -77,7 +76,3 @@ def _resident(pid: int) -> int:
     except (OSError, IndexError):
         return 0
     return own + sum(_resident(int(child)) for child in children)
-
-
-def _spread(values: list[float]) -> dict[str, float]:
-    return {"median": statistics.median(values), "min": min(values), "max": max(values), "n": len(values)}

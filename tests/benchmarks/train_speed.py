@@ -5,7 +5,6 @@ one, and a loop in float32 with SGD; network, images and batch size are the same
 in `ROUNDS`, start-up included on both sides; the ratio is taken round by round.
 """
 
-import statistics
 import time
 from dataclasses import dataclass
 
@@ -17,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from curate.manifest import classes
 from curate.workspace import MANIFEST, read_table
 from tests.benchmarks.cifar10n import workspace
-from tests.benchmarks.record import record
+from tests.benchmarks.record import record, spread
 from train import models
 from train.config import TrainConfig
 from train.data import ImageSet, load_images
@@ -57,9 +56,9 @@ def run() -> None:
         rounds = [(ours(name, images), theirs(name, images)) for _ in range(count)]
         print(name, rounds, flush=True)
         figures[name] = {
-            "curate": _spread([mine for mine, _ in rounds]),
-            "plain loop": _spread([other for _, other in rounds]),
-            "ratio": _spread([mine / other for mine, other in rounds]),
+            "curate": spread([mine for mine, _ in rounds]),
+            "plain loop": spread([other for _, other in rounds]),
+            "ratio": spread([mine / other for mine, other in rounds]),
         }
     record("train_speed", f"{IMAGES:,} images of CIFAR-10 (JPEG, 32x32), batches of {BATCH}; images a second", figures)
 
@@ -83,7 +82,3 @@ def theirs(name: str, images: ImageSet) -> float:
         loss.backward()
         optimizer.step()
     return len(images) / (time.perf_counter() - started)
-
-
-def _spread(values: list[float]) -> dict[str, float]:
-    return {"median": statistics.median(values), "min": min(values), "max": max(values), "n": len(values)}

@@ -1,7 +1,7 @@
 """Does depth help? Plain networks against residual ones."""
 
 from train import figures
-from train.study import TINY, Arm, Claim, Outcome, Scale, Study, lower, summary, train_arms
+from train.study import HE_2015, TINY, Arm, Claim, Outcome, Scale, Study, lower, summary, train_arms
 
 PAPER = {"plain20": 9.5, "plain56": 13.5} | {
     f"resnet{depth}": error for depth, error in ((20, 8.75), (32, 7.51), (44, 7.17), (56, 6.97), (110, 6.43))
@@ -10,13 +10,6 @@ PAPER = {"plain20": 9.5, "plain56": 13.5} | {
 ARMS = tuple(Arm(name, name) for name in ("plain20", "plain56", "resnet20", "resnet56"))
 BETWEEN = tuple(Arm(name, name) for name in ("plain32", "plain44", "resnet32", "resnet44", "resnet110"))
 """The other lines of figure 6 but for 1,202 layers, which take as long as all others together."""
-OPTIMISER = {
-    "lr": 0.1,  # section 4.2
-    "momentum": 0.9,  # section 4.2; here with Nesterov's correction
-    "weight_decay": 1e-4,  # section 4.2
-    "batch_size": 128,  # section 4.2
-    "label_smoothing": 0.0,  # the paper has none
-}
 SCALES = {
     "smoke": Scale(
         arms=ARMS,  # all four: the table and all claims are tested
@@ -24,7 +17,7 @@ SCALES = {
         test_images=TINY,
         curve_images=TINY,
         seeds=1,  # the least
-        settings={**OPTIMISER, "epochs": 1, "schedule": "cosine", "warmup": 0.0},
+        settings={**HE_2015, "epochs": 1, "schedule": "cosine", "warmup": 0.0},
     ),
     "short": Scale(
         arms=ARMS,
@@ -33,7 +26,7 @@ SCALES = {
         curve_images=1_000,  # +-3 %: the curves are for the eye, the table is measured on all
         seeds=1,  # a second one would double the time
         settings={
-            **OPTIMISER,
+            **HE_2015,
             "epochs": 9,  # 702 steps: enough for the deeper plain network to fall behind
             "schedule": "cosine",  # ends at 0, so that few steps come to rest; steps of a tenth need more of them
             "warmup": 0.1,  # 56 layers start badly at 0.1: section 4.2 warms up its deepest network, too
@@ -46,7 +39,7 @@ SCALES = {
         curve_images=5_000,  # +-1.4 %, at a tenth of the cost of all
         seeds=3,  # the paper has 1 (5 for 110 layers); 3 give an interval
         settings={
-            **OPTIMISER,
+            **HE_2015,
             "epochs": 164,  # 64,000 steps of 128 on 50,000 images
             "schedule": "step",  # a tenth at 32,000 and at 48,000 steps
             "warmup": 0.00625,  # 400 steps: section 4.2, there for 110 layers alone

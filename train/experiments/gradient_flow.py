@@ -12,7 +12,7 @@ from torch import nn
 from train import figures
 from train.blocks import Network
 from train.data import ImageSet
-from train.study import TINY, Arm, ArmResult, Claim, Outcome, Scale, Study, spread, summary, train_arms
+from train.study import HE_2015, TINY, Arm, ArmResult, Claim, Outcome, Scale, Study, spread, summary, train_arms
 
 PAPER = {"plain56": 13.5, "resnet56": 6.97}
 """Test error in per cent: He et al. 2015, figure 6 and table 6."""
@@ -26,13 +26,6 @@ LINEAR = 0.1
 hundredfold near the image, and the others stay within 0.2."""
 TINIEST = 1e-12
 """Gradients below are drawn as this: a logarithm needs more than 0."""
-OPTIMISER = {
-    "lr": 0.1,  # He et al. 2015, section 4.2, as all of these
-    "momentum": 0.9,
-    "weight_decay": 1e-4,
-    "batch_size": 128,
-    "label_smoothing": 0.0,  # the paper has none
-}
 SCALES = {
     "smoke": Scale(
         arms=(Arm("plain20", "plain20"), Arm("resnet20", "resnet20")),  # the shallowest of each kind
@@ -40,7 +33,7 @@ SCALES = {
         test_images=TINY,
         curve_images=TINY,
         seeds=1,  # the least
-        settings={**OPTIMISER, "epochs": 1, "schedule": "cosine", "warmup": 0.0},
+        settings={**HE_2015, "epochs": 1, "schedule": "cosine", "warmup": 0.0},
     ),
     "short": Scale(
         arms=ARMS,  # 56 layers: where the plain network fails
@@ -49,7 +42,7 @@ SCALES = {
         curve_images=500,  # the error is not what this is about
         seeds=1,  # gradients differ between kinds by far more than between seeds
         settings={
-            **OPTIMISER,
+            **HE_2015,
             "epochs": 5,  # 195 steps: the picture is made in the first of them
             "schedule": "cosine",  # ends at 0 whatever the length
             "warmup": 0.1,  # as in degradation
@@ -62,7 +55,7 @@ SCALES = {
         curve_images=5_000,  # +-1.4 %, at a tenth of the cost of all
         seeds=1,  # gradients differ between kinds by far more than between seeds
         settings={
-            **OPTIMISER,
+            **HE_2015,
             "epochs": 164,  # 64,000 steps of 128 on 50,000 images
             "schedule": "step",  # a tenth at 32,000 and at 48,000 steps
             "warmup": 0.00625,  # 400 steps: section 4.2
