@@ -67,9 +67,14 @@ def augment(images: Images, draws: Draws, index: Tensor, *, cutout: int = 0) -> 
     return batch.permute(0, 3, 1, 2)
 
 
+def small_side(side: int) -> int:
+    """Three quarters of a side, in whole pixels."""
+    return side * 3 // 4
+
+
 def three_quarters(images: Tensor) -> Tensor:
     """The images at three quarters of their side: (B, 3, S, S), uint8 -> (B, 3, 3S/4, 3S/4), float32, channels last."""
-    side = images.shape[-1] * 3 // 4
+    side = small_side(images.shape[-1])
     small = F.interpolate(images.float(), size=(side, side), mode="bilinear", antialias=True)
     return small.contiguous(memory_format=torch.channels_last)
 

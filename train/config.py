@@ -83,7 +83,7 @@ class TrainConfig:
     """Share of training in which the learning rate rises: Page 2019."""
     small_first: float = 0.0
     """Share of training, at its start, on images of three quarters of the side, which cost half as much: Howard 2018,
-    "Training ImageNet in 3 hours"; networks with fully connected layers on the last map cannot take them."""
+    "Training ImageNet in 3 hours"; an error says so where a network is not for images so small."""
     pad: int = 4
     """Shift by up to so many pixels each way, the border reflected: He et al. 2015, for 32 px."""
     flip: bool = True

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from curate.errors import UserError
 from train import distributed, models
-from train.augment import augment, draw, three_quarters
+from train.augment import augment, draw, small_side, three_quarters
 from train.blocks import Network
 from train.budget import Clock
 from train.checkpoint import Epoch, read_checkpoint, restore, write_checkpoint
@@ -80,8 +80,10 @@ def train(
         )
     device = choose_device(config.device)
 
-    torch.manual_seed(config.seed)
     size = train_set.image_size
+    if config.small_first:
+        _check_small(config, size)
+    torch.manual_seed(config.seed)
     model = models.build(config.model, num_classes=len(classes), image_size=size, options=config.model_options)
     model.start_from(train_set.images[:: -(-count // STEM_SAMPLE)], *train_set.mean_std())
     model.to(device)
@@ -212,6 +214,19 @@ def sample_accuracy(model: Network, eval_set: ImageSet, config: TrainConfig) -> 
     sample = eval_set.subset(torch.linspace(0, len(eval_set) - 1, min(EVAL_SAMPLE, len(eval_set))).round().long())
     probs = predict(model, sample.images, precision=config.precision).probs
     return float((probs.argmax(1) == sample.labels.numpy()).mean())
+
+
+def _check_small(config: TrainConfig, size: int) -> None:
+    """Raises `UserError` where the network is not for the smaller images that training starts on."""
+    side = small_side(size)
+    try:
+        with torch.device("meta"):  # no weights are made
+            models.build(config.model, num_classes=2, image_size=side, options=config.model_options)
+    except UserError:
+        raise UserError(
+            f"{config.model} cannot take the {side} px images that small_first begins with; set small_first=0, or a "
+            f"larger image_size than {size}"
+        ) from None
 
 
 def _check_finite(loss: Tensor, config: TrainConfig, epoch: int, step: int) -> None:

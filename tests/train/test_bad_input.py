@@ -60,6 +60,11 @@ def test_out_of_memory_whatever_the_batch(monkeypatch: pytest.MonkeyPatch) -> No
         train(QUICK, digits(40))
 
 
+def test_images_that_a_network_cannot_begin_with() -> None:
+    with pytest.raises(UserError, match=r"vgg16 cannot take the 24 px images .*; set small_first=0"):
+        train(replace(QUICK, model="vgg16", small_first=0.5), digits(40))
+
+
 def test_other_errors_stay_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models, "build", network_with_room_for(0, RuntimeError("mat1 and mat2 do not fit")))
     with pytest.raises(RuntimeError, match="do not fit"):
