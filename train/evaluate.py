@@ -97,7 +97,8 @@ def predict(
                 embeddings.append(features.float())
                 single.append(probs)
                 flipped.append(both)
-        averaged.append(total)
+        if multi_crop:
+            averaged.append(total)
     model.train(was_training)
     width = model.head.out_features
     return Predictions(

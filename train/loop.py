@@ -91,8 +91,8 @@ def train(
     images, labels = resident(train_set.images, device), train_set.labels.to(device)
 
     steps, batch_size = steps_an_epoch(config, count), largest_batch(config, count)
-    lr = config.lr * math.sqrt(batch_size / config.batch_size)  # keeps the noise of a step: Krizhevsky 2014
-    optimizer = build_optimizer(model, config, lr)
+    share = math.sqrt(batch_size / config.batch_size)  # of the learning rate keeps a step's noise: Krizhevsky 2014
+    optimizer = build_optimizer(model, config, share)
     criterion = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
 
     history: list[Epoch] = []
@@ -158,7 +158,7 @@ def train(
                 eval_seconds=time.perf_counter() - trained,
                 compile_seconds=compile_seconds,
                 images=seen,
-                lr=lr * schedule(config, progress),
+                lr=config.lr * share * schedule(config, progress),
             )
         )
         compile_seconds = 0.0

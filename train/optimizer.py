@@ -11,13 +11,12 @@ ITERATIONS = 3
 """Of Newton and Schulz: singular values then lie between about 0.5 and 1.5, which is as good as all 1: Jordan 2024."""
 
 
-def build(model: nn.Module, config: TrainConfig, lr: float) -> torch.optim.Optimizer:
-    """The optimizer for `model`; `lr` is the highest learning rate of its filters at this batch size.
+def build(model: nn.Module, config: TrainConfig, share: float = 1.0) -> torch.optim.Optimizer:
+    """The optimizer for `model`, with `share` of the learning rates of `config`.
 
     Each group's `peak` is its own highest learning rate. Biases and batch normalisation are not decayed: He et al.
     2019, "Bag of Tricks", section 3.1.
     """
-    share = lr / config.lr
     parts: dict[str, list[nn.Parameter]] = {"filters": [], "matrices": [], "vectors": []}
     for parameter in model.parameters():
         if parameter.requires_grad:

@@ -27,7 +27,7 @@ def test_a_step_is_relative_to_the_filters_and_keeps_their_norm() -> None:
     torch.manual_seed(0)
     layer = nn.Conv2d(8, 16, 3)
     before = layer.weight.detach().clone()
-    optimizer = build(layer, MUON, MUON.lr)
+    optimizer = build(layer, MUON)
     layer.weight.grad, layer.bias.grad = torch.randn_like(layer.weight), torch.zeros_like(layer.bias)
     optimizer.step()
     moved = (layer.weight.detach() - before).norm() / before.norm()
@@ -45,7 +45,7 @@ def test_what_is_no_filter_gets_the_steps_of_sgd() -> None:
         {"params": [theirs.bias], "lr": 0.05, "weight_decay": 0.0},
     ]
     peer = torch.optim.SGD(groups, lr=1, momentum=0.85, nesterov=True)
-    own = build(ours, config, config.lr)
+    own = build(ours, config)
     for _ in range(3):
         images = torch.randn(5, 3)
         for layer, optimizer in ((ours, own), (theirs, peer)):
