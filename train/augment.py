@@ -1,7 +1,8 @@
-"""Random shift, mirror and cut-out of whole batches, drawn per image."""
+"""Random shift, mirror, cut-out and mixing of whole batches, drawn per image."""
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -21,10 +22,13 @@ class Draws:
     mirror: Tensor
     """Shape (N,), bool."""
     hole: Tensor
-    """Shape (N, 2), int64: centre of the cut-out square, row and column."""
+    """Shape (N, 2), int64: centre of the square that is cut out or taken from another image, row and column."""
+    own: Tensor
+    """Shape (N,), float32: share of an image that stays its own where images are mixed, 0 to 1."""
 
     def to(self, device: torch.device) -> "Draws":
-        return Draws(*(part.to(device) for part in (self.order, self.shift, self.mirror, self.hole)))
+        parts = (self.order, self.shift, self.mirror, self.hole, self.own)
+        return Draws(*(part.to(device) for part in parts))
 
 
 def draw(config: TrainConfig, count: int, side: int, epoch: int) -> Draws:
@@ -36,12 +40,16 @@ def draw(config: TrainConfig, count: int, side: int, epoch: int) -> Draws:
     """
     once = torch.Generator().manual_seed(config.seed)
     first = torch.rand(count, generator=once) < 0.5
-    generator = torch.Generator().manual_seed((config.seed * 1_000_003 + epoch + 1) % 2**63)
+    seed = (config.seed * 1_000_003 + epoch + 1) % 2**63
+    generator = torch.Generator().manual_seed(seed)
+    alpha = config.mixup or config.cutmix
+    own = np.random.default_rng(seed).beta(alpha, alpha, count) if alpha else np.ones(count)
     return Draws(
         order=torch.randperm(count, generator=generator),
         shift=torch.randint(-config.pad, config.pad + 1, (count, 2), generator=generator),
         mirror=(first ^ bool(epoch % 2)) & config.flip,
         hole=torch.randint(0, side, (count, 2), generator=generator),
+        own=torch.from_numpy(own.astype(np.float32)),
     )
 
 
@@ -60,11 +68,43 @@ def augment(images: Images, draws: Draws, index: Tensor, *, cutout: int = 0) -> 
     pixels, at = fetched(images, index)
     batch = pixels.permute(0, 2, 3, 1)[at[:, None, None], rows[:, :, None], columns[:, None, :]]
     if cutout:
-        hole = draws.hole[index]
-        near = [(line - hole[:, axis, None] + cutout // 2) for axis in (0, 1)]
-        inside = [(distance >= 0) & (distance < cutout) for distance in near]
-        batch[inside[0][:, :, None] & inside[1][:, None, :]] = 128
+        inside = squares(draws.hole[index], torch.full_like(index, cutout), side)
+        batch = batch.masked_fill(inside[:, :, :, None], 128)
     return batch.permute(0, 3, 1, 2)
+
+
+def mixed(
+    batch: Tensor, labels: Tensor, draws: Draws, index: Tensor, *, classes: int, cut: bool
+) -> tuple[Tensor, Tensor]:
+    """Each image mixed with one from the other end of the batch, and its label with that one's.
+
+    Zhang et al. 2018, "mixup": the weighted mean of two images. `cut`: Yun et al. 2019, "CutMix": a square of the other
+    image in this one. The weights are `draws.own`, drawn per image.
+    batch: shape (B, 3, S, S), uint8, of the images at `index`, shape (B,). labels: shape (B,), int64.
+    Returns: images of that shape, float32 (`cut`: uint8); labels of shape (B, classes), float32, rows sum to 1.
+    """
+    own, other = draws.own[index], batch.flip(0)
+    if cut:
+        side = batch.shape[-1]
+        inside = squares(draws.hole[index], (side * (1 - own).sqrt()).round().long(), side)
+        batch = torch.where(inside[:, None], other, batch)
+        own = 1 - inside.float().mean((1, 2))
+    else:
+        weight = own[:, None, None, None]
+        batch = weight * batch.float() + (1 - weight) * other.float()
+    target = F.one_hot(labels, classes)
+    return batch, own[:, None] * target + (1 - own[:, None]) * target.flip(0)
+
+
+def squares(centre: Tensor, width: Tensor, side: int) -> Tensor:
+    """Which pixels lie in squares around these centres, cut off at the border.
+
+    centre: shape (B, 2), row and column. width: shape (B,), pixels. Both int64. Returns: shape (B, side, side), bool.
+    """
+    line = torch.arange(side, device=centre.device)
+    distance = line - centre[:, :, None] + (width // 2)[:, None, None]
+    inside = (distance >= 0) & (distance < width[:, None, None])
+    return inside[:, 0, :, None] & inside[:, 1, None, :]
 
 
 def small_side(side: int) -> int:

@@ -13,7 +13,7 @@ Optimizer = Literal["sgd", "muon"]
 Schedule = Literal["cosine", "triangular", "step"]
 Precision = Literal["auto", "bf16", "fp32"]
 Device = Literal["auto", "cpu", "cuda"]
-Compile = Literal["auto", "on", "off"]
+Compile = Literal["auto", "on", "graphs", "off"]
 
 RANGES = (
     ("epochs", "whole", 1, 1e6),
@@ -28,6 +28,8 @@ RANGES = (
     ("small_first", "finite", 0, 1),
     ("pad", "whole", 0, 1e3),
     ("cutout", "whole", 0, 1e3),
+    ("mixup", "finite", 0, 100),
+    ("cutmix", "finite", 0, 100),
     ("seed", "whole", 0, 2**53),
     ("image_size", "whole", 8, 4096),
     ("time_budget", "finite", 0.001, 1e8),
@@ -90,12 +92,19 @@ class TrainConfig:
     """Mirror left and right. Off for what must not be mirrored: digits, letters, signs."""
     cutout: int = 0
     """Side of the grey square in pixels (DeVries, Taylor 2017). Off: it is against overfitting; 6 epochs underfit."""
+    mixup: float = 0.0
+    """Alpha of Zhang et al. 2018: every image is mixed with another, and its label too; the weights are drawn from
+    Beta(alpha, alpha). Off: against overfitting, for long training; the paper has 1 for CIFAR."""
+    cutmix: float = 0.0
+    """Alpha of Yun et al. 2019: a square of another image, of an area drawn from Beta(alpha, alpha). Off, as mixup; the
+    paper has 1. One of the two."""
     precision: Precision = "auto"
     """bf16 where the hardware computes in it: 1.8 times the speed of fp32 (resnet_fast, AVX512-BF16)."""
     device: Device = "auto"
     """CUDA where there is some."""
     compile: Compile = "auto"
-    """torch.compile, timed apart; "auto" does on CUDA alone: on CPU a short training ends before it pays."""
+    """torch.compile, timed apart; "auto" does on CUDA alone: on CPU a short training ends before it pays. "graphs" also
+    lets CUDA replay the steps without the processor, for networks of many small layers."""
     seed: int = 0
     """Decides weights, order and augmentation."""
     image_size: int | None = None
@@ -120,6 +129,8 @@ class TrainConfig:
                 raise UserError(
                     f"training setting {name} = {value!r}; it has to be a {kind} number from {low:g} to {high:g}"
                 )
+        if self.mixup and self.cutmix:
+            raise UserError(f"mixup = {self.mixup:g} and cutmix = {self.cutmix:g}; set one of them to 0")
         if not isinstance(self.flip, bool):
             raise UserError(f"training setting flip = {self.flip!r}; it has to be true or false")
         for name, choices in (

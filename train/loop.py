@@ -1,35 +1,31 @@
 """Training, from top to bottom."""
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
 
 from curate.errors import UserError
 from train import distributed, models
-from train.augment import augment, draw, small_side, three_quarters
+from train.augment import draw, small_side
 from train.blocks import Network
 from train.budget import Clock
 from train.checkpoint import Epoch, read_checkpoint, restore, write_checkpoint
 from train.compiling import compiled
 from train.config import TrainConfig
 from train.data import ImageSet
+from train.epoch import Training, check_finite, kinds_of_batch, run_epoch
 from train.evaluate import predict
-from train.hardware import autocast, choose_device
+from train.hardware import choose_device
 from train.mapped import resident
 from train.optimizer import build as build_optimizer
 from train.room import explained
+from train.schedule import largest_batch, lr_share, schedule, steps_an_epoch
 
-MIN_STEPS = 32
-"""Steps an epoch at least (in batches of 16 or more): with fewer, small sets see too few updates. Chosen by eye."""
 STEM_SAMPLE = 2000
 """Images, at most, whose patches the first filters are drawn from: half a million patches at 32 px."""
-AUXILIARY = 0.3
-"""What the loss of an auxiliary head counts: Szegedy et al. 2015, section 5."""
 EVAL_SAMPLE = 2000
 """Images evaluated after each epoch: good to +-1 % at 95 % confidence, at a fifth of the cost of 10,000."""
 
@@ -90,10 +86,9 @@ def train(
     distributed.prepare(model)
     images, labels = resident(train_set.images, device), train_set.labels.to(device)
 
-    steps, batch_size = steps_an_epoch(config, count), largest_batch(config, count)
-    share = math.sqrt(batch_size / config.batch_size)  # of the learning rate keeps a step's noise: Krizhevsky 2014
+    share = lr_share(config, count)
     optimizer = build_optimizer(model, config, share)
-    criterion = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
+    training = Training(config, model, optimizer, images, labels, steps_an_epoch(config, count))
 
     history: list[Epoch] = []
     data = train_set.fingerprint() if run_dir else ""
@@ -103,47 +98,22 @@ def train(
         history = checkpoint.history
     if watch and not history:
         watch(0, model)
-    sizes = {len(part): part for part in torch.arange(count).tensor_split(steps)}  # two, where `count` is not divisible
-    shares = [distributed.share(part) for part in sizes.values()]
-    with explained(model, images, config, len(shares[0])):
-        batches = (images[part.to(device)].to(device) for part in shares)
-        forward, compile_seconds = compiled(model.train(), config, batches)
+    draws = draw(config, count, size, epoch=0).to(device)
+    with explained(model, images, config, largest_batch(config, count)):
+        forward, compile_seconds = compiled(model.train(), config, kinds_of_batch(training, draws))
 
     clock = Clock(config.time_budget, sum(epoch.seconds for epoch in history))
     for epoch in range(len(history), config.epochs):
         if clock.progress(0) == 1:
             break
-        started, seen = clock.spent(), 0
+        started = clock.spent()
         clock.resume()
         model.train()
         torch.manual_seed((config.seed * 1_000_003 + epoch + 1) % 2**63)  # for dropout, the same after a resume
-        draws = draw(config, count, train_set.image_size, epoch).to(device)
-        loss_sum = torch.zeros((), device=device)
-        correct = torch.zeros((), device=device, dtype=torch.int64)
-        for step, index in enumerate(draws.order.tensor_split(steps)):
-            progress = clock.progress((epoch + step / steps) / config.epochs)
-            for group in optimizer.param_groups:
-                group["lr"] = group["peak"] * schedule(config, progress)
-            mine = distributed.share(index)
-            batch, target = augment(images, draws, mine, cutout=config.cutout), labels[mine]
-            if progress < config.small_first:
-                batch = three_quarters(batch)
-            with explained(model, images, config, len(mine)), autocast(config.precision, device):
-                logits = forward(batch)
-            loss = criterion(logits.float(), target)
-            auxiliary = sum(criterion(logits.float(), target) for logits in model.auxiliary)  # 0 without such heads
-            optimizer.zero_grad(set_to_none=True)
-            with explained(model, images, config, len(mine)):
-                distributed.backward(loss + AUXILIARY * auxiliary, model, len(mine) / len(index))
-            optimizer.step()
-            loss_sum += loss.detach() * len(mine)
-            correct += (logits.detach().argmax(1) == target).sum()
-            seen += len(index)
-            last = step == steps - 1 or clock.progress(0) == 1
-            if device.type == "cpu" or last:  # on CUDA a look at each step would wait for the GPU
-                _check_finite(distributed.total(loss_sum), config, epoch, step)
-            if last:
-                break
+        draws = draw(config, count, size, epoch).to(device)
+        passed = run_epoch(training, forward, draws, epoch, clock)
+        loss_sum, correct = distributed.total(passed.loss_sum), distributed.total(passed.correct)
+        check_finite(loss_sum, config, epoch, training.steps - 1)
         clock.pause()
         trained = time.perf_counter()
         eval_acc = sample_accuracy(model, eval_set, config) if eval_set is not None else None
@@ -151,14 +121,14 @@ def train(
             Epoch(
                 seed=config.seed,
                 epoch=epoch + 1,
-                train_loss=float(distributed.total(loss_sum)) / seen,
-                train_acc=int(distributed.total(correct)) / seen,
+                train_loss=float(loss_sum) / passed.seen,
+                train_acc=int(correct) / passed.seen,
                 eval_acc=eval_acc,
                 seconds=clock.spent() - started,
                 eval_seconds=time.perf_counter() - trained,
                 compile_seconds=compile_seconds,
-                images=seen,
-                lr=config.lr * share * schedule(config, progress),
+                images=passed.seen,
+                lr=config.lr * share * schedule(config, passed.progress),
             )
         )
         compile_seconds = 0.0
@@ -182,30 +152,6 @@ def train(
     )
 
 
-def largest_batch(config: TrainConfig, count: int) -> int:
-    """Images a step for a set of `count` images: fewer than asked for where the set is small."""
-    return min(config.batch_size, max(16, count // MIN_STEPS))
-
-
-def steps_an_epoch(config: TrainConfig, count: int) -> int:
-    """Steps that one pass over `count` images takes."""
-    return max(1, round(count / largest_batch(config, count)))
-
-
-def schedule(config: TrainConfig, progress: float) -> float:
-    """Share of the highest learning rate at `progress`, 0 at the start and 1 at the end of training.
-
-    It rises in a line over the first `warmup`, then falls to 0: in a line ("triangular") or along half a cosine; or it
-    falls to a tenth in two steps, at half and at three quarters ("step": He et al. 2015, section 4.2).
-    """
-    if progress < config.warmup:
-        return 0.05 + 0.95 * progress / config.warmup
-    if config.schedule == "step":
-        return 1.0 if progress < 0.5 else 0.1 if progress < 0.75 else 0.01
-    rest = (progress - config.warmup) / max(1e-9, 1 - config.warmup)
-    return 1 - rest if config.schedule == "triangular" else (1 + math.cos(math.pi * rest)) / 2
-
-
 def sample_accuracy(model: Network, eval_set: ImageSet, config: TrainConfig) -> float | None:
     """Single-view accuracy on the labelled images, on `EVAL_SAMPLE` of them, evenly spread, where there are more."""
     eval_set = eval_set.labelled()
@@ -227,11 +173,3 @@ def _check_small(config: TrainConfig, size: int) -> None:
             f"{config.model} cannot take the {side} px images that small_first begins with; set small_first=0, or a "
             f"larger image_size than {size}"
         ) from None
-
-
-def _check_finite(loss: Tensor, config: TrainConfig, epoch: int, step: int) -> None:
-    if not torch.isfinite(loss):
-        raise UserError(
-            f"the loss is no longer a number in epoch {epoch + 1}, step {step + 1}: lr {config.lr:g} is too high for "
-            f"{config.model}; try {config.lr / 4:g}"
-        )

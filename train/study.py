@@ -19,7 +19,8 @@ from train.checkpoint import differences
 from train.config import TrainConfig
 from train.data import ImageSet
 from train.evaluate import predict
-from train.loop import steps_an_epoch, train
+from train.loop import train
+from train.schedule import steps_an_epoch
 
 Measured = Mapping[str, list[float]]
 Probe = Callable[[Network], Measured]

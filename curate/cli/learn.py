@@ -22,7 +22,9 @@ def train(
     name: Annotated[str | None, typer.Option(help="Name of the run; by default DATA-MODEL.")] = None,
     recipe: options.TrainingRecipe = None,
     device: options.Device = "auto",
-    compile: Annotated[str | None, typer.Option(help="torch.compile: auto (on CUDA alone), on or off.")] = None,
+    compile: Annotated[
+        str | None, typer.Option(help="torch.compile: auto (on CUDA alone), on, graphs (CUDA graphs too) or off.")
+    ] = None,
     time_budget: Annotated[
         str | None,
         typer.Option(

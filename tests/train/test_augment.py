@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from train.augment import Draws, augment, draw
+from train.augment import Draws, augment, draw, mixed
 from train.config import TrainConfig
 
 SIDE = 4
@@ -11,7 +11,7 @@ IMAGE = torch.arange(SIDE * SIDE, dtype=torch.uint8).view(1, 1, SIDE, SIDE).expa
 
 
 def fixed(*, shift: tuple[int, int] = (0, 0), mirror: bool = False, hole: tuple[int, int] = (0, 0)) -> Draws:
-    return Draws(torch.tensor([0]), torch.tensor([shift]), torch.tensor([mirror]), torch.tensor([hole]))
+    return Draws(torch.tensor([0]), torch.tensor([shift]), torch.tensor([mirror]), torch.tensor([hole]), torch.ones(1))
 
 
 def rows(batch: torch.Tensor) -> list[list[int]]:
@@ -73,3 +73,50 @@ def test_the_originals_stay_as_they_were() -> None:
     config = TrainConfig(cutout=8)
     augment(images, draw(config, 8, 16, 0), torch.arange(8), cutout=8)
     assert torch.equal(images, before)
+
+
+def mixing(own: list[float], *, hole: tuple[int, int] = (2, 2)) -> Draws:
+    count = len(own)
+    return Draws(
+        torch.arange(count),
+        torch.zeros((count, 2), dtype=torch.int64),
+        torch.zeros(count, dtype=torch.bool),
+        torch.tensor([hole] * count),
+        torch.tensor(own),
+    )
+
+
+PAIR = torch.tensor([0, 200], dtype=torch.uint8).view(2, 1, 1, 1).expand(2, 3, SIDE, SIDE)
+"""A black image and a bright one."""
+
+
+def test_mixup_is_the_weighted_mean_of_images_and_labels() -> None:
+    labels, index = torch.tensor([1, 2]), torch.arange(2)
+    batch, target = mixed(PAIR, labels, mixing([0.75, 0.5]), index, classes=3, cut=False)
+    assert batch.shape == PAIR.shape
+    assert batch[0].unique().tolist() == [50]
+    assert batch[1].unique().tolist() == [100]
+    assert target.tolist() == [[0, 0.75, 0.25], [0, 0.5, 0.5]]
+
+
+def test_cutmix_takes_a_square_of_the_other_image_and_its_share_of_the_label() -> None:
+    labels, index = torch.tensor([1, 2]), torch.arange(2)
+    batch, target = mixed(PAIR, labels, mixing([0.75, 1.0]), index, classes=3, cut=True)
+    assert batch.dtype == torch.uint8
+    assert rows(batch) == [[0, 0, 0, 0], [0, 200, 200, 0], [0, 200, 200, 0], [0, 0, 0, 0]]
+    assert (batch[1] == 200).all()
+    assert target.tolist() == [[0, 0.75, 0.25], [0, 0, 1]]
+
+
+def test_a_square_cut_off_at_the_border_counts_as_what_is_seen_of_it() -> None:
+    labels, index = torch.tensor([0, 1]), torch.arange(2)
+    _, target = mixed(PAIR, labels, mixing([0.0, 0.0], hole=(0, 0)), index, classes=2, cut=True)
+    assert target[0].tolist() == [0.75, 0.25]  # a quarter of a square of 4 pixels lies inside
+
+
+def test_shares_are_drawn_from_a_beta_distribution() -> None:
+    draws = draw(TrainConfig(mixup=0.2), 20_000, 32, 0)
+    assert torch.equal(draws.own, draw(TrainConfig(mixup=0.2), 20_000, 32, 0).own)
+    assert abs(float(draws.own.mean()) - 0.5) < 0.01
+    assert abs(float(draws.own.var()) - 0.25 / 1.4) < 0.003  # Beta(a, a): 1 / (4 (2 a + 1))
+    assert (draw(TrainConfig(), 100, 32, 0).own == 1).all()

@@ -1,7 +1,7 @@
 """A compiled network learns the same as a plain one, and leaves no trace in it."""
 
-from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 import torch
@@ -25,8 +25,8 @@ def small() -> Network:
     return network
 
 
-def gradients(network: Network, forward: Callable[[Tensor], Tensor], images: Tensor) -> list[Tensor]:
-    nn.functional.cross_entropy(forward(images), torch.arange(len(images))).backward()
+def gradients(network: Network, forward: compiling.Forward, images: Tensor) -> list[Tensor]:
+    nn.functional.cross_entropy(forward(network, images), torch.arange(len(images))).backward()
     return [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
 
 
@@ -43,12 +43,28 @@ def test_it_gives_the_same_gradients_and_keeps_names_and_statistics() -> None:
     assert all(torch.equal(after[name], before[name]) for name in before)
     with torch.compiler.set_stance("fail_on_recompile"):  # both sizes are ready
         for part in (images, images[:7]):
-            ours, theirs = gradients(network, forward, part), gradients(plain.train(), plain, part)
+            ours, theirs = gradients(network, forward, part), gradients(plain.train(), compiling.plain, part)
             assert len(ours) == len(list(network.parameters()))
             assert all(torch.allclose(one, two, atol=1e-5) for one, two in zip(ours, theirs, strict=True))
     assert torch.allclose(
         network.state_dict()["body.0.norm.running_var"], plain.state_dict()["body.0.norm.running_var"]
     )
+
+
+@pytest.mark.skipif(not compiling.compiler(), reason="no C++ compiler here")
+@pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning")  # torch's own
+@pytest.mark.parametrize("setting", ["on", "graphs"])
+def test_another_network_of_the_same_kind_is_not_compiled_again(setting: Literal["on", "graphs"]) -> None:
+    images, config = digits(8).images, replace(CONFIG, compile=setting)
+    first, _ = compiling.compiled(small().train(), config, [images])
+    network = small().train()
+    with torch.compiler.set_stance("fail_on_recompile"):
+        again, _ = compiling.compiled(network, config, [images])
+        assert again is first
+        ours, theirs = gradients(network, again, images), gradients(small().train(), compiling.plain, images)
+    assert all(torch.allclose(one, two, atol=1e-5) for one, two in zip(ours, theirs, strict=True))
+    with_options, _ = compiling.compiled(small().train(), replace(config, precision="bf16"), [images])
+    assert with_options is not first
 
 
 @pytest.mark.parametrize(
@@ -58,6 +74,7 @@ def test_it_gives_the_same_gradients_and_keeps_names_and_statistics() -> None:
         ("off", "cuda", False),
         ("auto", "cpu", False),
         ("on", "cpu", True),
+        ("graphs", "cpu", True),
         ("auto", "cuda", True),
     ],
 )

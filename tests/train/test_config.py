@@ -31,7 +31,9 @@ from train.config import TrainConfig
         ({"model_options": "C"}, "shortcut: B"),
         ({"model_options": {"shortcut": "A"}}, "no option of resnet_fast is called 'shortcut'"),
         ({"model": "resnet20", "model_options": {"shortcut": "D"}}, "paper, A, B, C"),
-        ({"compile": "yes"}, "auto, on, off"),
+        ({"compile": "yes"}, "auto, on, graphs, off"),
+        ({"mixup": -1}, "mixup"),
+        ({"mixup": 0.2, "cutmix": 1.0}, "set one of them to 0"),
         ({"epoch": 3}, "epochs"),  # unknown key: the known ones are named
     ],
 )

@@ -16,7 +16,8 @@ from train import models
 from train.checkpoint import Epoch
 from train.config import TrainConfig
 from train.evaluate import evaluate, predict
-from train.loop import Trained, schedule, steps_an_epoch, train
+from train.loop import Trained, train
+from train.schedule import schedule, steps_an_epoch
 
 SHORT = replace(QUICK, epochs=3)
 
@@ -50,6 +51,13 @@ def test_it_learns_digits() -> None:
     assert evaluation.accuracy > 0.9
     assert trained.history[-1].eval_acc == pytest.approx(evaluation.accuracy)
     assert trained.history[-1].train_loss < trained.history[0].train_loss
+
+
+@pytest.mark.parametrize("kind", ["mixup", "cutmix"])
+def test_it_learns_from_mixed_images(kind: str) -> None:
+    config, test = replace(QUICK, epochs=4, **{kind: 0.5}), digits(297, start=1500)  # type: ignore[arg-type]
+    trained = train(config, digits(900))
+    assert evaluate(predict(trained.model, test.images), test).accuracy > 0.8
 
 
 def test_the_same_seed_gives_the_same_weights(uninterrupted: Trained) -> None:

@@ -1,0 +1,37 @@
+"""How many steps training takes, and the learning rate of each."""
+
+import math
+
+from train.config import TrainConfig
+
+MIN_STEPS = 32
+"""Steps an epoch at least (in batches of 16 or more): with fewer, small sets see too few updates. Chosen by eye."""
+
+
+def largest_batch(config: TrainConfig, count: int) -> int:
+    """Images a step for a set of `count` images: fewer than asked for where the set is small."""
+    return min(config.batch_size, max(16, count // MIN_STEPS))
+
+
+def steps_an_epoch(config: TrainConfig, count: int) -> int:
+    """Steps that one pass over `count` images takes."""
+    return max(1, round(count / largest_batch(config, count)))
+
+
+def lr_share(config: TrainConfig, count: int) -> float:
+    """Share of the learning rate for a set of `count` images: smaller batches keep a step's noise, Krizhevsky 2014."""
+    return math.sqrt(largest_batch(config, count) / config.batch_size)
+
+
+def schedule(config: TrainConfig, progress: float) -> float:
+    """Share of the highest learning rate at `progress`, 0 at the start and 1 at the end of training.
+
+    It rises in a line over the first `warmup`, then falls to 0: in a line ("triangular") or along half a cosine; or it
+    falls to a tenth in two steps, at half and at three quarters ("step": He et al. 2015, section 4.2).
+    """
+    if progress < config.warmup:
+        return 0.05 + 0.95 * progress / config.warmup
+    if config.schedule == "step":
+        return 1.0 if progress < 0.5 else 0.1 if progress < 0.75 else 0.01
+    rest = (progress - config.warmup) / max(1e-9, 1 - config.warmup)
+    return 1 - rest if config.schedule == "triangular" else (1 + math.cos(math.pi * rest)) / 2
