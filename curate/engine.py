@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -66,14 +67,17 @@ def map_batches(
                 raise
 
 
-def _one_thread() -> None:
-    import signal
+def serve() -> None:
+    """What a worker process begins with: it leaves Ctrl-C to its parent, which stops it, and ends with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
+
+def _one_thread() -> None:
     import cv2
 
     cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which stops the pool
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    serve()
 
 
 def _end_with_parent() -> None:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from curate.errors import UserError
+from train import parallel
 from train.checkpoint import Epoch
 from train.config import TrainConfig
 from train.data import ImageSet
@@ -35,7 +37,19 @@ class OutOfFold:
     others_embeddings: np.ndarray
     """Shape (M, D), float32, from the network of fold 0."""
     seconds: float
-    """Of the trainings; of an interrupted call, over all its parts."""
+    """Of the trainings, added up; of an interrupted call, over all its parts."""
+
+
+@dataclass(frozen=True)
+class _Fold:
+    """What the network of a fold says about the images it held out, and about the rest: unlabelled ones and others."""
+
+    pred_probs: np.ndarray
+    rest_probs: np.ndarray
+    embeddings: np.ndarray | None
+    """Of all images; of fold 0 alone, as those of the rest."""
+    rest_embeddings: np.ndarray | None
+    seconds: float
 
 
 def cross_validate(
@@ -47,46 +61,40 @@ def cross_validate(
     seed: int = 0,
     others: ImageSet | None = None,
     run_dir: Path | None = None,
+    at_once: int = 1,
     on_epoch: Callable[[int, Epoch], None] | None = None,
 ) -> OutOfFold:
     """Train `folds` networks, each on all labelled images but those of one fold, and let each predict its fold.
 
     groups: shape (N,), int; images of one group (duplicates, an image and its augmented children) stay in one fold;
     -1 is an image of its own. `seed` deals the images to folds; the networks take theirs from `config`.
-    `others` (test, val, pool) are predicted by all networks. With `run_dir` an interrupted call resumes.
+    `others` (test, val, pool) are predicted by all networks. With `run_dir` an interrupted call resumes, with another
+    `at_once` as well: so many folds are trained at the same time, see `train.parallel.each`.
     `on_epoch` gets the number of the fold and the epoch's figures.
     """
     labels = image_set.labels.numpy()
     groups = np.full(len(labels), -1) if groups is None else np.asarray(groups)
     fold = assign_folds(labels, groups, folds=folds, seed=seed)
-    rest = [image_set.subset(fold < 0)]
-    if others is not None:
-        _check_alike(image_set, others)
-        rest.append(others)
+    if others is None:
+        others = image_set.subset(np.zeros(len(labels), bool))
+    _check_alike(image_set, others)
+    unlabelled = int((fold < 0).sum())
     pred_probs = np.zeros((len(labels), len(image_set.classes)), np.float32)
-    rest_probs = np.zeros((sum(map(len, rest)), len(image_set.classes)), np.float64)
+    rest_probs = np.zeros((unlabelled + len(others), len(image_set.classes)), np.float64)
     embeddings = rest_embeddings = np.zeros((0, 0), np.float32)
     accuracies, seconds = [], 0.0
-    for number in range(folds):
-        held_out = fold == number
-        trained = train(
-            config,
-            image_set.subset((fold >= 0) & ~held_out),
-            run_dir=run_dir / f"fold-{number}" if run_dir else None,
-            on_epoch=(lambda epoch, number=number: on_epoch(number, epoch)) if on_epoch else None,  # type: ignore[misc]
-        )
-        model = trained.model
-        seconds += trained.seconds
-        own = predict(model, image_set.subset(held_out).images, flip=config.flip, precision=config.precision)
-        pred_probs[held_out] = own.best
-        right = own.best.argmax(1) == labels[held_out]
-        accuracies.append(float(right.mean()) if len(right) else float("nan"))
-        about_rest = [predict(model, part.images, flip=config.flip, precision=config.precision) for part in rest]
-        rest_probs += np.concatenate([about.best for about in about_rest]) / folds
-        if number == 0:
-            rest_embeddings = np.concatenate([about.embeddings for about in about_rest])
-            embeddings = predict(model, image_set.images, precision=config.precision).embeddings
-    unlabelled = int((fold < 0).sum())
+    with parallel.shared(image_set, others, at_once=at_once) as (image_set, others):
+        one_fold = partial(_train_fold, config=config, image_set=image_set, others=others, fold=fold, run_dir=run_dir)
+        results = parallel.each(one_fold, range(folds), at_once=at_once, hear=on_epoch)
+        for number, said in enumerate(results):
+            held_out = fold == number
+            pred_probs[held_out] = said.pred_probs
+            right = said.pred_probs.argmax(1) == labels[held_out]
+            accuracies.append(float(right.mean()) if len(right) else float("nan"))
+            rest_probs += said.rest_probs / folds
+            seconds += said.seconds
+            if said.embeddings is not None and said.rest_embeddings is not None:
+                embeddings, rest_embeddings = said.embeddings, said.rest_embeddings
     pred_probs[fold < 0] = rest_probs[:unlabelled]
     return OutOfFold(
         pred_probs=_sum_to_one(pred_probs),
@@ -97,6 +105,31 @@ def cross_validate(
         others_pred_probs=_sum_to_one(rest_probs[unlabelled:].astype(np.float32)),
         others_embeddings=rest_embeddings[unlabelled:],
         seconds=seconds,
+    )
+
+
+def _train_fold(
+    number: int,
+    tell: Callable[[Epoch], None],
+    *,
+    config: TrainConfig,
+    image_set: ImageSet,
+    others: ImageSet,
+    fold: np.ndarray,
+    run_dir: Path | None,
+) -> _Fold:
+    """Train on all labelled images but those of the fold `number`. fold: shape (N,)."""
+    held_out = fold == number
+    folder = run_dir / f"fold-{number}" if run_dir else None
+    trained = train(config, image_set.subset((fold >= 0) & ~held_out), run_dir=folder, on_epoch=tell)
+    about = partial(predict, trained.model, precision=config.precision)
+    rest = [about(part.images, flip=config.flip) for part in (image_set.subset(fold < 0), others)]
+    return _Fold(
+        pred_probs=about(image_set.subset(held_out).images, flip=config.flip).best,
+        rest_probs=np.concatenate([said.best for said in rest]),
+        embeddings=about(image_set.images).embeddings if number == 0 else None,
+        rest_embeddings=np.concatenate([said.embeddings for said in rest]) if number == 0 else None,
+        seconds=trained.seconds,
     )
 
 

@@ -1,4 +1,4 @@
-"""Sets too large for memory: decoded once into a file of bytes, which is mapped, and used again by the next run."""
+"""Sets too large for memory, or for several processes: decoded once into a file that is mapped; later runs use it."""
 
 import hashlib
 import os
@@ -60,6 +60,6 @@ def _check_room(folder: Path, need: int, what: str) -> None:
     free = shutil.disk_usage(folder).free
     if need > free:
         raise UserError(
-            f"{what} do not fit into memory, and take {need / 1e9:.1f} GB in {folder}, where {free / 1e9:.1f} GB are "
-            "free; make room, or set a smaller image_size"
+            f"{what} (too many for memory, or for several processes) take {need / 1e9:.1f} GB in {folder}, where "
+            f"{free / 1e9:.1f} GB are free; make room, set a smaller image_size, or try --at-once 1"
         )

@@ -1,13 +1,15 @@
 """Images that stay in a file, or in main memory, and come to where training runs batch by batch."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from curate.files import named_in_errors
 
 PART = 1024
 """Images that are read at once where all are gone through."""
@@ -24,6 +26,14 @@ class MappedImages:
     """Shape (M, S, S, 3), uint8: all that the file holds."""
     at: Tensor
     """Shape (N,), int64: positions in `pixels`."""
+    file: Path | None = None
+    """What `pixels` are mapped from; None where they are in memory."""
+
+    def __reduce__(self) -> tuple[Callable[..., "MappedImages"], tuple[object, ...]]:
+        """Pickled as the name of the file, which another process maps, too; with the pixels where there is none."""
+        if self.file is None:
+            return MappedImages, (self.pixels, self.at)
+        return _open_at, (self.file, *self.pixels.shape[:2], self.at)
 
     def __len__(self) -> int:
         return len(self.at)
@@ -47,7 +57,7 @@ class MappedImages:
 
     def select(self, index: Tensor) -> "MappedImages":
         """The images at these positions, still in the file."""
-        return MappedImages(self.pixels, self.at[index])
+        return MappedImages(self.pixels, self.at[index], self.file)
 
     def split(self, size: int) -> Iterator[Tensor]:
         """All images, so many at a time."""
@@ -66,7 +76,21 @@ def open_mapped(path: Path, count: int, side: int) -> MappedImages:
     array = np.memmap(path, np.uint8, "r", shape=(count, side, side, 3))
     with warnings.catch_warnings():  # nobody writes into it
         warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)
-        return MappedImages(torch.from_numpy(array), torch.arange(count))
+        return MappedImages(torch.from_numpy(array), torch.arange(count), path)
+
+
+def _open_at(path: Path, count: int, side: int, at: Tensor) -> MappedImages:
+    return open_mapped(path, count, side).select(at)
+
+
+def in_file(images: Images, path: Path) -> MappedImages:
+    """The images in a file that is mapped: their own where they have one, otherwise `path`, which is written."""
+    if isinstance(images, MappedImages) and images.file is not None:
+        return images
+    with named_in_errors(path), path.open("wb") as file:
+        for part in images.split(PART) if len(images) else ():
+            file.write(part.permute(0, 2, 3, 1).contiguous().numpy().data)
+    return open_mapped(path, len(images), images.shape[-1])
 
 
 def select(images: Images, index: Tensor) -> Images:

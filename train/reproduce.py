@@ -14,7 +14,7 @@ from curate.files import write_bytes_atomic, write_json
 from curate.images import decode
 from curate.sources import Options, digits
 from curate.workspace import Workspace
-from train import experiments, figures
+from train import experiments, figures, parallel
 from train.config import TrainConfig
 from train.data import ImageSet, load_images
 from train.hardware import choose_device, describe
@@ -58,8 +58,10 @@ class Reproduced:
     hardware: str
     torch_version: str
     curate: str
+    at_once: int
+    """How many trainings ran at the same time, and so shared the hardware."""
     seconds: float
-    """Of training, all arms together."""
+    """Of training, all arms added up."""
     settings: Mapping[str, Mapping[str, object]]
     """Training settings by arm."""
     note: str
@@ -96,12 +98,14 @@ def reproduce(
     only: Sequence[str] | None = None,
     settings: Mapping[str, object],
     fresh: bool = False,
+    at_once: int | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Reproduced:
     """Run an experiment and write its figures, tables and, last, `result.json` to `out`.
 
     `workspace` None: the embedded digits. `seeds`: how many, instead of the scale's. `only`: these arms alone.
-    Arms that were trained before are read, an interrupted one goes on; `fresh` trains them anew.
+    Arms that were trained before are read, an interrupted one goes on; `fresh` trains them anew. `at_once` trainings
+    run at the same time; None: chosen, see `train.parallel.choose`.
     """
     name = find(name)
     there = scales(name)
@@ -120,7 +124,12 @@ def reproduce(
         raise UserError(f"{folder} is a file; name a folder with --out")
     with Workspace(folder).locked("arms"):
         study = Study(chosen, train_set, test_set, data.hash, {**of_the_data, **settings}, numbers, folder, say)
-        configs = {arm.name: arm_config(study, arm, first).as_dict() for arm in chosen.arms}
+        each = {arm.name: arm_config(study, arm, first) for arm in chosen.arms}
+        several = parallel.choose(
+            at_once, list(each.values()) * len(numbers), images=len(train_set), side=data.image_size
+        )
+        study = replace(study, at_once=several)
+        configs = {name: config.as_dict() for name, config in each.items()}
         (folder / "result.json").unlink(missing_ok=True)
         if fresh:
             start_over(folder)
@@ -229,6 +238,7 @@ def write(
         hardware=describe(choose_device(device)),  # type: ignore[arg-type]  # checked by TrainConfig
         torch_version=torch.__version__,
         curate=__version__,
+        at_once=study.at_once,
         seconds=sum(item.seconds for item in outcome.results),
         settings=configs,
         note=outcome.note,
@@ -261,7 +271,8 @@ def page(result: Reproduced, table: pd.DataFrame) -> str:
         lines += [*markdown(pd.DataFrame(claims, columns=["claim", "here", "as in the paper"])), ""]
     lines += [
         f"* Data: {result.data.name}; hash {result.data.hash[:16]}.",
-        f"* Seeds: {', '.join(map(str, result.seeds))}; {result.seconds:,.0f} s of training on {result.hardware}, "
+        f"* Seeds: {', '.join(map(str, result.seeds))}; {result.seconds:,.0f} s of training on {result.hardware}"
+        f"{f', {result.at_once} trainings at the same time' if result.at_once > 1 else ''}, "
         f"torch {result.torch_version}, curate {result.curate}. Settings: `result.json`.",
         f"* Beside the paper: {result.note}.",
     ]

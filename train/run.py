@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from safetensors.torch import save
 from curate.errors import UserError
 from curate.files import write_bytes_atomic, write_json
 from curate.interval import mean_interval
-from train import distributed, event_files, models, plots
+from train import distributed, event_files, models, parallel, plots
 from train.blocks import Network
 from train.checkpoint import Epoch, load_weights
 from train.config import TrainConfig
@@ -48,9 +49,11 @@ class RunResult:
     data_hash: str
     seeds: tuple[int, ...]
     hardware: str
+    at_once: int
+    """How many seeds were trained at the same time, and so shared the hardware."""
     torch_version: str
     seconds: float
-    """Of training alone, all seeds together."""
+    """Of training alone, all seeds added up, also of those that were trained at the same time."""
     eval_seconds: float
     """Of evaluation: after each epoch on a sample, and at the end."""
     compile_seconds: float
@@ -77,6 +80,18 @@ class RunResult:
     """Row true class, column predicted class; counts summed over the seeds."""
 
 
+@dataclass(frozen=True)
+class _Seed:
+    """What the training of one seed came to."""
+
+    history: tuple[Epoch, ...]
+    evaluation: Evaluation
+    epochs_done: float
+    seconds: float
+    eval_seconds: float
+    compile_seconds: float
+
+
 def train_run(
     config: TrainConfig,
     train_rows: DataFrame,
@@ -90,6 +105,7 @@ def train_run(
     leak_free_ids: Collection[str] | None = None,
     resume: bool = True,
     tensorboard: bool = False,
+    at_once: int = 1,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> RunResult:
     """Train on manifest rows with `seeds` seeds (`config.seed`, the next, …), evaluate, and write the run's folder.
@@ -97,7 +113,8 @@ def train_run(
     Rows with an `error` or, for training, without a label have to be left out by the caller. `root` is the workspace.
     Writes `config.json`, `metrics.jsonl`, `model.safetensors` (of the last seed), `learning_curve.png`, `confusion.png`
     and, last, `result.json`: a folder with that file is complete. With `resume` an interrupted run goes on after
-    its last epoch. `tensorboard` adds event files in `tensorboard/`.
+    its last epoch. `tensorboard` adds event files in `tensorboard/`. So many seeds as `at_once` says are trained at the
+    same time, see `train.parallel.each`; their images are in files of the workspace.
     `leak_free_ids`: the evaluation images that have no twin in the training set.
     """
     if tensorboard:
@@ -107,8 +124,9 @@ def train_run(
     if train_rows.empty or eval_rows.empty:
         raise UserError(f"{len(train_rows)} images to train on and {len(eval_rows)} to evaluate on; a run needs both")
     _check_classes(train_rows, eval_rows)
-    train_set = _load_training(config, train_rows, root, classes)
-    eval_set = load_images(eval_rows, root, classes=classes, image_size=train_set.image_size)
+    train_set = _load_training(config, train_rows, root, classes, at_once)
+    limit = 0 if at_once > 1 else None
+    eval_set = load_images(eval_rows, root, classes=classes, image_size=train_set.image_size, memory_limit=limit)
     leak_free = None if leak_free_ids is None else np.isin(eval_set.image_ids, list(leak_free_ids))
     if not len(eval_set.labelled()):
         raise UserError(f"none of the {len(eval_rows)} images to evaluate on has a label; add labelled ones")
@@ -120,36 +138,32 @@ def train_run(
     if not (resume and any(run_dir.glob("seed-*/checkpoint.safetensors"))):
         shutil.rmtree(run_dir / "tensorboard", ignore_errors=True)
 
-    def after_epoch(epoch: Epoch) -> None:
+    def after_epoch(number: int, epoch: Epoch) -> None:
         if tensorboard:
             event_files.append_event(run_dir / "tensorboard", epoch)
         if on_epoch:
             on_epoch(epoch)
 
     distributed.wait()
-    history: list[Epoch] = []
-    evaluations: list[Evaluation] = []
-    epochs_done: list[float] = []
-    seconds = eval_seconds = compile_seconds = 0.0
     numbers = tuple(range(config.seed, config.seed + seeds))
-    for seed in numbers:
-        folder = run_dir / f"seed-{seed}"
-        if not resume:
-            (folder / "checkpoint.safetensors").unlink(missing_ok=True)
-        distributed.wait()
-        trained = train(replace(config, seed=seed), train_set, eval_set=eval_set, run_dir=folder, on_epoch=after_epoch)
-        started = time.perf_counter()
-        predictions = predict(
-            trained.model, eval_set.images, flip=config.flip, multi_crop=True, precision=config.precision
+    if not resume:
+        for seed in numbers:
+            (run_dir / f"seed-{seed}" / "checkpoint.safetensors").unlink(missing_ok=True)
+    with parallel.shared(train_set, eval_set, at_once=at_once) as (train_set, eval_set):
+        one_seed = partial(
+            _train_seed,
+            config=config,
+            train_set=train_set,
+            eval_set=eval_set,
+            leak_free=leak_free,
+            run_dir=run_dir,
+            kept=numbers[-1],
         )
-        eval_seconds += trained.eval_seconds + time.perf_counter() - started
-        compile_seconds += trained.compile_seconds
-        epochs_done.append(trained.epochs_done)
-        evaluations.append(evaluate(predictions, eval_set, leak_free=leak_free))
-        history += trained.history
-        seconds += trained.seconds
+        done = list(parallel.each(one_seed, numbers, at_once=at_once, hear=after_epoch))
+    history = [epoch for one in done for epoch in one.history]
+    evaluations = [one.evaluation for one in done]
+    epochs_done = [one.epochs_done for one in done]
 
-    save_model(run_dir / "model.safetensors", trained)
     if tensorboard:
         event_files.rewrite_events(run_dir / "tensorboard", history)
     lines = "".join(json.dumps(asdict(epoch)) + "\n" for epoch in history)
@@ -163,10 +177,11 @@ def train_run(
         data_hash=data_hash,
         seeds=numbers,
         hardware=describe(choose_device(config.device)),
+        at_once=min(at_once, seeds),
         torch_version=torch.__version__,
-        seconds=seconds,
-        eval_seconds=eval_seconds,
-        compile_seconds=compile_seconds,
+        seconds=sum(one.seconds for one in done),
+        eval_seconds=sum(one.eval_seconds for one in done),
+        compile_seconds=sum(one.compile_seconds for one in done),
         epochs_done=tuple(epochs_done),
         cut_short=min(epochs_done) < config.epochs,
         train_images=len(train_set.labelled()),
@@ -182,9 +197,38 @@ def train_run(
     )
     write_json(run_dir / "result.json", asdict(result))
     for seed in numbers:  # only now is nothing left to resume
-        (run_dir / f"seed-{seed}" / "checkpoint.safetensors").unlink(missing_ok=True)
-        (run_dir / f"seed-{seed}").rmdir()
+        shutil.rmtree(run_dir / f"seed-{seed}")
     return result
+
+
+def _train_seed(
+    seed: int,
+    tell: Callable[[Epoch], None],
+    *,
+    config: TrainConfig,
+    train_set: ImageSet,
+    eval_set: ImageSet,
+    leak_free: np.ndarray | None,
+    run_dir: Path,
+    kept: int,
+) -> _Seed:
+    """Train one seed and evaluate it; the network of the seed `kept` is saved as the run's."""
+    distributed.wait()
+    folder = run_dir / f"seed-{seed}"
+    trained = train(replace(config, seed=seed), train_set, eval_set=eval_set, run_dir=folder, on_epoch=tell)
+    started = time.perf_counter()
+    predictions = predict(trained.model, eval_set.images, flip=config.flip, multi_crop=True, precision=config.precision)
+    eval_seconds = trained.eval_seconds + time.perf_counter() - started
+    if seed == kept:
+        save_model(run_dir / "model.safetensors", trained)
+    return _Seed(
+        history=trained.history,
+        evaluation=evaluate(predictions, eval_set, leak_free=leak_free),
+        epochs_done=trained.epochs_done,
+        seconds=trained.seconds,
+        eval_seconds=eval_seconds,
+        compile_seconds=trained.compile_seconds,
+    )
 
 
 def help_train(
@@ -215,9 +259,11 @@ def _check_classes(train_rows: DataFrame, eval_rows: DataFrame) -> None:
         )
 
 
-def _load_training(config: TrainConfig, rows: DataFrame, root: Path, classes: Sequence[str]) -> ImageSet:
+def _load_training(
+    config: TrainConfig, rows: DataFrame, root: Path, classes: Sequence[str], at_once: int = 1
+) -> ImageSet:
     """Several processes share one file of the decoded images, and so its memory."""
-    limit = 0 if distributed.count() > 1 else None
+    limit = 0 if max(at_once, distributed.count()) > 1 else None
     return load_images(rows, root, classes=classes, image_size=config.image_size, memory_limit=limit)
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from matplotlib.figure import Figure
 from pandas import DataFrame
 
 from curate.errors import UserError
-from curate.files import write_json
+from curate.files import TEMPORARY_PREFIX, write_json
 from curate.interval import mean_interval, welch_interval
+from train import parallel
 from train.blocks import Network
 from train.checkpoint import differences
 from train.config import TrainConfig
@@ -76,6 +78,8 @@ class Study:
     seeds: tuple[int, ...]
     folder: Path
     say: Callable[[str], None]
+    at_once: int = 1
+    """Trainings that run at the same time."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,23 @@ class Outcome:
 def train_arms(study: Study, *, probe: Probe | None = None) -> list[ArmResult]:
     """Every arm with every seed: seed by seed, so that an interrupted study has whole comparisons first."""
     todo = [(seed, arm) for seed in study.seeds for arm in study.scale.arms]
-    return [train_arm(study, arm, seed, probe=probe) for seed, arm in todo]
+    done = {at: train_arm(study, arm, seed) for at, (seed, arm) in enumerate(todo) if _path(study, arm, seed).exists()}
+    left = [one for at, one in enumerate(todo) if at not in done]
+    with parallel.shared(study.train_set, study.test_set, at_once=study.at_once) as (train_set, test_set):
+        there = replace(study, train_set=train_set, test_set=test_set, say=print)  # each training says it by `tell`
+        one_arm = partial(_train_one, study=there, probe=probe)
+        results = parallel.each(one_arm, left, at_once=study.at_once, hear=lambda number, line: study.say(line))
+        return [done[at] if at in done else next(results) for at in range(len(todo))]
+
+
+def _train_one(job: tuple[int, Arm], tell: Callable[[str], None], *, study: Study, probe: Probe | None) -> ArmResult:
+    seed, arm = job
+    return train_arm(replace(study, say=tell), arm, seed, probe=probe)
+
+
+def _path(study: Study, arm: Arm, seed: int) -> Path:
+    """Of what a finished training of the arm came to."""
+    return study.folder / "arms" / f"{arm.name}-seed-{seed}.json"
 
 
 def train_arm(study: Study, arm: Arm, seed: int, *, probe: Probe | None = None) -> ArmResult:
@@ -143,7 +163,7 @@ def train_arm(study: Study, arm: Arm, seed: int, *, probe: Probe | None = None) 
     Raises `UserError` where the folder holds a training of other settings or other images.
     """
     config = arm_config(study, arm, seed)
-    path = study.folder / "arms" / f"{arm.name}-seed-{seed}.json"
+    path = _path(study, arm, seed)
     if path.exists():
         done = read_result(path)
         refuse_another(done, config, study.data_hash, path)
@@ -293,6 +313,8 @@ def forget(folder: Path) -> None:
     """Remove what an arm needed to go on."""
     for name in ("checkpoint.safetensors", "points.json"):
         (folder / name).unlink(missing_ok=True)
+    for path in folder.glob(f"{TEMPORARY_PREFIX}*"):  # of a training that was killed while it wrote
+        path.unlink()
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
 

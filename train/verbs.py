@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from curate.duplicates import groups
 from curate.errors import UserError, known
 from curate.evidence import Evidence
 from curate.workspace import FINDINGS, Workspace, read_table
-from train import run
+from train import parallel, run
 from train.checkpoint import Epoch
 from train.config import TrainConfig
 from train.crossval import OutOfFold, cross_validate
@@ -36,6 +37,7 @@ class Predicted:
     thin_classes: tuple[str, ...]
     config: TrainConfig
     seconds: float
+    """Of the trainings, added up, also of those that ran at the same time."""
 
 
 def configure(workspace: Workspace, settings: Mapping[str, object]) -> TrainConfig:
@@ -49,12 +51,14 @@ def predict(
     folds: int,
     settings: Mapping[str, object],
     workers: int | None = None,
+    at_once: int | None = None,
     on_epoch: Callable[[int, Epoch], None] | None = None,
 ) -> Predicted:
     """Cross-validate on the labelled training images; write a prediction and an embedding for every image.
 
     Duplicates, and generated images with their originals, stay in one fold. An interrupted call with the same images,
-    labels and settings goes on at the last epoch.
+    labels and settings goes on at the last epoch. `at_once` folds are trained at the same time; None: chosen, see
+    `train.parallel.choose`.
     """
     config = configure(workspace, settings)
     with workspace.locked(str(predictions.FOLDER)):
@@ -66,14 +70,30 @@ def predict(
         if present < 2:
             raise UserError(f"{workspace.root} has labelled training images of {present} classes; it takes at least 2")
         size = config.image_size or common_size(usable[trained])
-        own = load_images(usable[trained], workspace.root, classes=classes, image_size=size, workers=workers)
-        others = load_images(usable[~trained], workspace.root, classes=classes, image_size=size, workers=workers)
+        at_once = parallel.choose(at_once, [config] * folds, images=int(trained.sum()), side=size)
+        load = partial(
+            load_images,
+            root=workspace.root,
+            classes=classes,
+            image_size=size,
+            workers=workers,
+            memory_limit=0 if at_once > 1 else None,
+        )
+        own, others = load(usable[trained]), load(usable[~trained])
         with workspace.locked():  # measures what the scan has not measured yet
             pairs = Evidence(workspace, usable, workers).get("duplicate_pairs")
         together = groups(usable, pairs)[trained]
         folder = workspace.root / predictions.FOLDER / f"folds-{_key(config, folds, own.fingerprint())}"
         result = cross_validate(
-            config, own, together, folds=folds, seed=config.seed, others=others, run_dir=folder, on_epoch=on_epoch
+            config,
+            own,
+            together,
+            folds=folds,
+            seed=config.seed,
+            others=others,
+            run_dir=folder,
+            at_once=at_once,
+            on_epoch=on_epoch,
         )
         with workspace.writing("predict", {"folds": folds, **settings}):
             used = replace(config, image_size=size)
@@ -92,14 +112,18 @@ def train(
     name: str | None = None,
     resume: bool = True,
     tensorboard: bool = False,
+    at_once: int | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> tuple[Path, RunResult]:
     """Train on the raw or the curated training images and evaluate on the test images of the manifest.
 
     Before and after are measured on the same test images: those of the manifest, whatever was decided about them. Sets
-    that come without a test split, as Imagenette does, are evaluated on `val`.
+    that come without a test split, as Imagenette does, are evaluated on `val`. `at_once` seeds are trained at the same
+    time; None: chosen, see `train.parallel.choose`.
     """
     asked = _asked(workspace, data, settings, name)
+    side = asked.config.image_size or common_size(asked.train_rows)
+    several = parallel.choose(at_once, [asked.config] * seeds, images=len(asked.train_rows), side=side)
     with workspace.locked(f"runs/{asked.run_dir.name}"):
         result = train_run(
             asked.config,
@@ -113,6 +137,7 @@ def train(
             leak_free_ids=leak_free(workspace, asked.test_rows),
             resume=resume,
             tensorboard=tensorboard,
+            at_once=several,
             on_epoch=on_epoch,
         )
     with workspace.writing("train", {"data": data, "name": asked.run_dir.name, "seeds": seeds, **settings}):

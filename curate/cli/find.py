@@ -20,6 +20,7 @@ def predict(
     device: options.Device = "auto",
     changes: options.Set = None,
     workers: options.Workers = None,
+    at_once: options.AtOnce = None,
     as_json: options.Json = False,
 ) -> None:
     """Train on k-1 of k folds in turn: a prediction for each image by a network that has not seen it."""
@@ -28,7 +29,9 @@ def predict(
 
     settings = options.training_settings(recipe, changes) | {"device": device, "seed": seed}
     say = None if as_json else _say_fold
-    result = verbs.predict(Workspace.open(ws), folds=folds, settings=settings, workers=workers, on_epoch=say)
+    result = verbs.predict(
+        Workspace.open(ws), folds=folds, settings=settings, workers=workers, at_once=at_once, on_epoch=say
+    )
     if as_json:
         output.print_json(result)
         return
@@ -37,7 +40,8 @@ def predict(
         output.warn([f"classes with fewer images than folds, predicted poorly: {', '.join(result.thin_classes)}"])
     output.say(
         f"Agreement with the given labels per fold: {accuracy} %.",
-        f"Wrote {result.written} for {result.images:,} images in {result.seconds:,.0f} s. Next: curate scan {ws}",
+        f"Wrote {result.written} for {result.images:,} images after {result.seconds:,.0f} s of training. "
+        f"Next: curate scan {ws}",
     )
 
 

@@ -33,6 +33,7 @@ def train(
     ] = None,
     changes: options.Set = None,
     processes: Annotated[int, typer.Option(min=1, help="Share every batch among so many, a GPU or a core each.")] = 1,
+    at_once: options.AtOnce = None,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write event files too, for 'tensorboard --logdir WS/runs'.")
     ] = False,
@@ -42,9 +43,15 @@ def train(
     as_json: options.Json = False,
 ) -> None:
     """Train a network with skip connections and evaluate it on the test images."""
+    from curate.errors import UserError
     from curate.workspace import Workspace
     from train import distributed, verbs
 
+    if processes > 1 and (at_once or 1) > 1:
+        raise UserError(
+            f"--at-once {at_once} --processes {processes}: either several trainings at the same time, or several "
+            "processes for each; leave one of them out"
+        )
     if processes > 1 and not distributed.launched():
         raise typer.Exit(distributed.launch(processes, sys.argv[1:]))
     given = {"model": model, "compile": compile, "time_budget": time_budget}
@@ -63,6 +70,7 @@ def train(
             name=name,
             resume=not fresh,
             tensorboard=tensorboard,
+            at_once=at_once,
             on_epoch=None if as_json else say_epoch,
         )
     if as_json:
@@ -148,6 +156,7 @@ def reproduce(
     ] = None,
     device: options.Device = "auto",
     changes: options.Set = None,
+    at_once: options.AtOnce = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Train anew what was trained in that folder before.")] = False,
     as_json: options.Json = False,
 ) -> None:
@@ -171,6 +180,7 @@ def reproduce(
         only=only,
         settings=options.parse_settings(changes) | {"device": device},
         fresh=fresh,
+        at_once=at_once,
         say=(lambda line: None) if as_json else say_on_stderr,
     )
     if as_json:
@@ -202,12 +212,11 @@ def describe(result: "RunResult") -> list[str]:
     if result.cut_short:
         done = ", ".join(f"{epochs:.1f}" for epochs in result.epochs_done)
         lines.append(f"The time budget ended training after {done} of {result.config.epochs} epochs.")
+    where = result.hardware + (f", {result.at_once} at the same time" if result.at_once > 1 else "")
     apart = f", evaluation {result.eval_seconds:.0f} s" + (
         f", compiling {result.compile_seconds:.0f} s" if result.compile_seconds else ""
     )
-    lines.append(
-        f"{result.seconds:6.0f} s  {len(result.seeds)} x {result.train_images:,} images on {result.hardware}{apart}"
-    )
+    lines.append(f"{result.seconds:6.0f} s  {len(result.seeds)} x {result.train_images:,} images on {where}{apart}")
     return lines
 
 

@@ -17,6 +17,13 @@ TrainingRecipe = Annotated[
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a setting; may be repeated.")
 ]
+AtOnce = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Trainings at the same time; by default one per core where that pays, 1 on a GPU or with little to do.",
+    ),
+]
 Folds = Annotated[int, typer.Option(min=2, help="Number of folds.")]
 
 

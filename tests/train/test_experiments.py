@@ -26,12 +26,24 @@ from train.config import TrainConfig
 from train.data import ImageSet
 from train.experiments import gradient_flow, identity_mappings, ladder
 from train.reproduce import cell, chosen_arms, for_people, scales
-from train.study import Arm, ArmResult, Point, Scale, Study, lower, stratified, train_arm
+from train.study import Arm, ArmResult, Point, Scale, Study, lower, stratified, train_arm, train_arms
 
 NAMES = list(registry.modules(experiments))
 RUNS = [(name, scale) for name in NAMES for scale in scales(name)]
 KEYS = {
-    *("experiment", "scale", "data", "seeds", "hardware", "torch_version", "curate", "seconds", "settings", "note"),
+    *(
+        "experiment",
+        "scale",
+        "data",
+        "seeds",
+        "hardware",
+        "at_once",
+        "torch_version",
+        "curate",
+        "seconds",
+        "settings",
+        "note",
+    ),
     *("claims", "table", "written", "files", "arms"),
 }
 runner = CliRunner()
@@ -213,6 +225,28 @@ def test_an_interrupted_arm_goes_on_to_the_same_curves(tmp_path: Path, monkeypat
     assert settled(parts) == settled(whole)
     assert [point.epoch for point in parts.points] == [0, 1, 2, 3]
     assert [path.name for path in (tmp_path / "parts" / "arms").iterdir()] == ["resnet-seed-0.json"]
+
+
+def weights(network: Network) -> dict[str, list[float]]:
+    return {"head": [float(network.head.weight.detach().norm())]}
+
+
+def test_arms_at_the_same_time_come_to_the_same(tmp_path: Path) -> None:
+    """Three seeds, one of which was trained before; what they say arrives."""
+    said: list[str] = []
+    one = replace(study(tmp_path / "one", epochs=1), seeds=(0, 1, 2))
+    two = replace(one, folder=tmp_path / "two", at_once=2, say=said.append)
+    train_arm(two, two.scale.arms[0], 1, probe=weights)
+    said.clear()
+    results = train_arms(two, probe=weights)
+    assert [settled(result) for result in results] == [settled(result) for result in train_arms(one, probe=weights)]
+    assert said[0].startswith("resnet seed 1: trained before")
+    assert sorted(line[:23] for line in said[1:]) == [
+        f"resnet seed {seed} epoch   {at}" for seed in (0, 2) for at in (0, 1)
+    ]
+    assert {path.name for path in (tmp_path / "two/arms").iterdir()} == {
+        f"resnet-seed-{seed}.json" for seed in range(3)
+    }
 
 
 def test_arms_of_other_settings_or_images_are_refused(tmp_path: Path) -> None:
