@@ -93,26 +93,27 @@ def own_table(rows: list[Figures], table: Table) -> str:
     return table([name.replace("_", " ") for name in columns], body)
 
 
-def cell(name: str, value: object) -> str:
+def cell(name: str, value: object, unit: str = "") -> str:
     """A figure: accuracies in per cent, repeated ones with their spread and n."""
-    scale, unit = (100, " %") if "accuracy" in name or name == "target" else (1, "")
+    scale, unit = (100, " %") if "accuracy" in name or name == "target" else (1, unit)
     if isinstance(value, Mapping):
         if "n" not in value:
             return ", ".join(f"{key} {cell(key, item)}" for key, item in value.items())
         middle = value["median"] if "median" in value else value["mean"]
-        around = f" ({number(scale * value['min'])} to {number(scale * value['max'])})" if value["n"] > 1 else ""
-        return f"{number(scale * middle, unit)}{around}, n = {value['n']}"
+        several = value["n"] > 1
+        around = f"{number(scale * value['min'], unit)} to {number(scale * value['max'], unit)}, " if several else ""
+        return f"{number(scale * middle, unit)} ({around}n = {value['n']})"
     if isinstance(value, bool):
         return yes(value)
     return number(scale * value, unit) if isinstance(value, int | float) else str(value)
 
 
 def number(value: object, unit: str = "") -> str:
-    """Three digits, four for per cent, thousands with commas."""
+    """Two decimals with a unit, three digits without, thousands with commas."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     if unit:
-        return f"{value:.2f}{unit}"
+        return f"{value:,.2f}{unit}"
     return f"{value:,}" if isinstance(value, int) else f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
 
 
@@ -140,17 +141,17 @@ def airbench(figures: Figures) -> str:
     if theirs is None:
         return ""
     uncompiled = "" if theirs["compiled"] else ", not compiled"
-    told = f"peer: {cell('accuracy', theirs['accuracy'])}, in {cell('seconds', theirs['seconds'])} s{uncompiled}"
+    told = f"peer: {cell('accuracy', theirs['accuracy'])}; {cell('seconds', theirs['seconds'], ' s')}{uncompiled}"
     ours = {part: values for part, values in figures.items() if values.get("reaches")}
     if not ours:
         return f"{told}; none of our settings tried so far reaches that"
     part, values = next(iter(ours.items()))
     compiled = [values for name, values in figures.items() if name.startswith("the one") and "seconds" in values]
-    fastest = min([values, *compiled], key=lambda each: each["wall_seconds"]["mean"])
-    ratio = fastest["wall_seconds"]["mean"] / theirs["seconds"]["mean"]
+    fastest = min([values, *compiled], key=lambda each: each["seconds_with_views"]["mean"])
+    ratio = fastest["seconds_with_views"]["mean"] / theirs["seconds"]["mean"]
     return (
-        f"{told}; ours, {part}: {cell('accuracy', values['accuracy_multi_crop'])}, in "
-        f"{cell('seconds', fastest['wall_seconds'])} s, {number(ratio)} times as long"
+        f"{told}. Ours, {part}: {cell('accuracy', values['accuracy_multi_crop'])}; "
+        f"{cell('seconds', fastest['seconds_with_views'], ' s')}: {ratio:.2f} times as long"
     )
 
 

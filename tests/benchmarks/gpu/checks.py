@@ -21,21 +21,21 @@ CHECKS: dict[str, Check] = {
     ),
     "airbench94": Check(
         airbench94,
-        300,
+        420,
         CIFAR10,
         "how long do we take to the accuracy of `airbench94_muon.py`?",
         "no longer than it, in the same run",
     ),
     "folds": Check(
         folds,
-        240,
+        420,
         CIFAR10,
         "how long do five-fold predictions for 50,000 images take?",
         "60 s, compiling included, at 92 %",
     ),
     "to_93": Check(
         to_93,
-        400,
+        560,
         CIFAR10,
         "how many seconds of training to 93.0 % with the mirror image?",
         "93.0 %, in less time than `resnet18` takes",
@@ -70,7 +70,7 @@ CHECKS: dict[str, Check] = {
     ),
     "imagenette": Check(
         imagenette,
-        400,
+        500,
         IMAGENETTE,
         "how accurate are photos at 128 px, trained from scratch?",
         "95 % single view",

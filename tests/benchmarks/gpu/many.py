@@ -33,8 +33,8 @@ def many_networks(job: Job) -> Parts:
     ways: dict[str, Callable[[Five], Step]] = {"in turn": in_turn, "stacked": stacked}
     if job.device == "cuda":
         ways |= {"streams": on_streams, "graph": as_graph, "graph over streams": as_graph_over_streams}
-    for network, batch_size in SIZES:
-        for way, prepare in ways.items():
+    for way, prepare in ways.items():  # a graph that fails may spoil what comes after it in this process
+        for network, batch_size in SIZES:
             five = Five(network, train_set, 4 if job.small else batch_size, torch.device(job.device))
             yield f"{network}, batches of {five.batch_size}, {way}", timed(job, five, prepare)
 

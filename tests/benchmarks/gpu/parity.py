@@ -26,6 +26,8 @@ CALIBRATION = 64
 """Images that normalisations take their means from."""
 STEPS, BATCH = 3, 16
 """A set of 48 images is trained in batches of 16, see `train.loop`. Three steps: rounding grows with every one."""
+SAYS = "called a synchronizing CUDA operation"
+"""What torch warns of each time that the host waits."""
 TRAINED: dict[str, Settings] = {
     "resnet_fast, sgd": {"model": "resnet_fast"},
     "resnet18, sgd": {"model": "resnet18", "lr": 0.1},
@@ -139,7 +141,7 @@ def waits(wanted: TrainConfig, train_set: ImageSet) -> Counter[str]:
         finally:
             torch.cuda.set_sync_debug_mode("default")
     for warning in said:
-        if "synchroniz" in str(warning.message):
+        if SAYS in str(warning.message):
             found[f"{warning.filename.partition('/train/')[2] or warning.filename}:{warning.lineno}"] += 1
     return found
 

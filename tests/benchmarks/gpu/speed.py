@@ -55,7 +55,6 @@ def folds(job: Job) -> Parts:
     can = "at_once" in inspect.signature(cross_validate).parameters
     for name, settings in FOLDS.items():
         yield name, out_of_fold(job, both, settings, 1)
-    for name, settings in FOLDS.items():
         figures = out_of_fold(job, both, settings, AT_ONCE) if can else {"not_available": "cross_validate: at_once"}
         yield f"{name}, {AT_ONCE} at once", figures
 
