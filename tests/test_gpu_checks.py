@@ -24,7 +24,6 @@ from tests.benchmarks.gpu import __main__ as runner
 from tests.benchmarks.gpu import airbench, data, one, parity, training
 from tests.benchmarks.gpu.checks import CHECKS
 from tests.benchmarks.gpu.job import Check, Figures, Job, Missing, Parts
-from train.data import ImageSet
 
 ROOT = Path(__file__).parents[1]
 CIFAR10 = data.ARCHIVES["cifar10"][0]
@@ -233,7 +232,7 @@ def test_same_probabilities_and_the_same_steps(job: Job) -> None:
     found = parity.probabilities(job, "resnet20", *splits)
     assert found["fp32"] == 0
     assert 0 < float(str(found["bf16"])) < 0.1
-    steps = parity.three_steps(job, {"model": "resnet_fast"}, training_images(job))
+    steps = parity.three_steps(job, {"model": "resnet_fast"}, splits[0])
     assert steps["difference"] == 0
     assert float(str(steps["way"])) > 0
 
@@ -247,12 +246,6 @@ def test_waits_in_steps_are_told_from_those_of_an_epoch(job: Job, monkeypatch: p
     assert found["waits_a_step"] == 2
     assert found["where"] == {"step.py:1": 2}
     assert found["waits_an_epoch"] == 3
-
-
-def training_images(job: Job) -> ImageSet:
-    """Enough images for three steps: the training images twice."""
-    images = data.splits(job, "cifar10")[0]
-    return images.subset(torch.arange(80) % len(images))
 
 
 PEER = """

@@ -19,7 +19,7 @@ from train.data import ImageSet, resize
 ARCHIVES = {"cifar10": ("cifar10/cifar10_jpeg.tar.xz", 32), "imagenette": ("imagenette/imagenette224.tar.xz", 128)}
 """Data -> the archive, with images as `train/<class>/<name>` and `test/…` or `val/…`, and the side to bring them to in
 pixels: 128 of the 224 that Imagenette has, which is what its leaderboard has the longest list of results for."""
-SMALL_PER_CLASS = 12
+SMALL_PER_CLASS = 5
 """Images of each class and split in a trial on a CPU."""
 Item = tuple[str, str, bytes]
 """Split, class, bytes of an image file."""

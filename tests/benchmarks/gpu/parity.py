@@ -89,7 +89,7 @@ def spread_out(model: Network, train_set: ImageSet) -> None:
 
 def three_steps(job: Job, settings: Settings, train_set: ImageSet) -> Figures:
     """Distance of the weights after three steps in fp32 from those on the CPU, as a share of the way they went."""
-    some = train_set.subset(torch.arange(0, len(train_set), len(train_set) // (STEPS * BATCH))[: STEPS * BATCH])
+    some = train_set.subset(torch.arange(STEPS * BATCH) * len(train_set) // (STEPS * BATCH))  # of all classes
     wanted = replace(config(job, settings), epochs=1, compile="off", precision="fp32", batch_size=BATCH)
     with exact():
         start, on_cpu = weights_before_and_after(replace(wanted, device="cpu"), some)
