@@ -125,14 +125,14 @@ def parity(figures: Figures) -> str:
     """The largest difference, and the waits."""
     probabilities = [values["fp32"] for part, values in figures.items() if part.startswith("probabilities")]
     waits = [
-        f"{part.partition(', ')[2]} {number(values['waits_a_step'])}"
+        f"{part.partition(', ')[2]} {number(values['waits_an_epoch'])}"
         for part, values in figures.items()
         if part.startswith("waiting")
     ]
     if not probabilities:
         return ""
     differs = f"fp32 differs by {number(max(probabilities))} at most ({len(probabilities)} networks)"
-    return f"{differs}; waits a step: {', '.join(waits)}" if waits else differs
+    return f"{differs}; waits an epoch: {', '.join(waits)}" if waits else differs
 
 
 def airbench(figures: Figures) -> str:

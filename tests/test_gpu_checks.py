@@ -9,9 +9,10 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections import Counter
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +25,8 @@ from tests.benchmarks.gpu import __main__ as runner
 from tests.benchmarks.gpu import airbench, data, one, parity, training
 from tests.benchmarks.gpu.checks import CHECKS
 from tests.benchmarks.gpu.job import Check, Figures, Job, Missing, Parts
+from train.config import TrainConfig
+from train.epoch import Passed, run_epoch
 
 ROOT = Path(__file__).parents[1]
 CIFAR10 = data.ARCHIVES["cifar10"][0]
@@ -237,15 +240,23 @@ def test_same_probabilities_and_the_same_steps(job: Job) -> None:
     assert float(str(steps["way"])) > 0
 
 
-def test_waits_in_steps_are_told_from_those_of_an_epoch(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    """40 images: 2 steps in batches of 16, 5 in batches of 8. A line in the step waits twice, another once an epoch."""
-    counted = {16: {"step.py:1": 2 * 2, "epoch.py:1": 3}, 8: {"step.py:1": 2 * 5, "epoch.py:1": 3}}
-    monkeypatch.setattr(parity, "waits", lambda wanted, _: Counter(counted[wanted.batch_size]))
-    monkeypatch.setattr(parity, "steps_an_epoch", lambda wanted, count: count // wanted.batch_size)
-    found = parity.waiting(job, {"batch_size": 16}, data.splits(job, "cifar10")[0])
-    assert found["waits_a_step"] == 2
-    assert found["where"] == {"step.py:1": 2}
-    assert found["waits_an_epoch"] == 3
+def test_waits_of_an_epoch_are_counted(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of torch, within the epoch: not other warnings, and not what the first epoch waits for."""
+    epochs: list[str] = []
+
+    def waits(*given: Any) -> Passed:
+        epochs.append("another")
+        for said in [parity.SAYS] * (5 if len(epochs) == 1 else 2) + ["something else"]:
+            warnings.warn(said, UserWarning, stacklevel=1)
+        return run_epoch(*given)
+
+    monkeypatch.setattr(parity, "run_epoch", waits)
+    monkeypatch.setattr(parity, "config", lambda job, settings: TrainConfig(device="cpu"))
+    monkeypatch.setattr(torch.cuda, "set_sync_debug_mode", lambda mode: None)
+    found = parity.waiting(job, {}, data.splits(job, "cifar10")[0])
+    assert len(epochs) == 2
+    assert found["waits_an_epoch"] == 2
+    assert [line.partition(":")[0] for line in found["where"]] == [Path(__file__).name]  # type: ignore[attr-defined]
 
 
 PEER = """

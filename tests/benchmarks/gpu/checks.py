@@ -17,7 +17,7 @@ CHECKS: dict[str, Check] = {
         150,
         CIFAR10,
         "does the GPU compute what the CPU does, and does training wait for it?",
-        "probabilities in fp32 differ by less than 0.001, and no step waits",
+        "probabilities in fp32 differ by less than 0.001, and no epoch waits",
     ),
     "airbench94": Check(
         airbench94,

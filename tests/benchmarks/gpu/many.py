@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from tests.benchmarks.gpu.data import splits
 from tests.benchmarks.gpu.job import Figures, Job, Parts
+from tests.benchmarks.gpu.training import refusal
 from train import models
 from train.data import ImageSet
 from train.hardware import use_bf16
@@ -161,7 +162,7 @@ def timed(job: Job, five: Five, prepare: Callable[[Five], Step]) -> Figures:
             step()
         seconds = [round_of(step, steps, five.device) for _ in range(rounds)]
     except RuntimeError as error:  # some of these ways may be refused by a version of torch, and others go on
-        return {"not_available": str(error).splitlines()[0]}
+        return refusal(error)
     rates = [NETWORKS * five.batch_size * steps / each for each in seconds]
     return {
         "images_a_second": {"median": median(rates), "min": min(rates), "max": max(rates), "n": len(rates)},

@@ -5,6 +5,9 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -13,12 +16,14 @@ from torch import Tensor
 from tests.benchmarks.gpu.data import splits
 from tests.benchmarks.gpu.job import Figures, Job, Parts
 from tests.benchmarks.gpu.training import FAST, Settings, config
-from train import models
+from train import loop, models
 from train.blocks import Network
 from train.config import Precision, TrainConfig
 from train.data import ImageSet
+from train.epoch import Passed, run_epoch
 from train.evaluate import predict
-from train.loop import steps_an_epoch, train
+from train.loop import train
+from train.schedule import steps_an_epoch
 
 IMAGES = 64
 """The widest network takes 2 seconds for them on 16 cores."""
@@ -38,11 +43,12 @@ SYNCED: dict[str, Settings] = {
     "defaults": {"compile": "off"},
     "fast": {**FAST, "compile": "off"},
     "fast, compiled": {**FAST, "compile": "auto"},
+    "fast, graphs": {**FAST, "compile": "graphs"},
 }
 
 
 def parity(job: Job) -> Parts:
-    """Same weights, same probabilities; the same three steps; and how often the host waits in a step."""
+    """Same weights, same probabilities; the same three steps; and how often the host waits in an epoch."""
     train_set, test_set = splits(job, "cifar10")
     for name in (next(iter(members)) for members in models.families().values()):
         yield f"probabilities, {name}", probabilities(job, name, train_set, test_set)
@@ -110,40 +116,31 @@ def weights_before_and_after(wanted: TrainConfig, train_set: ImageSet) -> tuple[
 
 
 def waiting(job: Job, settings: Settings, train_set: ImageSet) -> Figures:
-    """How often the host waited for the GPU within an epoch, and where.
+    """How often the host waited for the GPU within an epoch, and where; in the second, for the first sets up libraries.
 
-    One epoch in batches of a size and one in batches of half of it: a line that waited more often in the second waits
-    in its steps; what did not belongs to the start or the end of an epoch.
+    A line is that of Python which called.
     """
-    wanted = replace(config(job, settings), epochs=1)
-    train(wanted, train_set)  # the first training of a process sets up libraries, and waits for that
-    halved = replace(wanted, batch_size=wanted.batch_size // 2)
-    few, many = (waits(each, train_set) for each in (wanted, halved))
-    steps, more_steps = (steps_an_epoch(each, len(train_set)) for each in (wanted, halved))
-    within = {line: (many[line] - few[line]) / (more_steps - steps) for line in many if many[line] > few[line]}
+    epochs: list[Counter[str]] = []
+
+    def watched(*given: Any) -> Passed:
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            torch.cuda.set_sync_debug_mode("warn")
+            try:
+                return run_epoch(*given)
+            finally:
+                torch.cuda.set_sync_debug_mode("default")
+                waits = [each for each in said if SAYS in str(each.message)]
+                epochs.append(Counter(f"{Path(each.filename).name}:{each.lineno}" for each in waits))
+
+    wanted = replace(config(job, settings), epochs=2)
+    with patch.object(loop, "run_epoch", watched):
+        loop.train(wanted, train_set)
     return {
-        "waits_a_step": sum(within.values()),
-        "where": within,
-        "waits_an_epoch": sum(few.values()) - steps * sum(within.values()),
-        "steps": steps,
-        "seen": dict(few),
+        "waits_an_epoch": epochs[-1].total(),
+        "where": dict(epochs[-1]),
+        "steps": steps_an_epoch(wanted, len(train_set)),
     }
-
-
-def waits(wanted: TrainConfig, train_set: ImageSet) -> Counter[str]:
-    """Lines that waited for the GPU in a training, and how often. A line is that of Python which called."""
-    found: Counter[str] = Counter()
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        torch.cuda.set_sync_debug_mode("warn")
-        try:
-            train(wanted, train_set)
-        finally:
-            torch.cuda.set_sync_debug_mode("default")
-    for warning in said:
-        if SAYS in str(warning.message):
-            found[f"{warning.filename.partition('/train/')[2] or warning.filename}:{warning.lineno}"] += 1
-    return found
 
 
 @contextmanager

@@ -4,10 +4,9 @@ import inspect
 import time
 from statistics import median
 
-from curate.errors import UserError
 from tests.benchmarks.gpu.data import splits
 from tests.benchmarks.gpu.job import Figures, Job, Parts
-from tests.benchmarks.gpu.training import FAST, RESNET18, Settings, Splits, config, spread
+from tests.benchmarks.gpu.training import FAST, REFUSALS, RESNET18, Settings, Splits, config, refusal, spread
 from train.crossval import cross_validate
 from train.loop import train
 
@@ -36,8 +35,8 @@ def epochs(job: Job, both: Splits, settings: Settings) -> Figures:
     """Seconds of each epoch but the first, and images a second at the median."""
     try:
         trained = train(config(job, settings), both[0])
-    except UserError as error:
-        return {"not_available": str(error)}
+    except REFUSALS as error:
+        return refusal(error)
     seconds = [epoch.seconds for epoch in trained.history]
     later = seconds[1:] or seconds
     return {
@@ -65,8 +64,8 @@ def out_of_fold(job: Job, both: Splits, settings: Settings, at_once: int) -> Fig
     started = time.perf_counter()
     try:
         found = cross_validate(config(job, settings), both[0], folds=5, seed=0, **more)  # type: ignore[arg-type]
-    except UserError as error:
-        return {"not_available": str(error)}
+    except REFUSALS as error:
+        return refusal(error)
     return {
         "wall_seconds": time.perf_counter() - started,
         "training_seconds": found.seconds,

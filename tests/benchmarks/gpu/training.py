@@ -21,6 +21,9 @@ NEAR = 0.007
 """A setting whose first training is further below the target is not repeated: five of CIFAR-10's nets differ by about
 0.15 points (standard deviation, Jordan 2024), so it would not come up."""
 
+REFUSALS = (UserError, RuntimeError)
+"""What settings may end with here: not known to this version, no room for them, or a torch that cannot compile them."""
+
 FAST: Settings = recipes.load("fast")
 RESNET18: Settings = {
     **recipes.load("best"),
@@ -67,8 +70,8 @@ def measured(job: Job, splits: Splits, settings: Settings) -> Figures:
     """`once`, with its settings; or why these settings are not available."""
     try:
         return {**once(job, splits, settings), "settings": dict(settings)}
-    except UserError as error:
-        return {"not_available": str(error)}
+    except REFUSALS as error:
+        return refusal(error)
 
 
 def repeated(
@@ -82,8 +85,8 @@ def repeated(
             runs.append(once(job, splits, {**settings, "seed": seed}))
             if view and runs[0][view] < target - NEAR:
                 break
-    except UserError as error:
-        return {"not_available": str(error)}
+    except REFUSALS as error:
+        return refusal(error)
     return {**{name: spread([run[name] for run in runs]) for name in runs[0]}, "settings": dict(settings)}
 
 
@@ -100,6 +103,12 @@ def climb(
         yield name, {**figures, "view": view, "target": target, "reaches": reached}
         if reached:
             return
+
+
+def refusal(error: Exception) -> Figures:
+    """Why something is not available, in a line; the check goes on."""
+    kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+    return {"not_available": kind + next(iter(str(error).splitlines()), "")}
 
 
 def mean(figures: Figures, name: str) -> float:
