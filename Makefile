@@ -24,8 +24,8 @@ docs: $(STAMP)  ## write the generated pages of docs/
 bench: $(STAMP)  ## the figures of docs/benchmarks.md, on real data (about 2.5 hours on two cores)
 	$(BIN)/python -m tests.benchmarks
 
-bench-gpu:  ## every check and benchmark that needs a GPU, most important first; uses the python that is active
-	python3 -m tests.benchmarks.gpu
+bench-gpu:  ## what needs a GPU, most important first; uses the python that is active. ARGS="--budget 570": docs/gpu.md
+	python3 -m tests.benchmarks.gpu $(ARGS)
 
 clean:
 	rm -rf $(VENV) demo build dist

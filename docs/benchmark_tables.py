@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import gpu_tables
+
 Figures = Mapping[str, Any]
 """What a benchmark measured; nested, as it stands in its JSON."""
 
 
 def tables(results: Mapping[str, Figures]) -> str:
-    """A section per benchmark: what, figures, and under which circumstances."""
+    """A section per benchmark: what, figures, and under which circumstances; one for all that need a GPU."""
     sections = []
     for name, result in _ordered(results):
         about = (
@@ -16,7 +18,9 @@ def tables(results: Mapping[str, Figures]) -> str:
         )
         body = TABLES.get(name, (name, flat, None))[1](result["figures"])
         sections += [f"## {_title(name)}", f"{result['what']}.", body, about]
-    return "\n\n".join(sections) or "Nothing has been measured yet: `make bench` does."
+    if not sections:
+        sections.append("Nothing has been measured yet: `make bench` does.")
+    return "\n\n".join([*sections, gpu_tables.section(results, table)])
 
 
 def headlines(results: Mapping[str, Figures]) -> str:
@@ -27,6 +31,8 @@ def headlines(results: Mapping[str, Figures]) -> str:
         if headline:
             anchor = _title(name).lower().replace(" ", "-")
             rows.append([f"[{_title(name)}](docs/benchmarks.md#{anchor})", headline(result["figures"])])
+    if told := gpu_tables.headline(results):
+        rows.append(["[On a GPU](docs/benchmarks.md#on-a-gpu)", told])
     return table(["measured", "result"], rows) if rows else "Nothing has been measured yet: `make bench` does."
 
 
@@ -170,58 +176,6 @@ def train_speed_headline(figures: Figures) -> str:
     return f"times as fast as a plain PyTorch loop on two CPU cores, same network and batches: {', '.join(ratios)}"
 
 
-def gpu_parity(figures: Figures) -> str:
-    """Largest difference in probability between CPU and GPU."""
-    rows = [
-        [f"`{name}`", f"{v['fp32']:.2e}", f"{v['bf16']:.2e}"] for name, v in figures.items() if isinstance(v, Mapping)
-    ]
-    return "Largest difference of any probability from the CPU's in fp32:\n\n" + table(
-        ["network", "fp32", "bf16"], rows
-    )
-
-
-def gpu_folds(figures: Figures) -> str:
-    """Seconds of cross-validation and the accuracy of each fold."""
-    folds = ", ".join(f"{100 * value:.2f}" for value in figures["fold_accuracy"])
-    return (
-        f"{figures['seconds']:.1f} s for {len(figures['fold_accuracy'])} folds; accuracy out of fold, per cent: "
-        f"{folds} ({_config(figures['config'])})."
-    )
-
-
-def gpu_folds_headline(figures: Figures) -> str:
-    """The same in a line."""
-    folds = figures["fold_accuracy"]
-    right = _percent(sum(folds) / len(folds))
-    seconds = f"{figures['seconds']:.0f} s on a GPU"
-    return f"out-of-fold predictions for 50,000 images in {seconds} ({right} agree with the label)"
-
-
-def gpu_networks(figures: Figures) -> str:
-    """Seconds an epoch and accuracy per network."""
-    rows = [
-        [
-            f"`{name}`",
-            f"{v['median_epoch_seconds']:.2f}",
-            f"{v['first_epoch_seconds']:.2f}",
-            str(v["epochs"]),
-            _percent(v["accuracy"], 2),
-            _percent(v["accuracy_flip"], 2) if v.get("accuracy_flip") else "",
-        ]
-        for name, v in figures.items()
-        if isinstance(v, Mapping)
-    ]
-    header = [
-        "network",
-        "s an epoch (median)",
-        "first epoch, s",
-        "epochs",
-        "accuracy, single view",
-        "with mirror image",
-    ]
-    return table(header, rows) + "\n\nOne run each."
-
-
 def flat(figures: Figures) -> str:
     """Every figure on a line of its own, under its path of keys."""
     rows: list[list[str]] = []
@@ -246,16 +200,15 @@ TABLES: dict[str, tuple[str, Callable[[Figures], str], Callable[[Figures], str] 
     "label_errors": ("Finding wrong labels", label_errors, label_errors_headline),
     "curation_gain": ("What curation is worth", curation_gain, curation_gain_headline),
     "train_speed": ("Training speed on a CPU", train_speed, train_speed_headline),
-    "gpu-parity": ("GPU and CPU agree", gpu_parity, None),
-    "gpu-folds": ("Predicting on a GPU", gpu_folds, gpu_folds_headline),
-    "gpu-networks": ("Networks on a GPU", gpu_networks, None),
 }
 """Benchmark -> its title, its table, and its line in the README. They are shown in this order."""
 
 
 def _ordered(results: Mapping[str, Figures]) -> list[tuple[str, Figures]]:
+    """Those that need no GPU."""
     order = list(TABLES)
-    return sorted(results.items(), key=lambda item: (order.index(item[0]) if item[0] in order else len(order), item[0]))
+    found = {name: result for name, result in results.items() if not name.startswith(gpu_tables.PREFIX)}
+    return sorted(found.items(), key=lambda item: (order.index(item[0]) if item[0] in order else len(order), item[0]))
 
 
 def _title(name: str) -> str:

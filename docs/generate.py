@@ -16,6 +16,7 @@ from types import ModuleType
 
 import benchmark_tables
 import command_reference
+import gpu_tables
 
 from curate import finders, recipe, registry, signals, sources
 from train import config, experiments, models, recipes
@@ -35,6 +36,7 @@ def pages() -> dict[str, str]:
     return {
         "README.md": _filled("README.md", readme),
         "docs/benchmarks.md": _filled("docs/benchmarks.md", {"tables": benchmark_tables.tables(figures)}),
+        "docs/gpu.md": _filled("docs/gpu.md", {"checks": gpu_tables.checks(benchmark_tables.table)}),
         "docs/reference/cli.md": GENERATED + command_reference.page(),
         "docs/reference/finders.md": GENERATED + _finders(),
         "docs/reference/signals.md": GENERATED + _signals(),

@@ -1,0 +1,93 @@
+"""The checks, most important first. One more is one more function, and one line here."""
+
+from tests.benchmarks.gpu.accuracy import best, imagenette, to_93
+from tests.benchmarks.gpu.airbench import airbench94, airbench96
+from tests.benchmarks.gpu.job import Check
+from tests.benchmarks.gpu.many import many_networks
+from tests.benchmarks.gpu.papers import degradation, identity_mappings
+from tests.benchmarks.gpu.parity import parity
+from tests.benchmarks.gpu.speed import epoch_seconds, folds
+
+CIFAR10 = "CIFAR-10 (JPEG copy), 50,000 training and 10,000 test images of 32 px"
+IMAGENETTE = "Imagenette, 9,469 training and 3,925 validation photos, brought from 224 to 128 px"
+
+CHECKS: dict[str, Check] = {
+    "parity": Check(
+        parity,
+        150,
+        CIFAR10,
+        "does the GPU compute what the CPU does, and does training wait for it?",
+        "probabilities in fp32 differ by less than 0.001, and no epoch waits",
+    ),
+    "airbench94": Check(
+        airbench94,
+        420,
+        CIFAR10,
+        "how long do we take to the accuracy of `airbench94_muon.py`?",
+        "no longer than it, in the same run",
+    ),
+    "folds": Check(
+        folds,
+        420,
+        CIFAR10,
+        "how long do five-fold predictions for 50,000 images take?",
+        "60 s, compiling included, at 92 %",
+    ),
+    "to_93": Check(
+        to_93,
+        560,
+        CIFAR10,
+        "how many seconds of training to 93.0 % with the mirror image?",
+        "93.0 %, in less time than `resnet18` takes",
+    ),
+    "epoch_seconds": Check(
+        epoch_seconds,
+        300,
+        CIFAR10,
+        "what is an epoch of `resnet18` worth compiled, and as CUDA graphs?",
+        "the fastest is what `compile: auto` takes",
+    ),
+    "many_networks": Check(
+        many_networks,
+        150,
+        CIFAR10,
+        "which way of training five small networks at once pays?",
+        "more images a second than in turn",
+    ),
+    "airbench96": Check(
+        airbench96,
+        590,
+        CIFAR10,
+        "how long do we take to the accuracy of `airbench96_faster.py`?",
+        "no longer than it, in the same run",
+    ),
+    "best": Check(
+        best,
+        590,
+        CIFAR10,
+        "how accurate is the best single network in ten minutes?",
+        "95.0 % single view",
+    ),
+    "imagenette": Check(
+        imagenette,
+        500,
+        IMAGENETTE,
+        "how accurate are photos at 128 px, trained from scratch?",
+        "95 % single view",
+    ),
+    "degradation": Check(
+        degradation,
+        590,
+        CIFAR10,
+        "do plain networks get worse with depth, and residual ones better?",
+        "every claim as in the paper",
+    ),
+    "identity_mappings": Check(
+        identity_mappings,
+        590,
+        CIFAR10,
+        "which residual block of 110 layers is best?",
+        "every claim as in the paper",
+    ),
+}
+"""Name -> function, seconds at most, data, what it answers, what to reach."""
