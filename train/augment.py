@@ -1,4 +1,4 @@
-"""Random shift, mirror, cut-out and mixing of whole batches, drawn per image."""
+"""Random shift, mirror, cut-out, crop and mixing of whole batches, drawn per image."""
 
 from dataclasses import dataclass
 
@@ -25,9 +25,11 @@ class Draws:
     """Shape (N, 2), int64: centre of the square that is cut out or taken from another image, row and column."""
     own: Tensor
     """Shape (N,), float32: share of an image that stays its own where images are mixed, 0 to 1."""
+    window: Tensor
+    """Shape (N, 4), float32: what a random crop shows; top, left, height and width as shares of the side."""
 
     def to(self, device: torch.device) -> "Draws":
-        parts = (self.order, self.shift, self.mirror, self.hole, self.own)
+        parts = (self.order, self.shift, self.mirror, self.hole, self.own, self.window)
         return Draws(*(part.to(device) for part in parts))
 
 
@@ -42,15 +44,29 @@ def draw(config: TrainConfig, count: int, side: int, epoch: int) -> Draws:
     first = torch.rand(count, generator=once) < 0.5
     seed = (config.seed * 1_000_003 + epoch + 1) % 2**63
     generator = torch.Generator().manual_seed(seed)
+    random = np.random.default_rng(seed)
     alpha = config.mixup or config.cutmix
-    own = np.random.default_rng(seed).beta(alpha, alpha, count) if alpha else np.ones(count)
+    own = random.beta(alpha, alpha, count) if alpha else np.ones(count)
     return Draws(
         order=torch.randperm(count, generator=generator),
         shift=torch.randint(-config.pad, config.pad + 1, (count, 2), generator=generator),
         mirror=(first ^ bool(epoch % 2)) & config.flip,
         hole=torch.randint(0, side, (count, 2), generator=generator),
         own=torch.from_numpy(own.astype(np.float32)),
+        window=torch.from_numpy(_windows(config.crop_area, count, random)),
     )
+
+
+def _windows(least: float, count: int, random: np.random.Generator) -> np.ndarray:
+    """Windows of `least` to 1 of the area and 3:4 to 4:3 in shape, anywhere: Szegedy et al. 2015, section 6.
+
+    Returns: shape (count, 4), float32, as `Draws.window`.
+    """
+    if least == 1:
+        return np.tile(np.array([0, 0, 1, 1], np.float32), (count, 1))
+    area, shape = random.uniform(least, 1, count), np.exp(random.uniform(np.log(3 / 4), np.log(4 / 3), count))
+    sides = np.minimum(np.sqrt(np.stack([area / shape, area * shape], 1)), 1)
+    return np.concatenate([random.random((count, 2)) * (1 - sides), sides], 1).astype(np.float32)
 
 
 def augment(images: Images, draws: Draws, index: Tensor, *, cutout: int = 0) -> Tensor:
@@ -71,6 +87,18 @@ def augment(images: Images, draws: Draws, index: Tensor, *, cutout: int = 0) -> 
         inside = squares(draws.hole[index], torch.full_like(index, cutout), side)
         batch = batch.masked_fill(inside[:, :, :, None], 128)
     return batch.permute(0, 3, 1, 2)
+
+
+def cropped(batch: Tensor, window: Tensor) -> Tensor:
+    """What lies in a window of each image, brought to full size, bilinear.
+
+    batch: shape (B, 3, S, S), uint8. window: shape (B, 4), as `Draws.window`. Returns: that shape, float32.
+    """
+    start, sides = window[:, :2], window[:, 2:]
+    centre = 2 * start + sides - 1  # from -1 to 1
+    scale = torch.diag_embed(sides.flip(1))
+    grid = F.affine_grid(torch.cat([scale, centre.flip(1)[:, :, None]], 2), list(batch.shape), align_corners=False)
+    return F.grid_sample(batch.float(), grid, padding_mode="border", align_corners=False)
 
 
 def mixed(

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from curate.errors import UserError
 from train import distributed
-from train.augment import Draws, augment, mixed, three_quarters
+from train.augment import Draws, augment, cropped, mixed, three_quarters
 from train.blocks import Network
 from train.budget import Clock
 from train.compiling import Forward
@@ -90,10 +90,14 @@ def inputs(training: Training, draws: Draws, index: Tensor, progress: float) -> 
     """
     config = training.config
     batch, target = augment(training.images, draws, index, cutout=config.cutout), training.labels[index]
+    if config.crop_area < 1:
+        batch = cropped(batch, draws.window[index])
     if config.mixup or config.cutmix:
         classes = training.model.head.out_features
         batch, target = mixed(batch, target, draws, index, classes=classes, cut=bool(config.cutmix))
-    return (three_quarters(batch) if progress < config.small_first else batch), target
+    if progress < config.small_first:
+        batch = three_quarters(batch)
+    return batch.contiguous(memory_format=torch.channels_last), target
 
 
 def kinds_of_batch(training: Training, draws: Draws) -> Iterator[Tensor]:

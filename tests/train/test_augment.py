@@ -3,15 +3,18 @@
 import pytest
 import torch
 
-from train.augment import Draws, augment, draw, mixed
+from train.augment import Draws, augment, cropped, draw, mixed
 from train.config import TrainConfig
 
 SIDE = 4
 IMAGE = torch.arange(SIDE * SIDE, dtype=torch.uint8).view(1, 1, SIDE, SIDE).expand(1, 3, SIDE, SIDE)
+WHOLE = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
 
 
 def fixed(*, shift: tuple[int, int] = (0, 0), mirror: bool = False, hole: tuple[int, int] = (0, 0)) -> Draws:
-    return Draws(torch.tensor([0]), torch.tensor([shift]), torch.tensor([mirror]), torch.tensor([hole]), torch.ones(1))
+    return Draws(
+        torch.tensor([0]), torch.tensor([shift]), torch.tensor([mirror]), torch.tensor([hole]), torch.ones(1), WHOLE
+    )
 
 
 def rows(batch: torch.Tensor) -> list[list[int]]:
@@ -83,6 +86,7 @@ def mixing(own: list[float], *, hole: tuple[int, int] = (2, 2)) -> Draws:
         torch.zeros(count, dtype=torch.bool),
         torch.tensor([hole] * count),
         torch.tensor(own),
+        WHOLE.expand(count, 4),
     )
 
 
@@ -120,3 +124,29 @@ def test_shares_are_drawn_from_a_beta_distribution() -> None:
     assert abs(float(draws.own.mean()) - 0.5) < 0.01
     assert abs(float(draws.own.var()) - 0.25 / 1.4) < 0.003  # Beta(a, a): 1 / (4 (2 a + 1))
     assert (draw(TrainConfig(), 100, 32, 0).own == 1).all()
+
+
+def test_a_window_of_all_is_the_image() -> None:
+    assert torch.allclose(cropped(IMAGE, WHOLE), IMAGE.float(), atol=1e-4)
+
+
+def test_a_window_is_brought_to_full_size() -> None:
+    lower_right = cropped(IMAGE, torch.tensor([[0.5, 0.5, 0.5, 0.5]]))
+    assert lower_right.shape == IMAGE.shape
+    assert lower_right[0, 0, 0, 0] == pytest.approx(10 - 1.25)  # a quarter of a pixel up and left of pixel 10's centre
+    assert lower_right[0, 0, 3, 3] == 15  # the border is repeated
+    upper_half = cropped(IMAGE, torch.tensor([[0.0, 0.0, 0.5, 1.0]]))
+    assert torch.allclose(upper_half[0, 0, :, 0], torch.tensor([0, 1, 3, 5.0]))
+
+
+def test_windows_have_the_area_asked_for_and_stay_inside() -> None:
+    top, left, height, width = draw(TrainConfig(crop_area=0.25), 10_000, 32, 0).window.T
+    area = height * width
+    assert 0.2 < area.min() < 0.3
+    assert area.max() > 0.95
+    assert abs(float((area[(height < 1) & (width < 1)]).mean()) - 0.6) < 0.03
+    assert 0.75 - 1e-4 < (width / height).min() < 0.8
+    assert top.min() >= 0
+    assert left.min() >= 0
+    assert (top + height).max() <= 1 + 1e-6
+    assert (left + width).max() <= 1 + 1e-6

@@ -33,6 +33,7 @@ from train.config import TrainConfig
         ({"model": "resnet20", "model_options": {"shortcut": "D"}}, "paper, A, B, C"),
         ({"compile": "yes"}, "auto, on, graphs, off"),
         ({"mixup": -1}, "mixup"),
+        ({"crop_area": 0}, "crop_area"),
         ({"mixup": 0.2, "cutmix": 1.0}, "set one of them to 0"),
         ({"epoch": 3}, "epochs"),  # unknown key: the known ones are named
     ],

@@ -45,6 +45,7 @@ def training(config: TrainConfig) -> Training:
         {"model": "resnet20", "cutout": 8},
         {"model": "resnet20", "mixup": 1.0},
         {"model": "resnet20", "cutmix": 1.0, "cutout": 8},
+        {"model": "resnet20", "crop_area": 0.5, "small_first": 0.5},
         {"model": "googlenet"},  # auxiliary heads
         {"model": "alexnet", "lr": 0.01},  # dropout
     ],
