@@ -27,9 +27,11 @@ class Draws:
     """Shape (N,), float32: share of an image that stays its own where images are mixed, 0 to 1."""
     window: Tensor
     """Shape (N, 4), float32: what a random crop shows; top, left, height and width as shares of the side."""
+    weight: Tensor
+    """Shape (N,), float32: what the loss of an image counts."""
 
     def to(self, device: torch.device) -> "Draws":
-        parts = (self.order, self.shift, self.mirror, self.hole, self.own, self.window)
+        parts = (self.order, self.shift, self.mirror, self.hole, self.own, self.window, self.weight)
         return Draws(*(part.to(device) for part in parts))
 
 
@@ -54,6 +56,7 @@ def draw(config: TrainConfig, count: int, side: int, epoch: int) -> Draws:
         hole=torch.randint(0, side, (count, 2), generator=generator),
         own=torch.from_numpy(own.astype(np.float32)),
         window=torch.from_numpy(_windows(config.crop_area, count, random)),
+        weight=torch.ones(count),
     )
 
 

@@ -35,7 +35,9 @@ class Epoch:
     compile_seconds: float = 0.0
     """Of compiling the network before the epoch: the first of a run, and the first after an interruption."""
     images: int = 0
-    """That were trained on: all, or fewer where the time budget ended the epoch."""
+    """That were trained on: all, or fewer where easy ones were left out, or the time budget ended the epoch."""
+    share: float = 1.0
+    """Of the epoch's steps that were taken: 1, or less where the time budget ended it."""
     lr: float = 0.0
     """Learning rate of the last step."""
 
@@ -47,10 +49,18 @@ class Checkpoint:
     weights: dict[str, Tensor]
     momentum: dict[str, Tensor]
     history: list[Epoch]
+    losses: Tensor | None
+    """Shape (N,), float32: of each image, when it was last seen; None where the run doesn't need them."""
 
 
 def write_checkpoint(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, history: list[Epoch], config: TrainConfig, data: str
+    path: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    history: list[Epoch],
+    config: TrainConfig,
+    data: str,
+    losses: Tensor | None = None,
 ) -> None:
     """Write the run's state after `history`; a kill at any moment leaves the last state or this one."""
     tensors = {f"weights/{name}": tensor for name, tensor in model.state_dict().items()}
@@ -58,6 +68,8 @@ def write_checkpoint(
         buffer = optimizer.state[parameter].get("momentum_buffer")
         if buffer is not None:
             tensors[f"momentum/{name}"] = buffer
+    if losses is not None:
+        tensors["losses"] = losses
     about = {
         "config": json.dumps(config.as_dict()),
         "data": data,
@@ -84,7 +96,7 @@ def read_checkpoint(path: Path, config: TrainConfig, data: str) -> Checkpoint | 
         raise UserError(f"{path} is no checkpoint of this trainer ({error}); delete it to start over") from None
     if unlike := differences(theirs, about["data"], config, data):
         raise UserError(f"{path} belongs to another run: {'; '.join(unlike)}. Delete it, or use another run folder")
-    return Checkpoint(_part(tensors, "weights/"), _part(tensors, "momentum/"), history)
+    return Checkpoint(_part(tensors, "weights/"), _part(tensors, "momentum/"), history, tensors.get("losses"))
 
 
 def differences(theirs: Mapping[str, object], their_data: str, config: TrainConfig, data: str) -> list[str]:

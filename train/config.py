@@ -26,6 +26,7 @@ RANGES = (
     ("label_smoothing", "finite", 0, 0.99),
     ("warmup", "finite", 0, 1),
     ("small_first", "finite", 0, 1),
+    ("skip_easy", "finite", 0, 0.9),
     ("pad", "whole", 0, 1e3),
     ("cutout", "whole", 0, 1e3),
     ("crop_area", "finite", 0.01, 1),
@@ -87,6 +88,9 @@ class TrainConfig:
     small_first: float = 0.0
     """Share of training, at its start, on images of three quarters of the side, which cost half as much: Howard 2018,
     "Training ImageNet in 3 hours"; an error says so where a network is not for images so small."""
+    skip_easy: float = 0.0
+    """Share that is left out, but for the first and the last epochs, of the images whose loss was below the mean; the
+    rest of these count for them: Qin et al. 2024, "InfoBatch", who have 0.5. Off: three epochs gain little."""
     pad: int = 4
     """Shift by up to so many pixels each way, the border reflected: He et al. 2015, for 32 px."""
     flip: bool = True

@@ -16,7 +16,7 @@ from train.config import TrainConfig
 from train.hardware import autocast
 from train.mapped import Images
 from train.room import explained
-from train.schedule import schedule
+from train.schedule import parts, schedule
 
 AUXILIARY = 0.3
 """What the loss of an auxiliary head counts: Szegedy et al. 2015, section 5."""
@@ -33,8 +33,8 @@ class Training:
     """Shape (N, 3, S, S), uint8, on the network's device or on their way to it, see `train.mapped`."""
     labels: Tensor
     """Shape (N,), int64, on the network's device."""
-    steps: int
-    """Of an epoch."""
+    losses: Tensor
+    """Shape (N,), float32, there: of each image, when it was last seen; infinite before. Kept for `skip_easy` alone."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,8 @@ class Passed:
     """Images, of all processes."""
     progress: float
     """Of the whole training at the last step, 0 to 1."""
+    share: float
+    """Of the epoch's steps that were taken: 1, or less where time was up."""
 
 
 def run_epoch(training: Training, forward: Forward, draws: Draws, epoch: int, clock: Clock) -> Passed:
@@ -55,20 +57,26 @@ def run_epoch(training: Training, forward: Forward, draws: Draws, epoch: int, cl
     Raises `UserError` where memory runs out, and, on a CPU, at the first loss that is no number.
     """
     config, model, device = training.config, training.model, training.labels.device
-    criterion = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
+    criterion = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing, reduction="none")
+    batches = parts(draws.order, config, len(training.labels))
     loss_sum = torch.zeros((), device=device)
     correct = torch.zeros((), device=device, dtype=torch.int64)
-    seen, progress = 0, 0.0
-    for step, index in enumerate(draws.order.tensor_split(training.steps)):
-        progress = clock.progress((epoch + step / training.steps) / config.epochs)
+    seen, progress, step = 0, 0.0, 0
+    for step, index in enumerate(batches):
+        progress = clock.progress((epoch + step / len(batches)) / config.epochs)
         for group in training.optimizer.param_groups:
             group["lr"] = group["peak"] * schedule(config, progress)
         mine = distributed.share(index)
         batch, target = inputs(training, draws, mine, progress)
         with explained(model, training.images, config, len(mine)), autocast(config.precision, device):
             logits = forward(model, batch)
-        loss = criterion(logits.float(), target)
-        auxiliary = sum(criterion(logits.float(), target) for logits in model.auxiliary)  # 0 without such heads
+        each, weight = criterion(logits.float(), target), draws.weight[mine]
+        if config.skip_easy:
+            training.losses[mine] = each.detach()
+        loss = (each * weight).mean()
+        auxiliary = sum(
+            (criterion(logits.float(), target) * weight).mean() for logits in model.auxiliary
+        )  # mostly none
         training.optimizer.zero_grad(set_to_none=True)
         with explained(model, training.images, config, len(mine)):
             distributed.backward(loss + AUXILIARY * auxiliary, model, len(mine) / len(index))
@@ -80,7 +88,7 @@ def run_epoch(training: Training, forward: Forward, draws: Draws, epoch: int, cl
             check_finite(distributed.total(loss_sum), config, epoch, step)
         if clock.progress(0) == 1:
             break
-    return Passed(loss_sum, correct, seen, progress)
+    return Passed(loss_sum, correct, seen, progress, (step + 1) / len(batches))
 
 
 def inputs(training: Training, draws: Draws, index: Tensor, progress: float) -> tuple[Tensor, Tensor]:
@@ -102,9 +110,10 @@ def inputs(training: Training, draws: Draws, index: Tensor, progress: float) -> 
 
 def kinds_of_batch(training: Training, draws: Draws) -> Iterator[Tensor]:
     """One batch of each shape that `run_epoch` will show the network: what has to be compiled."""
-    counts = {len(part): part for part in draws.order.tensor_split(training.steps)}  # two, where not all are alike
+    batches = parts(draws.order, training.config, len(training.labels))
+    lengths = {len(part): part for part in batches}  # two, where not all are alike
     stages = [0.0, 1.0] if 0 < training.config.small_first < 1 else [0.0]
-    for part in counts.values():
+    for part in lengths.values():
         for progress in stages:
             yield inputs(training, draws, distributed.share(part), progress)[0]
 

@@ -23,6 +23,7 @@ from train.mapped import resident
 from train.optimizer import build as build_optimizer
 from train.room import explained
 from train.schedule import largest_batch, lr_share, schedule, steps_an_epoch
+from train.skipping import share_losses, without_easy
 
 STEM_SAMPLE = 2000
 """Images, at most, whose patches the first filters are drawn from: half a million patches at 32 px."""
@@ -88,7 +89,8 @@ def train(
 
     share = lr_share(config, count)
     optimizer = build_optimizer(model, config, share)
-    training = Training(config, model, optimizer, images, labels, steps_an_epoch(config, count))
+    losses = torch.full((count,), float("inf"), device=device)
+    training = Training(config, model, optimizer, images, labels, losses)
 
     history: list[Epoch] = []
     data = train_set.fingerprint() if run_dir else ""
@@ -96,6 +98,7 @@ def train(
     if checkpoint:
         restore(checkpoint, model, optimizer)
         history = checkpoint.history
+        losses.copy_(losses if checkpoint.losses is None else checkpoint.losses)
     if watch and not history:
         watch(0, model)
     draws = draw(config, count, size, epoch=0).to(device)
@@ -110,10 +113,11 @@ def train(
         clock.resume()
         model.train()
         torch.manual_seed((config.seed * 1_000_003 + epoch + 1) % 2**63)  # for dropout, the same after a resume
-        draws = draw(config, count, size, epoch).to(device)
+        draws = without_easy(draw(config, count, size, epoch).to(device), losses, config, epoch)
         passed = run_epoch(training, forward, draws, epoch, clock)
+        share_losses(losses, draws, config)
         loss_sum, correct = distributed.total(passed.loss_sum), distributed.total(passed.correct)
-        check_finite(loss_sum, config, epoch, training.steps - 1)
+        check_finite(loss_sum, config, epoch, steps_an_epoch(config, count) - 1)
         clock.pause()
         trained = time.perf_counter()
         eval_acc = sample_accuracy(model, eval_set, config) if eval_set is not None else None
@@ -128,6 +132,7 @@ def train(
                 eval_seconds=time.perf_counter() - trained,
                 compile_seconds=compile_seconds,
                 images=passed.seen,
+                share=passed.share,
                 lr=config.lr * share * schedule(config, passed.progress),
             )
         )
@@ -135,7 +140,8 @@ def train(
         if watch:
             watch(epoch + 1, model)
         if run_dir and distributed.first():
-            write_checkpoint(run_dir / "checkpoint.safetensors", model, optimizer, history, config, data)
+            kept = losses if config.skip_easy else None
+            write_checkpoint(run_dir / "checkpoint.safetensors", model, optimizer, history, config, data, kept)
         if on_epoch:
             on_epoch(history[-1])
 
@@ -148,7 +154,7 @@ def train(
         seconds=sum(epoch.seconds for epoch in history),
         eval_seconds=sum(epoch.eval_seconds for epoch in history),
         compile_seconds=sum(epoch.compile_seconds for epoch in history),
-        epochs_done=sum(epoch.images for epoch in history) / count,
+        epochs_done=sum(epoch.share for epoch in history),
     )
 
 

@@ -2,6 +2,8 @@
 
 import math
 
+from torch import Tensor
+
 from train.config import TrainConfig
 
 MIN_STEPS = 32
@@ -16,6 +18,16 @@ def largest_batch(config: TrainConfig, count: int) -> int:
 def steps_an_epoch(config: TrainConfig, count: int) -> int:
     """Steps that one pass over `count` images takes."""
     return max(1, round(count / largest_batch(config, count)))
+
+
+def parts(order: Tensor, config: TrainConfig, count: int) -> tuple[Tensor, ...]:
+    """The batches of an epoch over a set of `count` images: their lengths differ by one at most.
+
+    order: shape (M,), the images in the order of their use. Fewer than `count` come in batches of the longer length,
+    and have to be a multiple of it: compiled code is for one length or two.
+    """
+    steps = steps_an_epoch(config, count)
+    return order.tensor_split(steps) if len(order) == count else order.split(-(-count // steps))
 
 
 def lr_share(config: TrainConfig, count: int) -> float:

@@ -1,5 +1,7 @@
 """Shifts, mirror images and holes, drawn per image."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -12,9 +14,8 @@ WHOLE = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
 
 
 def fixed(*, shift: tuple[int, int] = (0, 0), mirror: bool = False, hole: tuple[int, int] = (0, 0)) -> Draws:
-    return Draws(
-        torch.tensor([0]), torch.tensor([shift]), torch.tensor([mirror]), torch.tensor([hole]), torch.ones(1), WHOLE
-    )
+    drawn = draw(TrainConfig(), 1, SIDE, 0)
+    return replace(drawn, shift=torch.tensor([shift]), mirror=torch.tensor([mirror]), hole=torch.tensor([hole]))
 
 
 def rows(batch: torch.Tensor) -> list[list[int]]:
@@ -79,15 +80,8 @@ def test_the_originals_stay_as_they_were() -> None:
 
 
 def mixing(own: list[float], *, hole: tuple[int, int] = (2, 2)) -> Draws:
-    count = len(own)
-    return Draws(
-        torch.arange(count),
-        torch.zeros((count, 2), dtype=torch.int64),
-        torch.zeros(count, dtype=torch.bool),
-        torch.tensor([hole] * count),
-        torch.tensor(own),
-        WHOLE.expand(count, 4),
-    )
+    drawn = draw(TrainConfig(), len(own), SIDE, 0)
+    return replace(drawn, hole=torch.tensor([hole] * len(own)), own=torch.tensor(own))
 
 
 PAIR = torch.tensor([0, 200], dtype=torch.uint8).view(2, 1, 1, 1).expand(2, 3, SIDE, SIDE)
@@ -144,7 +138,7 @@ def test_windows_have_the_area_asked_for_and_stay_inside() -> None:
     area = height * width
     assert 0.2 < area.min() < 0.3
     assert area.max() > 0.95
-    assert abs(float((area[(height < 1) & (width < 1)]).mean()) - 0.6) < 0.03
+    assert abs(float(area.mean()) - 0.6) < 0.03  # a little less than 0.625: windows wider than the image are cut
     assert 0.75 - 1e-4 < (width / height).min() < 0.8
     assert top.min() >= 0
     assert left.min() >= 0

@@ -19,7 +19,6 @@ from train.compiling import plain
 from train.config import TrainConfig
 from train.epoch import Training, check_finite, kinds_of_batch, run_epoch
 from train.optimizer import build
-from train.schedule import steps_an_epoch
 
 COUNT, SIDE = 100, 32
 DEVICE = torch.device("meta")
@@ -34,7 +33,8 @@ def training(config: TrainConfig) -> Training:
     network = models.build(config.model, num_classes=10, image_size=SIDE).to(DEVICE).train()
     images = torch.empty((COUNT, SIDE, SIDE, 3), dtype=torch.uint8, device=DEVICE).permute(0, 3, 1, 2)
     labels = torch.empty(COUNT, dtype=torch.int64, device=DEVICE)
-    return Training(config, network, build(network, config), images, labels, steps_an_epoch(config, COUNT))
+    losses = torch.empty(COUNT, device=DEVICE)
+    return Training(config, network, build(network, config), images, labels, losses)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,7 @@ def training(config: TrainConfig) -> Training:
         {"model": "resnet20", "mixup": 1.0},
         {"model": "resnet20", "cutmix": 1.0, "cutout": 8},
         {"model": "resnet20", "crop_area": 0.5, "small_first": 0.5},
+        {"model": "resnet20", "skip_easy": 0.5},
         {"model": "googlenet"},  # auxiliary heads
         {"model": "alexnet", "lr": 0.01},  # dropout
     ],

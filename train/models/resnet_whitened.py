@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from train.blocks import ConvBN, Network, WhiteningStem
 
-
 SIZES = {"small": ((64, 256, 256), 1), "large": ((128, 384, 512), 2)}
 """Channels of the three stages, and residual convolutions in each: those of Jordan's nets for 94 % and for 96 %."""
 
@@ -23,8 +22,8 @@ def resnet_whitened(*, num_classes: int, image_size: int, size: Literal["small",
     has no time to learn, and batch normalisation has no scale. Maximum over the last map, logits divided by 9. Larger
     images are halved until 32 px are left.
 
-    `size`: "large" has 128, 384, 512 channels and two residual convolutions a stage, for a GPU and dozens of epochs: 9,918,786
-    parameters and 452.0 million multiply-adds.
+    `size`: "large" has 128, 384, 512 channels and two residual convolutions a stage, for a GPU and dozens of epochs:
+    9,918,786 parameters and 452.0 million multiply-adds.
 
     Input (N, 3, S, S), S >= 8; embeddings (N, 256), large (N, 512).
     Parameters with 10 classes: 1,972,802. Multiply-adds at 32 px: 118.1 million.

@@ -1,0 +1,66 @@
+"""Easy images are left out now and then, and the rest of them count for those."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.train.digits import QUICK, digits
+from tests.train.test_loop import Stop, same_weights, stop_after
+from train.augment import draw
+from train.config import TrainConfig
+from train.evaluate import evaluate, predict
+from train.loop import train
+from train.schedule import parts
+from train.skipping import without_easy
+
+CONFIG = TrainConfig(epochs=8, batch_size=100, skip_easy=0.5)
+COUNT = 10_050
+LOSSES = torch.cat([torch.full((COUNT - 2000,), 0.1), torch.full((2000,), 2.0)])
+
+
+def test_half_of_the_easy_images_go_and_the_others_count_twice() -> None:
+    draws = without_easy(draw(CONFIG, COUNT, 32, 3), LOSSES, CONFIG, 3)
+    kept = torch.zeros(COUNT, dtype=torch.bool).index_fill_(0, draws.order, True)
+    assert len(draws.order) == kept.sum()
+    assert 0.47 < kept[:-2000].float().mean() < 0.53
+    assert kept[-2000:].float().mean() > 0.96  # but for those that do not fill a batch
+    assert (draws.weight[:-2000] == 2).all()
+    assert (draws.weight[-2000:] == 1).all()
+    whole = parts(draw(CONFIG, COUNT, 32, 3).order, CONFIG, COUNT)
+    assert {len(part) for part in parts(draws.order, CONFIG, COUNT)} == {len(whole[0])}
+
+
+def test_the_sum_of_weights_stays_what_it_was() -> None:
+    totals = []
+    for seed in range(20):
+        config = replace(CONFIG, seed=seed)
+        draws = without_easy(draw(config, COUNT, 32, 3), LOSSES, config, 3)
+        totals.append(float(draws.weight[draws.order].sum()))
+    assert abs(sum(totals) / len(totals) / COUNT - 1) < 0.01
+
+
+@pytest.mark.parametrize(("skip_easy", "epoch"), [(0.0, 3), (0.5, 0), (0.5, 7)])
+def test_all_are_seen_first_and_last_and_where_it_is_off(skip_easy: float, epoch: int) -> None:
+    config = replace(CONFIG, skip_easy=skip_easy)
+    draws = draw(config, COUNT, 32, epoch)
+    assert without_easy(draws, LOSSES, config, epoch) is draws
+
+
+def test_a_set_of_one_batch_is_left_whole() -> None:
+    draws = draw(CONFIG, 20, 32, 3)
+    assert without_easy(draws, LOSSES[-2020:-2000].clone(), CONFIG, 3).order.numel() == 20
+
+
+def test_it_learns_from_fewer_images_and_resumes_to_the_same_weights(tmp_path: Path) -> None:
+    config, test = replace(QUICK, epochs=8, skip_easy=0.5), digits(297, start=1500)
+    whole = train(config, digits(900))
+    assert evaluate(predict(whole.model, test.images), test).accuracy > 0.9
+    seen = [epoch.images for epoch in whole.history]
+    assert seen[0] == seen[-1] == 900
+    assert max(seen[1:-1]) < 850
+    assert whole.epochs_done == 8
+    with pytest.raises(Stop):
+        train(config, digits(900), run_dir=tmp_path, on_epoch=stop_after(3))  # type: ignore[arg-type]
+    assert same_weights(train(config, digits(900), run_dir=tmp_path), whole)
