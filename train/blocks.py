@@ -232,13 +232,17 @@ def average_pool() -> nn.Sequential:
     return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
-def stem(image_size: int, channels: int) -> list[nn.Module]:
-    """First layers of a ResNet or GoogLeNet: (N, 3, S, S) -> (N, channels, S, S), above 64 px (N, channels, S/4, S/4).
+Stem = Literal["auto", "small", "large"]
+"""First layers: "small" for small images, "large" for photos, "auto" by the size, see `stem`."""
 
-    Up to 64 px one 3x3 convolution that keeps the resolution, as is usual for CIFAR; above, the 7x7 convolution and
-    pooling of the papers, both with stride 2.
+
+def stem(image_size: int, channels: int, kind: Stem = "auto") -> list[nn.Module]:
+    """First layers of a ResNet or GoogLeNet: (N, 3, S, S) -> (N, channels, S, S), large (N, channels, S / 4, S / 4).
+
+    "small" is one 3x3 convolution that keeps the resolution, as is usual for CIFAR; "large" the 7x7 convolution and
+    pooling of the papers, both with stride 2; "auto" is small up to 64 px.
     """
-    if image_size <= 64:
+    if kind == "small" or (kind == "auto" and image_size <= 64):
         return [ConvBN(3, channels), nn.ReLU(inplace=True)]
     return [ConvBN(3, channels, kernel=7, stride=2), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1)]
 

@@ -2,6 +2,7 @@
 
 import os
 import platform
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import torch
@@ -35,6 +36,14 @@ def use_bf16(precision: Precision, device: torch.device) -> bool:
 def autocast(precision: Precision, device: torch.device) -> torch.autocast:
     """The context that forward passes run in."""
     return torch.autocast(device.type, torch.bfloat16, enabled=use_bf16(precision, device))
+
+
+def fastest_convolutions(device: torch.device) -> AbstractContextManager[None]:
+    """The context that epochs run in: on CUDA each shape of convolution is tried in several ways first, and the fastest
+    kept. That pays where shapes are few and steps many."""
+    if device.type == "cuda":
+        return torch.backends.cudnn.flags(enabled=True, benchmark=True, deterministic=False, allow_tf32=True)
+    return nullcontext()
 
 
 def describe(device: torch.device) -> str:

@@ -18,7 +18,7 @@ from train.config import TrainConfig
 from train.data import ImageSet
 from train.epoch import Training, check_finite, kinds_of_batch, run_epoch
 from train.evaluate import predict
-from train.hardware import choose_device
+from train.hardware import choose_device, fastest_convolutions
 from train.mapped import resident
 from train.optimizer import build as build_optimizer
 from train.room import explained
@@ -114,7 +114,8 @@ def train(
         model.train()
         torch.manual_seed((config.seed * 1_000_003 + epoch + 1) % 2**63)  # for dropout, the same after a resume
         draws = without_easy(draw(config, count, size, epoch).to(device), losses, config, epoch)
-        passed = run_epoch(training, forward, draws, epoch, clock)
+        with fastest_convolutions(device):
+            passed = run_epoch(training, forward, draws, epoch, clock)
         share_losses(losses, draws, config)
         loss_sum, correct = distributed.total(passed.loss_sum), distributed.total(passed.correct)
         check_finite(loss_sum, config, epoch, steps_an_epoch(config, count) - 1)

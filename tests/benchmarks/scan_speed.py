@@ -2,7 +2,7 @@
 
 The same 60,000 files in the same run, the two in turn. CleanVision wants a virtual environment of its own:
     python3.11 -m venv PEERS && PEERS/bin/pip install cleanvision==0.3.7
-and CURATE_PEERS=PEERS/bin/python in the environment.
+and CURATE_PEERS=PEERS in the environment.
 """
 
 import os
@@ -28,7 +28,7 @@ lab.find_issues(verbose=False)
 
 def run() -> None:
     """Rounds of: ours (add + scan), then the peer. The ratio is taken round by round."""
-    peer = os.environ.get("CURATE_PEERS")
+    peer = f"{os.environ['CURATE_PEERS']}/bin/python" if "CURATE_PEERS" in os.environ else None
     with tempfile.TemporaryDirectory() as folder:
         images = Path(folder) / "cifar10"
         with tarfile.open(data("cifar10/cifar10_jpeg.tar.xz")) as archive:

@@ -4,7 +4,8 @@ from typing import Literal
 
 from torch import nn
 
-from train.blocks import BasicBlock, Bottleneck, ConvBN, Network, Shortcut, at_least, average_pool, stem
+from train.blocks import BasicBlock, Bottleneck, ConvBN, Network, Shortcut, Stem, at_least, average_pool
+from train.blocks import stem as first_layers
 
 WIDE = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 """Depth -> blocks in each of the four stages: table 1 of the paper."""
@@ -16,6 +17,7 @@ def resnet(
     image_size: int,
     depth: Literal[18, 20, 32, 34, 44, 50, 56, 101, 110, 1202],
     shortcut: Literal["paper", "A", "B", "C"] = "paper",
+    stem: Stem = "auto",
 ) -> Network:
     """ResNet: wide with 18, 34, 50, 101 layers, the standard; thin with 20, 32, 44, 56, 110, 1202, for 32 px.
 
@@ -39,6 +41,9 @@ def resnet(
     `shortcut`, where the shape changes: "A" every second pixel and zeros for the new channels, no parameters; "B" a 1x1
     convolution; "C" a 1x1 convolution in every block; "paper" A for the thin ones, B for the wide.
 
+    `stem`, of the wide ones: "small" keeps the resolution, "large" is the paper's, with a quarter of it, "auto" large
+    above 64 px. Thin ones always keep it.
+
     | with 10 classes, at 32 px | parameters | multiply-adds |
     | --- | --- | --- |
     | resnet18 | 11,173,962 | 555.4 million |
@@ -53,11 +58,11 @@ def resnet(
     | resnet1202 | 19,421,274 | 2,829.2 million |
     """
     if depth in WIDE:
-        return _wide(num_classes, image_size, depth, "B" if shortcut == "paper" else shortcut)
+        return _wide(num_classes, image_size, depth, "B" if shortcut == "paper" else shortcut, stem)
     return _thin(num_classes, image_size, depth, "A" if shortcut == "paper" else shortcut)
 
 
-def _wide(num_classes: int, image_size: int, depth: int, shortcut: Shortcut) -> Network:
+def _wide(num_classes: int, image_size: int, depth: int, shortcut: Shortcut, stem: Stem) -> Network:
     at_least(8, image_size, f"resnet{depth}")
     blocks: list[nn.Module] = []
     inputs = 64
@@ -71,7 +76,7 @@ def _wide(num_classes: int, image_size: int, depth: int, shortcut: Shortcut) -> 
             else:
                 blocks.append(Bottleneck(inputs, width, stride=stride, shortcut=shortcut))
                 inputs = 4 * width
-    body = nn.Sequential(*stem(image_size, 64), *blocks, average_pool())
+    body = nn.Sequential(*first_layers(image_size, 64, stem), *blocks, average_pool())
     return Network(body, embedding_dim=inputs, num_classes=num_classes)
 
 

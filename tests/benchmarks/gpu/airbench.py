@@ -16,7 +16,7 @@ import torch
 
 from tests.benchmarks.gpu.data import splits
 from tests.benchmarks.gpu.job import Figures, Job, Missing, Parts
-from tests.benchmarks.gpu.training import FAST, RESNET18, Settings, Splits, climb, mean, repeated, spread
+from tests.benchmarks.gpu.training import FAST, LARGE, RESNET18, Settings, Splits, climb, mean, repeated, spread
 from train.data import ImageSet
 
 PEERS = "CURATE_PEERS"
@@ -24,10 +24,9 @@ REPOSITORY = "https://github.com/KellerJordan/cifar10-airbench"
 TRIAL_IMAGES = 2000
 """Training images in a trial on a CPU, the few there are many times over: a batch of the peer's."""
 
-LONG: Settings = {**FAST, "cutout": 12, "pad": 4}
-"""For trainings of dozens of epochs, with the peer's augmentation for 96 %."""
 MUON18: Settings = {
-    **LONG,
+    **LARGE,
+    "model_options": {},
     "model": "resnet18",
     "batch_size": 512,  # what Muon turns in a step does not grow with the batch, so more steps are more learning
     "small_first": 0.0,
@@ -35,11 +34,11 @@ MUON18: Settings = {
 }
 TO_94 = {f"fast, {epochs} epochs": {**FAST, "epochs": epochs} for epochs in (8, 11, 14, 18, 24)}
 TO_96 = {
-    **{f"fast with cut-out, {epochs} epochs": {**LONG, "epochs": epochs} for epochs in (24, 40)},
+    **{f"resnet_whitened, large, {epochs} epochs": {**LARGE, "epochs": epochs} for epochs in (20, 30, 40)},
     **{f"resnet18 with Muon, {epochs} epochs": {**MUON18, "epochs": epochs} for epochs in (16, 30)},
     "resnet18 with SGD, 40 epochs": {**RESNET18, "epochs": 40, "compile": "auto"},
 }
-"""Cheapest first, by multiply-adds; a wider setting of ours goes between."""
+"""Cheapest first, by multiply-adds."""
 SHARE_COMPILED = 0.6
 """Of the time that is left: where the peer takes longer to compile and run, it runs without compiling."""
 
