@@ -185,6 +185,22 @@ def fast_recipe_headline(figures: Figures) -> str:
     )
 
 
+def techniques(figures: Figures) -> str:
+    """Accuracy and seconds with each change, and the difference to the recipe as it is."""
+    base = next(iter(figures.values()))
+    rows = [
+        [
+            name,
+            f"{100 * found['accuracy']:.2f}",
+            f"{100 * found['accuracy_flip']:.2f}",
+            f"{100 * (found['accuracy_flip'] - base['accuracy_flip']):+.2f}",
+            f"{found['seconds']:.0f}",
+        ]
+        for name, found in figures.items()
+    ]
+    return table(["changed", "single view, %", "with mirror image, %", "difference", "s"], rows)
+
+
 def train_speed(figures: Figures) -> str:
     """Images a second of ours and of the plain loop, per network."""
     rows = [
@@ -224,6 +240,7 @@ TABLES: dict[str, tuple[str, Callable[[Figures], str], Callable[[Figures], str] 
     "label_errors": ("Finding wrong labels", label_errors, label_errors_headline),
     "curation_gain": ("What curation is worth", curation_gain, curation_gain_headline),
     "fast_recipe": ("A quarter of an hour of training", fast_recipe, fast_recipe_headline),
+    "techniques": ("What each technique is worth", techniques, None),
     "train_speed": ("Training speed on a CPU", train_speed, train_speed_headline),
 }
 """Benchmark -> its title, its table, and its line in the README. They are shown in this order."""

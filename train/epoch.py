@@ -42,6 +42,8 @@ class Passed:
     """What an epoch came to. The sums are still on the device, and of this process's share alone."""
 
     loss_sum: Tensor
+    """Of all images, each counted as `Draws.weight` says."""
+    weight_sum: Tensor
     correct: Tensor
     seen: int
     """Images, of all processes."""
@@ -59,7 +61,7 @@ def run_epoch(training: Training, forward: Forward, draws: Draws, epoch: int, cl
     config, model, device = training.config, training.model, training.labels.device
     criterion = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing, reduction="none")
     batches = parts(draws.order, config, len(training.labels))
-    loss_sum = torch.zeros((), device=device)
+    loss_sum, weight_sum = torch.zeros((), device=device), torch.zeros((), device=device)
     correct = torch.zeros((), device=device, dtype=torch.int64)
     seen, progress, step = 0, 0.0, 0
     for step, index in enumerate(batches):
@@ -81,14 +83,15 @@ def run_epoch(training: Training, forward: Forward, draws: Draws, epoch: int, cl
         with explained(model, training.images, config, len(mine)):
             distributed.backward(loss + AUXILIARY * auxiliary, model, len(mine) / len(index))
         training.optimizer.step()
-        loss_sum += loss.detach() * len(mine)
+        loss_sum += (each.detach() * weight).sum()
+        weight_sum += weight.sum()
         correct += (logits.detach().argmax(1) == training.labels[mine]).sum()
         seen += len(index)
         if device.type == "cpu":  # elsewhere a look at each step would wait for it
             check_finite(distributed.total(loss_sum), config, epoch, step)
         if clock.progress(0) == 1:
             break
-    return Passed(loss_sum, correct, seen, progress, (step + 1) / len(batches))
+    return Passed(loss_sum, weight_sum, correct, seen, progress, (step + 1) / len(batches))
 
 
 def inputs(training: Training, draws: Draws, index: Tensor, progress: float) -> tuple[Tensor, Tensor]:

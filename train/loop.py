@@ -126,7 +126,7 @@ def train(
             Epoch(
                 seed=config.seed,
                 epoch=epoch + 1,
-                train_loss=float(loss_sum) / passed.seen,
+                train_loss=float(loss_sum) / float(distributed.total(passed.weight_sum)),
                 train_acc=int(correct) / passed.seen,
                 eval_acc=eval_acc,
                 seconds=clock.spent() - started,
