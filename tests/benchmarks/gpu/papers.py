@@ -7,12 +7,10 @@ from dataclasses import asdict, replace
 from functools import partial
 
 from curate import registry
-from curate.errors import UserError
 from tests.benchmarks.gpu.data import splits
 from tests.benchmarks.gpu.job import Figures, Job, Parts
 from tests.benchmarks.gpu.training import Splits
 from train import experiments
-from train.config import TrainConfig
 from train.loop import train
 from train.study import Arm, Scale, Study, arm_config
 
@@ -60,20 +58,12 @@ def study_of(job: Job, both: Splits, scale: Scale, name: str) -> Study:
         scale,
         *both,
         data_hash=both[0].fingerprint() + both[1].fingerprint(),
-        settings={"device": job.device, "compile": "off" if job.small else fastest()},
+        # of networks this small, starting kernels takes the time
+        settings={"device": job.device, "compile": "off" if job.small else "graphs"},
         seeds=(0,),
         folder=job.work / f"{name}-{time.time_ns()}",
         say=partial(print, flush=True),
     )
-
-
-def fastest() -> str:
-    """CUDA graphs where there are such: these networks are small, and starting their kernels takes the time."""
-    try:
-        TrainConfig.from_mapping({"compile": "graphs"})
-    except UserError:
-        return "auto"
-    return "graphs"
 
 
 def an_epoch(study: Study, both: Splits, arm: Arm) -> float:
