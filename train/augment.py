@@ -9,6 +9,7 @@ from torch import Tensor
 
 from train.config import TrainConfig
 from train.mapped import Images, fetched
+from train.schedule import epoch_seed
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,13 @@ class Draws:
     """Shape (N,), float32: share of an image that stays its own where images are mixed, 0 to 1."""
     window: Tensor
     """Shape (N, 4), float32: what a random crop shows; top, left, height and width as shares of the side."""
+    chance: Tensor
+    """Shape (N,), float32, from 0 to 1: an image that may be left out is, where it is low."""
     weight: Tensor
     """Shape (N,), float32: what the loss of an image counts."""
 
     def to(self, device: torch.device) -> "Draws":
-        parts = (self.order, self.shift, self.mirror, self.hole, self.own, self.window, self.weight)
+        parts = (self.order, self.shift, self.mirror, self.hole, self.own, self.window, self.chance, self.weight)
         return Draws(*(part.to(device) for part in parts))
 
 
@@ -44,7 +47,7 @@ def draw(config: TrainConfig, count: int, side: int, epoch: int) -> Draws:
     """
     once = torch.Generator().manual_seed(config.seed)
     first = torch.rand(count, generator=once) < 0.5
-    seed = (config.seed * 1_000_003 + epoch + 1) % 2**63
+    seed = epoch_seed(config, epoch)
     generator = torch.Generator().manual_seed(seed)
     random = np.random.default_rng(seed)
     alpha = config.mixup or config.cutmix
@@ -56,6 +59,7 @@ def draw(config: TrainConfig, count: int, side: int, epoch: int) -> Draws:
         hole=torch.randint(0, side, (count, 2), generator=generator),
         own=torch.from_numpy(own.astype(np.float32)),
         window=torch.from_numpy(_windows(config.crop_area, count, random)),
+        chance=torch.rand(count, generator=generator),
         weight=torch.ones(count),
     )
 
@@ -95,7 +99,7 @@ def augment(images: Images, draws: Draws, index: Tensor, *, cutout: int = 0) -> 
 def cropped(batch: Tensor, window: Tensor) -> Tensor:
     """What lies in a window of each image, brought to full size, bilinear.
 
-    batch: shape (B, 3, S, S), uint8. window: shape (B, 4), as `Draws.window`. Returns: that shape, float32.
+    batch: shape (B, 3, S, S). window: shape (B, 4), as `Draws.window`. Returns: the images, float32.
     """
     start, sides = window[:, :2], window[:, 2:]
     centre = 2 * start + sides - 1  # from -1 to 1
@@ -105,16 +109,17 @@ def cropped(batch: Tensor, window: Tensor) -> Tensor:
 
 
 def mixed(
-    batch: Tensor, labels: Tensor, draws: Draws, index: Tensor, *, classes: int, cut: bool
+    pair: tuple[Tensor, Tensor], labels: tuple[Tensor, Tensor], draws: Draws, index: Tensor, *, cut: bool
 ) -> tuple[Tensor, Tensor]:
-    """Each image mixed with one from the other end of the batch, and its label with that one's.
+    """Each image mixed with another, and its label with that one's.
 
     Zhang et al. 2018, "mixup": the weighted mean of two images. `cut`: Yun et al. 2019, "CutMix": a square of the other
     image in this one. The weights are `draws.own`, drawn per image.
-    batch: shape (B, 3, S, S), uint8, of the images at `index`, shape (B,). labels: shape (B,), int64.
-    Returns: images of that shape, float32 (`cut`: uint8); labels of shape (B, classes), float32, rows sum to 1.
+    pair: shape (B, 3, S, S) each, those at `index`, shape (B,), and the others. labels: of the two, shape (B, K),
+    rows sum to 1. Returns: images and labels of these shapes, float32 (images with `cut`: of their own type).
     """
-    own, other = draws.own[index], batch.flip(0)
+    batch, other = pair
+    own = draws.own[index]
     if cut:
         side = batch.shape[-1]
         inside = squares(draws.hole[index], (side * (1 - own).sqrt()).round().long(), side)
@@ -123,8 +128,7 @@ def mixed(
     else:
         weight = own[:, None, None, None]
         batch = weight * batch.float() + (1 - weight) * other.float()
-    target = F.one_hot(labels, classes)
-    return batch, own[:, None] * target + (1 - own[:, None]) * target.flip(0)
+    return batch, own[:, None] * labels[0] + (1 - own[:, None]) * labels[1]
 
 
 def squares(centre: Tensor, width: Tensor, side: int) -> Tensor:
@@ -144,7 +148,7 @@ def small_side(side: int) -> int:
 
 
 def three_quarters(images: Tensor) -> Tensor:
-    """The images at three quarters of their side: (B, 3, S, S), uint8 -> (B, 3, 3S/4, 3S/4), float32, channels last."""
+    """The images at three quarters of their side: (B, 3, S, S) -> (B, 3, 3S/4, 3S/4), float32, channels last."""
     side = small_side(images.shape[-1])
     small = F.interpolate(images.float(), size=(side, side), mode="bilinear", antialias=True)
     return small.contiguous(memory_format=torch.channels_last)

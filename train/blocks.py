@@ -233,10 +233,10 @@ def average_pool() -> nn.Sequential:
 
 
 Stem = Literal["auto", "small", "large"]
-"""First layers: "small" for small images, "large" for photos, "auto" by the size, see `stem`."""
+"""First layers: "small" for small images, "large" for photos, "auto" by the size, see `first_layers`."""
 
 
-def stem(image_size: int, channels: int, kind: Stem = "auto") -> list[nn.Module]:
+def first_layers(image_size: int, channels: int, kind: Stem = "auto") -> list[nn.Module]:
     """First layers of a ResNet or GoogLeNet: (N, 3, S, S) -> (N, channels, S, S), large (N, channels, S / 4, S / 4).
 
     "small" is one 3x3 convolution that keeps the resolution, as is usual for CIFAR; "large" the 7x7 convolution and

@@ -17,7 +17,7 @@ from train.hardware import autocast
 Forward = Callable[[Network, Tensor], Tensor]
 """Logits, shape (N, K), that a network gives for images, shape (N, 3, S, S)."""
 
-SIZES = 16
+MAX_SHAPES = 16
 """Shapes of batches that one network may be compiled for: two lengths of batch, two sides, and folds that differ by an
 image. torch stops at 8, and says so in a warning alone."""
 
@@ -41,6 +41,7 @@ def compiled(model: Network, config: TrainConfig, batches: Iterable[Tensor]) -> 
     """
     device = model.pixel_mean.device
     if not wanted(config, device):
+        _forget()
         return plain, 0.0
     if not compiler():
         raise UserError(
@@ -49,12 +50,15 @@ def compiled(model: Network, config: TrainConfig, batches: Iterable[Tensor]) -> 
     started = time.perf_counter()
     forward = _function(model, config, device)
     before = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    with torch.random.fork_rng(), torch._dynamo.config.patch(recompile_limit=SIZES):
+    calls = 2 if config.compile == "graphs" else 1  # graphs are recorded in the second
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices), torch._dynamo.config.patch(recompile_limit=MAX_SHAPES):
         for batch in batches:
-            with autocast(config.precision, device):
-                logits = forward(model, batch)
-            logits.float().sum().backward()
-            model.zero_grad(set_to_none=True)
+            for _ in range(calls):
+                with autocast(config.precision, device):
+                    logits = forward(model, batch)
+                logits.float().sum().backward()
+                model.zero_grad(set_to_none=True)
     with torch.no_grad():
         for name, buffer in model.named_buffers():
             buffer.copy_(before[name])
@@ -83,12 +87,18 @@ def _function(model: Network, config: TrainConfig, device: torch.device) -> Forw
     shapes = tuple((name, tuple(tensor.shape)) for name, tensor in model.state_dict().items())
     key = (type(model), config.model, options, shapes, config.precision, device, config.compile == "graphs")
     if key not in _compiled:
-        _compiled.clear()
-        torch.compiler.reset()  # frees the code of other networks
+        _forget()
         mode = "reduce-overhead" if config.compile == "graphs" else None
         code: Forward = torch.compile(plain, dynamic=False, mode=mode)
         _compiled[key] = _stepping(code) if config.compile == "graphs" else code
     return _compiled[key]
+
+
+def _forget() -> None:
+    """Free what was compiled, and the memory of its graphs."""
+    if _compiled:
+        _compiled.clear()
+        torch.compiler.reset()
 
 
 def _stepping(code: Forward) -> Forward:

@@ -63,7 +63,7 @@ class TrainConfig:
     batch_size: int = 256
     """Images a step. Short training is short of steps: on 10,000 images and 3 epochs, before the stem started from
     patches, test accuracy was 47 % in batches of 512 (lr 1.2), 50 % in 256 (lr 0.8) and 52 % in 128 (lr 0.4); one run
-    each, 2,000 images, +-2. Sets too small for 32 steps an epoch are trained in smaller batches, see `train.loop`."""
+    each, 2,000 images, +-2. Sets too small for 32 steps an epoch have smaller batches, see `train.schedule`."""
     lr: float = 0.8
     """Highest learning rate, for batches of `batch_size`; where a set is too small for them, less by the square root
     of how much smaller they are. 720 digits, 3 epochs, batches of 22: 94.6 % at 0.07, which proportion would give,
@@ -90,7 +90,8 @@ class TrainConfig:
     "Training ImageNet in 3 hours"; an error says so where a network is not for images so small."""
     skip_easy: float = 0.0
     """Share that is left out, but for the first and the last epochs, of the images whose loss was below the mean; the
-    rest of these count for them: Qin et al. 2024, "InfoBatch", who have 0.5. Off: three epochs gain little."""
+    rest of these count for them: Qin et al. 2024, "InfoBatch", who have 0.5. Off: it is for trainings that are long
+    for their network, see docs/log.md."""
     pad: int = 4
     """Shift by up to so many pixels each way, the border reflected: He et al. 2015, for 32 px."""
     flip: bool = True
@@ -111,7 +112,8 @@ class TrainConfig:
     device: Device = "auto"
     """CUDA where there is some."""
     compile: Compile = "auto"
-    """torch.compile, timed apart; "auto" does on CUDA alone: on CPU a short training ends before it pays. "graphs" also
+    """torch.compile, timed apart; "auto" does on CUDA alone, in one process, where there is a C++ compiler: on CPU
+    a short training ends before it pays. "graphs" also
     lets CUDA replay the steps without the processor, for networks of many small layers."""
     seed: int = 0
     """Decides weights, order and augmentation."""
@@ -137,6 +139,12 @@ class TrainConfig:
                 raise UserError(
                     f"training setting {name} = {value!r}; it has to be a {kind} number from {low:g} to {high:g}"
                 )
+        mixing = "mixup" if self.mixup else "cutmix"
+        if self.skip_easy and (self.mixup or self.cutmix):
+            raise UserError(
+                f"skip_easy = {self.skip_easy:g} and {mixing} = {getattr(self, mixing):g}; set one of them to 0: "
+                "whether an image is easy cannot be told from its mixture with another"
+            )
         if self.mixup and self.cutmix:
             raise UserError(f"mixup = {self.mixup:g} and cutmix = {self.cutmix:g}; set one of them to 0")
         if not isinstance(self.flip, bool):

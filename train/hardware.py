@@ -2,7 +2,8 @@
 
 import os
 import platform
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -38,12 +39,16 @@ def autocast(precision: Precision, device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=use_bf16(precision, device))
 
 
-def fastest_convolutions(device: torch.device) -> AbstractContextManager[None]:
-    """The context that epochs run in: on CUDA each shape of convolution is tried in several ways first, and the fastest
-    kept. That pays where shapes are few and steps many."""
-    if device.type == "cuda":
-        return torch.backends.cudnn.flags(enabled=True, benchmark=True, deterministic=False, allow_tf32=True)
-    return nullcontext()
+@contextmanager
+def fastest_convolutions(device: torch.device) -> Iterator[None]:
+    """The context that training runs in: on CUDA each shape of convolution is tried in several ways first, and the
+    fastest kept. That pays where shapes are few and steps many. The other settings of cuDNN stay as they are."""
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = before or device.type == "cuda"
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 def describe(device: torch.device) -> str:

@@ -13,7 +13,7 @@ from train.augment import draw, small_side
 from train.blocks import Network
 from train.budget import Clock
 from train.checkpoint import Epoch, read_checkpoint, restore, write_checkpoint
-from train.compiling import compiled
+from train.compiling import Forward, compiled, plain
 from train.config import TrainConfig
 from train.data import ImageSet
 from train.epoch import Training, check_finite, kinds_of_batch, run_epoch
@@ -22,7 +22,7 @@ from train.hardware import choose_device, fastest_convolutions
 from train.mapped import resident
 from train.optimizer import build as build_optimizer
 from train.room import explained
-from train.schedule import largest_batch, lr_share, schedule, steps_an_epoch
+from train.schedule import epoch_seed, lr_share, schedule, wanted_batch
 from train.skipping import share_losses, without_easy
 
 STEM_SAMPLE = 2000
@@ -48,7 +48,7 @@ class Trained:
     """Fewer than `config.epochs` where the time budget ended training; the last in part."""
 
 
-@torch.random.fork_rng(devices=[])  # leaves the caller's random numbers as they were
+@torch.random.fork_rng(devices=[])  # leaves the caller's random numbers on the CPU as they were
 def train(
     config: TrainConfig,
     train_set: ImageSet,
@@ -101,24 +101,30 @@ def train(
         losses.copy_(losses if checkpoint.losses is None else checkpoint.losses)
     if watch and not history:
         watch(0, model)
-    draws = draw(config, count, size, epoch=0).to(device)
-    with explained(model, images, config, largest_batch(config, count)):
-        forward, compile_seconds = compiled(model.train(), config, kinds_of_batch(training, draws))
-
     clock = Clock(config.time_budget, sum(epoch.seconds for epoch in history))
+    forward: Forward = plain
+    compile_seconds = 0.0
+    if len(history) < config.epochs and clock.progress(0) < 1:
+        draws = draw(config, count, size, epoch=0).to(device)
+        with fastest_convolutions(device), explained(model, images, config, wanted_batch(config, count)):
+            forward, compile_seconds = compiled(model.train(), config, kinds_of_batch(training, draws))
+
     for epoch in range(len(history), config.epochs):
         if clock.progress(0) == 1:
             break
         started = clock.spent()
         clock.resume()
         model.train()
-        torch.manual_seed((config.seed * 1_000_003 + epoch + 1) % 2**63)  # for dropout, the same after a resume
-        draws = without_easy(draw(config, count, size, epoch).to(device), losses, config, epoch)
+        torch.manual_seed(epoch_seed(config, epoch))  # for dropout
+        draws = draw(config, count, size, epoch).to(device)
+        if epoch:  # there are losses
+            draws = without_easy(draws, losses, config, clock.progress(epoch / config.epochs))
         with fastest_convolutions(device):
             passed = run_epoch(training, forward, draws, epoch, clock)
         share_losses(losses, draws, config)
         loss_sum, correct = distributed.total(passed.loss_sum), distributed.total(passed.correct)
-        check_finite(loss_sum, config, epoch, steps_an_epoch(config, count) - 1)
+        check_finite(loss_sum, config, f"epoch {epoch + 1}")
+        weight_sum = float(distributed.total(passed.weight_sum))
         clock.pause()
         trained = time.perf_counter()
         eval_acc = sample_accuracy(model, eval_set, config) if eval_set is not None else None
@@ -126,8 +132,8 @@ def train(
             Epoch(
                 seed=config.seed,
                 epoch=epoch + 1,
-                train_loss=float(loss_sum) / float(distributed.total(passed.weight_sum)),
-                train_acc=int(correct) / passed.seen,
+                train_loss=float(loss_sum) / weight_sum,
+                train_acc=float(correct) / weight_sum,
                 eval_acc=eval_acc,
                 seconds=clock.spent() - started,
                 eval_seconds=time.perf_counter() - trained,
@@ -170,12 +176,13 @@ def sample_accuracy(model: Network, eval_set: ImageSet, config: TrainConfig) -> 
 
 
 def _check_small(config: TrainConfig, size: int) -> None:
-    """Raises `UserError` where the network is not for the smaller images that training starts on."""
+    """Raises `UserError` where the network for images of `size` cannot take the smaller ones of the beginning."""
     side = small_side(size)
     try:
-        with torch.device("meta"):  # no weights are made
-            models.build(config.model, num_classes=2, image_size=side, options=config.model_options)
-    except UserError:
+        with torch.device("meta"):  # no weights are made, and nothing is computed
+            model = models.build(config.model, num_classes=2, image_size=size, options=config.model_options)
+            model.eval()(torch.empty(1, 3, side, side))
+    except (UserError, RuntimeError):
         raise UserError(
             f"{config.model} cannot take the {side} px images that small_first begins with; set small_first=0, or a "
             f"larger image_size than {size}"

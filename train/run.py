@@ -196,8 +196,8 @@ def train_run(
         confusion=tuple(tuple(int(cell) for cell in row) for row in confusion),
     )
     write_json(run_dir / "result.json", asdict(result))
-    for seed in numbers:  # only now is nothing left to resume
-        shutil.rmtree(run_dir / f"seed-{seed}")
+    for folder in run_dir.glob("seed-*"):  # only now is nothing left to resume, nor of an earlier run of this name
+        shutil.rmtree(folder)
     return result
 
 

@@ -10,17 +10,17 @@ MIN_STEPS = 32
 """Steps an epoch at least (in batches of 16 or more): with fewer, small sets see too few updates. Chosen by eye."""
 
 
-def largest_batch(config: TrainConfig, count: int) -> int:
-    """Images a step for a set of `count` images: fewer than asked for where the set is small."""
+def wanted_batch(config: TrainConfig, count: int) -> int:
+    """Images a step, about, for a set of `count` images: fewer than asked for where the set is small."""
     return min(config.batch_size, max(16, count // MIN_STEPS))
 
 
 def steps_an_epoch(config: TrainConfig, count: int) -> int:
     """Steps that one pass over `count` images takes."""
-    return max(1, round(count / largest_batch(config, count)))
+    return max(1, round(count / wanted_batch(config, count)))
 
 
-def parts(order: Tensor, config: TrainConfig, count: int) -> tuple[Tensor, ...]:
+def batches(order: Tensor, config: TrainConfig, count: int) -> tuple[Tensor, ...]:
     """The batches of an epoch over a set of `count` images: their lengths differ by one at most.
 
     order: shape (M,), the images in the order of their use. Fewer than `count` come in batches of the longer length,
@@ -32,7 +32,12 @@ def parts(order: Tensor, config: TrainConfig, count: int) -> tuple[Tensor, ...]:
 
 def lr_share(config: TrainConfig, count: int) -> float:
     """Share of the learning rate for a set of `count` images: smaller batches keep a step's noise, Krizhevsky 2014."""
-    return math.sqrt(largest_batch(config, count) / config.batch_size)
+    return math.sqrt(wanted_batch(config, count) / config.batch_size)
+
+
+def epoch_seed(config: TrainConfig, epoch: int) -> int:
+    """What decides the random numbers of an epoch, 0 for the first: a resumed run has those of an uninterrupted one."""
+    return (config.seed * 1_000_003 + epoch + 1) % 2**63
 
 
 def schedule(config: TrainConfig, progress: float) -> float:

@@ -1,4 +1,4 @@
-"""Trains digits, alone or as one of torchrun's processes, and writes the weights: `share.py FILE`."""
+"""Trains digits, alone or as one of torchrun's processes, and writes the weights: `share.py FILE SETTINGS`."""
 
 import json
 import sys
@@ -12,12 +12,13 @@ from tests.train.digits import QUICK, digits
 from train import distributed
 from train.loop import train
 
-CONFIG = replace(QUICK, epochs=3, batch_size=31, lr=0.02, skip_easy=0.5, precision="fp32", device="cpu")
+CONFIG = replace(QUICK, epochs=3, batch_size=31, lr=0.02, precision="fp32", device="cpu")
+SETTINGS: dict[str, dict[str, float]] = {"easy ones left out": {"skip_easy": 0.5}, "mixed": {"cutmix": 1.0}}
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
     with distributed.joined("cpu"):
-        trained = train(CONFIG, digits(125))
+        trained = train(replace(CONFIG, **SETTINGS[sys.argv[2]]), digits(125))  # type: ignore[arg-type]
         if distributed.first():
             figures = [[epoch.train_loss, epoch.train_acc, epoch.images] for epoch in trained.history]
             tensors = {name: tensor.contiguous() for name, tensor in trained.model.state_dict().items()}

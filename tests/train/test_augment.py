@@ -86,11 +86,17 @@ def mixing(own: list[float], *, hole: tuple[int, int] = (2, 2)) -> Draws:
 
 PAIR = torch.tensor([0, 200], dtype=torch.uint8).view(2, 1, 1, 1).expand(2, 3, SIDE, SIDE)
 """A black image and a bright one."""
+BOTH = PAIR, PAIR.flip(0)
+"""Each with the other."""
+
+
+def labels(first: int, second: int) -> tuple[torch.Tensor, torch.Tensor]:
+    own = torch.eye(3)[[first, second]]
+    return own, own.flip(0)
 
 
 def test_mixup_is_the_weighted_mean_of_images_and_labels() -> None:
-    labels, index = torch.tensor([1, 2]), torch.arange(2)
-    batch, target = mixed(PAIR, labels, mixing([0.75, 0.5]), index, classes=3, cut=False)
+    batch, target = mixed(BOTH, labels(1, 2), mixing([0.75, 0.5]), torch.arange(2), cut=False)
     assert batch.shape == PAIR.shape
     assert batch[0].unique().tolist() == [50]
     assert batch[1].unique().tolist() == [100]
@@ -98,8 +104,7 @@ def test_mixup_is_the_weighted_mean_of_images_and_labels() -> None:
 
 
 def test_cutmix_takes_a_square_of_the_other_image_and_its_share_of_the_label() -> None:
-    labels, index = torch.tensor([1, 2]), torch.arange(2)
-    batch, target = mixed(PAIR, labels, mixing([0.75, 1.0]), index, classes=3, cut=True)
+    batch, target = mixed(BOTH, labels(1, 2), mixing([0.75, 1.0]), torch.arange(2), cut=True)
     assert batch.dtype == torch.uint8
     assert rows(batch) == [[0, 0, 0, 0], [0, 200, 200, 0], [0, 200, 200, 0], [0, 0, 0, 0]]
     assert (batch[1] == 200).all()
@@ -107,9 +112,8 @@ def test_cutmix_takes_a_square_of_the_other_image_and_its_share_of_the_label() -
 
 
 def test_a_square_cut_off_at_the_border_counts_as_what_is_seen_of_it() -> None:
-    labels, index = torch.tensor([0, 1]), torch.arange(2)
-    _, target = mixed(PAIR, labels, mixing([0.0, 0.0], hole=(0, 0)), index, classes=2, cut=True)
-    assert target[0].tolist() == [0.75, 0.25]  # a quarter of a square of 4 pixels lies inside
+    _, target = mixed(BOTH, labels(0, 1), mixing([0.0, 0.0], hole=(0, 0)), torch.arange(2), cut=True)
+    assert target[0].tolist() == [0.75, 0.25, 0]  # a quarter of a square of 4 pixels lies inside
 
 
 def test_shares_are_drawn_from_a_beta_distribution() -> None:

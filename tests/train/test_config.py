@@ -34,6 +34,8 @@ from train.config import TrainConfig
         ({"compile": "yes"}, "auto, on, graphs, off"),
         ({"mixup": -1}, "mixup"),
         ({"crop_area": 0}, "crop_area"),
+        ({"skip_easy": 0.5, "mixup": 0.2}, "set one of them to 0"),
+        ({"model": "resnet20", "model_options": {"stem": "none"}}, "auto, small, large"),
         ({"mixup": 0.2, "cutmix": 1.0}, "set one of them to 0"),
         ({"epoch": 3}, "epochs"),  # unknown key: the known ones are named
     ],

@@ -13,13 +13,14 @@ import torch
 from safetensors import safe_open
 
 from tests.conftest import write_digits
+from tests.train.share import SETTINGS
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 
 
-def trained(file: Path, launcher: list[str]) -> tuple[dict[str, torch.Tensor], list[list[float]]]:
-    command = [sys.executable, *launcher, str(ROOT / "tests/train/share.py"), str(file)]
+def trained(file: Path, launcher: list[str], settings: str) -> tuple[dict[str, torch.Tensor], list[list[float]]]:
+    command = [sys.executable, *launcher, str(ROOT / "tests/train/share.py"), str(file), settings]
     done = subprocess.run(
         command,
         env={**ENVIRONMENT, "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"},
@@ -33,12 +34,13 @@ def trained(file: Path, launcher: list[str]) -> tuple[dict[str, torch.Tensor], l
         return {name: read.get_tensor(name) for name in read.keys()}, json.loads(read.metadata()["history"])  # noqa: SIM118
 
 
-def test_two_processes_take_the_steps_of_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_two_processes_take_the_steps_of_one(tmp_path: Path, settings: str) -> None:
     """125 images in batches of 31 and 32: the shares are not equal."""
     torchrun = ["-m", "torch.distributed.run", "--nproc-per-node=2", "--rdzv-backend=c10d", "--local-addr=127.0.0.1"]
     torchrun += [f"--rdzv-endpoint={tmp_path / 'meeting'}", "--rdzv-conf=store_type=file"]
-    alone, history = trained(tmp_path / "one.safetensors", [])
-    together, theirs = trained(tmp_path / "two.safetensors", torchrun)
+    alone, history = trained(tmp_path / "one.safetensors", [], settings)
+    together, theirs = trained(tmp_path / "two.safetensors", torchrun, settings)
     assert together.keys() == alone.keys()
     for name, tensor in alone.items():
         assert torch.allclose(together[name], tensor, rtol=1e-3, atol=1e-3), name

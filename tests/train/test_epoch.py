@@ -30,7 +30,9 @@ def full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def training(config: TrainConfig) -> Training:
-    network = models.build(config.model, num_classes=10, image_size=SIDE).to(DEVICE).train()
+    network = (
+        models.build(config.model, num_classes=10, image_size=SIDE, options=config.model_options).to(DEVICE).train()
+    )
     images = torch.empty((COUNT, SIDE, SIDE, 3), dtype=torch.uint8, device=DEVICE).permute(0, 3, 1, 2)
     labels = torch.empty(COUNT, dtype=torch.int64, device=DEVICE)
     losses = torch.empty(COUNT, device=DEVICE)
@@ -47,7 +49,7 @@ def training(config: TrainConfig) -> Training:
         {"model": "resnet20", "cutmix": 1.0, "cutout": 8},
         {"model": "resnet20", "crop_area": 0.5, "small_first": 0.5},
         {"model": "resnet20", "skip_easy": 0.5},
-        {"model": "googlenet"},  # auxiliary heads
+        {"model": "googlenet", "model_options": {"auxiliary": True}},
         {"model": "alexnet", "lr": 0.01},  # dropout
     ],
     ids=lambda settings: "-".join(str(value) for value in settings.values()),
@@ -66,7 +68,7 @@ def test_it_stays_on_the_device_and_waits_for_nothing(settings: dict[str, object
 
 def test_such_a_wait_would_be_noticed() -> None:
     with pytest.raises(RuntimeError, match="cannot be called on meta"):
-        check_finite(torch.zeros((), device=DEVICE), QUICK, 0, 0)
+        check_finite(torch.zeros((), device=DEVICE), QUICK, "epoch 1")
 
 
 @pytest.mark.parametrize("small_first", [0.0, 0.5, 1.0])

@@ -24,8 +24,8 @@ PLAIN = {
 ALEXNET = Arm("alexnet", "alexnet", {"lr": 0.01})  # Krizhevsky 2012, section 5: without normalisation 0.1 diverges
 STACK = Arm("deep_stack", "plain20")  # deeper, with batch normalisation, without shortcuts
 RESNET = Arm("resnet", "resnet20")  # the same layers with shortcuts
-FAST = {name: value for name, value in recipes.load("fast").items() if name not in ("model", "epochs")}
-BEST_FAST = Arm("best", "resnet_whitened", FAST)  # what `--recipe fast` trains; the reasons stand there
+FAST = {name: value for name, value in recipes.load("fast").items() if name not in ("model", "epochs", "skip_easy")}
+BEST_FAST = Arm("best", "resnet_whitened", FAST)  # as `--recipe fast`, whose reasons stand there, but with all images
 SCALES = {
     "smoke": Scale(
         arms=(ALEXNET, STACK, RESNET, BEST_FAST),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from train.blocks import ConvBN, Network, at_least, average_pool, initialise, stem
+from train.blocks import ConvBN, Network, at_least, average_pool, first_layers, initialise
 
 INCEPTION = {
     "3a": (192, 64, 96, 128, 16, 32, 32),
@@ -35,9 +35,9 @@ def googlenet(*, num_classes: int, image_size: int, auxiliary: bool = False, dro
     With 1000 classes at 224 px: 7,005,832 parameters, 1.58 billion multiply-adds.
     """
     at_least(8, image_size, "googlenet")
-    first = stem(image_size, 192)
+    first = first_layers(image_size, 192)
     if image_size > 64:
-        first = [*stem(image_size, 64), relu_conv(64, 64, kernel=1), relu_conv(64, 192), nn.MaxPool2d(3, 2, 1)]
+        first = [*first_layers(image_size, 64), relu_conv(64, 64, kernel=1), relu_conv(64, 192), nn.MaxPool2d(3, 2, 1)]
     layers: dict[str, nn.Module] = {"stem": nn.Sequential(*first)}
     for name, channels in INCEPTION.items():
         if name in ("4a", "5a"):

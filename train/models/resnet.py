@@ -4,8 +4,8 @@ from typing import Literal
 
 from torch import nn
 
-from train.blocks import BasicBlock, Bottleneck, ConvBN, Network, Shortcut, Stem, at_least, average_pool
-from train.blocks import stem as first_layers
+from curate.errors import UserError
+from train.blocks import BasicBlock, Bottleneck, ConvBN, Network, Shortcut, Stem, at_least, average_pool, first_layers
 
 WIDE = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 """Depth -> blocks in each of the four stages: table 1 of the paper."""
@@ -42,7 +42,7 @@ def resnet(
     convolution; "C" a 1x1 convolution in every block; "paper" A for the thin ones, B for the wide.
 
     `stem`, of the wide ones: "small" keeps the resolution, "large" is the paper's, with a quarter of it, "auto" large
-    above 64 px. Thin ones always keep it.
+    above 64 px. Thin ones have the small one alone.
 
     | with 10 classes, at 32 px | parameters | multiply-adds |
     | --- | --- | --- |
@@ -59,6 +59,8 @@ def resnet(
     """
     if depth in WIDE:
         return _wide(num_classes, image_size, depth, "B" if shortcut == "paper" else shortcut, stem)
+    if stem == "large":
+        raise UserError(f"resnet{depth} is for small images and has no large stem; set stem to auto or small")
     return _thin(num_classes, image_size, depth, "A" if shortcut == "paper" else shortcut)
 
 

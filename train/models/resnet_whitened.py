@@ -18,9 +18,9 @@ def resnet_whitened(*, num_classes: int, image_size: int, size: Literal["small",
 
     Our own, after the nets of Jordan 2024 ("94 % on CIFAR-10 in 3.29 seconds"), where every convolution after the first
     of a stage got a shortcut: a fixed whitening of 2x2 patches, then three stages of 64, 256, 256 channels, each a
-    convolution, pooling and one residual convolution, with GELU, which brought more than it costs (docs/log.md).
+    convolution, pooling and one residual convolution, with GELU (measured in docs/log.md).
     Convolutions start as the identity, which is what short training has no time to learn, and batch normalisation has
-    no scale. Maximum over the last map, logits divided by 9. Larger images are halved until 32 px are left.
+    no scale. Maximum over the last map, logits divided by 9. Larger images are halved to about 32 px.
 
     `size`: "large" has 128, 384, 512 channels and two residual convolutions a stage, for a GPU and dozens of epochs:
     9,918,786 parameters and 452.0 million multiply-adds.

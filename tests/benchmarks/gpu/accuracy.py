@@ -13,7 +13,7 @@ TO_93: dict[str, dict[str, Settings]] = {
     "resnet18": {f"resnet18, {epochs} epochs": {**RESNET18, "epochs": epochs} for epochs in (15, 30, 60)},
 }
 BEST: dict[str, Settings] = {
-    "resnet_whitened, large": {**LARGE, "epochs": 150, "cutout": 0, "cutmix": 1.0},
+    "resnet_whitened, large": {**LARGE, "epochs": 150, "cutout": 0, "cutmix": 1.0, "skip_easy": 0.0},
     "resnet18": {**RESNET18, "epochs": 150, "cutout": 0, "cutmix": 1.0},  # Yun et al. 2019: more than cut-out
     "wrn_28_10": {**RESNET18, "model": "wrn_28_10", "epochs": 60, "batch_size": 256, "lr": 0.2, "cutmix": 1.0},
 }

@@ -10,7 +10,7 @@ from train.crossval import cross_validate
 from train.loop import train
 
 MODES = ("off", "on", "graphs")
-"""Of the setting `compile`; what this version has not is said to be not available."""
+"""Of the setting `compile`."""
 EPOCHS = 5
 """The first is left out: it still sets up libraries."""
 FOLDS: dict[str, Settings] = {

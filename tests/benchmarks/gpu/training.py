@@ -22,7 +22,7 @@ NEAR = 0.007
 0.15 points (standard deviation, Jordan 2024), so it would not come up."""
 
 REFUSALS = (UserError, RuntimeError)
-"""What settings may end with here: not known to this version, no room for them, or a torch that cannot compile them."""
+"""What settings may end with here: no room for them, or a torch that cannot compile them."""
 
 FAST: Settings = {
     **recipes.load("fast"),
@@ -103,9 +103,13 @@ def climb(
 ) -> Parts:
     """Settings, the cheapest first, until the mean of `view` over the seeds reaches the target. Nothing is
     interpolated: the last part is the cheapest of these settings that does, if its `reaches` is true. A training of one
-    epoch goes before, for it sets up libraries, and is left out."""
-    measured(job, splits, {**next(iter(candidates.values())), "epochs": 1})
+    epoch goes before that of each network, for it sets up libraries, and is left out."""
+    ready: object = None
     for name, settings in candidates.items():
+        kind = settings["model"], settings.get("model_options")
+        if kind != ready:
+            measured(job, splits, {**settings, "epochs": 1})
+            ready = kind
         figures = repeated(job, splits, settings, seeds=seeds, view=view, target=target)
         reached = view in figures and mean(figures, view) >= target
         yield name, {**figures, "view": view, "target": target, "reaches": reached}
