@@ -106,7 +106,7 @@ def climb(
     epoch goes before that of each network, for it sets up libraries, and is left out."""
     ready: object = None
     for name, settings in candidates.items():
-        kind = settings["model"], settings.get("model_options")
+        kind = settings.get("model"), settings.get("model_options")
         if kind != ready:
             measured(job, splits, {**settings, "epochs": 1})
             ready = kind
