@@ -266,6 +266,8 @@ def test_fresh_trains_anew(tmp_path: Path) -> None:
     reproduce(*common)
     result = reproduce(*common, "--set", "epochs=2", "--fresh")
     assert result["settings"]["resnet20"]["epochs"] == 2
+    svg = (tmp_path / "out" / "errors.svg").read_text(encoding="utf-8")
+    assert svg.count('id="axes_') == 1  # no empty panel for the plain networks
 
 
 # Pure functions

@@ -63,8 +63,9 @@ def degradation(study: Study) -> Outcome:
         claims += lower(f"deeper residual is better in {kind} error", results, "resnet56", "resnet20", of=of)
     claims += lower("at 56 layers residual beats plain", results, "resnet56", "plain56")
 
-    figure, panels = figures.new(2)
-    for axes, kind in zip(panels, ("plain", "resnet"), strict=True):
+    kinds = [kind for kind in ("plain", "resnet") if any(arm.name.startswith(kind) for arm in study.scale.arms)]
+    figure, panels = figures.new(len(kinds))
+    for axes, kind in zip(panels, kinds, strict=True):
         colours = {
             f"{kind}{depth}": colour for depth, colour in zip((20, 56, 32, 44, 110), figures.PALETTE, strict=False)
         }
