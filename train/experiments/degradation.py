@@ -64,7 +64,7 @@ def degradation(study: Study) -> Outcome:
     claims += lower("at 56 layers residual beats plain", results, "resnet56", "plain56")
 
     kinds = [kind for kind in ("plain", "resnet") if any(arm.name.startswith(kind) for arm in study.scale.arms)]
-    figure, panels = figures.new(len(kinds))
+    figure, panels = figures.new(len(kinds), width=10.4 / len(kinds))
     for axes, kind in zip(panels, kinds, strict=True):
         colours = {
             f"{kind}{depth}": colour for depth, colour in zip((20, 56, 32, 44, 110), figures.PALETTE, strict=False)
