@@ -112,9 +112,9 @@ class TrainConfig:
     device: Device = "auto"
     """CUDA where there is some."""
     compile: Compile = "auto"
-    """torch.compile, timed apart; "auto" does on CUDA alone, in one process, where there is a C++ compiler: on CPU
-    a short training ends before it pays. "graphs" also
-    lets CUDA replay the steps without the processor, for networks of many small layers."""
+    """torch.compile, timed apart; "auto" does on CUDA alone, in one process, where there is a C++ compiler: on CPU a
+    short training ends before it pays. "graphs" also lets CUDA replay the steps without the processor, for networks of
+    many small layers."""
     seed: int = 0
     """Decides weights, order and augmentation."""
     image_size: int | None = None

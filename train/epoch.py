@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from curate.errors import UserError
 from train import distributed
-from train.augment import Draws, augment, cropped, mixed, three_quarters
+from train.augment import Draws, augment, cropped, draw, mixed, three_quarters
 from train.blocks import Network
 from train.budget import Clock
 from train.compiling import Forward
@@ -120,9 +120,11 @@ def view(training: Training, draws: Draws, index: Tensor) -> Tensor:
     return cropped(batch, draws.window[index]) if training.config.crop_area < 1 else batch
 
 
-def kinds_of_batch(training: Training, draws: Draws) -> Iterator[Tensor]:
+def kinds_of_batch(training: Training) -> Iterator[Tensor]:
     """One batch of each shape that `run_epoch` will show the network: what has to be compiled."""
-    steps = batches(draws.order, training.config, len(training.labels))
+    count = len(training.labels)
+    draws = draw(training.config, count, training.images.shape[-1], epoch=0).to(training.labels.device)
+    steps = batches(draws.order, training.config, count)
     lengths = {len(index): index for index in steps}  # two, where not all are alike
     stages = [0.0, 1.0] if 0 < training.config.small_first < 1 else [0.0]
     for index in lengths.values():

@@ -105,9 +105,8 @@ def train(
     forward: Forward = plain
     compile_seconds = 0.0
     if len(history) < config.epochs and clock.progress(0) < 1:
-        draws = draw(config, count, size, epoch=0).to(device)
         with fastest_convolutions(device), explained(model, images, config, wanted_batch(config, count)):
-            forward, compile_seconds = compiled(model.train(), config, kinds_of_batch(training, draws))
+            forward, compile_seconds = compiled(model.train(), config, kinds_of_batch(training))
 
     for epoch in range(len(history), config.epochs):
         if clock.progress(0) == 1:

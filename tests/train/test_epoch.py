@@ -84,4 +84,4 @@ def test_every_shape_of_batch_is_known_before(small_first: float) -> None:
     draws = draw(config, COUNT, SIDE, epoch=0).to(DEVICE)
     for epoch in range(config.epochs):
         run_epoch(prepared, forward, draws, epoch, Clock(None))
-    assert {(batch.shape, batch.dtype) for batch in kinds_of_batch(prepared, draws)} == shown
+    assert {(batch.shape, batch.dtype) for batch in kinds_of_batch(prepared)} == shown

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from train import figures, recipes
-from train.study import TINY, Arm, ArmResult, Claim, Outcome, Scale, Study, lower, summary, train_arms
+from train.study import HE_2015, TINY, Arm, ArmResult, Claim, Outcome, Scale, Study, lower, summary, train_arms
 
 STORY = {"alexnet": (70, 80), "deep_stack": (88, 92), "resnet": (90, 94), "best": (95, 100)}
 """Accuracy in per cent that each rung is known for on CIFAR-10; the deeper stack is the story's "about 90 %"."""
@@ -13,11 +13,7 @@ PAPER = {"plain20": 9.5, "resnet20": 8.75, "wrn_28_10": 4.0}
 """Network -> test error in per cent: He et al. 2015, figure 6 and table 6; Zagoruyko, Komodakis 2016, table 5, without
 dropout. For AlexNet on CIFAR-10 there is no figure of its makers, and `resnet_whitened` is our own."""
 PLAIN = {
-    "lr": 0.1,  # He et al. 2015, section 4.2
-    "momentum": 0.9,  # the same
-    "weight_decay": 1e-4,  # the same
-    "batch_size": 128,  # the same
-    "label_smoothing": 0.0,  # the paper has none
+    **HE_2015,
     "schedule": "cosine",  # ends at 0 whatever the length
     "warmup": 0.1,  # networks without normalisation start badly at the full rate
 }

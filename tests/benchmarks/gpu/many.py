@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from tests.benchmarks.gpu.data import splits
 from tests.benchmarks.gpu.job import Figures, Job, Parts
 from tests.benchmarks.gpu.training import refusal
+from tests.benchmarks.record import spread
 from train import models
 from train.data import ImageSet
 from train.hardware import use_bf16
@@ -165,7 +166,7 @@ def timed(job: Job, five: Five, prepare: Callable[[Five], Step]) -> Figures:
         return refusal(error)
     rates = [NETWORKS * five.batch_size * steps / each for each in seconds]
     return {
-        "images_a_second": {"median": median(rates), "min": min(rates), "max": max(rates), "n": len(rates)},
+        "images_a_second": spread(rates),
         "milliseconds_a_step": 1000 * median(seconds) / steps,
     }
 
