@@ -24,10 +24,13 @@ REVIEW_COLUMNS = (
     "given_label",
     "suggested_label",
     "score",
+    "gain",
+    "group",
     "related_id",
     "path",
 )
-"""The columns of the review list: the first four are for the person, the others say why it is asked."""
+"""The columns of the review list: the first four are for the person, the others say why it is asked. `gain` and `group`
+are of labels alone, see `curate.queue`; 0 and "" elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,8 @@ def decide(
     new = _keep_times(new, earlier)
     decisions = in_order(pd.concat([by_people, new], ignore_index=True).astype("str"), manifest)
     review = chosen[chosen["action"] == "review"].merge(manifest[["image_id", "label", "path"]], on="image_id")
-    review = review.rename(columns={"label": "given_label"}).assign(action="", label="", note="")
+    review = review.rename(columns={"label": "given_label"})
+    review = review.assign(action="", label="", note="", gain=0.0, group="")
     return Decided(decisions, review[list(REVIEW_COLUMNS)], _conflicts(matches))
 
 
@@ -142,14 +146,27 @@ def _matches(findings: pd.DataFrame, manifest: pd.DataFrame, rules: list[Rule]) 
     found = findings.assign(split=findings["image_id"].map(splits))
     tables = []
     for order, rule in enumerate(rules):
-        taken = found["flagged"] if rule.below is None else found["score"] < rule.below
-        table = found[(found["finder"] == rule.finder) & taken & found["split"].isin(rule.splits)].copy()
+        table = found[(found["finder"] == rule.finder) & _fits(found, rule) & found["split"].isin(rule.splits)].copy()
         table["action"], table["order"] = rule.action, order
         if rule.action == "relabel":  # without a suggestion somebody has to look
             table.loc[table["suggested_label"] == "", "action"] = "review"
         tables.append(table)
     matches = pd.concat(tables) if tables else found.iloc[:0].assign(action="", order=0)
     return matches.sort_values(["order", "score", "image_id"], kind="stable")
+
+
+def askable(findings: pd.DataFrame, manifest: pd.DataFrame, rules: list[Rule]) -> pd.Series:
+    """The image_ids that these rules may act on, whether the finder flagged them or not: within their limits."""
+    limits = [rule.model_copy(update={"below": 1.0 if rule.below is None else rule.below}) for rule in rules]
+    return _matches(findings, manifest, limits)["image_id"].drop_duplicates()
+
+
+def _fits(found: pd.DataFrame, rule: Rule) -> pd.Series:
+    """Whether findings are within the limits of a rule; one without limits takes what is flagged."""
+    if rule.below is None and rule.sure is None:
+        return found["flagged"]
+    below = found["score"] < (np.inf if rule.below is None else rule.below)
+    return below if rule.sure is None else below & (found["suggested_prob"] >= rule.sure)
 
 
 def _reasons(matches: pd.DataFrame, chosen: pd.DataFrame) -> pd.Series:
@@ -164,8 +181,11 @@ def _reasons(matches: pd.DataFrame, chosen: pd.DataFrame) -> pd.Series:
 
 
 def _conflicts(matches: pd.DataFrame) -> list[str]:
-    """Images that rules would drop, relabel or keep in several ways, with what was taken and what it beat."""
-    acting = matches[matches["action"] != "review"]
+    """Images that rules would drop, relabel or keep in several ways, with what was taken and what it beat.
+
+    A later rule for the same finder is no conflict: it is for those that the earlier one does not take.
+    """
+    acting = matches[matches["action"] != "review"].drop_duplicates(["image_id", "finder"])
     what = acting["action"] + (" to " + acting["suggested_label"]).where(acting["action"] == "relabel", "")
     acting = acting.assign(what=what).drop_duplicates(["image_id", "what"])
     lines = []

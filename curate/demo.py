@@ -48,7 +48,7 @@ def run(root: Path, *, seeds: int, say: Callable[[str], None], fresh: bool = Fal
 
     from train import verbs as training
 
-    predicted = training.predict(workspace, folds=5, settings={})
+    predicted = training.predict(workspace, profile="plain", settings={})
     say(f"predict  {100 * np.mean(predicted.fold_accuracy):.1f} % agreement with the given labels, out of fold")
     scanned = verbs.scan(workspace, only=None, settings={}, workers=None)
     say(f"scan     {sum(scanned.flagged.values()):,} findings by {len(scanned.flagged)} finders")

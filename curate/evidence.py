@@ -13,7 +13,9 @@ from curate.errors import UserError
 from curate.measure import Measure, is_per_image, measure, unmeasured
 from curate.workspace import Workspace
 
-GIVEN = ("manifest", "labels", "classes", "pred_probs", "embeddings")
+PREDICTED = ("pred_probs", "embeddings", "repeats", "neighbors", "margins", "planted", "planted_margins")
+"""What `curate predict` leaves, see `curate.predictions.Predictions`."""
+GIVEN = ("manifest", "labels", "classes", *PREDICTED)
 """Besides these, every signal by its name, and `image` and `gray` for functions that run per image."""
 
 
@@ -66,8 +68,10 @@ class Evidence:
             return manifests.label_codes(self.manifest, self.get("classes"))
         if name == "classes":
             return self._classes()
-        if name in ("pred_probs", "embeddings"):
-            return getattr(predictions.read(self.workspace, self.manifest), name)
+        if name == "predictions":  # all of them, read once
+            return predictions.read(self.workspace, self.manifest)
+        if name in PREDICTED:
+            return getattr(self.get("predictions"), name)
         found = registry.functions(signals)
         if name not in found:
             raise UserError(
@@ -80,5 +84,6 @@ class Evidence:
     def _classes(self) -> list[str]:
         """The classes that the predictions are for, where there are predictions; else those of the manifest."""
         if predictions.exists(self.workspace):
-            return predictions.read(self.workspace, self.manifest).classes
+            classes: list[str] = self.get("predictions").classes
+            return classes
         return manifests.classes(self.manifest)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from curate import finders, registry
 from curate.errors import UserError, known
-from curate.evidence import Evidence
+from curate.evidence import PREDICTED, Evidence
 from curate.measure import Measure, is_per_image
 
 COLUMNS = {
@@ -19,11 +19,18 @@ COLUMNS = {
     "group": "int64",  # images of one group belong together; -1 for none
     "related_id": "str",  # image_id of the twin, for instance
     "suggested_label": "str",
+    "suggested_prob": "float32",  # that the suggested label is right; 0 where the finder does not say
     "detail": "str",
 }
 FLAG_BELOW = 0.5
 """A finder that does not say itself what it flags, flags scores below this."""
-DEFAULTS: dict[str, int | str] = {"group": -1, "related_id": "", "suggested_label": "", "detail": ""}
+DEFAULTS: dict[str, int | float | str] = {
+    "group": -1,
+    "related_id": "",
+    "suggested_label": "",
+    "suggested_prob": 0.0,
+    "detail": "",
+}
 
 Settings = Mapping[str, Mapping[str, object]]
 """Finder name -> its settings."""
@@ -32,6 +39,12 @@ Settings = Mapping[str, Mapping[str, object]]
 def empty() -> pd.DataFrame:
     """Findings without rows."""
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
+
+
+def complete(table: pd.DataFrame) -> pd.DataFrame:
+    """Findings that an earlier version wrote, with the columns that came later."""
+    later = {name: table[name].fillna(value) if name in table else value for name, value in DEFAULTS.items()}
+    return table.assign(**later)[list(COLUMNS)].astype(COLUMNS)
 
 
 def select(only: list[str] | None, have_predictions: bool) -> dict[str, Callable]:
@@ -47,7 +60,7 @@ def select(only: list[str] | None, have_predictions: bool) -> dict[str, Callable
 
 def needs_predictions(function: Callable) -> bool:
     """Whether the finder can only run after `curate predict`."""
-    return bool({"pred_probs", "embeddings"} & set(registry.needs(function)))
+    return bool(set(PREDICTED) & set(registry.needs(function)))
 
 
 def check_settings(settings: Settings) -> None:

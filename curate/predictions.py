@@ -1,8 +1,8 @@
 """Out-of-fold predictions as files: what `predict` writes and finders read, so that neither needs the other's code.
 
 `signals/predictions/predictions.parquet` has one row per image (`image_id`, `content_hash`, `label`, `fold`,
-`pred_probs`, `embedding`) and, in its metadata, what they are of: classes, network, accuracy per fold. One file, so
-that probabilities never stand beside the class names of others.
+`pred_probs`, `embedding`, and what else is known, see `Predictions`) and, in its metadata, what they are of: classes,
+network, accuracy per fold. One file, so that probabilities never stand beside the class names of others.
 """
 
 import json
@@ -22,6 +22,12 @@ from curate.workspace import Workspace
 FOLDER = Path("signals") / "predictions"
 FILE = FOLDER / "predictions.parquet"
 METADATA = b"curate"
+OFF = 1e-2
+"""By how much the sum of probabilities may differ from 1: float16 of other programs."""
+NEIGHBORS = 10
+"""Most similar images that are noted of each: Zhu, Dong, Liu 2022, "Detecting Corrupted Labels Without Training a Model
+to Predict", who vote among as many."""
+OPTIONAL = ("repeats", "neighbors", "margins", "planted", "planted_margins")
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,17 @@ class Predictions:
     pred_probs: shape (N, K), rows sum to 1, out of fold for training images, NaN where there is no prediction.
     embeddings: shape (N, D), all by one network, NaN where there is none.
     fold: shape (N,), -1 for images that were in no fold.
+
+    What predictions of other programs lack is None:
+    repeats: shape (R, N, K), the probabilities of each repetition; `pred_probs` is their mean.
+    neighbors: shape (R, N, `NEIGHBORS`), rows of the most similar images held out with it, by a network that saw none
+    of them; -1 where there is none.
+    margins: shape (N, E), of the given label in each epoch of training on it, see `train.epoch.margin`; NaN where the
+    image was not seen, or has had another label since.
+    planted: shape (N,), int, position in `classes` of the label that was put in place of the given one in another
+    training, on purpose; -1 for most images, which kept theirs, and for those that have had another label since: it may
+    be this one.
+    planted_margins: shape (N, E), the margins of that training.
     """
 
     classes: list[str]
@@ -38,6 +55,11 @@ class Predictions:
     embeddings: np.ndarray
     fold: np.ndarray
     summary: dict[str, object]
+    repeats: np.ndarray | None = None
+    neighbors: np.ndarray | None = None
+    margins: np.ndarray | None = None
+    planted: np.ndarray | None = None
+    planted_margins: np.ndarray | None = None
 
     @property
     def present(self) -> np.ndarray:
@@ -51,16 +73,23 @@ def exists(workspace: Workspace) -> bool:
 
 def write(workspace: Workspace, rows: pd.DataFrame, predictions: Predictions) -> None:
     """Keep the predictions for `rows`; replaces earlier ones."""
-    table = pa.table(
-        {
-            "image_id": rows["image_id"].to_list(),
-            "content_hash": rows["content_hash"].to_list(),
-            "label": rows["label"].to_list(),
-            "fold": pa.array(predictions.fold.astype(np.int32)),
-            "pred_probs": _lists(predictions.pred_probs),
-            "embedding": _lists(predictions.embeddings),
-        }
-    )
+    columns = {
+        "image_id": rows["image_id"].to_list(),
+        "content_hash": rows["content_hash"].to_list(),
+        "label": rows["label"].to_list(),
+        "fold": pa.array(predictions.fold.astype(np.int32)),
+        "pred_probs": _lists(predictions.pred_probs.astype(np.float32)),
+        "embedding": _lists(predictions.embeddings.astype(np.float32)),
+    }
+    for name in ("repeats", "neighbors"):
+        if (values := getattr(predictions, name)) is not None:
+            columns[name] = _lists(values.transpose(1, 0, 2).reshape(len(rows), values.shape[0] * values.shape[2]))
+    for name in ("margins", "planted_margins"):
+        if (values := getattr(predictions, name)) is not None:
+            columns[name] = _lists(values.astype(np.float16))
+    if predictions.planted is not None:
+        columns["planted"] = pa.array(predictions.planted.astype(np.int32))
+    table = pa.table(columns)
     about = json.dumps({"classes": predictions.classes, **predictions.summary}, ensure_ascii=False).encode()
     with replacing(workspace.root / FILE) as temporary:
         pq.write_table(table.replace_schema_metadata({METADATA: about}), temporary, compression="zstd")
@@ -95,17 +124,55 @@ def read(workspace: Workspace, manifest: pd.DataFrame) -> Predictions:
     if probs.shape[1] != len(classes):
         counts = f"{probs.shape[1]} probabilities for {len(classes)} classes"
         raise UserError(f"{path}: {counts}; run 'curate predict' again")
+    _check_probs(path, table, probs)
     keys = pd.MultiIndex.from_arrays([table["image_id"].to_pandas(), table["content_hash"].to_pandas()])
     at = keys.get_indexer(pd.MultiIndex.from_arrays([manifest["image_id"], manifest["content_hash"]]))
-    probs, embeddings = _rows(probs, at), _rows(embeddings, at)
-    fold = np.full(len(at), -1)
-    fold[at >= 0] = table["fold"].to_numpy()[at[at >= 0]]
-    return Predictions(classes, probs, embeddings, fold, summary)
+    fold = _rows(table["fold"].to_numpy()[:, None], at, -1)[:, 0]
+    found = {name: _optional(name, table, at, len(classes)) for name in OPTIONAL if name in table.column_names}
+    for name, unknown in (("margins", np.nan), ("planted", -1)):  # they say nothing about another label
+        if name in found:
+            found[name][_relabelled(table, manifest, at)] = unknown
+    return Predictions(classes, _rows(probs, at), _rows(embeddings, at), fold, summary, **found)
 
 
-def _rows(matrix: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """The rows at these places, NaN for places below 0: shape (len(at), columns)."""
-    rows = np.full((len(at), matrix.shape[1]), np.nan, np.float32)
+def _check_probs(path: Path, table: pa.Table, probs: np.ndarray) -> None:
+    """Raises `UserError` for the first row that holds no probabilities: in part NaN, below 0, or not 1 in sum."""
+    none = np.isnan(probs).all(axis=1)
+    with np.errstate(invalid="ignore"):
+        fine = none | ((probs >= 0).all(axis=1) & (np.abs(probs.sum(axis=1) - 1) < OFF))
+    if not fine.all():
+        row = int(np.flatnonzero(~fine)[0])
+        said = f"row {row}, {table['image_id'][row].as_py()!r}: {np.array2string(probs[row], precision=3, threshold=6)}"
+        raise UserError(f"{path}, {said} are no probabilities from 0 to 1 with a sum of 1; run 'curate predict' again")
+
+
+def _optional(name: str, table: pa.Table, at: np.ndarray, classes: int) -> np.ndarray:
+    """A column of `OPTIONAL` for the rows `at`, in the shape that `Predictions` says."""
+    if name == "planted":
+        return _rows(table[name].to_numpy()[:, None], at, -1)[:, 0]
+    matrix = _matrix(table[name])
+    if name == "neighbors":
+        now = np.full(len(table) + 1, -1)  # where each row of the file is in the manifest; the last for "none"
+        now[at[at >= 0]] = np.flatnonzero(at >= 0)
+        return _repeated(_rows(now[matrix], at, -1), NEIGHBORS)
+    matrix = _rows(matrix, at)
+    return _repeated(matrix, classes) if name == "repeats" else matrix
+
+
+def _relabelled(table: pa.Table, manifest: pd.DataFrame, at: np.ndarray) -> np.ndarray:
+    """Rows of the manifest that had another label when they were predicted."""
+    rows = np.flatnonzero(at >= 0)
+    return rows[table["label"].to_numpy()[at[rows]] != manifest["label"].to_numpy(dtype=object)[rows]]
+
+
+def _repeated(matrix: np.ndarray, columns: int) -> np.ndarray:
+    """Repetitions that stand beside each other, one behind the other: shape (N, R * columns) -> (R, N, columns)."""
+    return matrix.reshape(len(matrix), matrix.shape[1] // columns, columns).transpose(1, 0, 2)
+
+
+def _rows(matrix: np.ndarray, at: np.ndarray, missing: float = np.nan) -> np.ndarray:
+    """The rows at these places, `missing` for places below 0: shape (len(at), columns)."""
+    rows = np.full((len(at), matrix.shape[1]), missing, matrix.dtype)
     rows[at >= 0] = matrix[at[at >= 0]]
     return rows
 
@@ -116,10 +183,10 @@ def _damaged(path: Path, error: Exception) -> UserError:
 
 
 def _lists(matrix: np.ndarray) -> pa.FixedSizeListArray:
-    return pa.FixedSizeListArray.from_arrays(pa.array(matrix.astype(np.float32).ravel()), matrix.shape[1])
+    return pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), matrix.shape[1])
 
 
 def _matrix(column: pa.ChunkedArray) -> np.ndarray:
     combined = column.combine_chunks()
     values = combined.flatten().to_numpy(zero_copy_only=False)
-    return values.reshape(len(column), column.type.list_size).astype(np.float32)
+    return values.reshape(len(column), column.type.list_size)

@@ -77,7 +77,9 @@ class Rule(_Model):
 
     finder: str
     below: Annotated[float, Field(ge=0, le=1)] | None = None
-    """Only rows with a score below this; without it, the rows that the finder flagged."""
+    """Only rows with a score below this; without it and `sure`, the rows that the finder flagged."""
+    sure: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Only rows whose suggested label is right with at least this probability, by `suggested_prob` of the findings."""
     action: Action
     """`review` leaves it to people, `relabel` takes the finder's suggestion; without one, people look."""
     splits: list[Split] = ["train"]

@@ -1,13 +1,14 @@
 """What the verbs do, as functions: read what earlier verbs wrote, call one library function, write one file."""
 
 import getpass
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from curate import answers, decisions, findings, manifest, predictions, queue, recipe, threshold, versions
 from curate import apply as applying
-from curate import decisions, findings, manifest, predictions, recipe, versions
 from curate.csv_text import read_csv
 from curate.errors import UserError
 from curate.evidence import Evidence
@@ -37,6 +38,10 @@ class Decided:
     for_review: int
     conflicts: list[str]
     warnings: list[str]
+    answers: answers.Answers
+    """People's decisions on labels, which have set the probabilities of wrong labels right."""
+    worth: queue.Worth | None
+    """What answers to the labels in `review.csv` are worth; None where answers were taken over: `decide` tells then."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,11 @@ def read_decisions(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
     return decisions.check(read_table(path), images, str(path)) if path.exists() else decisions.empty()
 
 
+def read_findings(workspace: Workspace) -> pd.DataFrame:
+    """The findings, also those that an earlier version of curate wrote."""
+    return findings.complete(workspace.read_table(FINDINGS, written_by=f"{CURATE_SCAN} {workspace.root}"))
+
+
 def scan(workspace: Workspace, *, only: list[str] | None, settings: findings.Settings, workers: int | None) -> Scanned:
     """Run finders and write `findings.parquet`; the findings of finders that were not run stay."""
     chosen = findings.select(only, predictions.exists(workspace))
@@ -91,41 +101,97 @@ def scan(workspace: Workspace, *, only: list[str] | None, settings: findings.Set
         if only and workspace.has(FINDINGS):
             earlier = read_table(workspace.path(FINDINGS))
             others = earlier[~earlier["finder"].isin(chosen) & earlier["image_id"].isin(images["image_id"])]
-            table = pd.concat([others, table], ignore_index=True)
+            table = findings.complete(pd.concat([others, table], ignore_index=True))
         transaction.write_table(FINDINGS, table)
     flagged = {name: int(table["flagged"][table["finder"] == name].sum()) for name in chosen}
     not_run = [] if only else sorted(set(findings.select(None, True)) - set(chosen))
     return Scanned(str(workspace.path(FINDINGS)), flagged, not_run, _warnings(evidence))
 
 
-def list_findings(workspace: Workspace, *, finder: str | None, flagged_only: bool) -> pd.DataFrame:
-    """Findings with the given label beside them, worst first."""
-    table = workspace.read_table(FINDINGS, written_by=f"{CURATE_SCAN} {workspace.root}")
+@dataclass(frozen=True)
+class Listed:
+    """Findings, worst first, and what is expected of those of `label_error`."""
+
+    table: pd.DataFrame
+    """With the column `given_label`; scores of `label_error` as people's answers have it."""
+    expected: threshold.Cut | None
+    """Of the labels in training; None where `label_error` is not listed, or was run without probabilities."""
+    answers: int
+    """People's decisions on labels, by which probabilities were set right."""
+
+
+def list_findings(workspace: Workspace, *, finder: str | None, flagged_only: bool, at: str | None = None) -> Listed:
+    """Findings with the given label beside them, worst first.
+
+    at: where to cut `label_error`, see `curate.threshold.cut`; None: as the scan did. The labels that people decided on
+    set its probabilities right.
+    """
+    found = read_findings(workspace)
+    if at:
+        threshold.parse(at)
+    if at and finder not in (None, answers.LABEL_ERROR):
+        raise UserError(f"--at {at} cuts {answers.LABEL_ERROR}, not {finder}; leave one of them out")
+    finder = answers.LABEL_ERROR if at else finder
     if finder:
         findings.select([finder], True)
-        table = table[table["finder"] == finder]
-    if flagged_only:
-        table = table[table["flagged"]]
-    labels = read_manifest(workspace).set_index("image_id")["label"]
-    return table.assign(given_label=table["image_id"].map(labels)).sort_values(
-        ["score", "finder", "image_id"], ignore_index=True
+    images = read_manifest(workspace)
+    found, calibration = answers.calibrate(found, read_decisions(workspace, images), images)
+    found = found.assign(
+        given_label=found["image_id"].map(images.set_index("image_id")["label"]),
+        split=found["image_id"].map(images.set_index("image_id")["split"]),
     )
+    expected = None
+    if finder == answers.LABEL_ERROR and (found["suggested_prob"] > 0).any():
+        found, expected = _cut(found, images, at, calibration)
+    table = found[found["finder"] == finder] if finder else found
+    table = table[table["flagged"]] if flagged_only else table
+    order = ["score", "finder", "image_id"]
+    return Listed(table.drop(columns="split").sort_values(order, ignore_index=True), expected, calibration.answers)
 
 
-def decide(workspace: Workspace, policy: Path | None) -> Decided:
-    """Write decisions by policy, and `review.csv` for what the policy leaves to a person."""
+def _cut(
+    found: pd.DataFrame, images: pd.DataFrame, at: str | None, calibration: threshold.Calibration
+) -> tuple[pd.DataFrame, threshold.Cut]:
+    """The findings with `label_error` flagged anew for the training labels, and what is expected of that.
+
+    at None: the flags stay, and the cut is of as many as there are.
+    """
+    mine = ((found["finder"] == answers.LABEL_ERROR) & (found["split"] == "train")).to_numpy()
+    labelled = int(((images["split"] == "train") & (images["label"] != "") & manifest.decodable(images)).sum())
+    probs = 1 - found["score"].to_numpy(np.float64)[mine]
+    probs = np.append(probs, np.zeros(max(0, labelled - len(probs))))  # a score of 1 has no row
+    cut = threshold.cut(probs, at or f"budget={int(found['flagged'][mine].sum())}", calibration)
+    if at:
+        flags = found["flagged"].to_numpy(copy=True)
+        rows = np.flatnonzero(mine)
+        flags[mine] = False
+        flags[rows[np.argsort(-probs[: len(rows)], kind="stable")[: cut.flagged]]] = True
+        found = found.assign(flagged=flags & ((found["split"] == "train") | ~mine).to_numpy())
+    return found, cut
+
+
+def decide(workspace: Workspace, policy: Path | None, budget: int | None = None) -> Decided:
+    """Write decisions by policy, and `review.csv` for what a person is asked.
+
+    People's earlier answers set the probabilities of `label_error` right before the rules are read. budget: so many
+    labels are asked about at most, those that matter most; what other finders leave to people is asked in any case.
+    """
     rules = (recipe.load(policy) if policy else workspace_recipe(workspace)).policy
     for rule in rules:
         findings.select([rule.finder], True)
-    with workspace.writing("decide", {"policy": str(policy) if policy else None}) as transaction:
+    with workspace.writing("decide", {"policy": str(policy) if policy else None, "budget": budget}) as transaction:
         images = read_manifest(workspace)
         _refuse_to_lose_answers(workspace)
-        found = workspace.read_table(FINDINGS, written_by=f"{CURATE_SCAN} {workspace.root}")
+        scanned = read_findings(workspace)
         earlier = _signed(workspace, read_decisions(workspace, images))
+        found, _ = answers.calibrate(scanned, earlier, images)
         decided = decisions.decide(found, images, rules, earlier, at=timestamp())
+        review, worth = queue.review(decided, found, images, rules, budget=budget)
         transaction.write_table(DECISIONS, decided.decisions)
-        transaction.write_table(REVIEW, decided.review)
-    return _decided(workspace, decided.decisions, len(decided.review), decided.conflicts)
+        transaction.write_table(REVIEW, review)
+    said = answers.counted(answers.answered(earlier, scanned, images))
+    result = _decided(workspace, decided.decisions, len(review), decided.conflicts, said, worth)
+    return replace(result, warnings=result.warnings + _without_probabilities(workspace, scanned, rules))
 
 
 def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decided:
@@ -148,7 +214,9 @@ def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decide
             review = review[~review["image_id"].isin(merged["image_id"][merged["by"] != decisions.POLICY])]
             left = len(review)
             transaction.write_table(REVIEW, review)
-    return _decided(workspace, merged, left, replaced)
+    scanned = read_findings(workspace) if workspace.has(FINDINGS) else findings.empty()
+    said = answers.counted(answers.answered(merged, scanned, images))
+    return _decided(workspace, merged, left, replaced, said, None)
 
 
 def apply(workspace: Workspace, *, include_test: bool) -> Applied:
@@ -184,10 +252,28 @@ def _user() -> str:
         raise UserError("this account has no name; give yours with --by or CURATE_REVIEWER") from None
 
 
-def _decided(workspace: Workspace, table: pd.DataFrame, for_review: int, conflicts: list[str]) -> Decided:
+def _decided(
+    workspace: Workspace,
+    table: pd.DataFrame,
+    for_review: int,
+    conflicts: list[str],
+    said: answers.Answers,
+    worth: queue.Worth | None,
+) -> Decided:
     by_people = int((table["by"] != decisions.POLICY).sum())
     actions = {str(name): int(count) for name, count in table["action"].value_counts().items()}
-    return Decided(str(workspace.path(DECISIONS)), actions, by_people, for_review, conflicts, stale(workspace))
+    written = str(workspace.path(DECISIONS))
+    return Decided(written, actions, by_people, for_review, conflicts, stale(workspace), said, worth)
+
+
+def _without_probabilities(workspace: Workspace, found: pd.DataFrame, rules: list[recipe.Rule]) -> list[str]:
+    """A warning where rules ask how sure suggestions are, and `label_error` does not say, as in earlier versions."""
+    suggests = (found["finder"] == answers.LABEL_ERROR) & (found["suggested_label"] != "")
+    asked = any(rule.finder == answers.LABEL_ERROR and rule.sure is not None for rule in rules)
+    if not asked or not suggests.any() or (found["suggested_prob"][suggests] > 0).any():
+        return []
+    why = f"the scores of {answers.LABEL_ERROR} are no probabilities, so its rules with 'sure' take nothing"
+    return [f"{why}: '{CURATE_SCAN} {workspace.root}' with {answers.LABEL_ERROR}.method=fused gives them"]
 
 
 def stale(workspace: Workspace) -> list[str]:
@@ -226,12 +312,22 @@ def _warnings(evidence: Evidence) -> list[str]:
     warnings = []
     if gone := evidence.unmeasured():
         told = f"{len(gone):,} images are missing or changed since 'curate add' and were not looked at"
-        named = ", ".join(gone[:3]) + (", …" if len(gone) > 3 else "")
-        warnings.append(f"{told}: {named}; put them back, or add them again")
-    if predictions.exists(evidence.workspace):
-        present = predictions.read(evidence.workspace, evidence.manifest).present
-        lacking = int((~present & manifest.decodable(evidence.manifest)).sum())
-        if lacking:
-            reason = "they came or changed after 'curate predict', run it again"
-            warnings.append(f"{lacking:,} images have no prediction: {reason}")
+        warnings.append(f"{told}: {_named(pd.Series(gone))}; put them back, or add them again")
+    if not predictions.exists(evidence.workspace):
+        return warnings
+    images, found = evidence.manifest, evidence.get("predictions")
+    lacking = images["image_id"][~found.present & manifest.decodable(images)]
+    if len(lacking):
+        reason = "they came or changed after 'curate predict', run it again"
+        warnings.append(f"{len(lacking):,} images have no prediction ({_named(lacking)}): {reason}")
+    unknown = images[(images["label"] != "") & ~images["label"].isin(found.classes)]
+    if len(unknown):
+        which = _named(unknown["label"].drop_duplicates())
+        reason = "these labels were not judged; 'curate predict' learns them"
+        warnings.append(f"{len(unknown):,} images have labels that the predictions do not know ({which}): {reason}")
     return warnings
+
+
+def _named(values: pd.Series) -> str:
+    """The first few, and that there are more."""
+    return ", ".join(values.iloc[:3]) + (", …" if len(values) > 3 else "")

@@ -82,32 +82,32 @@ def scan_speed_headline(figures: Figures) -> str:
 
 
 def label_errors(figures: Figures) -> str:
-    """Ours and cleanlab's filters on the same probabilities, per set of labels."""
-    header = [
-        "labels",
-        "rule",
-        "flagged",
-        "precision",
-        "recall",
-        "F1",
-        "best F1 of its ranking",
-        "AUROC",
-        "average precision",
-    ]
+    """Ours, each evidence, and cleanlab's filters on the same probabilities, per set of labels."""
+    names = ("precision", "recall", "f1", "best_f1", "auroc", "average_precision", "precision_at_1000")
+    header = ["labels", "rule", "flagged", "precision", "recall", "F1", "best F1 of its ranking", "AUROC"]
+    header += ["average precision", "precision of the first 1,000"]
     rows, notes = [], []
     for column, found in figures.items():
-        peers = {f"cleanlab `{name}`": score for name, score in found["cleanlab"].items()}
-        for rule, score in ({"**label_error**": found["label_error"]} | peers).items():
-            values = [
-                f"{score[key]:.3f}" for key in ("precision", "recall", "f1", "best_f1", "auroc", "average_precision")
-            ]
-            rows.append([f"`{column}`, {_percent(found['wrong_share'])} wrong", rule, f"{score['flagged']:,}", *values])
-        right = _percent(found["held_out_accuracy_against_truth"])
-        suggested = _percent(found["suggestion_right_where_flagged_and_wrong"])
+        lines = {
+            "**label_error**": found["label_error"],
+            **{f"{name.replace('_', ' ')} alone": score for name, score in found["evidence"].items()},
+            **{f"cleanlab `{name}`": score for name, score in found["cleanlab"].items()},
+        }
+        for rule, score in lines.items():
+            values = [f"{score[key]:.3f}" if key in score else "" for key in names]
+            flagged = f"{score['flagged']:,}" if "flagged" in score else ""
+            rows.append([f"`{column}`, {_percent(found['wrong_share'])} wrong", rule, flagged, *values])
+        right = found["heldout_accuracy_against_truth"]
+        seconds = found["predict_wall_seconds"]
+        took = f"; `predict` took {seconds / 60:.1f} min" if seconds else ""
+        took += f"; its trainings, added up, {found['training_seconds'] / 60:.1f} min"
         notes.append(
-            f"`{column}`: out of fold, {right} of the predictions are true; of the wrong labels that were flagged, "
-            f"{suggested} came with the true one as suggestion; `predict` took {found['predict_seconds'] / 60:.1f} min "
-            f"({_config(found['config'])})."
+            f"`{column}`: estimated {_percent(found['estimated_wrong_share'])} wrong; calibration error "
+            f"{found['calibration_error']:.3f} ({found['bins']} bins of equal mass); F1 {found['regret']:.3f} below "
+            f"the best cut of the ranking; false alarms {_percent(found['false_alarms'])} of the set; out of fold, "
+            f"{_percent(right['mean'])} of the predictions are true; of the wrong labels that were flagged, "
+            f"{_percent(found['suggestion_right_where_flagged_and_wrong'])} came with the true one as suggestion{took} "
+            f"(profile `{found['profile']}`: {_config(found['config'])})."
         )
     return table(header, rows) + "\n\n" + "\n".join(f"* {note}" for note in notes)
 

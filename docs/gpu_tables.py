@@ -241,11 +241,21 @@ def paper(figures: Figures) -> str:
     )
 
 
+def wrong_labels(figures: Figures) -> str:
+    """F1 per set of labels, and the seconds it took."""
+    return "; ".join(
+        f"`{column}` F1 {found['f1']:.3f} (cleanlab `{found['best_cleanlab']}` {found['best_cleanlab_f1']:.3f}), "
+        f"{found['predict_seconds']:.0f} s"
+        for column, found in figures.items()
+    )
+
+
 ANSWERS: dict[str, Callable[[Figures], str]] = {
     "parity": parity,
     "airbench94": airbench,
     "airbench96": airbench,
     "folds": folds,
+    "label_errors": wrong_labels,
     "to_93": to_93,
     "epoch_seconds": epoch_seconds,
     "many_networks": many_networks,

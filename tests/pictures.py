@@ -13,7 +13,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from curate import manifest
-from curate.evidence import Evidence
+from curate.evidence import PREDICTED, Evidence
 from curate.images import content_hash, decode, encode_png, pixel_hash
 from curate.workspace import Workspace
 
@@ -70,8 +70,8 @@ def evidence_for(workspace: Workspace, images: pd.DataFrame, *, seed: int = 0) -
         weights[codes[row]] += 3 * (codes[row] >= 0)
         probs[row] = weights / weights.sum()
         embeddings[row] = rng.normal(size=4)
-    known = {"classes": classes, "pred_probs": probs, "embeddings": embeddings}
-    return Evidence(workspace, images, workers=1, known=dict(known))
+    known = dict.fromkeys(PREDICTED) | {"classes": classes, "pred_probs": probs, "embeddings": embeddings}
+    return Evidence(workspace, images, workers=1, known=known)
 
 
 @cache

@@ -26,7 +26,7 @@ def images(*rows: tuple[str, str, str], parents: dict[str, str] | None = None) -
 def found(*rows: tuple[str, str, float] | tuple[str, str, float, str]) -> pd.DataFrame:
     """Findings of (image_id, finder, score[, suggested_label]); flagged below 0.5."""
     table = pd.DataFrame([(*row, "")[:4] for row in rows], columns=["image_id", "finder", "score", "suggested_label"])
-    table = table.assign(flagged=table["score"] < 0.5, group=-1, related_id="", detail="")
+    table = table.assign(flagged=table["score"] < 0.5, group=-1, related_id="", suggested_prob=0.0, detail="")
     return table[list(findings.COLUMNS)].astype(findings.COLUMNS)
 
 

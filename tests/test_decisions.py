@@ -1,11 +1,15 @@
 """Who decides what: rules among each other, people over rules, and files that people have edited."""
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from curate import decisions, verbs
+from curate.cli import app
 from curate.csv_text import read_csv, write_csv
 from curate.decisions import check, decide, merge
 from curate.errors import UserError
@@ -95,6 +99,31 @@ def test_of_two_suggestions_the_first_rules_is_taken_and_the_other_named() -> No
 def test_which_images_a_rule_takes(rule: Rule, expected: list[str]) -> None:
     findings = found(("v", "f", 0.1), ("t", "f", 0.1), ("a", "f", 0.3), ("b", "f", 0.6), ("gone", "f", 0.0))
     assert policy(rule, findings=findings).decisions["image_id"].to_list() == expected
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        (Rule(finder="f", action="drop", sure=0.8), ["a", "b"]),  # flagged or not
+        (Rule(finder="f", action="drop", sure=0.8, below=0.5), ["a"]),
+        (Rule(finder="f", action="drop", sure=0.0), ["a", "b", "c"]),
+        (Rule(finder="f", action="drop", sure=1.0), []),
+        (Rule(finder="other", action="drop", sure=0.0), []),
+    ],
+)
+def test_how_sure_a_rule_wants_suggestions(rule: Rule, expected: list[str]) -> None:
+    findings = found(("a", "f", 0.1, "dog"), ("b", "f", 0.6, "cat"), ("c", "f", 0.1), ("t", "f", 0.1, "cat"))
+    findings["suggested_prob"] = np.array([0.875, 0.875, 0, 0.9], np.float32)
+    assert policy(rule, findings=findings).decisions["image_id"].to_list() == expected
+
+
+def test_rules_for_one_finder_do_not_conflict() -> None:
+    sure, rest = Rule(finder="f", action="relabel", sure=0.8), Rule(finder="f", action="drop", below=0.35)
+    findings = found(("a", "f", 0.1, "dog"), ("b", "f", 0.1), ("c", "f", 0.1), ("c", "keep", 0.1))
+    findings["suggested_prob"] = [0.9, 0, 0, 0]
+    result = policy(sure, rest, KEEP, findings=findings)
+    assert actions(result.decisions) == {"a": "relabel dog", "b": "drop ", "c": "drop "}
+    assert result.conflicts == ["c: drop (f) beats keep (keep)"]
 
 
 def test_no_rules_and_no_findings() -> None:
@@ -245,6 +274,98 @@ def test_importing_twice_gives_the_same_bytes(reviewed: Workspace, monkeypatch: 
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1800000000")
     verbs.import_decisions(reviewed, copy, "ada")
     assert (reviewed.path(DECISIONS).read_bytes(), reviewed.path(verbs.REVIEW).read_bytes()) == before
+
+
+def test_answers_change_what_the_policy_does(workspace: Workspace) -> None:
+    """Twelve labels, each wrong with 0.6 as the scan has it: not enough to drop them, until nine of ten were wrong."""
+    train = read_table(workspace.path(MANIFEST)).query("split == 'train'")
+    ids = train["image_id"].to_list()[:12]
+    with workspace.writing("scan", {}) as transaction:
+        transaction.write_table(FINDINGS, found(*((name, "label_error", 0.4) for name in ids)))
+    rules = "name: rules\npolicy:\n  - {finder: label_error, below: 0.35, action: drop}\n"
+    workspace.path("policy.yaml").write_text(f"{rules}  - {{finder: label_error, action: review}}\n")
+    first = verbs.decide(workspace, workspace.path("policy.yaml"))
+    assert (first.actions, first.for_review, first.answers.count) == ({}, 12, 0)
+    assert first.worth is not None
+    assert (first.worth.labels, first.worth.gain, first.worth.stop_after) == (12, 12.0, 12)
+    asked = read_csv(workspace.path(verbs.REVIEW))["image_id"].to_list()
+    taken_over = verbs.import_decisions(workspace, answer(workspace, *["drop"] * 9, "keep"), "ada")
+    assert (taken_over.answers.count, taken_over.answers.wrong, taken_over.worth) == (10, 9, None)
+    assert taken_over.answers.expected == pytest.approx(6)
+    scanned = workspace.path(FINDINGS).read_bytes()
+    second = verbs.decide(workspace, workspace.path("policy.yaml"))
+    assert second.answers == taken_over.answers
+    decided_on = read_csv(workspace.path(DECISIONS))
+    assert set(decided_on["image_id"][decided_on["by"] == "policy"]) == set(asked[10:])
+    assert second.worth is not None
+    assert second.worth.labels == second.for_review == 2  # dropped, and yet asked about: a person knows better
+    assert workspace.path(FINDINGS).read_bytes() == scanned
+    before = workspace.path(DECISIONS).read_bytes(), workspace.path(verbs.REVIEW).read_bytes()
+    verbs.decide(workspace, workspace.path("policy.yaml"))
+    assert (workspace.path(DECISIONS).read_bytes(), workspace.path(verbs.REVIEW).read_bytes()) == before
+
+
+def test_budget_limits_labels_alone(workspace: Workspace) -> None:
+    ids = read_table(workspace.path(MANIFEST)).query("split == 'train'")["image_id"].to_list()
+    with workspace.writing("scan", {}) as transaction:
+        rows = [(ids[0], "label_error", 0.2), (ids[1], "label_error", 0.9), (ids[2], "dark", 0.1)]
+        transaction.write_table(FINDINGS, found(*rows))
+    workspace.path("policy.yaml").write_text(POLICY.replace("outlier, action: drop", "dark, action: review"))
+    result = verbs.decide(workspace, workspace.path("policy.yaml"), 1)
+    assert result.worth is not None
+    assert (result.for_review, result.worth.labels, result.worth.left_out) == (2, 1, 1)
+    assert read_csv(workspace.path(verbs.REVIEW))["image_id"].to_list() == [ids[0], ids[2]]
+
+
+@pytest.mark.parametrize("dropped", [["suggested_prob"], ["suggested_prob", "related_id"]])
+def test_findings_of_an_earlier_version(workspace: Workspace, dropped: list[str]) -> None:
+    ids = read_table(workspace.path(MANIFEST)).query("split == 'train'")["image_id"].to_list()
+    with workspace.writing("scan", {}) as transaction:
+        table = found((ids[0], "label_error", 0.05, "7"), (ids[1], "label_error", 0.45, "7"))
+        transaction.write_table(FINDINGS, table.drop(columns=dropped))
+    result = verbs.decide(workspace, None)
+    assert result.actions == {"drop": 1}
+    assert result.for_review == 2
+    assert any("no probabilities" in warning for warning in result.warnings)
+
+
+def run(*arguments: str | Path) -> str:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_figures_of_the_queue_on_the_command_line(reviewed: Workspace) -> None:
+    root, rules = reviewed.root, reviewed.path("policy.yaml")
+    said = run("decide", root, "--policy", rules, "--budget", "1")
+    assert "Review: 1 labels, worth about 1 right labels; 1 more would be worth the look, too.\n" in said
+    said = run("decide", root, "--import", answer(reviewed, "drop"), "--by", "ada")
+    assert "Answers so far: 1; 1 of these labels were wrong (expected 0.8).\n" in said
+    assert f"They tell of other labels, too: 'curate decide {root}' decides and asks anew.\n" in said
+    assert "Review:" not in said
+    figures = json.loads(run("decide", root, "--policy", rules, "--json"))
+    assert figures["answers"] == {"count": 1, "wrong": 1, "expected": pytest.approx(0.8)}
+    assert figures["worth"] == {"labels": 1, "gain": pytest.approx(1), "stop_after": 1, "left_out": 0}
+    run("decide", root, "--import", answer(reviewed, "keep"), "--by", "ada")
+    said = run("decide", root, "--policy", rules)
+    assert "Review: no label is left whose answer is worth the look.\n" in said
+    assert "wait for a person" not in said
+
+
+def test_budget_of_nothing_and_budget_of_an_import(reviewed: Workspace) -> None:
+    result = CliRunner().invoke(app, ["decide", str(reviewed.root), "--budget", "0"])
+    assert result.exit_code == 2
+    assert "greater than or equal to 1" in result.output
+    arguments = ["decide", str(reviewed.root), "--budget", "5", "--import", str(reviewed.path(verbs.REVIEW))]
+    with pytest.raises(UserError, match="--budget is for a new review list, not for --import; leave one of them out"):
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
+
+
+def test_import_without_findings(workspace: Workspace, tmp_path: Path) -> None:
+    image_id = read_table(workspace.path(MANIFEST))["image_id"][0]
+    (tmp_path / "mine.csv").write_text(f"image_id,action\n{image_id},keep\n")
+    result = verbs.import_decisions(workspace, tmp_path / "mine.csv", "ada")
+    assert (result.answers.count, result.by_people) == (0, 1)
 
 
 def test_decide_does_not_write_over_answers(reviewed: Workspace) -> None:

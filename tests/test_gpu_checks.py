@@ -30,7 +30,7 @@ from train.epoch import Passed, run_epoch
 
 ROOT = Path(__file__).parents[1]
 CIFAR10 = data.ARCHIVES["cifar10"][0]
-QUICK = ("to_93", "many_networks")
+QUICK = ("label_errors", "to_93", "many_networks")
 WITHOUT = {"airbench94": "CURATE_PEERS is not set", "imagenette": "imagenette224.tar.xz is missing"}
 """Checks that lack something in these tests, and what they say."""
 
@@ -50,6 +50,11 @@ def real_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 member = tarfile.TarInfo(f"cifar10/{split}/class{label}/{number:04d}.jpg")
                 member.size = len(content)
                 archive.addfile(member, io.BytesIO(content))
+    lines = [
+        f"train/class{label}/{number:04d}.jpg,class{label},class{label}" for label in range(10) for number in range(4)
+    ]
+    lines[5] = lines[5].replace(",class1", ",class2")
+    (folder / "cifar10" / "cifar10n.csv").write_text("\n".join(["path,aggre,worse", *lines]))
     return folder
 
 

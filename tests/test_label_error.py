@@ -4,11 +4,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from curate.duplicates import COLUMNS
 from curate.errors import UserError
-from curate.finders.label_error import FILTERS, label_error
+from curate.finders.label_error import FILTERS, METHODS, label_error
+from curate.signals.label_doubt import label_doubt
 from tests.tables import images
 
 CLASSES = ["bird", "cat", "dog"]
+PLAIN = {"method": "confident_learning"}
+NO_PAIRS = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
+
+
+def doubt_of(table: pd.DataFrame, labels: np.ndarray, probs: np.ndarray) -> pd.DataFrame:
+    """What the signal makes of predictions alone."""
+    return label_doubt(table, labels, probs, None, None, None, None, None, NO_PAIRS)
 
 
 def run(labels: list[int], probs: list[list[float]], splits: list[str] | None = None, **settings: str) -> pd.DataFrame:
@@ -20,7 +29,116 @@ def run(labels: list[int], probs: list[list[float]], splits: list[str] | None = 
         )
     )
     matrix = np.array(probs, np.float32).reshape(len(labels), -1)
-    return label_error(table, np.array(labels, int), CLASSES[: matrix.shape[1]], matrix, **settings)
+    codes = np.array(labels, int)
+    return label_error(
+        table, codes, CLASSES[: matrix.shape[1]], matrix, doubt_of(table, codes, matrix), **PLAIN | settings
+    )
+
+
+def simulated(
+    count: int, share: float, *, classes: int = 5, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels, true labels and probabilities, shape (N, K), of a network that is sure where it is right."""
+    rng = np.random.default_rng(seed)
+    true = rng.integers(0, classes, count)
+    logits = rng.normal(0, 1, (count, classes))
+    logits[np.arange(count), true] += rng.gamma(4, 1.2, count)
+    probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    wrong = rng.random(count) < share
+    labels = np.where(wrong, (true + rng.integers(1, classes, count)) % classes, true)
+    return labels, true, probs.astype(np.float32)
+
+
+def fused(labels: np.ndarray, probs: np.ndarray, *, splits: list[str] | None = None, **settings: str) -> pd.DataFrame:
+    """The finder's table for simulated labels of the classes "0", "1", …"""
+    names = [str(k) for k in range(probs.shape[1])]
+    splits = splits or ["train"] * len(labels)
+    table = images(*((str(at), split, names[k]) for at, (split, k) in enumerate(zip(splits, labels, strict=True))))
+    return label_error(table, labels, names, probs, doubt_of(table, labels, probs), **settings)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.1, 0.3])
+def test_probabilities_are_calibrated_and_the_cut_is_near_the_best(share: float) -> None:
+    labels, true, probs = simulated(6000, share)
+    table = fused(labels, probs)
+    wrong = labels != true
+    p_wrong = 1 - table["score"].to_numpy()
+    assert p_wrong.mean() == pytest.approx(wrong.mean(), abs=0.02)
+    for part in np.array_split(np.argsort(p_wrong), 10):
+        assert p_wrong[part].mean() == pytest.approx(wrong[part].mean(), abs=0.08)
+    order = np.argsort(-p_wrong)
+    hits, taken = np.cumsum(wrong[order]), np.arange(1, len(order) + 1)
+    best = (2 * hits / (taken + wrong.sum())).max()
+    flagged = table["flagged"].to_numpy()
+    assert 2 * (flagged & wrong).sum() / (flagged.sum() + wrong.sum()) >= best - 0.08
+
+
+def test_clean_labels_raise_hardly_any_alarm() -> None:
+    labels, _, probs = simulated(6000, 0.0)
+    assert fused(labels, probs)["flagged"].mean() <= 0.01
+
+
+@pytest.mark.parametrize(
+    ("at", "low", "high"), [("budget=50", 50, 50), ("precision=0.95", 1, 600), ("recall=0.5", 150, 600)]
+)
+def test_at_says_what_is_flagged(at: str, low: int, high: int) -> None:
+    labels, true, probs = simulated(4000, 0.1)
+    table = fused(labels, probs, at=at)
+    assert low <= table["flagged"].sum() <= high
+    worst = table[~table["flagged"]]["score"].min()
+    assert table[table["flagged"]]["score"].max() <= worst
+    if at.startswith("precision"):
+        assert (labels != true)[table["row"][table["flagged"]]].mean() >= 0.85
+
+
+def test_each_split_has_its_own_rate() -> None:
+    labels, true, probs = simulated(4000, 0.2)
+    labels[2000:] = true[2000:]
+    table = fused(labels, probs, splits=["train"] * 2000 + ["test"] * 2000)
+    assert 1 - table["score"][:2000].mean() > 0.15
+    assert 1 - table["score"][2000:].mean() < 0.02
+
+
+def test_suggestions_say_how_sure_they_are() -> None:
+    labels, true, probs = simulated(6000, 0.2)
+    table = fused(labels, probs)
+    sure = table[table["suggested_prob"] > 0.9]
+    assert len(sure) > 500
+    assert (sure["suggested_label"].astype(int).to_numpy() == true[sure["row"]]).mean() > 0.88
+    assert (table["suggested_prob"] <= 1 - table["score"] + 1e-6).all()
+
+
+def test_where_no_class_fits_none_is_suggested() -> None:
+    labels, _, probs = simulated(3000, 0.2)
+    probs[0] = [0.004, 0.249, 0.249, 0.249, 0.249]
+    labels[0] = 0
+    row = fused(labels, probs).iloc[0]
+    assert row["score"] < 0.5
+    assert row["suggested_label"] == ""
+    assert row["detail"].startswith("no class fits")
+
+
+def test_two_plausible_classes_are_called_ambiguous() -> None:
+    labels, _, probs = simulated(3000, 0.05)
+    probs[0], labels[0] = [0.48, 0.46, 0.02, 0.02, 0.02], 1
+    assert fused(labels, probs).iloc[0]["detail"].startswith("ambiguous")
+
+
+def test_rare_classes_are_not_called_wrong() -> None:
+    """30 images of a class that the network rarely dares to name, beside 4,000 of the others."""
+    labels, _, probs = simulated(4000, 0.02, classes=4)
+    probs = np.concatenate([probs * 0.995, np.full((4000, 1), 0.005)], axis=1)
+    rare = np.full((30, 5), 0.1)
+    rare[:, 4], rare[:, 0] = 0.2, 0.5
+    table = fused(np.append(labels, np.full(30, 4)), np.concatenate([probs, rare]).astype(np.float32))
+    assert table["flagged"][-30:].mean() < 0.2
+
+
+@pytest.mark.parametrize(("name", "value"), [("method", "best"), ("at", "f2"), ("at", "precision=2")])
+def test_unknown_settings_are_named(name: str, value: str) -> None:
+    labels, _, probs = simulated(100, 0.1)
+    with pytest.raises(UserError, match=value):
+        fused(labels, probs, **{name: value})
 
 
 @pytest.mark.parametrize(
@@ -64,11 +182,13 @@ def test_images_without_label_or_prediction_have_no_row() -> None:
         ([0, 0], [[0, 0, 0]] * 2),
     ],
 )
-def test_edge_cases_flag_nothing(labels: list[int], probs: list[list[float]]) -> None:
+@pytest.mark.parametrize("method", METHODS)
+def test_edge_cases_flag_nothing(labels: list[int], probs: list[list[float]], method: str) -> None:
     if not labels:
-        table = label_error(images(), np.empty(0, int), CLASSES, np.empty((0, 3), np.float32))
+        none, nobody = np.empty((0, 3), np.float32), np.empty(0, int)
+        table = label_error(images(), nobody, CLASSES, none, doubt_of(images(), nobody, none), method=method)
     else:
-        table = run(labels, probs)
+        table = run(labels, probs, method=method)
     assert not table["flagged"].any()
     assert table["score"].between(0, 1).all()
 

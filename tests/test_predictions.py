@@ -6,7 +6,7 @@ import pytest
 
 from curate import predictions
 from curate.errors import UserError
-from curate.predictions import Predictions, read, write
+from curate.predictions import NEIGHBORS, OPTIONAL, Predictions, read, write
 from curate.workspace import Workspace
 from tests.tables import images
 
@@ -46,6 +46,105 @@ def test_rows_are_found_by_id_and_content(kept: Workspace) -> None:
     assert np.isnan(back.embeddings[1:3]).all()
     assert back.embeddings[3].tolist() == [9, 10, 11]
     assert back.fold.tolist() == [-1, -1, -1, -1]
+
+
+def everything(rows: int, *, repeats: int = 2, epochs: int = 3) -> Predictions:
+    """All that `predict` leaves of so many rows, a different number everywhere; each is the neighbour of the next."""
+    neighbors = np.full((repeats, rows, NEIGHBORS), -1)
+    for repeat in range(repeats):
+        neighbors[repeat, :, 0] = (np.arange(rows) + 1 + repeat) % max(rows, 1)
+    probs = np.linspace(0.1, 0.9, repeats * rows, dtype=np.float32).reshape(repeats, rows)
+    both = np.stack([probs, 1 - probs], axis=2)
+    margins = np.arange(rows * epochs, dtype=np.float16).reshape(rows, epochs)
+    planted = np.where(np.arange(rows) % 2, 0, -1)
+    return Predictions(
+        ["cat", "dog"],
+        both.mean(axis=0),
+        np.arange(3 * rows, dtype=np.float32).reshape(rows, 3),
+        np.arange(rows),
+        {},
+        repeats=both,
+        neighbors=neighbors,
+        margins=margins,
+        planted=planted,
+        planted_margins=margins + 100,
+    )
+
+
+@pytest.mark.parametrize("rows", [4, 1, 0])
+def test_round_trip_of_all_there_can_be(kept: Workspace, rows: int) -> None:
+    made = everything(rows)
+    write(kept, IMAGES[:rows], made)
+    back = read(kept, IMAGES[:rows])
+    for name in OPTIONAL:
+        np.testing.assert_array_equal(getattr(back, name), getattr(made, name), err_msg=name)
+
+
+def test_predictions_of_other_programs_lack_it(kept: Workspace) -> None:
+    back = read(kept, IMAGES)
+    assert all(getattr(back, name) is None for name in OPTIONAL)
+
+
+def test_neighbors_are_rows_of_the_manifest_as_it_is_now(kept: Workspace) -> None:
+    """Moved, removed and added rows: a, b, c, d are at 3, nowhere, 0, 2."""
+    write(kept, IMAGES, everything(4))
+    table = IMAGES.iloc[[2, 3, 3, 0]].reset_index(drop=True)
+    table.loc[1, "image_id"] = "new"
+    back = read(kept, table)
+    assert back.neighbors is not None
+    assert back.neighbors.shape == (2, 4, NEIGHBORS)
+    nearest = back.neighbors[:, :, 0].tolist()
+    assert nearest[0] == [2, -1, 3, -1]  # c -> d; new; d -> a; a -> b, which is gone
+    assert nearest[1] == [3, -1, -1, 0]  # c -> a; new; d -> b; a -> c
+    assert (back.neighbors[:, :, 1:] == -1).all()
+
+
+def test_all_of_it_is_found_by_id_and_content(kept: Workspace) -> None:
+    made = everything(4)
+    write(kept, IMAGES, made)
+    table = IMAGES.iloc[[1, 3, 0]].reset_index(drop=True)
+    table.loc[2, "content_hash"] = "changed"
+    back = read(kept, table)
+    assert back.repeats is not None
+    assert made.repeats is not None
+    assert back.margins is not None
+    assert made.margins is not None
+    assert back.planted is not None
+    assert back.planted_margins is not None
+    np.testing.assert_array_equal(back.repeats[:, :2], made.repeats[:, [1, 3]])
+    np.testing.assert_array_equal(back.margins[:2], made.margins[[1, 3]])
+    assert back.planted.tolist() == [0, 0, -1]
+    for values in (back.repeats[:, 2], back.margins[2], back.planted_margins[2]):
+        assert np.isnan(values).all()
+
+
+def test_how_a_label_was_learned_says_nothing_about_another(kept: Workspace) -> None:
+    """And what was planted is no error any more where a person has said the same since."""
+    made = everything(4)
+    write(kept, IMAGES, made)
+    table = IMAGES.copy()
+    table.loc[1, "label"] = "cat"  # as was planted
+    table.loc[2, "label"] = ""
+    back = read(kept, table)
+    assert back.margins is not None
+    assert back.planted is not None
+    assert back.planted_margins is not None
+    assert np.isnan(back.margins).all(axis=1).tolist() == [False, True, True, False]
+    assert back.planted.tolist() == [-1, -1, -1, 0]
+    np.testing.assert_array_equal(back.pred_probs, made.pred_probs)  # it never saw the label
+
+
+@pytest.mark.parametrize("rows", [0, 4])
+def test_rows_that_were_all_added_since(kept: Workspace, rows: int) -> None:
+    write(kept, IMAGES[:rows], everything(rows))
+    back = read(kept, images(("x", "train", "cat"), ("y", "test", "")))
+    assert back.margins is not None
+    assert back.planted is not None
+    assert back.neighbors is not None
+    assert not back.present.any()
+    assert np.isnan(back.margins).all()
+    assert back.planted.tolist() == [-1, -1]
+    assert (back.neighbors == -1).all()
 
 
 def test_no_rows(kept: Workspace) -> None:

@@ -110,8 +110,19 @@ def test_empty_policy_stays_empty(tmp_path: Path) -> None:
 def test_default_policy_acts_on_train_alone_and_drops_nothing_that_takes_judgement() -> None:
     policy = recipe.default().policy
     assert all(rule.splits == ["train"] for rule in policy)
-    dropped = {rule.finder for rule in policy if rule.action == "drop"}
+    dropped = {rule.finder for rule in policy if rule.action == "drop" and rule.below is None}
     assert dropped == {"corrupt", "exact_duplicate", "split_leak", "low_information"}
+
+
+def test_default_policy_keeps_a_distance_to_where_relabelling_and_dropping_begin_to_pay() -> None:
+    policy = [rule for rule in recipe.default().policy if rule.finder == "label_error"]
+    assert [rule.action for rule in policy] == ["relabel", "drop", "review"]
+    relabel, drop, review = policy
+    assert relabel.sure is not None
+    assert 2 / 3 < relabel.sure < 1
+    assert drop.below is not None
+    assert 0 < drop.below < 1 - 1 / 3
+    assert (review.below, review.sure) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -148,6 +159,14 @@ SHA = "0" * 64
         (
             "policy: [{finder: dark, action: drop, below: true}]",
             r"policy\[0\].below should be a valid number, not True",
+        ),
+        (
+            "policy: [{finder: dark, action: drop, sure: -0.1}]",
+            r"policy\[0\].sure should be greater than or equal to 0, not -0.1",
+        ),
+        (
+            "policy: [{finder: dark, action: drop, sure: very}]",
+            r"policy\[0\].sure should be a valid number, not 'very'",
         ),
         (
             "policy: [{finder: dark, action: drop, splits: [tst]}]",

@@ -1,16 +1,25 @@
 """Every signal, found by the walk; and what each of them measures."""
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
-from curate import registry, signals
+from curate import duplicates, registry, signals
 from curate.measure import is_per_image
 from curate.signals.color import color
 from curate.signals.edge_blur import blur_unit_px, edge_blur
+from curate.signals.final_margin import final_margin
+from curate.signals.late_learning import late_learning
+from curate.signals.neighbor_agreement import neighbor_agreement
 from curate.signals.phash import phash
 from curate.signals.thumbnail import thumbnail
 from curate.signals.tones import tones
+from curate.signals.training_margin import training_margin
+from curate.signals.twin_labels import twin_labels
+from curate.signals.wrong_epochs import wrong_epochs
 from tests.pictures import digits, photos
 
 SIGNALS = registry.functions(signals)
@@ -100,6 +109,137 @@ def test_phash_is_near_for_versions_and_far_for_others() -> None:
     first, second = (phash(images.reshape(100, -1)) for images in (gray, lighter))
     assert np.bitwise_count(first ^ second).mean() < 5
     assert np.bitwise_count(first ^ np.roll(second, 1)).mean() > 15
+
+
+# How a label was learned
+
+NEVER = np.nan
+
+
+@pytest.mark.parametrize(
+    ("margins", "mean", "last", "wrong"),
+    [
+        ([1, 2, 3], 2, 3, 0),
+        ([-1, -2, 6], 1, 6, 2 / 3),
+        ([0, 0, 0], 0, 0, 0),  # two classes as probable as each other: not below
+        ([4], 4, 4, 0),
+        ([-4], -4, -4, 1),
+        ([1, 2, 3, -4, 5, 6], 13 / 6, 5.5, 1 / 6),  # the last third: two epochs
+        ([-2, 4, NEVER], 1, 4, 0.5),  # left out of the last epoch: that of the one before
+        ([-2, NEVER, NEVER, NEVER, NEVER, NEVER], -2, -2, 1),
+        ([NEVER, NEVER, NEVER, NEVER, 3, NEVER], 3, 3, 0),
+        ([NEVER, NEVER, NEVER], NEVER, NEVER, NEVER),
+        ([65504, 65504, -65504], 65504 / 3, -65504, 1 / 3),  # what half precision can hold
+    ],
+)
+def test_margins_over_the_epochs(margins: list[float], mean: float, last: float, wrong: float) -> None:
+    kept = np.array([margins, margins], np.float16)
+    for signal, expected in ((training_margin, mean), (final_margin, last), (wrong_epochs, wrong)):
+        np.testing.assert_allclose(signal(kept), [expected] * 2, rtol=1e-3, err_msg=signal.__name__)
+
+
+@pytest.mark.parametrize("signal", [training_margin, final_margin, wrong_epochs, late_learning])
+def test_margins_that_nobody_noted_and_those_of_no_image(signal: Callable) -> None:
+    assert signal(None) is None
+    assert signal(np.zeros((0, 3), np.float16)).shape == (0,)
+
+
+def curves(early: int, late: int, epochs: int = 8) -> np.ndarray:
+    """Margins of labels that are learned within two epochs, and of others that take all: shape (N, E), float16."""
+    random = np.random.default_rng(0)
+    at = np.arange(epochs)
+    rise = np.concatenate([np.tile(4 - 5 * 0.4**at, (early, 1)), np.tile(-3 + 4 * (at / epochs) ** 3, (late, 1))])
+    return (rise + random.normal(size=rise.shape)).astype(np.float16)
+
+
+@pytest.mark.parametrize(("early", "late"), [(90, 10), (800, 200), (500, 500)])
+def test_late_learning_tells_the_two_clusters_apart(early: int, late: int) -> None:
+    found = late_learning(curves(early, late))
+    assert (found[:early] < 0.5).mean() > 0.97
+    assert (found[early:] > 0.5).mean() > 0.97
+
+
+def test_late_learning_knows_what_epochs_without_the_image_mean() -> None:
+    """Early learned images are left out of later epochs, as `skip_easy` does; some are in no epoch at all."""
+    margins = curves(200, 50)
+    margins[:200:2, 3:] = np.nan
+    margins[1:200:4, 0] = np.nan
+    margins[-3:] = np.nan
+    found = late_learning(margins)
+    assert np.isnan(found[-3:]).all()
+    assert (found[:200] < 0.5).mean() > 0.95
+    assert (found[200:-3] > 0.5).mean() > 0.95
+
+
+@pytest.mark.parametrize(
+    "margins",
+    [
+        np.full((30, 4), 2, np.float16),
+        np.full((30, 1), -1, np.float16),
+        np.full((30, 4), np.nan, np.float16),
+        np.repeat([[1, 2], [1, 2.5]], 15, axis=0).astype(np.float16),
+        np.full((19, 4), 1, np.float16),  # too few
+        np.full((1, 4), 1, np.float16),
+        np.full((40, 3), 65504, np.float16),
+        curves(25, 0, epochs=1),
+    ],
+    ids=["alike", "one epoch", "none seen", "two curves", "few", "one", "largest", "one epoch, many"],
+)
+def test_late_learning_of_few_or_equal_curves(margins: np.ndarray) -> None:
+    found = late_learning(margins)
+    seen = ~np.isnan(margins).all(axis=1)
+    assert (np.isfinite(found) == seen).all()
+    assert ((found[seen] >= 0) & (found[seen] <= 1)).all()
+    if len(margins) < 20 or len(np.unique(margins[seen], axis=0)) == 1:
+        assert (found[seen] == 0.5).all()
+
+
+# What others are called
+
+
+@pytest.mark.parametrize(
+    ("labels", "neighbors", "agreement"),
+    [
+        ([0, 0, 1], [[[1, 2], [0, 2], [0, 1]]], [0.5, 0.5, 0]),
+        ([0, 0, 1], [[[1, -1], [0, -1], [-1, -1]]], [1, 1, NEVER]),  # fewer neighbours than wanted, and none
+        ([0, 0, 1], [[[1, -1], [0, -1], [0, -1]], [[2, -1], [2, -1], [-1, -1]]], [0.5, 0.5, 0]),  # two networks
+        (
+            [0, -1, 0],
+            [[[1, 2], [0, 2], [0, 1]]],
+            [1, NEVER, 1],
+        ),  # unlabelled ones have no say, and none is asked of them
+        ([0, -1, -1], [[[1, 2], [0, 2], [0, 1]]], [NEVER] * 3),
+        ([0], [[[-1, -1]]], [NEVER]),
+        ([], np.zeros((2, 0, 10), np.int64), []),
+    ],
+)
+def test_neighbor_agreement(labels: list[int], neighbors: list, agreement: list[float]) -> None:
+    found = neighbor_agreement(np.array(labels, np.int64), np.array(neighbors, np.int64))
+    np.testing.assert_allclose(found, agreement)
+
+
+def test_neighbors_that_nobody_noted() -> None:
+    assert neighbor_agreement(np.array([0, 1]), None) is None
+
+
+def pairs(*rows: tuple[int, int, str, float]) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=["a", "b", "kind", "similarity"]).assign(distance=0, asked=0.6)
+    return table[list(duplicates.COLUMNS)].astype(duplicates.COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("found", "twins"),
+    [
+        ([], []),
+        ([(0, 1, "exact", 1.0)], [(0, 1), (1, 0)]),
+        ([(0, 2, "near", 0.9)], [(2, 0)]),  # image 2 has no label to tell
+        ([(0, 3, "near", 0.5)], []),  # not as similar as is asked for
+        ([(0, 1, "exact", 1.0), (0, 3, "near", 0.9)], [(0, 1), (0, 1), (1, 0), (3, 0)]),
+    ],
+)
+def test_twin_labels(found: list[tuple[int, int, str, float]], twins: list[tuple[int, int]]) -> None:
+    table = twin_labels(np.array([0, 1, -1, 1]), pairs(*found))
+    assert list(zip(table["row"], table["label"], strict=True)) == twins
 
 
 def _call(name: str, image: np.ndarray) -> object:

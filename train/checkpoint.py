@@ -51,6 +51,8 @@ class Checkpoint:
     history: list[Epoch]
     losses: Tensor | None
     """Shape (N,), float32: of each image, when it was last seen; None where the run doesn't need them."""
+    margins: Tensor | None
+    """Shape (E, N), float16: see `train.epoch.Training`; None where the run doesn't keep them."""
 
 
 def write_checkpoint(
@@ -61,6 +63,7 @@ def write_checkpoint(
     config: TrainConfig,
     data: str,
     losses: Tensor | None = None,
+    margins: Tensor | None = None,
 ) -> None:
     """Write the run's state after `history`; a kill at any moment leaves the last state or this one."""
     tensors = {f"weights/{name}": tensor for name, tensor in model.state_dict().items()}
@@ -68,8 +71,7 @@ def write_checkpoint(
         buffer = optimizer.state[parameter].get("momentum_buffer")
         if buffer is not None:
             tensors[f"momentum/{name}"] = buffer
-    if losses is not None:
-        tensors["losses"] = losses
+    tensors |= {name: it for name, it in (("losses", losses), ("margins", margins)) if it is not None}
     about = {
         "config": json.dumps(config.as_dict()),
         "data": data,
@@ -96,7 +98,8 @@ def read_checkpoint(path: Path, config: TrainConfig, data: str) -> Checkpoint | 
         raise UserError(f"{path} is no checkpoint of this trainer ({error}); delete it to start over") from None
     if unlike := differences(theirs, about["data"], config, data):
         raise UserError(f"{path} belongs to another run: {'; '.join(unlike)}. Delete it, or use another run folder")
-    return Checkpoint(_part(tensors, "weights/"), _part(tensors, "momentum/"), history, tensors.get("losses"))
+    weights, momentum = _part(tensors, "weights/"), _part(tensors, "momentum/")
+    return Checkpoint(weights, momentum, history, tensors.get("losses"), tensors.get("margins"))
 
 
 def differences(theirs: Mapping[str, object], their_data: str, config: TrainConfig, data: str) -> list[str]:

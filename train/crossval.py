@@ -1,13 +1,16 @@
 """Out-of-fold predictions: what networks say about images that they were not trained on."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 
 from curate.errors import UserError
+from curate.predictions import NEIGHBORS
 from train import parallel
 from train.checkpoint import Epoch
 from train.config import TrainConfig
@@ -15,27 +18,39 @@ from train.data import ImageSet
 from train.evaluate import predict
 from train.loop import train
 
+BLOCK = 1024
+"""Images whose neighbours are looked for at once: 70 MB of similarities to 17,000 others."""
+HALF = (-65504, 65504)
+"""What float16 can hold."""
+
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """What cross-validation says about the N images of a set, and about M other images."""
+    """What R repetitions of cross-validation say about the N images of a set, and about M other images."""
 
     pred_probs: np.ndarray
-    """Shape (N, K), float32, rows sum to 1: from the network that did not see the image; the mean over all networks for
-    an unlabelled image, which none saw. Averaged with the mirror image where the configuration has `flip`."""
+    """Shape (R, N, K), float32, rows sum to 1: from the network of the repetition that did not see the image; the mean
+    over its networks for an unlabelled image, which none saw. Averaged with the mirror image where the configuration
+    has `flip`."""
     embeddings: np.ndarray
-    """Shape (N, D), float32, all from the network of fold 0: embeddings of different networks do not compare. That
-    network did see the images of the other folds."""
+    """Shape (N, D), float32, all from the network of fold 0 of the first repetition: embeddings of different networks
+    do not compare. That network did see the images of the other folds."""
+    neighbors: np.ndarray
+    """Shape (R, N, `NEIGHBORS`), int32: positions of the most similar images that the fold held out, too, the most
+    similar first, by the network that saw none of them; -1 where there are fewer, and for an unlabelled image."""
+    margins: np.ndarray | None
+    """Shape (R, N, E), float16: of an image's label in each epoch, see `train.epoch.margin`; the mean over the networks
+    of the repetition that trained on it and were shown it in that epoch, NaN where none was. None if not kept."""
     fold: np.ndarray
-    """Shape (N,), int64: the fold that held the image out, -1 for an unlabelled one."""
+    """Shape (R, N), int64: the fold that held the image out, -1 for an unlabelled one."""
     fold_accuracy: tuple[float, ...]
-    """Per fold, of the images it held out; 0 to 1; nan for an empty fold."""
+    """Per fold, of all repetitions one after the other, of the images it held out; 0 to 1; nan for an empty fold."""
     thin_classes: tuple[str, ...]
     """Classes with fewer images (or groups) than folds: some network saw none or hardly any of them."""
     others_pred_probs: np.ndarray
-    """Shape (M, K), float32, rows sum to 1: mean over the networks of all folds."""
+    """Shape (R, M, K), float32, rows sum to 1: mean over the networks of all folds."""
     others_embeddings: np.ndarray
-    """Shape (M, D), float32, from the network of fold 0."""
+    """Shape (M, D), float32, from the network of `embeddings`."""
     seconds: float
     """Of the trainings, added up; of an interrupted call, over all its parts."""
 
@@ -45,9 +60,13 @@ class _Fold:
     """What the network of a fold says about the images it held out, and about the rest: unlabelled ones and others."""
 
     pred_probs: np.ndarray
+    neighbors: np.ndarray
+    """Positions among the images it held out."""
+    margins: np.ndarray | None
+    """Of the images it was trained on, shape (E, n)."""
     rest_probs: np.ndarray
     embeddings: np.ndarray | None
-    """Of all images; of fold 0 alone, as those of the rest."""
+    """Of all images; of the first fold alone, as those of the rest."""
     rest_embeddings: np.ndarray | None
     seconds: float
 
@@ -58,79 +77,151 @@ def cross_validate(
     groups: np.ndarray | None = None,
     *,
     folds: int = 5,
+    repeats: int = 1,
     seed: int = 0,
+    labels: np.ndarray | None = None,
     others: ImageSet | None = None,
     run_dir: Path | None = None,
     at_once: int = 1,
+    keep_margins: bool = False,
     on_epoch: Callable[[int, Epoch], None] | None = None,
 ) -> OutOfFold:
-    """Train `folds` networks, each on all labelled images but those of one fold, and let each predict its fold.
+    """Train `folds` networks, each on all labelled images but those of one fold, and let each predict its fold; and
+    that `repeats` times, each time with other folds and networks.
 
     groups: shape (N,), int; images of one group (duplicates, an image and its augmented children) stay in one fold;
-    -1 is an image of its own. `seed` deals the images to folds; the networks take theirs from `config`.
+    -1 is an image of its own. `seed` deals the images to folds; the networks take theirs from `config`. labels: shape
+    (R, N), what each repetition is trained on in place of the set's own labels; -1 leaves an image out of training, and
+    it is predicted all the same.
     `others` (test, val, pool) are predicted by all networks. With `run_dir` an interrupted call resumes, with another
-    `at_once` as well: so many folds are trained at the same time, see `train.parallel.each`.
-    `on_epoch` gets the number of the fold and the epoch's figures.
+    `at_once` as well: so many networks are trained at the same time, see `train.parallel.each`.
+    `on_epoch` gets the number of the network, `folds` of each repetition, and the epoch's figures.
     """
-    labels = image_set.labels.numpy()
-    groups = np.full(len(labels), -1) if groups is None else np.asarray(groups)
-    fold = assign_folds(labels, groups, folds=folds, seed=seed)
+    given = image_set.labels.numpy()
+    groups = np.full(len(given), -1) if groups is None else np.asarray(groups)
+    labels = np.tile(given, (repeats, 1)) if labels is None else labels
+    fold = np.stack([assign_folds(given, groups, folds=folds, seed=seed + number) for number in range(repeats)])
     if others is None:
-        others = image_set.subset(np.zeros(len(labels), bool))
+        others = image_set.subset(np.zeros(len(given), bool))
     _check_alike(image_set, others)
-    unlabelled = int((fold < 0).sum())
-    pred_probs = np.zeros((len(labels), len(image_set.classes)), np.float32)
-    rest_probs = np.zeros((unlabelled + len(others), len(image_set.classes)), np.float64)
+    count, classes, unlabelled = len(given), len(image_set.classes), np.flatnonzero(given < 0)
+    pred_probs = np.zeros((repeats, count, classes), np.float32)
+    rest_probs = np.zeros((repeats, len(unlabelled) + len(others), classes), np.float64)
+    neighbors = np.full((repeats, count, NEIGHBORS), -1, np.int32)
+    margins = [_Mean(count, config.epochs) for _ in range(repeats)] if keep_margins else []
     embeddings = rest_embeddings = np.zeros((0, 0), np.float32)
     accuracies, seconds = [], 0.0
+    jobs = [(repeat, number) for repeat in range(repeats) for number in range(folds)]
     with parallel.shared(image_set, others, at_once=at_once) as (image_set, others):
-        one_fold = partial(_train_fold, config=config, image_set=image_set, others=others, fold=fold, run_dir=run_dir)
-        results = parallel.each(one_fold, range(folds), at_once=at_once, hear=on_epoch)
-        for number, said in enumerate(results):
-            held_out = fold == number
-            pred_probs[held_out] = said.pred_probs
-            right = said.pred_probs.argmax(1) == labels[held_out]
+        one_fold = partial(
+            _train_fold,
+            config=config,
+            image_set=image_set,
+            others=others,
+            fold=fold,
+            labels=labels,
+            run_dir=run_dir,
+            keep_margins=keep_margins,
+        )
+        results = parallel.each(one_fold, jobs, at_once=at_once, hear=on_epoch)
+        for (repeat, number), said in zip(jobs, results, strict=True):
+            held_out = np.flatnonzero(fold[repeat] == number)
+            pred_probs[repeat, held_out] = said.pred_probs
+            neighbors[repeat, held_out] = np.where(said.neighbors < 0, -1, held_out[said.neighbors])
+            right = said.pred_probs.argmax(1) == given[held_out]
             accuracies.append(float(right.mean()) if len(right) else float("nan"))
-            rest_probs += said.rest_probs / folds
+            rest_probs[repeat] += said.rest_probs / folds
             seconds += said.seconds
+            if said.margins is not None:
+                margins[repeat].add(_trained_on(fold, labels, repeat, number), said.margins)
             if said.embeddings is not None and said.rest_embeddings is not None:
                 embeddings, rest_embeddings = said.embeddings, said.rest_embeddings
-    pred_probs[fold < 0] = rest_probs[:unlabelled]
+    pred_probs[:, unlabelled] = rest_probs[:, : len(unlabelled)]
     return OutOfFold(
         pred_probs=_sum_to_one(pred_probs),
         embeddings=embeddings,
+        neighbors=neighbors,
+        margins=np.stack([mean.value() for mean in margins]) if keep_margins else None,
         fold=fold,
         fold_accuracy=tuple(accuracies),
-        thin_classes=tuple(image_set.classes[k] for k in thin_classes(labels, groups, folds=folds)),
-        others_pred_probs=_sum_to_one(rest_probs[unlabelled:].astype(np.float32)),
-        others_embeddings=rest_embeddings[unlabelled:],
+        thin_classes=tuple(image_set.classes[k] for k in thin_classes(given, groups, folds=folds)),
+        others_pred_probs=_sum_to_one(rest_probs[:, len(unlabelled) :].astype(np.float32)),
+        others_embeddings=rest_embeddings[len(unlabelled) :],
         seconds=seconds,
     )
 
 
+class _Mean:
+    """Mean margin per image and epoch over the networks that were shown it."""
+
+    def __init__(self, count: int, epochs: int) -> None:
+        self.sum, self.shown = np.zeros((count, epochs), np.float32), np.zeros((count, epochs), np.int16)
+
+    def add(self, rows: np.ndarray, margins: np.ndarray) -> None:
+        """Count in what one network noted of its images. rows: shape (n,). margins: shape (E, n)."""
+        shown = ~np.isnan(margins.T)
+        self.sum[rows] += np.where(shown, margins.T, 0)
+        self.shown[rows] += shown
+
+    def value(self) -> np.ndarray:
+        """Shape (N, E), float16, NaN where no network was shown the image."""
+        mean = self.sum / np.where(self.shown, self.shown, np.nan)
+        return np.clip(mean, *HALF).astype(np.float16)
+
+
+def _trained_on(fold: np.ndarray, labels: np.ndarray, repeat: int, number: int) -> np.ndarray:
+    """Positions of the images that a network is trained on, in their order."""
+    own = fold[repeat]
+    return np.flatnonzero((own >= 0) & (own != number) & (labels[repeat] >= 0))
+
+
 def _train_fold(
-    number: int,
+    job: tuple[int, int],
     tell: Callable[[Epoch], None],
     *,
     config: TrainConfig,
     image_set: ImageSet,
     others: ImageSet,
     fold: np.ndarray,
+    labels: np.ndarray,
     run_dir: Path | None,
+    keep_margins: bool,
 ) -> _Fold:
-    """Train on all labelled images but those of the fold `number`. fold: shape (N,)."""
-    held_out = fold == number
-    folder = run_dir / f"fold-{number}" if run_dir else None
-    trained = train(config, image_set.subset((fold >= 0) & ~held_out), run_dir=folder, on_epoch=tell)
+    """Train the network of (repetition, fold). fold, labels: shape (R, N)."""
+    repeat, number = job
+    folder = run_dir / f"fold-{repeat}-{number}" if run_dir else None
+    told = replace(image_set, labels=torch.from_numpy(labels[repeat]))
+    own_config = replace(config, seed=config.seed + repeat)
+    own = told.subset(_trained_on(fold, labels, repeat, number))
+    trained = train(own_config, own, run_dir=folder, on_epoch=tell, keep_margins=keep_margins)
     about = partial(predict, trained.model, precision=config.precision)
-    rest = [about(part.images, flip=config.flip) for part in (image_set.subset(fold < 0), others)]
+    rest = [about(part.images, flip=config.flip) for part in (image_set.subset(fold[repeat] < 0), others)]
+    held_out = about(image_set.subset(fold[repeat] == number).images, flip=config.flip)
+    first = job == (0, 0)
     return _Fold(
-        pred_probs=about(image_set.subset(held_out).images, flip=config.flip).best,
+        pred_probs=held_out.best,
+        neighbors=nearest(held_out.embeddings),
+        margins=trained.margins,
         rest_probs=np.concatenate([said.best for said in rest]),
-        embeddings=about(image_set.images).embeddings if number == 0 else None,
-        rest_embeddings=np.concatenate([said.embeddings for said in rest]) if number == 0 else None,
+        embeddings=about(image_set.images).embeddings if first else None,
+        rest_embeddings=np.concatenate([said.embeddings for said in rest]) if first else None,
         seconds=trained.seconds,
     )
+
+
+def nearest(embeddings: np.ndarray) -> np.ndarray:
+    """Per row the `NEIGHBORS` other rows at the smallest angle, nearest first: shape (N, D) -> (N, `NEIGHBORS`), int32,
+    -1 where there are fewer."""
+    found = np.full((len(embeddings), NEIGHBORS), -1, np.int32)
+    wanted = min(NEIGHBORS, len(embeddings) - 1)
+    if wanted < 1:
+        return found
+    unit = F.normalize(torch.from_numpy(embeddings).float(), dim=1)
+    for rows in torch.arange(len(unit)).split(BLOCK):
+        similarity = unit[rows] @ unit.T
+        similarity[torch.arange(len(rows)), rows] = -2  # itself
+        found[rows.numpy(), :wanted] = similarity.topk(wanted).indices.numpy()
+    return found
 
 
 def assign_folds(labels: np.ndarray, groups: np.ndarray, *, folds: int, seed: int) -> np.ndarray:
@@ -213,4 +304,4 @@ def _check_alike(first: ImageSet, second: ImageSet) -> None:
 
 def _sum_to_one(probs: np.ndarray) -> np.ndarray:
     """bfloat16 means leave row sums at 1 +- 1e-6; cleanlab compares with 1."""
-    return (probs / probs.sum(1, keepdims=True)).astype(np.float32) if len(probs) else probs
+    return (probs / probs.sum(-1, keepdims=True)).astype(np.float32)

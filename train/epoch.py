@@ -39,6 +39,9 @@ class Training:
     """Shape (N,), int64, on the network's device."""
     losses: Tensor
     """Shape (N,), float32, there: of each image, when it was last seen; infinite before. Kept for `skip_easy` alone."""
+    margins: Tensor | None = None
+    """Shape (E, N), float16, there: by how much the logit of an image's label was above the highest other one when the
+    image was seen in that epoch, NaN where it was not; None: not kept."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,8 @@ def run_epoch(training: Training, forward: Forward, draws: Draws, epoch: int, cl
         loss = loss.detach()
         if config.skip_easy:
             training.losses[mine] = loss
+        if training.margins is not None:
+            training.margins[epoch, mine] = margin(logits.detach(), training.labels[mine]).half()
         loss_sum += (loss * weight).sum()
         correct += ((logits.detach().argmax(1) == training.labels[mine]) * weight).sum()
         weight_sum += weight.sum()
@@ -95,6 +100,17 @@ def run_epoch(training: Training, forward: Forward, draws: Draws, epoch: int, cl
         if device.type == "cpu":  # elsewhere a look at each step would wait for it
             check_finite(distributed.total(loss_sum), config, f"epoch {epoch + 1}, step {done}")
     return Passed(loss_sum, correct, weight_sum, seen, progress, done / len(steps))
+
+
+def margin(logits: Tensor, labels: Tensor) -> Tensor:
+    """The label's logit minus the highest other one: shapes (B, K) and (B,) -> (B,), float32.
+
+    Its mean over epochs is the "area under the margin" of Pleiss et al. 2020: low for wrong labels, which a network
+    comes to believe late.
+    """
+    own = logits.float().gather(1, labels[:, None])
+    others = logits.float().scatter(1, labels[:, None], float("-inf"))
+    return own[:, 0] - others.max(1).values
 
 
 def inputs(training: Training, draws: Draws, index: Tensor, progress: float) -> tuple[Tensor, Tensor]:

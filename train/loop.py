@@ -5,7 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from curate.errors import UserError
 from train import distributed, models
@@ -46,6 +48,8 @@ class Trained:
     compile_seconds: float
     epochs_done: float
     """Fewer than `config.epochs` where the time budget ended training; the last in part."""
+    margins: np.ndarray | None
+    """Shape (E, N), float16: see `train.epoch.Training`; None where they were not kept."""
 
 
 @torch.random.fork_rng(devices=[])  # leaves the caller's random numbers on the CPU as they were
@@ -57,6 +61,7 @@ def train(
     run_dir: Path | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
     watch: Callable[[int, Network], None] | None = None,
+    keep_margins: bool = False,
 ) -> Trained:
     """Train a network on the labelled images of `train_set`.
 
@@ -65,7 +70,8 @@ def train(
     learning curve alone: nothing is chosen by it. `on_epoch` is called after each epoch;
     `watch` gets the number of epochs done and the network itself, before the first step and after each epoch, before
     its checkpoint is written, so that it misses no epoch of a run that was stopped; it must leave weights and mode as
-    they are.
+    they are. `keep_margins` has it note how each image was classified while it was trained on; not for mixed images,
+    nor for several processes that share every batch.
     Raises `UserError` for too few images or classes, when the loss is no longer finite, when memory runs out (saying
     which batch size fits), and when the checkpoint is of another run.
     """
@@ -90,7 +96,8 @@ def train(
     share = lr_share(config, count)
     optimizer = build_optimizer(model, config, share)
     losses = torch.full((count,), float("inf"), device=device)
-    training = Training(config, model, optimizer, images, labels, losses)
+    margins = _margins(config, count).to(device) if keep_margins else None
+    training = Training(config, model, optimizer, images, labels, losses, margins)
 
     history: list[Epoch] = []
     data = train_set.fingerprint() if run_dir else ""
@@ -99,6 +106,8 @@ def train(
         restore(checkpoint, model, optimizer)
         history = checkpoint.history
         losses.copy_(losses if checkpoint.losses is None else checkpoint.losses)
+        if margins is not None and checkpoint.margins is not None:
+            margins.copy_(checkpoint.margins)
     if watch and not history:
         watch(0, model)
     clock = Clock(config.time_budget, sum(epoch.seconds for epoch in history))
@@ -146,8 +155,8 @@ def train(
         if watch:
             watch(epoch + 1, model)
         if run_dir and distributed.first():
-            kept = losses if config.skip_easy else None
-            write_checkpoint(run_dir / "checkpoint.safetensors", model, optimizer, history, config, data, kept)
+            kept = {"losses": losses if config.skip_easy else None, "margins": margins}
+            write_checkpoint(run_dir / "checkpoint.safetensors", model, optimizer, history, config, data, **kept)
         if on_epoch:
             on_epoch(history[-1])
 
@@ -161,7 +170,16 @@ def train(
         eval_seconds=sum(epoch.eval_seconds for epoch in history),
         compile_seconds=sum(epoch.compile_seconds for epoch in history),
         epochs_done=sum(epoch.share for epoch in history),
+        margins=None if margins is None else margins.cpu().numpy(),
     )
+
+
+def _margins(config: TrainConfig, count: int) -> Tensor:
+    """Room for the margins of every epoch: shape (E, N), float16, NaN."""
+    assert distributed.count() == 1, "each process would know the margins of its own share alone"
+    assert not config.mixup, "a mixture has no label to be right about"
+    assert not config.cutmix, "a mixture has no label to be right about"
+    return torch.full((config.epochs, count), float("nan"), dtype=torch.float16)
 
 
 def sample_accuracy(model: Network, eval_set: ImageSet, config: TrainConfig) -> float | None:

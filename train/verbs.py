@@ -17,10 +17,9 @@ from curate.duplicates import groups
 from curate.errors import UserError, known
 from curate.evidence import Evidence
 from curate.workspace import FINDINGS, Workspace, read_table
-from train import parallel, run
+from train import parallel, profiles, rounds, run
 from train.checkpoint import Epoch
 from train.config import TrainConfig
-from train.crossval import OutOfFold, cross_validate
 from train.data import common_size, load_images
 from train.onnx_file import Exported, write_onnx
 from train.run import RunResult, load_model, train_run
@@ -32,7 +31,9 @@ class Predicted:
 
     written: str
     images: int
+    profile: str
     folds: int
+    repeats: int
     fold_accuracy: tuple[float, ...]
     thin_classes: tuple[str, ...]
     config: TrainConfig
@@ -48,19 +49,24 @@ def configure(workspace: Workspace, settings: Mapping[str, object]) -> TrainConf
 def predict(
     workspace: Workspace,
     *,
-    folds: int,
+    profile: str = "quick",
+    folds: int | None = None,
     settings: Mapping[str, object],
     workers: int | None = None,
     at_once: int | None = None,
-    on_epoch: Callable[[int, Epoch], None] | None = None,
+    on_epoch: Callable[[str, Epoch], None] | None = None,
 ) -> Predicted:
-    """Cross-validate on the labelled training images; write a prediction and an embedding for every image.
+    """Cross-validate on the labelled training images, as often as the profile says (see `train.profiles`); write
+    predictions, an embedding, and how its label was learned, for every image.
 
-    Duplicates, and generated images with their originals, stay in one fold. An interrupted call with the same images,
-    labels and settings goes on at the last epoch. `at_once` folds are trained at the same time; None: chosen, see
-    `train.parallel.choose`.
+    Duplicates, and generated images with their originals, stay in one fold. `folds` None: those of the profile;
+    settings change those of the profile's training recipe. An interrupted call with the same images, labels and
+    settings goes on at the last epoch. `at_once` networks are trained at the same time; None: chosen, see
+    `train.parallel.choose`. `on_epoch` gets what is trained, such as "corrected 1, fold 3", and the epoch's figures.
     """
-    config = configure(workspace, settings)
+    plan = profiles.find(profile)
+    plan = replace(plan, folds=plan.folds if folds is None else folds)
+    config = configure(workspace, {**profiles.settings(plan), **settings})
     with workspace.locked(str(predictions.FOLDER)):
         images = verbs.read_manifest(workspace)
         usable = images[manifest.decodable(images)].reset_index(drop=True)
@@ -70,7 +76,11 @@ def predict(
         if present < 2:
             raise UserError(f"{workspace.root} has labelled training images of {present} classes; it takes at least 2")
         size = config.image_size or common_size(usable[trained])
-        at_once = parallel.choose(at_once, [config] * folds, images=int(trained.sum()), side=size)
+        if "epochs" not in settings:
+            share = int(trained.sum()) * (plan.folds - 1) // max(plan.folds, 1)
+            config = profiles.with_epochs(plan, config, images=share, side=size)
+        jobs = plan.folds * max(1, plan.corrected)
+        at_once = parallel.choose(at_once, [config] * jobs, images=int(trained.sum()), side=size)
         load = partial(
             load_images,
             root=workspace.root,
@@ -82,25 +92,33 @@ def predict(
         own, others = load(usable[trained]), load(usable[~trained])
         with workspace.locked():  # measures what the scan has not measured yet
             pairs = Evidence(workspace, usable, workers).get("duplicate_pairs")
-        together = groups(usable, pairs)[trained]
-        folder = workspace.root / predictions.FOLDER / f"folds-{_key(config, folds, own.fingerprint())}"
-        result = cross_validate(
+        folder = workspace.root / predictions.FOLDER / f"folds-{_key(config, plan, own.fingerprint())}"
+        said = rounds.run(
             config,
             own,
-            together,
-            folds=folds,
-            seed=config.seed,
+            groups(usable, pairs)[trained],
+            plan=plan,
             others=others,
             run_dir=folder,
             at_once=at_once,
             on_epoch=on_epoch,
         )
-        with workspace.writing("predict", {"folds": folds, **settings}):
+        with workspace.writing("predict", {"profile": profile, "folds": plan.folds, **settings}):
             used = replace(config, image_size=size)
-            written = _write_predictions(workspace, usable, trained, classes, result, used, folds)
+            written = _write_predictions(workspace, usable, trained, classes, said, used, profile, plan)
         for leftover in (workspace.root / predictions.FOLDER).glob("folds-*"):
             shutil.rmtree(leftover, ignore_errors=True)
-    return Predicted(written, len(usable), folds, result.fold_accuracy, result.thin_classes, config, result.seconds)
+    return Predicted(
+        written,
+        len(usable),
+        profile,
+        plan.folds,
+        len(said.pred_probs),
+        said.fold_accuracy,
+        said.thin_classes,
+        config,
+        said.seconds,
+    )
 
 
 def train(
@@ -233,8 +251,8 @@ def _usable(rows: pd.DataFrame, split: str) -> pd.DataFrame:
     return rows[(rows["split"] == split) & (rows["label"] != "") & manifest.decodable(rows)].reset_index(drop=True)
 
 
-def _key(config: TrainConfig, folds: int, fingerprint: str) -> str:
-    text = json.dumps([asdict(config), folds, fingerprint], sort_keys=True)
+def _key(config: TrainConfig, plan: profiles.Profile, fingerprint: str) -> str:
+    text = json.dumps([asdict(config), asdict(plan), fingerprint], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
@@ -243,25 +261,44 @@ def _write_predictions(
     usable: pd.DataFrame,
     trained: np.ndarray,
     classes: list[str],
-    result: OutOfFold,
+    said: rounds.Said,
     config: TrainConfig,
-    folds: int,
+    profile: str,
+    plan: profiles.Profile,
 ) -> str:
-    pred_probs = np.empty((len(usable), len(classes)), np.float32)
-    pred_probs[trained], pred_probs[~trained] = result.pred_probs, result.others_pred_probs
-    embeddings = np.empty((len(usable), result.embeddings.shape[1]), np.float32)
-    embeddings[trained] = result.embeddings
-    if (~trained).any():
-        embeddings[~trained] = result.others_embeddings
-    fold = np.full(len(usable), -1)
-    fold[trained] = result.fold
+    """Spread what was said of the training images and of the others over all rows. trained: shape (N,), bool."""
+
+    def spread(own: np.ndarray, rest: np.ndarray | None = None, *, missing: float = np.nan) -> np.ndarray:
+        rows = np.full((len(usable), *own.shape[1:]), missing, own.dtype)
+        rows[trained] = own
+        if rest is not None and len(rest):
+            rows[~trained] = rest
+        return rows
+
+    positions = np.append(np.flatnonzero(trained), -1)  # the last for "none"
+    repeats = np.stack([spread(own, rest) for own, rest in zip(said.pred_probs, said.others_pred_probs, strict=True)])
+    pred_probs = repeats.mean(axis=0)
     summary = {
         "config": config.as_dict(),
-        "folds": folds,
-        "fold_accuracy": list(result.fold_accuracy),
-        "thin_classes": list(result.thin_classes),
-        "seconds": result.seconds,
+        "profile": profile,
+        "folds": plan.folds,
+        "repeats": len(repeats),
+        "fold_accuracy": list(said.fold_accuracy),
+        "thin_classes": list(said.thin_classes),
+        "seconds": said.seconds,
         "data_hash": data_hash(usable[trained]),
     }
-    predictions.write(workspace, usable, predictions.Predictions(classes, pred_probs, embeddings, fold, summary))
+    found = predictions.Predictions(
+        classes,
+        pred_probs / pred_probs.sum(axis=1, keepdims=True),
+        spread(said.embeddings, said.others_embeddings),
+        spread(said.fold, missing=-1),
+        summary,
+        repeats=repeats,
+        neighbors=np.stack([spread(positions[each], missing=-1) for each in said.neighbors]),
+        margins=None if said.margins is None else spread(said.margins),
+        planted=None if said.planted is None else spread(said.planted, missing=-1),
+        planted_margins=None if said.planted_margins is None else spread(said.planted_margins),
+    )
+    predictions.write(workspace, usable, found)
     return str(workspace.root / predictions.FOLDER)

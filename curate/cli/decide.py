@@ -1,11 +1,16 @@
 """Verbs that decide and carry out: decide, apply."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from curate.cli import app, options, output
+from curate.cli.output import plural
+from curate.errors import UserError
+
+if TYPE_CHECKING:
+    from curate.queue import Worth
 
 
 @app.command(epilog="Example: curate decide ws; edit ws/review.csv; curate decide ws --import ws/review.csv --by ada")
@@ -16,25 +21,56 @@ def decide(
     ] = None,
     imported: Annotated[Path | None, typer.Option("--import", help="Take over decisions from an edited CSV.")] = None,
     by: Annotated[str | None, typer.Option(envvar="CURATE_REVIEWER", help="Your name, for --import.")] = None,
+    budget: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Ask about so many labels at most, where the answer matters most; what other finders leave to people "
+            "is asked in any case.",
+        ),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Turn findings into decisions by policy, or take over the decisions of a person."""
     from curate import verbs
     from curate.workspace import Workspace
 
+    if imported and budget:
+        raise UserError("--budget is for a new review list, not for --import; leave one of them out")
     workspace = Workspace.open(ws)
-    result = verbs.import_decisions(workspace, imported, by) if imported else verbs.decide(workspace, policy)
+    result = verbs.import_decisions(workspace, imported, by) if imported else verbs.decide(workspace, policy, budget)
     output.warn(result.warnings + result.conflicts)
     if as_json:
         output.print_json(result)
         return
     output.say(f"Decisions: {output.counts(result.actions)}; {result.by_people:,} of them by people.")
+    if result.answers.count:
+        said = result.answers
+        wrong = f"{said.wrong:,} of these labels were wrong (expected {said.expected:,.1f})"
+        output.say(f"Answers so far: {said.count:,}; {wrong}.")
+        if imported:
+            output.say(f"They tell of other labels, too: 'curate decide {ws}' decides and asks anew.")
+    if result.worth:
+        output.say(*worth_line(result.worth, result.answers.count))
     if result.for_review:
         output.say(
             f"{result.for_review:,} images wait for a person in {ws}/review.csv: fill in the column 'action' "
             f"(keep, drop, or relabel with 'label'), then: curate decide {ws} --import {ws}/review.csv --by NAME"
         )
     output.say(f"Wrote {result.written}. Next: curate apply {ws}")
+
+
+def worth_line(worth: "Worth", answers: int) -> list[str]:
+    """What the labels in the review list are worth, and where to stop; nothing where there never were any."""
+    if not worth.labels:
+        return ["Review: no label is left whose answer is worth the look."] if answers else []
+    text = f"Review: {plural(worth.labels, 'label')}, worth about {plural(round(worth.gain), 'right label')}; "
+    if worth.left_out:
+        return [f"{text}{worth.left_out:,} more would be worth the look, too."]
+    if worth.stop_after == worth.labels:
+        return [f"{text}all of them are worth the look."]
+    first = f"after the first {worth.stop_after:,} another 50" if worth.stop_after else "50"
+    return [f"{text}{first} answers are worth less than 5: stop there."]
 
 
 @app.command(epilog="Example: curate apply ws")

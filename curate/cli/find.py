@@ -8,13 +8,21 @@ import typer
 from curate.cli import app, options, output
 
 if TYPE_CHECKING:
+    from curate.threshold import Cut
     from train.checkpoint import Epoch
 
 
-@app.command(epilog="Example: curate predict ws --folds 5 --set epochs=8")
+@app.command(epilog="Example: curate predict ws --profile quick --set image_size=64")
 def predict(
     ws: options.Workspace,
-    folds: options.Folds = 5,
+    profile: Annotated[
+        str,
+        typer.Option(
+            help="plain: one cross-validation with the workspace's settings. quick: two of the recipe 'fast', the "
+            "second on corrected labels; for a CPU. best: five longer ones, for a GPU."
+        ),
+    ] = "quick",
+    folds: options.Folds = None,
     seed: Annotated[int, typer.Option(help="Seed of the folds and the training.")] = 0,
     recipe: options.TrainingRecipe = None,
     device: options.Device = "auto",
@@ -23,14 +31,19 @@ def predict(
     at_once: options.AtOnce = None,
     as_json: options.Json = False,
 ) -> None:
-    """Train on k-1 of k folds in turn: a prediction for each image by a network that has not seen it."""
+    """Train on k-1 of k folds in turn: predictions for each image by networks that have not seen it."""
     from curate.workspace import Workspace
     from train import verbs
 
     settings = options.training_settings(recipe, changes) | {"device": device, "seed": seed}
-    say = None if as_json else _say_fold
     result = verbs.predict(
-        Workspace.open(ws), folds=folds, settings=settings, workers=workers, at_once=at_once, on_epoch=say
+        Workspace.open(ws),
+        profile=profile,
+        folds=folds,
+        settings=settings,
+        workers=workers,
+        at_once=at_once,
+        on_epoch=None if as_json else _say_fold,
     )
     if as_json:
         output.print_json(result)
@@ -49,6 +62,10 @@ def predict(
 def scan(
     ws: options.Workspace,
     only: Annotated[list[str] | None, typer.Option(help="Run this finder alone; may be repeated.")] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(help="Which labels label_error flags: f1, precision=0.9, recall=0.8, budget=500; by default f1."),
+    ] = None,
     changes: options.Set = None,
     workers: options.Workers = None,
     as_json: options.Json = False,
@@ -57,7 +74,10 @@ def scan(
     from curate import verbs
     from curate.workspace import Workspace
 
-    result = verbs.scan(Workspace.open(ws), only=only, settings=options.parse_finder_settings(changes), workers=workers)
+    settings = options.parse_finder_settings(changes)
+    if at:
+        settings.setdefault("label_error", {})["at"] = at
+    result = verbs.scan(Workspace.open(ws), only=only, settings=settings, workers=workers)
     output.warn(result.warnings)
     if as_json:
         output.print_json({"findings": result.written, "flagged": result.flagged, "not_run": result.not_run})
@@ -69,31 +89,53 @@ def scan(
     output.say(f"Wrote {result.written}. Next: curate findings {ws}, curate decide {ws}")
 
 
-@app.command(epilog="Example: curate findings ws --finder label_error --top 50")
+@app.command(epilog="Example: curate findings ws --finder label_error --at precision=0.9")
 def findings(
     ws: options.Workspace,
     finder: Annotated[str | None, typer.Option(help="Of this finder alone.")] = None,
     top: Annotated[int, typer.Option(min=1, help="How many, worst first.")] = 20,
+    at: Annotated[
+        str | None,
+        typer.Option(help="Cut label_error at f1, precision=0.9, recall=0.8, probability=0.5 or budget=500."),
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Also what is scored but not flagged.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """List findings, worst first."""
+    """List findings, worst first; of wrong labels, say what to expect of the list."""
     from curate import verbs
     from curate.workspace import Workspace
 
     workspace = Workspace.open(ws)
-    table = verbs.list_findings(workspace, finder=finder, flagged_only=not everything)
+    listed = verbs.list_findings(workspace, finder=finder, flagged_only=not everything, at=at)
     output.warn(verbs.stale(workspace))
+    table = listed.table.head(top)
     if as_json:
-        output.print_json(table.head(top))
+        output.print_json(table)
         return
-    output.print_table(
-        table.head(top), ["image_id", "finder", "score", "given_label", "suggested_label", "related_id", "detail"]
-    )
-    output.say(f"{min(top, len(table)):,} of {len(table):,}. Next: curate decide {ws}")
+    columns = ["image_id", "finder", "score", "given_label", "suggested_label", "related_id", "detail"]
+    if listed.expected:
+        table = table.assign(p_wrong=1 - table["score"], p_suggested=table["suggested_prob"])
+        columns = ["image_id", "given_label", "suggested_label", "p_wrong", "p_suggested", "detail"]
+    output.print_table(table, columns)
+    if listed.expected:
+        output.say(*expectation(listed.expected, listed.answers))
+    output.say(f"{len(table):,} of {len(listed.table):,}. Next: curate decide {ws}")
 
 
-def _say_fold(fold: int, epoch: "Epoch") -> None:
+def expectation(cut: "Cut", answers: int) -> list[str]:
+    """What is expected of a cut through the probabilities of wrong labels, in lines."""
+    basis = f"after {output.plural(answers, 'answer')} of people" if answers else "without any answer of people yet"
+    return [
+        f"{output.plural(cut.flagged, 'label')} in training with a probability of {cut.probability:.2f} or more. "
+        f"Expected, {basis}, "
+        "and in 95 of 100 cases:",
+        f"  precision   {cut.precision}, how many of these are wrong",
+        f"  recall      {cut.recall}, how many of the wrong ones these are",
+        f"  noise rate  {cut.noise_rate}, how many of all are wrong",
+    ]
+
+
+def _say_fold(what: str, epoch: "Epoch") -> None:
     from curate.cli.learn import epoch_line
 
-    print(f"fold {fold + 1} {epoch_line(epoch)}", file=sys.stderr)
+    print(f"{what} {epoch_line(epoch)}", file=sys.stderr)

@@ -24,7 +24,7 @@ AtOnce = Annotated[
         help="Trainings at the same time; by default one per core where that pays, 1 on a GPU or with little to do.",
     ),
 ]
-Folds = Annotated[int, typer.Option(min=2, help="Number of folds.")]
+Folds = Annotated[int | None, typer.Option(min=2, help="Number of folds; by default the profile's.")]
 
 
 def parse_settings(pairs: list[str] | None) -> dict[str, object]:

@@ -3,8 +3,21 @@
 import numpy as np
 import pandas as pd
 
+from curate import threshold
+from curate.errors import known
+from curate.signals.label_doubt import EVIDENCE
+
+METHODS = ("fused", "confident_learning")
 FILTERS = ("prune_by_noise_rate", "prune_by_class", "both", "confident_learning", "predicted_neq_given")
 """The rules of `cleanlab.filter.find_label_issues`."""
+SUGGEST = 0.1
+"""Probability of a wrong label from which on another one is suggested: below, it is of no use to anybody."""
+FITS = 0.5
+"""Share of that probability that one class must have to be suggested; else none fits."""
+PLAUSIBLE = 0.25
+"""Probability, by predictions alone, from which on an image may be of a class; with two such classes it is ambiguous:
+chosen by eye."""
+TRAINING = tuple(name for name in EVIDENCE if name != "neighbor_agreement")
 
 
 def label_error(
@@ -12,21 +25,81 @@ def label_error(
     labels: np.ndarray,
     classes: list[str],
     pred_probs: np.ndarray,
+    label_doubt: pd.DataFrame,
     *,
+    method: str = "fused",
+    at: str = "f1",
     filter_by: str = "prune_by_class",
 ) -> pd.DataFrame:
-    """Label that the network, trained on the other images, takes for wrong, with the label it would give.
+    """Label that networks, trained on the other images, and how it was learned, say is wrong; with the one to give.
 
-    The score is p(given) / (p(given) + p(best other)), in [0, 1]: below 0.5 the network would choose another class. It
-    orders images as the log-margin does.
+    The score is one minus the probability that the label is wrong, see the signal `label_doubt`. `at` says what is
+    flagged: "f1" as many as are expected to give the best F1, "precision=0.9" or "recall=0.8" as many as are expected
+    to keep to that, "probability=0.5" all above, "budget=500" so many. A class is suggested where it has more than half
+    of the probability that the label is wrong; else `detail` says that no class fits. It says "ambiguous" where the
+    networks find two classes plausible, and what spoke for a wrong label: log-odds by predictions, by training and by
+    neighbours, above 0 for wrong.
+
+    `method="confident_learning"`: plain cleanlab on the mean probabilities. The score is p(given) / (p(given) + p(best
+    other)), and `filter_by` is the rule of cleanlab's filter that flags.
 
     `labels`: shape (N,), positions in `classes`, -1 for unlabelled. `pred_probs`: shape (N, K), out of fold, rows sum
-    to 1, NaN where there is none. `filter_by`: which rule of cleanlab's filter flags. The default flags per class as
-    many of the lowest p(given) as the estimated noise says; of the five it had the best F1 on CIFAR-10N `aggre` and on
-    `worse`, see docs/benchmarks.md. Each split is judged by itself, because a test set is often cleaner than what it
+    to 1, NaN where there is none. Each split is judged by itself, because a test set is often cleaner than what it
     tests.
-    Source: Northcutt, Jiang, Chuang 2021, "Confident Learning: Estimating Uncertainty in Dataset Labels".
+    Source of cleanlab's rules: Northcutt, Jiang, Chuang 2021, "Confident Learning: Estimating Uncertainty in Dataset
+    Labels".
     """
+    if method not in METHODS:
+        raise known("value of label_error.method", method, list(METHODS))
+    split = manifest["split"].to_numpy()
+    if method == "confident_learning":
+        return _confident_learning(split, labels, classes, pred_probs, filter_by)
+    return _fused(split, labels, classes, label_doubt, at)
+
+
+def _fused(split: np.ndarray, labels: np.ndarray, classes: list[str], doubt: pd.DataFrame, at: str) -> pd.DataFrame:
+    threshold.parse(at)
+    names = np.array(classes, dtype=object)
+    rows, wrong = doubt["row"].to_numpy(), doubt["wrong"].to_numpy()
+    flagged = np.zeros(len(rows), bool)
+    for name in np.unique(split[rows]):
+        mine = np.flatnonzero(split[rows] == name)
+        taken = threshold.cut(wrong[mine], at).flagged
+        flagged[mine[np.argsort(-wrong[mine], kind="stable")[:taken]]] = True
+    given, suggested = labels[rows], doubt["suggested"].to_numpy()
+    fits = (doubt["suggested_prob"] > FITS * doubt["wrong"]).to_numpy() & (wrong >= SUGGEST) & (len(classes) > 1)
+    return pd.DataFrame(
+        {
+            "row": rows,
+            "score": 1 - wrong,
+            "flagged": flagged,
+            "suggested_label": np.where(fits, names[suggested], ""),
+            "suggested_prob": np.where(fits, doubt["suggested_prob"], 0.0),
+            "detail": _details(names, given, fits, doubt),
+        }
+    )
+
+
+def _details(names: np.ndarray, given: np.ndarray, fits: np.ndarray, doubt: pd.DataFrame) -> list[str]:
+    """What kind of doubt it is, and which evidence spoke for and against the label."""
+    own, top = doubt["own_prob"].to_numpy(), doubt["predicted_prob"].to_numpy()
+    predicted = doubt["predicted"].to_numpy()
+    second = np.where(predicted == given, doubt["suggested_prob"], own)
+    kind = np.where((second >= PLAUSIBLE) & (top >= PLAUSIBLE), "ambiguous: ", "")
+    kind = np.where((doubt["wrong"] >= FITS) & ~fits, "no class fits: ", kind)
+    training, near = doubt[list(TRAINING)].sum(axis=1), doubt["neighbor_agreement"]
+    columns = (kind, names[predicted], top, names[given], own, doubt["heldout"], training, near)
+    return [
+        f"{what}networks say {name} {p:.2f}, {label} {q:.2f}; for wrong: predictions {a:+.1f}"
+        + (f", training {b:+.1f}" if b else "")
+        + (f", neighbours {c:+.1f}" if c else "")
+        for what, name, p, label, q, a, b, c in zip(*columns, strict=True)
+    ]
+
+
+def _confident_learning(
+    split: np.ndarray, labels: np.ndarray, classes: list[str], pred_probs: np.ndarray, filter_by: str
+) -> pd.DataFrame:
     rows = np.flatnonzero((labels >= 0) & ~np.isnan(pred_probs).any(axis=1))
     given, probs = labels[rows], pred_probs[rows].astype(np.float64)
     others = probs.copy()
@@ -34,10 +107,10 @@ def label_error(
     best = others.argmax(axis=1) if len(rows) else given
     p_given, p_best = probs[np.arange(len(rows)), given], probs[np.arange(len(rows)), best]
     score = p_given / np.maximum(p_given + p_best, 1e-12) if len(classes) > 1 else np.ones(len(rows))
-    split = manifest["split"].to_numpy()[rows]
     flagged = np.zeros(len(rows), bool)
-    for name in np.unique(split):
-        flagged[split == name] = _issues(given[split == name], probs[split == name], filter_by)
+    for name in np.unique(split[rows]):
+        mine = split[rows] == name
+        flagged[mine] = _issues(given[mine], probs[mine], filter_by)
     return pd.DataFrame(
         {
             "row": rows,
@@ -54,8 +127,6 @@ def label_error(
 def _issues(given: np.ndarray, probs: np.ndarray, filter_by: str) -> np.ndarray:
     """cleanlab's verdict, shape (N,), bool. It wants classes without gaps, so those that nobody has are left out."""
     if filter_by not in FILTERS:
-        from curate.errors import known
-
         raise known("value of label_error.filter_by", filter_by, list(FILTERS))
     present = np.unique(given)
     if len(present) < 2:

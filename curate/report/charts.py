@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
+from curate.report.labels import Bin
 from curate.report.runs import ClassChange, Comparison, Run
 
 DASHES = ("none", "7 4", "2 3", "10 3 2 3")
@@ -157,6 +158,25 @@ def learning_curves(runs: Sequence[Run]) -> Curves | None:
         end = _mark(run.data, epochs.at(mean[-1][0]), _from_top(scale, mean[-1][1]))
         parts.append(Markup('<g class="{}">{}{}</g>').format(run.data, stretched, end))
     return Curves(_svg("curves", parts), tuple((run, dashes[run.name]) for run in drawn), len(able) - len(drawn))
+
+
+def reliability(bins: Sequence[Bin]) -> Markup:
+    """Observed against expected shares, with 95 % limits, and the diagonal on which both are the same."""
+    scale = Axis(0.0, 1.0, (0.0, 0.25, 0.5, 0.75, 1.0))
+    parts = []
+    for tick in scale.ticks:
+        at, down = scale.at(tick), _from_top(scale, tick)
+        parts.append(Markup('<line class="grid" x1="0" x2="100%" y1="{0}" y2="{0}"/>').format(down))
+        parts.append(_text("-8", down, "4", "end", scale.label(tick)))
+        parts.append(_text(at, "100%", "20", "middle", scale.label(tick)))
+    diagonal = Markup('<polyline class="thin" points="0,100 100,0" vector-effect="non-scaling-stroke"/>')
+    parts.append(STRETCHED.format(diagonal))
+    for item in bins:
+        x = scale.at(item.expected)
+        low, high = _from_top(scale, item.low), _from_top(scale, item.high)
+        parts.append(Markup('<line class="whisker" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(x, low, high))
+        parts.append(_mark("curated", x, _from_top(scale, item.observed)))
+    return _svg("curves reliability curated", parts)
 
 
 def heat(confusion: np.ndarray) -> list[list[tuple[int, float]]]:

@@ -8,6 +8,7 @@ from curate import verbs
 from curate.report import charts, wording
 from curate.report.deciding import Deciding, deciding
 from curate.report.gallery import Gallery, gallery
+from curate.report.labels import Labels, labels
 from curate.report.making import LISTED, Step, Version, missing_steps, versions
 from curate.report.overview import Overview, overview
 from curate.report.runs import MEASURES, Worth, worth
@@ -24,6 +25,7 @@ class Page:
     worth: Worth | None
     gallery: Gallery | None
     deciding: Deciding | None
+    labels: Labels | None
     trust: Trust | None
     versions: list[Version]
 
@@ -39,6 +41,7 @@ def gather(workspace: Workspace) -> Page:
         worth(workspace, made),
         gallery(workspace, images, decisions),
         deciding(workspace, images, decisions),
+        labels(workspace, images, decisions),
         trust(workspace),
         made,
     )

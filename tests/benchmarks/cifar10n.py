@@ -25,11 +25,17 @@ def images() -> Path:
     return folder
 
 
-def workspace(column: str) -> Workspace:
-    """All 60,000 images; training labels from that column (`clean`, `aggre`, `worse`), test labels as published."""
-    ws = Workspace(BUILD / column)
+def workspace(column: str, *, planted: float = 0.0) -> Workspace:
+    """All 60,000 images; training labels from that column (`clean`, `aggre`, `worse`), test labels as published.
+
+    planted: share of the training labels to replace by one of the other classes, uniformly.
+    """
+    ws = Workspace(BUILD / (f"{column}-{planted:g}" if planted else column))
     if not ws.has(MANIFEST):
         given = pd.read_csv(data("cifar10/cifar10n.csv"))
+        random = np.random.default_rng(0)
+        for row in random.choice(len(given), round(planted * len(given)), replace=False):
+            given.loc[row, column] = random.choice(sorted(set(given[column]) - {given.loc[row, column]}))
         test = [path.relative_to(images()).as_posix() for path in sorted((images() / "test").glob("*/*.jpg"))]
         table = pd.DataFrame(
             {

@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from curate.errors import UserError
+from curate.predictions import NEIGHBORS
 from tests.train.digits import QUICK, digits
-from train.crossval import assign_folds, cross_validate, thin_classes
+from train.crossval import assign_folds, cross_validate, nearest, thin_classes
+from train.loop import train
 
 ALONE = -1
 
@@ -81,17 +83,25 @@ def test_cross_validation_predicts_every_image() -> None:
         others=digits(30),
         on_epoch=lambda fold, epoch: calls.append((fold, epoch.epoch)),
     )
-    assert result.pred_probs.shape == (300, 10)
+    assert result.pred_probs.shape == (1, 300, 10)
     assert result.pred_probs.dtype == result.embeddings.dtype == np.float32
-    assert np.allclose(result.pred_probs.sum(1), 1, atol=1e-5)
-    assert (result.pred_probs.argmax(1) == image_set.labels.numpy()).mean() > 0.5  # of 10 classes, from 150 images
+    assert np.allclose(result.pred_probs.sum(2), 1, atol=1e-5)
+    assert (result.pred_probs[0].argmax(1) == image_set.labels.numpy()).mean() > 0.5  # of 10 classes, from 150 images
     assert result.embeddings.shape[0] == 300
-    assert result.others_pred_probs.shape == (30, 10)
+    assert result.others_pred_probs.shape == (1, 30, 10)
     assert np.allclose(
-        result.others_pred_probs[:5], result.pred_probs[:5], atol=1e-2
+        result.others_pred_probs[:, :5], result.pred_probs[:, :5], atol=1e-2
     )  # unlabelled: mean of all networks
     assert np.allclose(result.others_embeddings, result.embeddings[:30], atol=0.05)
-    assert (result.fold[:5] == -1).all()
+    assert result.fold.shape == (1, 300)
+    assert (result.fold[0, :5] == -1).all()
+    assert result.margins is None
+    assert (result.neighbors[0, :5] == -1).all()
+    rest = result.neighbors[0, 5:]
+    assert rest.shape == (295, NEIGHBORS)
+    assert (result.fold[0, rest] == result.fold[0, 5:, None]).all()  # held out together
+    assert (rest != np.arange(5, 300)[:, None]).all()
+    assert (image_set.labels.numpy()[rest] == image_set.labels.numpy()[5:, None]).mean() > 0.5
     assert calls == [(fold, epoch + 1) for fold in range(2) for epoch in range(QUICK.epochs)]
 
 
@@ -100,7 +110,78 @@ def test_an_image_is_predicted_by_a_network_that_did_not_see_it() -> None:
     image_set = digits(200)
     random = torch.randint(0, 10, (200,), generator=torch.Generator().manual_seed(0))
     result = cross_validate(QUICK, replace(image_set, labels=random), folds=2)
-    assert (result.pred_probs.argmax(1) == random.numpy()).mean() < 0.25
+    assert (result.pred_probs[0].argmax(1) == random.numpy()).mean() < 0.25
+
+
+def test_repetitions_have_other_folds_and_networks_and_learn_the_labels_they_are_told() -> None:
+    """The second is told that every 3 is an 8, the third nothing of half of the images."""
+    image_set = digits(200)
+    given = image_set.labels.numpy()
+    labels = np.stack([given, np.where(given == 3, 8, given), given])
+    labels[2, ::2] = -1
+    config = replace(QUICK, epochs=4)
+    result = cross_validate(config, image_set, folds=2, repeats=3, labels=labels, others=digits(7), keep_margins=True)
+    assert result.pred_probs.shape == (3, 200, 10)
+    assert result.others_pred_probs.shape == (3, 7, 10)
+    assert result.neighbors.shape == (3, 200, NEIGHBORS)
+    assert result.fold.shape == (3, 200)
+    assert len(result.fold_accuracy) == 6
+    assert (result.fold[0] != result.fold[1]).any()
+    said = result.pred_probs.argmax(2)
+    assert (said[1, given == 3] == 3).mean() < 0.2 < (said[0, given == 3] == 3).mean()
+    assert np.isfinite(result.pred_probs).all()  # also of images that the repetition was told nothing of
+    assert (result.fold[2] >= 0).all()
+    assert result.margins is not None
+    assert result.margins.shape == (3, 200, 4)
+    assert np.isnan(result.margins[2, ::2]).all()
+    assert np.isfinite(result.margins[2, 1::2]).all()
+    assert np.isfinite(result.margins[:2]).all()
+    last = result.margins[1, :, -1].astype(float)
+    assert last.mean() > result.margins[1, :, 0].astype(float).mean()  # it came to believe the labels
+
+
+def test_margins_are_the_mean_over_the_networks_that_saw_the_image() -> None:
+    """With three folds each image is seen by two networks; what one of them noted is its margin in two thirds."""
+    image_set = digits(90)
+    result = cross_validate(replace(QUICK, epochs=1), image_set, folds=3, keep_margins=True)
+    config = replace(QUICK, epochs=1)
+    total, seen = np.zeros(90), np.zeros(90)
+    for number in range(3):
+        rows = np.flatnonzero(result.fold[0] != number)
+        noted = train(config, image_set.subset(rows), keep_margins=True).margins
+        assert noted is not None
+        total[rows] += noted[0]
+        seen[rows] += 1
+    assert result.margins is not None
+    assert (seen == 2).all()
+    np.testing.assert_allclose(result.margins[0, :, 0], total / 2, rtol=2e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, NEIGHBORS, NEIGHBORS + 5, 1100])
+def test_nearest(count: int) -> None:
+    """On a quarter of a circle the nearest are those beside; lengths don't matter."""
+    random = np.random.default_rng(0)
+    angle = np.sort(random.random(count)) * np.pi / 2
+    embeddings = (np.stack([np.cos(angle), np.sin(angle)], axis=1) * random.uniform(1, 9, (count, 1))).astype(
+        np.float32
+    )
+    found = nearest(embeddings)
+    assert found.shape == (count, NEIGHBORS)
+    assert found.dtype == np.int32
+    there = min(NEIGHBORS, max(count - 1, 0))
+    assert (found[:, there:] == -1).all()
+    assert (found != np.arange(count)[:, None]).all()
+    if there:
+        far = np.abs(angle[found[:, :there]] - angle[:, None])
+        assert (np.diff(far, axis=1) >= -1e-3).all()
+        every = np.abs(angle[:, None] - angle)
+        np.fill_diagonal(every, np.inf)
+        np.testing.assert_allclose(far, np.sort(every, axis=1)[:, :there], atol=1e-3)
+
+
+def test_nearest_of_embeddings_of_nothing() -> None:
+    found = nearest(np.zeros((3, 4), np.float32))
+    assert (np.sort(found[:, :2], axis=1) == [[1, 2], [0, 2], [0, 1]]).all()
 
 
 def test_a_class_of_one_image_works_and_is_said() -> None:

@@ -77,7 +77,7 @@ def test_it_cross_validates_to_the_same_predictions(rows: pd.DataFrame, tmp_path
         cross_validate(config, load(rows, tmp_path, limit), folds=2, others=load(others, tmp_path, limit))
         for limit in (None, 0)
     ]
-    for name in ("pred_probs", "embeddings", "others_pred_probs", "others_embeddings"):
+    for name in ("pred_probs", "embeddings", "neighbors", "others_pred_probs", "others_embeddings"):
         assert np.array_equal(getattr(results[0], name), getattr(results[1], name)), name
 
 

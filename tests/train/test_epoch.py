@@ -17,7 +17,7 @@ from train.augment import draw
 from train.budget import Clock
 from train.compiling import plain
 from train.config import TrainConfig
-from train.epoch import Training, check_finite, kinds_of_batch, run_epoch
+from train.epoch import Training, check_finite, kinds_of_batch, margin, run_epoch
 from train.optimizer import build
 
 COUNT, SIDE = 100, 32
@@ -36,7 +36,9 @@ def training(config: TrainConfig) -> Training:
     images = torch.empty((COUNT, SIDE, SIDE, 3), dtype=torch.uint8, device=DEVICE).permute(0, 3, 1, 2)
     labels = torch.empty(COUNT, dtype=torch.int64, device=DEVICE)
     losses = torch.empty(COUNT, device=DEVICE)
-    return Training(config, network, build(network, config), images, labels, losses)
+    mixes = config.mixup or config.cutmix
+    margins = None if mixes else torch.empty((config.epochs, COUNT), dtype=torch.float16, device=DEVICE)
+    return Training(config, network, build(network, config), images, labels, losses, margins)
 
 
 @pytest.mark.parametrize(
@@ -85,3 +87,21 @@ def test_every_shape_of_batch_is_known_before(small_first: float) -> None:
     for epoch in range(config.epochs):
         run_epoch(prepared, forward, draws, epoch, Clock(None))
     assert {(batch.shape, batch.dtype) for batch in kinds_of_batch(prepared)} == shown
+
+
+@pytest.mark.parametrize(
+    ("logits", "label", "expected"),
+    [
+        ([3, 1, 0], 0, 2),
+        ([3, 1, 0], 1, -2),
+        ([3, 1, 0], 2, -3),
+        ([-5, -7], 0, 2),  # the highest other one is below 0, too
+        ([2, 2], 1, 0),
+        ([1], 0, float("inf")),  # no other class
+    ],
+)
+def test_margin(logits: list[float], label: int, expected: float) -> None:
+    for dtype in (torch.float32, torch.bfloat16):
+        found = margin(torch.tensor([logits, logits], dtype=dtype), torch.tensor([label, label]))
+        assert found.dtype == torch.float32
+        assert found.tolist() == [expected] * 2

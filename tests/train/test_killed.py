@@ -16,7 +16,7 @@ from curate.workspace import MANIFEST, Workspace, read_table
 from tests.conftest import write_digits
 
 SETTINGS = ("--set", "epochs=6", "--set", "image_size=16", "--set", "flip=false", "--device", "cpu")
-PREDICT = ("predict", "ws", "--folds", "2", *SETTINGS)
+PREDICT = ("predict", "ws", "--profile", "plain", "--folds", "2", *SETTINGS)
 TRAIN = ("train", "ws", "--name", "run", *SETTINGS)
 
 
@@ -62,7 +62,8 @@ def predicted(folder: Path) -> list[bytes]:
     """What `predict` wrote, but for its seconds."""
     ws = Workspace(folder / "ws")
     result = predictions.read(ws, read_table(ws.path(MANIFEST)))
-    return [result.pred_probs.tobytes(), result.embeddings.tobytes(), result.fold.tobytes()]
+    assert result.margins is not None
+    return [values.tobytes() for values in (result.pred_probs, result.embeddings, result.fold, result.margins)]
 
 
 def trained(folder: Path) -> list[bytes]:

@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -89,6 +90,39 @@ def test_an_interrupted_run_ends_at_the_same_weights(tmp_path: Path, uninterrupt
     resumed = train(SHORT, digits(120), run_dir=tmp_path)
     assert same_weights(resumed, uninterrupted)
     assert [line.train_loss for line in resumed.history] == [line.train_loss for line in uninterrupted.history]
+
+
+@pytest.mark.parametrize("skip_easy", [0.0, 0.5])
+def test_an_interrupted_run_has_the_same_margins(tmp_path: Path, skip_easy: float) -> None:
+    config = replace(SHORT, skip_easy=skip_easy)
+    whole = train(config, digits(120), keep_margins=True).margins
+    with pytest.raises(Stop):
+        train(config, digits(120), run_dir=tmp_path, on_epoch=stop_after(2), keep_margins=True)
+    resumed = train(config, digits(120), run_dir=tmp_path, keep_margins=True).margins
+    finished = train(config, digits(120), run_dir=tmp_path, keep_margins=True).margins
+    assert whole is not None
+    assert whole.shape == (3, 120)
+    assert whole.dtype == np.float16
+    for other in (resumed, finished):
+        assert other is not None
+        assert other.tobytes() == whole.tobytes()
+    assert np.isfinite(whole[0]).all()
+    assert np.isnan(whole[1:]).any() == (skip_easy > 0)
+    assert np.nanmean(whole[2].astype(float)) > np.nanmean(whole[0].astype(float))
+
+
+def test_margins_are_of_the_labels_it_is_told(uninterrupted: Trained) -> None:
+    """They change nothing, and those of wrong labels are lower."""
+    noted = train(SHORT, digits(120), keep_margins=True)
+    assert uninterrupted.margins is None
+    assert same_weights(noted, uninterrupted)
+    image_set = digits(600)
+    labels = image_set.labels.clone()
+    labels[::10] = (labels[::10] + 1) % 10
+    found = train(SHORT, replace(image_set, labels=labels), keep_margins=True).margins
+    assert found is not None
+    wrong = np.arange(600) % 10 == 0
+    assert found[:, wrong].mean(dtype=float) < found[:, ~wrong].mean(dtype=float) - 1
 
 
 def test_a_killed_run_ends_at_the_same_weights(tmp_path: Path, uninterrupted: Trained) -> None:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -186,7 +187,7 @@ def test_folds_come_to_the_same_predictions_and_go_on_with_another_number(tmp_pa
     labels = digits(60).labels.clone()
     labels[:5] = -1
     config, images, others = replace(QUICK, epochs=2), replace(digits(60), labels=labels), digits(10, start=60)
-    whole = cross_validate(config, images, folds=3, others=others)
+    whole = cross_validate(config, images, folds=3, others=others, keep_margins=True)
     heard: list[tuple[int, int]] = []
     together = cross_validate(
         config,
@@ -194,6 +195,7 @@ def test_folds_come_to_the_same_predictions_and_go_on_with_another_number(tmp_pa
         folds=3,
         others=others,
         at_once=2,
+        keep_margins=True,
         on_epoch=lambda fold, epoch: heard.append((fold, epoch.epoch)),
     )
     assert sorted(heard) == [(fold, epoch) for fold in range(3) for epoch in (1, 2)]
@@ -204,16 +206,16 @@ def test_folds_come_to_the_same_predictions_and_go_on_with_another_number(tmp_pa
         if len(heard) == 3:
             raise KeyboardInterrupt
 
+    resumable = partial(cross_validate, config, images, folds=3, others=others, run_dir=tmp_path, keep_margins=True)
     with pytest.raises(KeyboardInterrupt):
-        cross_validate(config, images, folds=3, others=others, run_dir=tmp_path, at_once=2, on_epoch=interrupt)
+        resumable(at_once=2, on_epoch=interrupt)
     left: list[int] = []
-    parts = cross_validate(
-        config, images, folds=3, others=others, run_dir=tmp_path, on_epoch=lambda fold, epoch: left.append(fold)
-    )
+    parts = resumable(on_epoch=lambda fold, epoch: left.append(fold))
     assert len(left) <= 3  # the others were in checkpoints
     for other in (together, parts):
-        for name in ("pred_probs", "embeddings", "fold", "others_pred_probs", "others_embeddings"):
+        for name in ("pred_probs", "embeddings", "neighbors", "fold", "others_pred_probs", "others_embeddings"):
             assert np.array_equal(getattr(other, name), getattr(whole, name)), name
+        assert np.array_equal(other.margins, whole.margins, equal_nan=True)
         assert other.fold_accuracy == whole.fold_accuracy
 
 
@@ -235,8 +237,8 @@ def test_seeds_come_to_the_same_weights(workspace: Workspace) -> None:
 
 
 def test_predictions_come_to_the_same(workspace: Workspace) -> None:
-    alone = verbs.predict(workspace, folds=2, settings=SETTINGS, at_once=1)
-    together = verbs.predict(workspace, folds=2, settings=SETTINGS, at_once=2)
+    alone = verbs.predict(workspace, profile="plain", folds=2, settings=SETTINGS, at_once=1)
+    together = verbs.predict(workspace, profile="plain", folds=2, settings=SETTINGS, at_once=2)
     assert together.fold_accuracy == alone.fold_accuracy
     assert len(list(workspace.path("signals/decoded").glob("*.u8"))) == 2  # to train on, and others
 
@@ -250,7 +252,7 @@ class Running:
     def __init__(self, root: Path) -> None:
         self.output = root.parent / "said.txt"
         settings = ("image_size=16", "flip=false", "epochs=500")
-        arguments = ["predict", str(root), "--folds", "2", "--at-once", "2", "--device", "cpu"]
+        arguments = ["predict", str(root), "--profile", "plain", "--folds", "2", "--at-once", "2", "--device", "cpu"]
         with self.output.open("w") as said:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "curate", *arguments, *(part for one in settings for part in ("--set", one))],

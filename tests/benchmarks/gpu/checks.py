@@ -3,6 +3,7 @@
 from tests.benchmarks.gpu.accuracy import best, imagenette, to_93
 from tests.benchmarks.gpu.airbench import airbench94, airbench96
 from tests.benchmarks.gpu.job import Check
+from tests.benchmarks.gpu.labels import label_errors
 from tests.benchmarks.gpu.many import many_networks
 from tests.benchmarks.gpu.papers import degradation, identity_mappings
 from tests.benchmarks.gpu.parity import parity
@@ -32,6 +33,13 @@ CHECKS: dict[str, Check] = {
         CIFAR10,
         "how long do five-fold predictions for 50,000 images take?",
         "60 s, compiling included, at 92 %",
+    ),
+    "label_errors": Check(
+        label_errors,
+        420,
+        f"{CIFAR10}; labels of CIFAR-10N",
+        "how many wrong labels does `predict --profile best` find, how well, and in how many seconds?",
+        "F1 0.84 (`aggre`) and 0.92 (`worse`), 3 minutes each, on an H200",
     ),
     "to_93": Check(
         to_93,

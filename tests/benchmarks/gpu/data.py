@@ -21,8 +21,8 @@ ARCHIVES = {"cifar10": ("cifar10/cifar10_jpeg.tar.xz", 32), "imagenette": ("imag
 pixels: 128 of the 224 that Imagenette has, which is what its leaderboard has the longest list of results for."""
 SMALL_PER_CLASS = 5
 """Images of each class and split in a trial on a CPU."""
-Item = tuple[str, str, bytes]
-"""Split, class, bytes of an image file."""
+Item = tuple[str, str, str, bytes]
+"""Split, class, name and bytes of an image file."""
 
 
 def splits(job: Job, name: str) -> tuple[ImageSet, ImageSet]:
@@ -42,6 +42,12 @@ def splits(job: Job, name: str) -> tuple[ImageSet, ImageSet]:
             for split in ("train", "test")
         )
     return train_set, test_set
+
+
+def names(job: Job, name: str, split: str) -> list[str]:
+    """`<class>/<file>` of each image of a split, in the order of `splits`."""
+    items = read(archive(ARCHIVES[name][0], job.work), small=job.small)
+    return [f"{label}/{file}" for each, label, file, _ in items if each == split]
 
 
 def archive(relative: str, work: Path) -> Path:
@@ -66,11 +72,11 @@ def write_decoded(path: Path, source: Path, side: int, *, small: bool) -> None:
         items = list(read(source, small=small))
     except (EOFError, tarfile.ReadError) as error:
         raise Missing(f"{source} cannot be read to its end ({error}); is a part missing?") from None
-    classes = sorted({label for _, label, _ in items})
+    classes = sorted({label for _, label, _, _ in items})
     arrays: dict[str, np.ndarray] = {"classes": np.array(classes)}
     with ThreadPoolExecutor() as pool:  # OpenCV lets go of the interpreter's lock
         for split in ("train", "test"):
-            own = [(label, content) for each, label, content in items if each == split]
+            own = [(label, content) for each, label, _, content in items if each == split]
             images = list(pool.map(lambda item: resize(decode(item[1]), side), own))
             arrays[f"{split}_images"] = np.stack(images)
             arrays[f"{split}_labels"] = np.array([classes.index(label) for label, _ in own], np.int64)
@@ -85,9 +91,9 @@ def read(source: Path, *, small: bool) -> Iterator[Item]:
         for member in opened:
             if not member.isfile():
                 continue
-            split, label = PurePosixPath(member.name).parts[-3:-1]
+            split, label, name = PurePosixPath(member.name).parts[-3:]
             split = "test" if split == "val" else split
             seen[split, label] += 1
             file = opened.extractfile(member)
             if file and not (small and seen[split, label] > SMALL_PER_CLASS):
-                yield split, label, file.read()
+                yield split, label, name, file.read()

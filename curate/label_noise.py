@@ -1,0 +1,250 @@
+"""How labels go wrong, learned from predictions and labels alone: who was right where the two differ?
+
+A network that did not see an image is wrong at times, and so is who labelled it. Both leave traces. How wrong networks
+are shows in how far two of them, trained apart, agree: about as far as each agrees with the truth (Jiang et al. 2022,
+"Assessing Generalization via Disagreement"). How often labels are wrong shows in how much more often they disagree with
+the networks than the networks among themselves. `fit` puts both into a model of the labels, that of Dawid and Skene
+(1979) with predictions in the place of other annotators, and a rate of errors that depends on how hard an image is.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import expit
+
+STEPS = 50
+"""Of expectation and maximisation; the rates change by less than 0.001 in further ones."""
+MOST_ROWS = 50_000
+"""Images the model is fitted on, at most, drawn at random: rates are good to 0.3 % then. Every second image would be of
+half of the classes where classes take turns."""
+ALONE = 1.12
+"""Without a second network to agree with, the likelihood alone has to say how sure predictions are. It calls hard
+images ambiguous rather than wrong; on CIFAR-10N `aggre` the truth was at 1.2 times its sharpness, on uniform errors at
+1.0 times."""
+LIMITS = (-2.0, 3.0)
+"""Of the logarithm of the sharpness."""
+OVER = 1 / 2
+"""What the networks' agreement counts in the sharpness; the likelihood counts the rest. See `fit`."""
+STEEPEST = -0.7
+"""Labels of hard images are more often wrong: at most so many log-odds per standard deviation of hardness, or what is
+the networks' failure would be taken for it. On CIFAR-10N `aggre`, whose errors are people's, the truth was at -0.7."""
+LEAST = 1e-3
+"""Probability, at least, of any class when errors are planted: some are plain."""
+PSEUDO = 1.0
+"""Wrong labels of each class that are assumed to have been seen, spread over the other classes."""
+TINY = 1e-8
+NEVER = 1e-300
+"""In place of a sum of 0: a label may be far less probable than `TINY` under the truth that explains it best."""
+
+
+@dataclass(frozen=True)
+class Noise:
+    """How labels of a set go wrong, for K classes."""
+
+    sharpness: float
+    """Power to which averaged probabilities are raised to say how sure the networks are of the truth."""
+    bias: np.ndarray
+    """Shape (K,): added to log-probabilities for classes that the networks name too seldom."""
+    rate: tuple[float, float]
+    """Log-odds of a wrong label: at average hardness, and what each standard deviation of sureness adds."""
+    scale: tuple[float, float]
+    """Mean and standard deviation of the networks' sureness: log-odds of the class they name."""
+    confusion: np.ndarray
+    """Shape (K, K): row true class, column the label it gets where it gets a wrong one; rows sum to 1, diagonal 0."""
+
+    def truth(self, probs: np.ndarray) -> np.ndarray:
+        """What the networks say of the true class, whatever the label: shape (N, K) -> (N, K), rows sum to 1."""
+        return _softmax(self.sharpness * np.log(np.maximum(probs, TINY)) + self.bias)
+
+    def posterior(self, truth: np.ndarray, labels: np.ndarray, hardness: np.ndarray | None = None) -> np.ndarray:
+        """The true class, given the label too: shapes (N, K), (N,) -> (N, K), rows sum to 1.
+
+        hardness: shape (N, K), what the networks alone say, where `truth` says more than they do.
+        """
+        joint = truth * self.likelihood(truth if hardness is None else hardness, labels)
+        return joint / np.maximum(joint.sum(axis=1, keepdims=True), NEVER)
+
+    def likelihood(self, truth: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """How probable each image's label is for every true class: shape (N, K)."""
+        rate = self.rates(truth)
+        likelihood = rate[:, None] * self.confusion[:, labels].T
+        likelihood[np.arange(len(labels)), labels] = 1 - rate
+        return likelihood
+
+    def rates(self, truth: np.ndarray) -> np.ndarray:
+        """Share of wrong labels among images that are as hard: shape (N, K) -> (N,)."""
+        mean, deviation = self.scale
+        return expit(self.rate[0] + self.rate[1] * (_sureness(truth) - mean) / deviation)
+
+
+def fit(repeats: np.ndarray, labels: np.ndarray) -> Noise:
+    """Learn how labels go wrong.
+
+    repeats: shape (R, N, K), out-of-fold probabilities of R repetitions, trained apart. labels: shape (N,), given.
+    Sharpness lies between two estimates that err on different sides (`OVER`): the one that makes the labels most
+    likely, not sure enough as mistakes at hard images look like ambiguity, and the one with which the networks predict
+    each other, too sure as they share mistakes. Of no labels there is nothing to learn: they count as good, but for one
+    in 13, whatever the image.
+    """
+    if not len(labels):
+        return _start(np.zeros(repeats.shape[2]), (0.0, 1.0), 1.0)
+    if len(labels) > MOST_ROWS:
+        rows = np.sort(np.random.default_rng(0).choice(len(labels), MOST_ROWS, replace=False))
+        repeats, labels = repeats[:, rows], labels[rows]
+    repeats = repeats.astype(np.float64)
+    mean = repeats.mean(axis=0)
+    mean /= np.maximum(mean.sum(axis=1, keepdims=True), TINY)
+    likely = _most_likely(mean, labels)
+    sharpness = likely ** (1 - OVER) * _agreement(repeats) ** OVER if len(repeats) > 1 else ALONE * likely
+    return _fit(mean, labels, float(sharpness), steps=STEPS)
+
+
+def _fit(probs: np.ndarray, labels: np.ndarray, sharpness: float, *, steps: int) -> Noise:
+    """Expectation and maximisation with a sharpness that is given."""
+    bias = _bias(sharpness * np.log(np.maximum(probs, TINY)), labels)
+    truth = _softmax(sharpness * np.log(np.maximum(probs, TINY)) + bias)
+    sureness = _sureness(truth)
+    scale = float(sureness.mean()), max(float(sureness.std()), 1e-3)
+    noise = _start(bias, scale, sharpness)
+    even = noise.confusion
+    for _ in range(steps):
+        posterior = noise.posterior(truth, labels)
+        wrong = 1 - posterior[np.arange(len(labels)), labels]
+        rate = _rate(noise.rate, (sureness - scale[0]) / scale[1], wrong)
+        noise = Noise(sharpness, bias, rate, scale, _confusion(posterior, labels, even))
+    return noise
+
+
+def _start(bias: np.ndarray, scale: tuple[float, float], sharpness: float) -> Noise:
+    """Where expectation and maximisation start: few wrong labels, all alike."""
+    classes = len(bias)
+    even = (1 - np.eye(classes)) / max(classes - 1, 1)
+    return Noise(sharpness, bias, (-2.5, 0.0), scale, even)
+
+
+def _rate(rate: tuple[float, float], sureness: np.ndarray, wrong: np.ndarray) -> tuple[float, float]:
+    """Two Newton steps of a logistic regression: shares of wrong labels, shape (N,), on sureness, shape (N,).
+
+    A pseudo-observation keeps it finite where no label is wrong.
+    """
+    at = np.array(rate)
+    terms = np.stack([np.ones_like(sureness), sureness])
+    for _ in range(2):
+        fitted = expit(at @ terms)
+        weight = fitted * (1 - fitted) + 1e-9
+        gradient = terms @ (wrong - fitted) - np.array([0.0, at[1]])
+        at = at + np.linalg.solve((terms * weight) @ terms.T + np.eye(2), np.clip(gradient, -1e12, 1e12))
+    if at[1] < STEEPEST:
+        fitted = expit(at[0] + STEEPEST * sureness)
+        step = (wrong - fitted).sum() / max((fitted * (1 - fitted)).sum(), 1e-3)
+        at = np.array([at[0] + np.clip(step, -2, 2), STEEPEST])
+    return float(np.clip(at[0], -12, 6)), float(np.clip(at[1], STEEPEST, -STEEPEST))
+
+
+def _sureness(truth: np.ndarray) -> np.ndarray:
+    """Log-odds of the class that is named: shape (N, K) -> (N,)."""
+    top = truth.max(axis=1)
+    return np.log((top + 1e-6) / (1 - top + 1e-6))
+
+
+def _confusion(posterior: np.ndarray, labels: np.ndarray, even: np.ndarray) -> np.ndarray:
+    """Expected share of each wrong label per true class, drawn towards evenness where there are few: shape (K, K)."""
+    order = np.argsort(labels, kind="stable")
+    present, starts = np.unique(labels[order], return_index=True)
+    counts = np.zeros(even.shape)
+    counts[:, present] = np.add.reduceat(posterior[order], starts, axis=0).T
+    np.fill_diagonal(counts, 0)
+    counts += PSEUDO * even
+    return counts / np.maximum(counts.sum(axis=1, keepdims=True), TINY)
+
+
+def _bias(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """What to add so that every class is named at least half as often as it is given: rare ones are not, by many
+    networks. Shape (K,), 0 for classes that are named often enough.
+    """
+    given = np.bincount(labels, minlength=logits.shape[1]) / 2
+    bias = np.zeros(logits.shape[1])
+    for _ in range(20):
+        named = _softmax(logits + bias).sum(axis=0)
+        bias = np.maximum(bias + 0.5 * np.log(np.maximum(given, 1) / np.maximum(named, 1)), 0)
+    return bias
+
+
+def _agreement(repeats: np.ndarray) -> float:
+    """Sharpness with which the mean of the other repetitions predicts what a repetition calls most probable."""
+    total = repeats.sum(axis=0)
+    found = []
+    for one in repeats:
+        others = np.log(np.maximum((total - one) / (len(repeats) - 1), TINY))
+        said = one.argmax(axis=1)
+
+        def loss(power: float, others: np.ndarray = others, said: np.ndarray = said) -> float:
+            logits = np.exp(power) * others
+            return float((_log_sum(logits) - logits[np.arange(len(said)), said]).mean())
+
+        found.append(minimize_scalar(loss, bounds=LIMITS, method="bounded", options={"xatol": 0.01}).x)
+    return float(np.exp(np.mean(found)))
+
+
+def _most_likely(probs: np.ndarray, labels: np.ndarray) -> float:
+    """Sharpness with which the labels are most likely, errors included."""
+
+    def loss(power: float) -> float:
+        noise = _fit(probs, labels, float(np.exp(power)), steps=15)
+        truth = noise.truth(probs)
+        return -float(np.log(np.maximum((truth * noise.likelihood(truth, labels)).sum(axis=1), TINY)).mean())
+
+    found = minimize_scalar(loss, bounds=LIMITS, method="bounded", options={"xatol": 0.02})
+    return float(np.exp(found.x))
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    return np.exp(logits - _log_sum(logits)[:, None])
+
+
+def _log_sum(logits: np.ndarray) -> np.ndarray:
+    highest = logits.max(axis=1)
+    return highest + np.log(np.exp(logits - highest[:, None]).sum(axis=1))
+
+
+def corrected(repeats: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Labels to train on: the more probable one where one is, -1 where none has a probability of a half.
+
+    repeats: shape (R, N, K). labels: shape (N,), -1 for unlabelled, which stays. Returns: shape (N,), int64.
+    """
+    result = np.full(len(labels), -1, np.int64)
+    rows = np.flatnonzero(labels >= 0)
+    noise = fit(repeats[:, rows], labels[rows])
+    posterior = noise.posterior(noise.truth(repeats[:, rows].mean(axis=0, dtype=np.float64)), labels[rows])
+    sure = posterior.max(axis=1) > 0.5
+    result[rows[sure]] = posterior.argmax(axis=1)[sure]
+    return result
+
+
+def plant(repeats: np.ndarray, labels: np.ndarray, *, share: float, seed: int) -> np.ndarray:
+    """Wrong labels for a share of the images, drawn as labels of the set seem to go wrong; -1 for the other images.
+
+    Images whose own label is probably right are chosen, hard ones more often where labels of those are more often
+    wrong; what they are called follows the confusions. repeats: shape (R, N, K). labels: shape (N,), -1 for
+    unlabelled. Returns: shape (N,), int64; all -1 where there is no other class, or no label.
+    """
+    random = np.random.default_rng(seed)
+    planted = np.full(len(labels), -1, np.int64)
+    rows = np.flatnonzero(labels >= 0)
+    if not len(rows) or repeats.shape[2] < 2:
+        return planted
+    given = labels[rows]
+    noise = fit(repeats[:, rows], given)
+    truth = noise.truth(repeats[:, rows].mean(axis=0, dtype=np.float64))
+    right = noise.posterior(truth, given)[np.arange(len(rows)), given]
+    rate = noise.rates(truth)
+    others = 1 - truth[np.arange(len(rows)), given]
+    weight = right * (rate + rate.mean()) * np.sqrt(others + LEAST) + TINY
+    count = max(1, round(share * len(rows)))
+    chosen = random.choice(len(rows), min(count, len(rows)), replace=False, p=weight / weight.sum())
+    likely = noise.confusion[given[chosen]] * np.sqrt(truth[chosen] + LEAST)
+    limits = likely.cumsum(axis=1)
+    at = random.random((len(chosen), 1)) * limits[:, -1:]
+    planted[rows[chosen]] = (at >= limits[:, :-1]).sum(axis=1)
+    return planted

@@ -1,0 +1,94 @@
+"""Wrong labels found with `predict --profile best`: how well, and in how many seconds."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import torch
+
+from curate import threshold
+from tests.benchmarks import record
+from tests.benchmarks.gpu.data import names, splits
+from tests.benchmarks.gpu.job import Figures, Job, Missing, Parts
+from tests.benchmarks.gpu.training import config
+from train import profiles, rounds
+from train.data import ImageSet
+
+LABELS = "cifar10/cifar10n.csv"
+
+
+def label_errors(job: Job) -> Parts:
+    """CIFAR-10N `aggre` and `worse`: ours, and cleanlab's filters on the same probabilities."""
+    image_set = splits(job, "cifar10")[0]
+    path = record.DATA / LABELS
+    if not path.exists():
+        raise Missing(f"{path} is missing; set CURATE_DATA to the folder with {LABELS}")
+    table = pd.read_csv(path).set_index("path")
+    at = [f"train/{name}" for name in names(job, "cifar10", "train")]
+    true = image_set.labels.numpy()
+    for column in ("aggre", "worse"):
+        given = pd.Index(image_set.classes).get_indexer(pd.Index(table[column].reindex(at)))
+        if (given < 0).any():
+            raise Missing(f"{path} has no {column} label for {at[int(np.argmax(given < 0))]}; is it of other images?")
+        yield column, found(job, image_set, given.astype(np.int64), true)
+
+
+def found(job: Job, image_set: ImageSet, given: np.ndarray, true: np.ndarray) -> Figures:
+    """Predict, judge and compare with the truth. given, true: shape (N,)."""
+    try:  # the other checks do without these
+        from cleanlab.filter import find_label_issues
+
+        from curate.duplicates import COLUMNS
+        from curate.signals.label_doubt import label_doubt
+        from tests.benchmarks.label_errors import FILTERS, calibration_error, scores
+    except ImportError as error:
+        raise Missing(f"{error.name} is not installed") from None
+    plan = profiles.find("best")
+    plan = replace(plan, folds=2, corrected=1) if job.small else plan
+    told = ImageSet(image_set.images, torch.from_numpy(given), image_set.image_ids, image_set.classes)
+    settings = config(job, profiles.settings(plan))
+    if not job.small:
+        share = len(given) * (plan.folds - 1) // plan.folds
+        settings = profiles.with_epochs(plan, settings, images=share, side=image_set.image_size)
+    started = time.perf_counter()
+    said = rounds.run(
+        settings,
+        told,
+        np.full(len(given), -1),
+        plan=plan,
+        others=told.subset(np.zeros(len(given), bool)),
+        run_dir=None,
+        at_once=1,
+        on_epoch=None,
+    )
+    predicted = time.perf_counter()
+    probs = said.pred_probs.mean(axis=0)
+    probs /= probs.sum(axis=1, keepdims=True)
+    manifest = pd.DataFrame({"split": ["train"] * len(given)})
+    pairs = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})  # none are looked for here
+    seen = (said.pred_probs, said.neighbors, said.margins, said.planted, said.planted_margins)
+    doubt = label_doubt(manifest, given, probs, *seen, pairs)
+    p_wrong, wrong = doubt["wrong"].to_numpy(), given != true
+    flagged = np.zeros(len(given), bool)
+    flagged[np.argsort(-p_wrong, kind="stable")[: threshold.cut(p_wrong, "f1").flagged]] = True
+    ours = scores(wrong, flagged, p_wrong)
+    peers = {name: find_label_issues(given, probs, filter_by=name, n_jobs=1) for name in FILTERS}
+    f1 = {name: scores(wrong, issues, p_wrong)["f1"] for name, issues in peers.items()}
+    best = max(f1, key=lambda name: f1[name])
+    return {
+        "predict_seconds": predicted - started,
+        "judge_seconds": time.perf_counter() - predicted,
+        "accuracy_out_of_fold": float((probs.argmax(1) == true).mean()),
+        "f1": ours["f1"],
+        "best_f1": ours.get("best_f1", 0.0),
+        "auroc": ours.get("auroc", 0.0),
+        "average_precision": ours.get("average_precision", 0.0),
+        "wrong": float(wrong.mean()),
+        "estimated_wrong": float(p_wrong.mean()),
+        "calibration_error": calibration_error(wrong, p_wrong),
+        "best_cleanlab_f1": f1[best],
+        "best_cleanlab": best,
+        "settings": settings.as_dict(),
+        "n": 1,
+    }

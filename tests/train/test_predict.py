@@ -1,0 +1,68 @@
+"""What `predict` writes of a workspace, by profile: a row for every image, whatever its split."""
+
+import numpy as np
+import pytest
+
+from curate import predictions
+from curate.errors import UserError
+from curate.verbs import read_manifest
+from curate.workspace import Workspace
+from train import verbs
+
+SETTINGS = {"epochs": 1, "image_size": 16, "device": "cpu", "flip": False}
+
+
+@pytest.mark.parametrize(("profile", "folds", "repeats"), [("quick", 2, 2), ("plain", 3, 1)])
+def test_it_writes_all_that_was_said(workspace: Workspace, profile: str, folds: int, repeats: int) -> None:
+    heard: list[str] = []
+    done = verbs.predict(
+        workspace,
+        profile=profile,
+        folds=folds,
+        settings=SETTINGS,
+        at_once=1,
+        on_epoch=lambda what, epoch: heard.append(what),
+    )
+    assert (done.profile, done.folds, done.repeats, done.images) == (profile, folds, repeats, 40)
+    assert len(done.fold_accuracy) == len(heard) == folds * repeats
+    assert heard[0] == "given 1, fold 1"
+    assert not list((workspace.root / predictions.FOLDER).glob("folds-*"))
+
+    images = read_manifest(workspace)
+    found = predictions.read(workspace, images)
+    trained = (images["split"] == "train").to_numpy()
+    assert found.repeats is not None
+    assert found.neighbors is not None
+    assert found.margins is not None
+    assert found.present.all()
+    assert found.repeats.shape == (repeats, 40, 10)
+    np.testing.assert_allclose(found.repeats.mean(axis=0), found.pred_probs, atol=1e-6)
+    assert (np.isnan(found.margins).all(axis=1) == ~trained).all()
+    assert ((found.fold >= 0) == trained).all()
+    near = found.neighbors[0]
+    assert (near[~trained] == -1).all()
+    row, place = np.nonzero(near >= 0)
+    assert len(row) > 100
+    assert trained[near[row, place]].all()
+    assert (found.fold[near[row, place]] == found.fold[row]).all()  # rows of the manifest, not of the training set
+    assert (found.planted is None) == (found.planted_margins is None) == (profile == "plain")
+    if found.planted is not None and found.planted_margins is not None:
+        codes = images["label"].map(found.classes.index).to_numpy()
+        rows = found.planted >= 0
+        assert rows.sum() == 3  # a tenth of 30
+        assert trained[rows].all()
+        assert (found.planted[rows] != codes[rows]).all()
+        assert np.isfinite(found.planted_margins[rows]).all()
+
+
+@pytest.mark.parametrize("folds", [0, 1, 31])
+def test_a_number_of_folds_that_cannot_be_is_an_error(workspace: Workspace, folds: int) -> None:
+    settings = {"image_size": 16, "device": "cpu"}
+    with pytest.raises(UserError, match=f"folds = {folds} for 30 labelled images"):
+        verbs.predict(workspace, folds=folds, settings=settings)
+    assert not predictions.exists(workspace)
+
+
+def test_an_unknown_profile_is_named_before_anything_is_done(workspace: Workspace) -> None:
+    with pytest.raises(UserError, match="no profile is called 'slow'"):
+        verbs.predict(workspace, profile="slow", settings={})

@@ -1,0 +1,171 @@
+"""Two rounds on digits: on the given labels, and on corrected ones with planted errors."""
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from curate import label_noise
+from curate.predictions import NEIGHBORS
+from tests.train.digits import QUICK, digits
+from train import rounds
+from train.checkpoint import Epoch
+from train.config import TrainConfig
+from train.data import ImageSet
+from train.profiles import Profile
+from train.rounds import Said
+
+CONFIG = replace(QUICK, epochs=2, batch_size=32)
+PLAN = Profile("two repetitions on corrected labels", folds=2, corrected=2)
+COUNT = 150
+WRONG = slice(0, COUNT, 15)
+
+
+@pytest.fixture(scope="module")
+def image_set() -> ImageSet:
+    """Ten of the labels are wrong, and five images have none."""
+    made = digits(COUNT)
+    labels = made.labels.clone()
+    labels[WRONG] = (labels[WRONG] + 1) % 10
+    labels[3:8] = -1
+    return replace(made, labels=labels)
+
+
+def run(
+    image_set: ImageSet,
+    folder: Path,
+    *,
+    config: TrainConfig = CONFIG,
+    plan: Profile = PLAN,
+    on_epoch: Callable[[str, Epoch], None] | None = None,
+) -> Said:
+    return rounds.run(
+        config,
+        image_set,
+        np.full(len(image_set), -1),
+        plan=plan,
+        others=digits(12, start=COUNT),
+        run_dir=folder,
+        at_once=1,
+        on_epoch=on_epoch,
+    )
+
+
+@pytest.fixture(scope="module")
+def heard() -> list[str]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def said(image_set: ImageSet, heard: list[str], tmp_path_factory: pytest.TempPathFactory) -> Said:
+    return run(image_set, tmp_path_factory.mktemp("whole"), on_epoch=lambda what, epoch: heard.append(what))
+
+
+def test_every_image_is_predicted_in_every_repetition(said: Said, heard: list[str]) -> None:
+    assert said.pred_probs.shape == (3, COUNT, 10)
+    assert said.others_pred_probs.shape == (3, 12, 10)  # of other splits
+    for probs in (said.pred_probs, said.others_pred_probs):
+        np.testing.assert_allclose(probs.sum(2), 1, atol=1e-5)
+    assert said.neighbors.shape == (3, COUNT, NEIGHBORS)
+    assert said.embeddings.shape[0] == COUNT
+    assert said.others_embeddings.shape == (12, said.embeddings.shape[1])
+    assert said.margins is not None
+    assert said.planted_margins is not None
+    assert said.margins.shape == said.planted_margins.shape == (COUNT, 2)
+    assert said.fold.shape == (COUNT,)
+    assert len(said.fold_accuracy) == 6
+    networks = [("given", 1)] * 2 + [("corrected", 1)] * 2 + [("corrected", 2)] * 2
+    assert heard == [
+        f"{name} {repeat}, fold {at % 2 + 1}" for at, (name, repeat) in enumerate(networks) for _ in (1, 2)
+    ]
+
+
+def test_an_image_without_label_has_no_margin_and_is_not_planted(said: Said) -> None:
+    assert said.planted is not None
+    assert said.margins is not None
+    assert np.isnan(said.margins[3:8]).all()
+    assert np.isfinite(np.delete(said.margins, slice(3, 8), axis=0)).all()
+    assert (said.planted[3:8] == -1).all()
+    assert (said.fold[3:8] == -1).all()
+
+
+def test_planted_labels_differ_from_the_given_ones(said: Said, image_set: ImageSet) -> None:
+    given = image_set.labels.numpy()
+    assert said.planted is not None
+    rows = said.planted >= 0
+    assert rows.sum() == 14  # of 145 labels a tenth: small sets have no more to spare
+    assert (said.planted[rows] != given[rows]).all()
+    assert said.planted_margins is not None
+    assert np.isfinite(said.planted_margins[rows]).all()  # also where no corrected label was to be had
+
+
+def test_planted_labels_stand_in_the_first_corrected_repetition_alone(
+    image_set: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The labels that are trained on, as they reach `cross_validate`."""
+    told: list[dict] = []
+    cross_validate = rounds.cross_validate
+
+    def listen(config: TrainConfig, *args: object, **settings: object) -> object:
+        told.append({"config": config, **settings})
+        return cross_validate(config, *args, **settings)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(rounds, "cross_validate", listen)
+    result = run(image_set, tmp_path, config=replace(CONFIG, epochs=1))
+    given = image_set.labels.numpy()
+    assert told[0]["labels"] is None
+    first, second = told[1]["labels"]
+    expected = label_noise.corrected(result.pred_probs[:1], given)
+    assert result.planted is not None
+    planted = result.planted >= 0
+    assert (second == expected).all()
+    assert (first[planted] == result.planted[planted]).all()
+    assert (first[~planted] == expected[~planted]).all()
+    assert (first != second).sum() > 0
+    assert (second[3:8] == -1).all()
+    assert told[0]["config"].seed != told[1]["config"].seed
+
+
+@pytest.mark.parametrize("network", [2, 3, 5])
+def test_an_interrupted_call_comes_to_the_same(said: Said, image_set: ImageSet, tmp_path: Path, network: int) -> None:
+    """Stopped after the first epoch of a network of the first round, the second, and its second repetition."""
+    heard: list[str] = []
+
+    def stop(what: str, epoch: Epoch) -> None:
+        heard.append(what)
+        if len(heard) == 2 * network:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(image_set, tmp_path, on_epoch=stop)
+    left: list[str] = []
+    resumed = run(image_set, tmp_path, on_epoch=lambda what, epoch: left.append(what))
+    assert len(left) == 12 - 2 * network
+    for field in fields(Said):
+        if field.name != "seconds":
+            one, two = getattr(resumed, field.name), getattr(said, field.name)
+            assert np.array_equal(one, two, equal_nan=isinstance(two, np.ndarray) and two.dtype.kind == "f"), field.name
+
+
+def test_one_round_alone(image_set: ImageSet, tmp_path: Path) -> None:
+    plain = run(image_set, tmp_path, config=replace(CONFIG, epochs=1), plan=replace(PLAN, corrected=0))
+    assert plain.pred_probs.shape == (1, COUNT, 10)
+    assert plain.margins is not None
+    assert plain.planted is None
+    assert plain.planted_margins is None
+
+
+def test_mixed_images_have_no_margins_and_nothing_is_planted(image_set: ImageSet, tmp_path: Path) -> None:
+    config = replace(CONFIG, epochs=1, mixup=0.5)
+    mixed = run(image_set, tmp_path, config=config, plan=replace(PLAN, corrected=1))
+    assert mixed.pred_probs.shape == (2, COUNT, 10)
+    assert mixed.margins is None
+    assert mixed.planted is None
+    assert mixed.planted_margins is None
+
+
+@pytest.mark.parametrize(("labelled", "share"), [(0, 0.1), (100, 0.1), (4000, 0.05), (10_000, 0.02), (10**6, 0.02)])
+def test_share_that_is_planted(labelled: int, share: float) -> None:
+    assert rounds._share(np.append(np.zeros(labelled, int), [-1] * 50)) == pytest.approx(share)
