@@ -338,7 +338,7 @@ def run(*arguments: str | Path) -> str:
 def test_figures_of_the_queue_on_the_command_line(reviewed: Workspace) -> None:
     root, rules = reviewed.root, reviewed.path("policy.yaml")
     said = run("decide", root, "--policy", rules, "--budget", "1")
-    assert "Review: 1 labels, worth about 1 right labels; 1 more would be worth the look, too.\n" in said
+    assert "Review: 1 label, worth about 1 right label; 1 more would be worth the look, too.\n" in said
     said = run("decide", root, "--import", answer(reviewed, "drop"), "--by", "ada")
     assert "Answers so far: 1; 1 of these labels were wrong (expected 0.8).\n" in said
     assert f"They tell of other labels, too: 'curate decide {root}' decides and asks anew.\n" in said
