@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from curate.duplicates import COLUMNS
 from curate.errors import UserError
 from curate.finders.label_error import FILTERS, METHODS, label_error
 from curate.signals.label_doubt import label_doubt
@@ -12,12 +11,12 @@ from tests.tables import images
 
 CLASSES = ["bird", "cat", "dog"]
 PLAIN = {"method": "confident_learning"}
-NO_PAIRS = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
+NO_TWINS = pd.DataFrame({"row": pd.Series(dtype=int), "label": pd.Series(dtype=int)})
 
 
 def doubt_of(table: pd.DataFrame, labels: np.ndarray, probs: np.ndarray) -> pd.DataFrame:
     """What the signal makes of predictions alone."""
-    return label_doubt(table, labels, probs, None, None, None, None, None, NO_PAIRS)
+    return label_doubt(table, labels, probs, None, None, None, None, None, NO_TWINS)
 
 
 def run(labels: list[int], probs: list[list[float]], splits: list[str] | None = None, **settings: str) -> pd.DataFrame:

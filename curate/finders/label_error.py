@@ -5,7 +5,7 @@ import pandas as pd
 
 from curate import threshold
 from curate.errors import known
-from curate.signals.label_doubt import EVIDENCE
+from curate.label_evidence import EVIDENCE
 
 METHODS = ("fused", "confident_learning")
 FILTERS = ("prune_by_noise_rate", "prune_by_class", "both", "confident_learning", "predicted_neq_given")

@@ -19,8 +19,8 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, roc
 from curate import predictions, verbs
 from curate.evidence import Evidence
 from curate.finders.label_error import FILTERS
+from curate.label_evidence import EVIDENCE
 from curate.manifest import label_codes
-from curate.signals.label_doubt import EVIDENCE
 from curate.workspace import FINDINGS, Workspace, read_table
 from tests.benchmarks import cifar10n
 from tests.benchmarks.record import record

@@ -39,7 +39,6 @@ def found(job: Job, image_set: ImageSet, given: np.ndarray, true: np.ndarray) ->
     try:  # the other checks do without these
         from cleanlab.filter import find_label_issues
 
-        from curate.duplicates import COLUMNS
         from curate.signals.label_doubt import label_doubt
         from tests.benchmarks.label_errors import FILTERS, calibration_error, scores
     except ImportError as error:
@@ -66,9 +65,9 @@ def found(job: Job, image_set: ImageSet, given: np.ndarray, true: np.ndarray) ->
     probs = said.pred_probs.mean(axis=0)
     probs /= probs.sum(axis=1, keepdims=True)
     manifest = pd.DataFrame({"split": ["train"] * len(given)})
-    pairs = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})  # none are looked for here
+    twins = pd.DataFrame({"row": np.zeros(0, np.int64), "label": np.zeros(0, np.int64)})  # none are looked for here
     seen = (said.pred_probs, said.neighbors, said.margins, said.planted, said.planted_margins)
-    doubt = label_doubt(manifest, given, probs, *seen, pairs)
+    doubt = label_doubt(manifest, given, probs, *seen, twins)
     p_wrong, wrong = doubt["wrong"].to_numpy(), given != true
     flagged = np.zeros(len(given), bool)
     flagged[np.argsort(-p_wrong, kind="stable")[: threshold.cut(p_wrong, "f1").flagged]] = True
