@@ -116,6 +116,13 @@ def cut(probs: np.ndarray, at: str, calibration: Calibration | None = None) -> C
     )
 
 
+def taken(probs: np.ndarray, cut: Cut) -> np.ndarray:
+    """Which ones a cut takes, of equal probabilities the earlier ones: shape (N,), bool."""
+    mask = np.zeros(len(probs), bool)
+    mask[np.argsort(-probs, kind="stable")[: cut.flagged]] = True
+    return mask
+
+
 def parse(at: str) -> tuple[str, float]:
     """("precision", 0.9) of "precision=0.9"; raises `UserError` for what is none of `EXAMPLES`."""
     if at == "f1":

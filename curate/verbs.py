@@ -136,10 +136,8 @@ def list_findings(workspace: Workspace, *, finder: str | None, flagged_only: boo
         findings.select([finder], True)
     images = read_manifest(workspace)
     found, calibration = answers.calibrate(found, read_decisions(workspace, images), images)
-    found = found.assign(
-        given_label=found["image_id"].map(images.set_index("image_id")["label"]),
-        split=found["image_id"].map(images.set_index("image_id")["split"]),
-    )
+    about = images.set_index("image_id")
+    found = found.assign(given_label=found["image_id"].map(about["label"]), split=found["image_id"].map(about["split"]))
     expected = None
     if finder == answers.LABEL_ERROR and (found["suggested_prob"] > 0).any():
         found, expected = _cut(found, images, at, calibration)
@@ -159,14 +157,12 @@ def _cut(
     mine = ((found["finder"] == answers.LABEL_ERROR) & (found["split"] == "train")).to_numpy()
     labelled = int(((images["split"] == "train") & (images["label"] != "") & manifest.decodable(images)).sum())
     probs = 1 - found["score"].to_numpy(np.float64)[mine]
-    probs = np.append(probs, np.zeros(max(0, labelled - len(probs))))  # a score of 1 has no row
-    cut = threshold.cut(probs, at or f"budget={int(found['flagged'][mine].sum())}", calibration)
+    every = np.append(probs, np.zeros(max(0, labelled - len(probs))))  # a score of 1 has no row
+    cut = threshold.cut(every, at or f"budget={int(found['flagged'][mine].sum())}", calibration)
     if at:
         flags = found["flagged"].to_numpy(copy=True)
-        rows = np.flatnonzero(mine)
-        flags[mine] = False
-        flags[rows[np.argsort(-probs[: len(rows)], kind="stable")[: cut.flagged]]] = True
-        found = found.assign(flagged=flags & ((found["split"] == "train") | ~mine).to_numpy())
+        flags[mine] = threshold.taken(probs, cut)
+        found = found.assign(flagged=flags)
     return found, cut
 
 

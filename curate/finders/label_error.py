@@ -63,9 +63,8 @@ def _fused(split: np.ndarray, labels: np.ndarray, classes: list[str], doubt: pd.
     rows, wrong = doubt["row"].to_numpy(), doubt["wrong"].to_numpy()
     flagged = np.zeros(len(rows), bool)
     for name in np.unique(split[rows]):
-        mine = np.flatnonzero(split[rows] == name)
-        taken = threshold.cut(wrong[mine], at).flagged
-        flagged[mine[np.argsort(-wrong[mine], kind="stable")[:taken]]] = True
+        mine = split[rows] == name
+        flagged[mine] = threshold.taken(wrong[mine], threshold.cut(wrong[mine], at))
     given, suggested = labels[rows], doubt["suggested"].to_numpy()
     fits = (doubt["suggested_prob"] > FITS * doubt["wrong"]).to_numpy() & (wrong >= SUGGEST) & (len(classes) > 1)
     return pd.DataFrame(

@@ -69,9 +69,7 @@ def found(job: Job, image_set: ImageSet, given: np.ndarray, true: np.ndarray) ->
     seen = (said.pred_probs, said.neighbors, said.margins, said.planted, said.planted_margins)
     doubt = label_doubt(manifest, given, probs, *seen, twins)
     p_wrong, wrong = doubt["wrong"].to_numpy(), given != true
-    flagged = np.zeros(len(given), bool)
-    flagged[np.argsort(-p_wrong, kind="stable")[: threshold.cut(p_wrong, "f1").flagged]] = True
-    ours = scores(wrong, flagged, p_wrong)
+    ours = scores(wrong, threshold.taken(p_wrong, threshold.cut(p_wrong, "f1")), p_wrong)
     peers = {name: find_label_issues(given, probs, filter_by=name, n_jobs=1) for name in FILTERS}
     f1 = {name: scores(wrong, issues, p_wrong)["f1"] for name, issues in peers.items()}
     best = max(f1, key=lambda name: f1[name])
