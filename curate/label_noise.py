@@ -81,12 +81,14 @@ class Noise:
 def fit(repeats: np.ndarray, labels: np.ndarray) -> Noise:
     """Learn how labels go wrong.
 
-    repeats: shape (R, N, K), out-of-fold probabilities of R repetitions, trained apart. labels: shape (N,), given.
+    repeats: shape (R, N, K), out-of-fold probabilities of R repetitions, trained apart. labels: shape (N,), given, -1
+    for unlabelled.
     Sharpness lies between two estimates that err on different sides (`OVER`): the one that makes the labels most
     likely, not sure enough as mistakes at hard images look like ambiguity, and the one with which the networks predict
     each other, too sure as they share mistakes. Of no labels there is nothing to learn: they count as good, but for one
     in 13, whatever the image.
     """
+    repeats, labels = repeats[:, labels >= 0], labels[labels >= 0]
     if not len(labels):
         return _start(np.zeros(repeats.shape[2]), (0.0, 1.0), 1.0)
     if len(labels) > MOST_ROWS:
@@ -208,21 +210,20 @@ def _log_sum(logits: np.ndarray) -> np.ndarray:
     return highest + np.log(np.exp(logits - highest[:, None]).sum(axis=1))
 
 
-def corrected(repeats: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def corrected(noise: Noise, repeats: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Labels to train on: the more probable one where one is, -1 where none has a probability of a half.
 
     repeats: shape (R, N, K). labels: shape (N,), -1 for unlabelled, which stays. Returns: shape (N,), int64.
     """
     result = np.full(len(labels), -1, np.int64)
     rows = np.flatnonzero(labels >= 0)
-    noise = fit(repeats[:, rows], labels[rows])
     posterior = noise.posterior(noise.truth(repeats[:, rows].mean(axis=0, dtype=np.float64)), labels[rows])
     sure = posterior.max(axis=1) > 0.5
     result[rows[sure]] = posterior.argmax(axis=1)[sure]
     return result
 
 
-def plant(repeats: np.ndarray, labels: np.ndarray, *, share: float, seed: int) -> np.ndarray:
+def plant(noise: Noise, repeats: np.ndarray, labels: np.ndarray, *, share: float, seed: int) -> np.ndarray:
     """Wrong labels for a share of the images, drawn as labels of the set seem to go wrong; -1 for the other images.
 
     Images whose own label is probably right are chosen, hard ones more often where labels of those are more often
@@ -235,7 +236,6 @@ def plant(repeats: np.ndarray, labels: np.ndarray, *, share: float, seed: int) -
     if not len(rows) or repeats.shape[2] < 2:
         return planted
     given = labels[rows]
-    noise = fit(repeats[:, rows], given)
     truth = noise.truth(repeats[:, rows].mean(axis=0, dtype=np.float64))
     right = noise.posterior(truth, given)[np.arange(len(rows)), given]
     rate = noise.rates(truth)

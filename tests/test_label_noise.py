@@ -171,8 +171,8 @@ def test_small_sets(labels: list[int], classes: int, certain: bool, repetitions:
     truth = noise.truth(repeats.mean(axis=0, dtype=np.float64))
     assert np.isfinite(noise.posterior(truth, given)).all()
     assert noise.confusion.shape == (classes, classes)
-    assert corrected(repeats, given).tolist() == labels  # the networks agree with all of them
-    planted = plant(repeats, given, share=0.1, seed=0)
+    assert corrected(noise, repeats, given).tolist() == labels  # the networks agree with all of them
+    planted = plant(noise, repeats, given, share=0.1, seed=0)
     assert (planted >= 0).sum() == (max(1, round(len(given) / 10)) if len(given) and classes > 1 else 0)
     assert (planted != given).all()
 
@@ -192,7 +192,7 @@ def test_corrected_labels_are_better_than_the_given_ones() -> None:
     repeats, truth = networks(3000)
     given = mislabelled(truth, 0.2, EVEN)
     given[:100] = -1
-    result = corrected(repeats, given)
+    result = corrected(fit(repeats, given), repeats, given)
     assert result.dtype == np.int64
     assert (result[:100] == -1).all()
     kept = result >= 0
@@ -206,7 +206,7 @@ def test_an_image_in_doubt_has_no_corrected_label() -> None:
     given = mislabelled(truth, 0.4, EVEN)
     given[0], repeats[:, 0] = 0, [0, 0.25, 0.25, 0.25, 0.25, 0, 0, 0]
     given[1], repeats[:, 1] = 0, [0.01, 0.99, 0, 0, 0, 0, 0, 0]
-    assert corrected(repeats, given)[:2].tolist() == [-1, 1]
+    assert corrected(fit(repeats, given), repeats, given)[:2].tolist() == [-1, 1]
 
 
 # Planted labels
@@ -216,7 +216,7 @@ def test_planted_labels_are_wrong_ones_and_follow_the_confusions() -> None:
     repeats, truth = networks(4000)
     given = mislabelled(truth, 0.1, NEXT)
     given[:50] = -1
-    planted = plant(repeats, given, share=0.1, seed=0)
+    planted = plant(fit(repeats, given), repeats, given, share=0.1, seed=0)
     rows = np.flatnonzero(planted >= 0)
     assert len(rows) == 395
     assert rows.min() >= 50
@@ -230,11 +230,11 @@ def test_hard_images_are_planted_more_often() -> None:
     repeats, truth = networks(4000)
     sure = repeats.mean(axis=0).max(axis=1)
     labels = mislabelled(truth, np.where(sure < 0.9, 0.3, 0.02), EVEN)
-    assert sure[plant(repeats, labels, share=0.1, seed=0) >= 0].mean() < sure.mean() - 0.1
+    assert sure[plant(fit(repeats, labels), repeats, labels, share=0.1, seed=0) >= 0].mean() < sure.mean() - 0.1
 
 
 def test_planted_labels_follow_the_seed() -> None:
     repeats, truth = networks(500)
-    one, again, other = (plant(repeats, truth, share=0.1, seed=seed) for seed in (1, 1, 2))
+    one, again, other = (plant(fit(repeats, truth), repeats, truth, share=0.1, seed=seed) for seed in (1, 1, 2))
     assert (one == again).all()
     assert (one != other).any()

@@ -87,9 +87,10 @@ def run(
     planted = planted_margins = None
     if plan.corrected:
         probs = done[0].pred_probs
-        labels = np.tile(label_noise.corrected(probs, given), (plan.corrected, 1))
+        noise = label_noise.fit(probs, given)
+        labels = np.tile(label_noise.corrected(noise, probs, given), (plan.corrected, 1))
         if not mixes:
-            planted = label_noise.plant(probs, given, share=_share(given), seed=config.seed)
+            planted = label_noise.plant(noise, probs, given, share=_share(given), seed=config.seed)
             labels[0] = np.where(planted >= 0, planted, labels[0])
         done.append(take_round(1, "corrected", repeats=plan.corrected, labels=labels))
         if planted is not None and done[1].margins is not None:

@@ -117,7 +117,8 @@ def test_planted_labels_stand_in_the_first_corrected_repetition_alone(
     given = image_set.labels.numpy()
     assert told[0]["labels"] is None
     first, second = told[1]["labels"]
-    expected = label_noise.corrected(result.pred_probs[:1], given)
+    probs = result.pred_probs[:1]
+    expected = label_noise.corrected(label_noise.fit(probs, given), probs, given)
     assert result.planted is not None
     planted = result.planted >= 0
     assert (second == expected).all()
