@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from curate import findings, images, interval, manifest, predictions, report, verbs
+from curate import findings, images, interval, manifest, predictions, report, verbs, wording
 from curate.decisions import COLUMNS
 from curate.errors import UserError
-from curate.report import charts, gallery, thumbnails, wording
+from curate.report import charts, gallery, thumbnails
 from curate.report import labels as section
 from curate.workspace import DECISIONS, FINDINGS, MANIFEST, Workspace
 

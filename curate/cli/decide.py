@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curate.cli import app, options, output
-from curate.cli.output import plural
 from curate.errors import UserError
+from curate.wording import plural
 
 if TYPE_CHECKING:
     from curate.queue import Worth
@@ -64,7 +64,8 @@ def worth_line(worth: "Worth", answers: int) -> list[str]:
     """What the labels in the review list are worth, and where to stop; nothing where there never were any."""
     if not worth.labels:
         return ["Review: no label is left whose answer is worth the look."] if answers else []
-    text = f"Review: {plural(worth.labels, 'label')}, worth about {plural(round(worth.gain), 'right label')}; "
+    labels, right = plural(worth.labels, "label", "labels"), plural(round(worth.gain), "right label", "right labels")
+    text = f"Review: {labels}, worth about {right}; "
     if worth.left_out:
         return [f"{text}{worth.left_out:,} more would be worth the look, too."]
     if worth.stop_after == worth.labels:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curate.cli import app, options, output
+from curate.wording import plural
 
 if TYPE_CHECKING:
     from curate.threshold import Cut
@@ -124,10 +125,11 @@ def findings(
 
 def expectation(cut: "Cut", answers: int) -> list[str]:
     """What is expected of a cut through the probabilities of wrong labels, in lines."""
-    basis = f"after {output.plural(answers, 'answer')} of people" if answers else "without any answer of people yet"
+    said = plural(answers, "answer", "answers")
+    basis = f"after {said} of people" if answers else "without any answer of people yet"
+    labels = plural(cut.flagged, "label", "labels")
     return [
-        f"{output.plural(cut.flagged, 'label')} in training with a probability of {cut.probability:.2f} or more. "
-        f"Expected, {basis}, "
+        f"{labels} in training with a probability of {cut.probability:.2f} or more. Expected, {basis}, "
         "and in 95 of 100 cases:",
         f"  precision   {cut.precision}, how many of these are wrong",
         f"  recall      {cut.recall}, how many of the wrong ones these are",

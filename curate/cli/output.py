@@ -63,11 +63,6 @@ def counts(values: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in values.items()) or "none"
 
 
-def plural(value: int, one: str) -> str:
-    """12,345 with the word, which takes an s unless it is one."""
-    return f"{value:,} {one}{'' if value == 1 else 's'}"
-
-
 def _cell(value: object) -> str:
     if isinstance(value, float):
         return "" if value != value else f"{value:.3f}"

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import jinja2
 
-from curate import verbs
-from curate.report import charts, wording
+from curate import verbs, wording
+from curate.report import charts
 from curate.report.deciding import Deciding, deciding
 from curate.report.gallery import Gallery, gallery
 from curate.report.labels import Labels, labels

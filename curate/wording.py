@@ -1,4 +1,4 @@
-"""How figures and names are written on the page."""
+"""How figures and names are written for people."""
 
 import math
 
