@@ -31,14 +31,14 @@ def label_error(
     at: str = "f1",
     filter_by: str = "prune_by_class",
 ) -> pd.DataFrame:
-    """Label that networks, trained on the other images, and how it was learned, say is wrong; with the one to give.
+    """Label that networks, trained on the other images, say is wrong; with the one to give.
 
     The score is one minus the probability that the label is wrong, see the signal `label_doubt`. `at` says what is
     flagged: "f1" as many as are expected to give the best F1, "precision=0.9" or "recall=0.8" as many as are expected
     to keep to that, "probability=0.5" all above, "budget=500" so many. A class is suggested where it has more than half
     of the probability that the label is wrong; else `detail` says that no class fits. It says "ambiguous" where the
-    networks find two classes plausible, and what spoke for a wrong label: log-odds by predictions, by training and by
-    neighbours, above 0 for wrong.
+    networks find two classes plausible, and what spoke for a wrong label: log-odds by predictions, and by training and
+    neighbours where these are weighed, above 0 for wrong.
 
     `method="confident_learning"`: plain cleanlab on the mean probabilities. The score is p(given) / (p(given) + p(best
     other)), and `filter_by` is the rule of cleanlab's filter that flags.
