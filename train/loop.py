@@ -155,8 +155,8 @@ def train(
         if watch:
             watch(epoch + 1, model)
         if run_dir and distributed.first():
-            kept = {"losses": losses if config.skip_easy else None, "margins": margins}
-            write_checkpoint(run_dir / "checkpoint.safetensors", model, optimizer, history, config, data, **kept)
+            path, kept = run_dir / "checkpoint.safetensors", losses if config.skip_easy else None
+            write_checkpoint(path, model, optimizer, history, config, data, kept, margins)
         if on_epoch:
             on_epoch(history[-1])
 
