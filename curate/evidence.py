@@ -13,7 +13,7 @@ from curate.errors import UserError
 from curate.measure import Measure, is_per_image, measure, unmeasured
 from curate.workspace import Workspace
 
-PREDICTED = ("pred_probs", "embeddings", "repeats", "neighbors", "margins", "planted", "planted_margins")
+PREDICTED = ("pred_probs", "embeddings", "repeats", "neighbors", "margins")
 """What `curate predict` leaves, see `curate.predictions.Predictions`."""
 GIVEN = ("manifest", "labels", "classes", *PREDICTED)
 """Besides these, every signal by its name, and `image` and `gray` for functions that run per image."""

@@ -29,8 +29,6 @@ OVER = 1 / 2
 STEEPEST = -0.7
 """Labels of hard images are more often wrong: at most so many log-odds per standard deviation of hardness, or what is
 the networks' failure would be taken for it. On CIFAR-10N `aggre`, whose errors are people's, the truth was at -0.7."""
-LEAST = 1e-3
-"""Probability, at least, of any class when errors are planted: some are plain."""
 PSEUDO = 1.0
 """Wrong labels of each class that are assumed to have been seen, spread over the other classes."""
 TINY = 1e-8
@@ -78,24 +76,23 @@ class Noise:
         return expit(self.rate[0] + self.rate[1] * (_sureness(truth) - mean) / deviation)
 
 
-def fit(repeats: np.ndarray, labels: np.ndarray) -> Noise:
+def fit(repeats: np.ndarray, labels: np.ndarray, probs: np.ndarray | None = None) -> Noise:
     """Learn how labels go wrong.
 
     repeats: shape (R, N, K), out-of-fold probabilities of R repetitions, trained apart. labels: shape (N,), given, -1
-    for unlabelled.
+    for unlabelled. probs: shape (N, K), what the repetitions say together; None: their mean.
     Sharpness lies between two estimates that err on different sides (`OVER`): the one that makes the labels most
     likely, not sure enough as mistakes at hard images look like ambiguity, and the one with which the networks predict
     each other, too sure as they share mistakes. Of no labels there is nothing to learn: they count as good, but for one
     in 13, whatever the image.
     """
-    repeats, labels = repeats[:, labels >= 0], labels[labels >= 0]
-    if not len(labels):
+    rows = np.flatnonzero(labels >= 0)
+    if not len(rows):
         return _start(np.zeros(repeats.shape[2]), (0.0, 1.0), 1.0)
-    if len(labels) > MOST_ROWS:
-        rows = np.sort(np.random.default_rng(0).choice(len(labels), MOST_ROWS, replace=False))
-        repeats, labels = repeats[:, rows], labels[rows]
-    repeats = repeats.astype(np.float64)
-    mean = repeats.mean(axis=0)
+    if len(rows) > MOST_ROWS:
+        rows = rows[np.sort(np.random.default_rng(0).choice(len(rows), MOST_ROWS, replace=False))]
+    repeats, labels = repeats[:, rows].astype(np.float64), labels[rows]
+    mean = repeats.mean(axis=0) if probs is None else probs[rows].astype(np.float64)
     mean /= np.maximum(mean.sum(axis=1, keepdims=True), TINY)
     likely = _most_likely(mean, labels)
     sharpness = likely ** (1 - OVER) * _agreement(repeats) ** OVER if len(repeats) > 1 else ALONE * likely
@@ -210,41 +207,13 @@ def _log_sum(logits: np.ndarray) -> np.ndarray:
     return highest + np.log(np.exp(logits - highest[:, None]).sum(axis=1))
 
 
-def corrected(noise: Noise, repeats: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Labels to train on: the more probable one where one is, -1 where none has a probability of a half.
+def soft_labels(noise: Noise, probs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """What to train on in place of the labels: how probable each class is, given prediction and label.
 
-    repeats: shape (R, N, K). labels: shape (N,), -1 for unlabelled, which stays. Returns: shape (N,), int64.
+    probs: shape (N, K). labels: shape (N,), -1 for unlabelled. Returns: shape (N, K), float32, rows sum to 1; of an
+    unlabelled image, what the networks say.
     """
-    result = np.full(len(labels), -1, np.int64)
+    soft = noise.truth(probs.astype(np.float64))
     rows = np.flatnonzero(labels >= 0)
-    posterior = noise.posterior(noise.truth(repeats[:, rows].mean(axis=0, dtype=np.float64)), labels[rows])
-    sure = posterior.max(axis=1) > 0.5
-    result[rows[sure]] = posterior.argmax(axis=1)[sure]
-    return result
-
-
-def plant(noise: Noise, repeats: np.ndarray, labels: np.ndarray, *, share: float, seed: int) -> np.ndarray:
-    """Wrong labels for a share of the images, drawn as labels of the set seem to go wrong; -1 for the other images.
-
-    Images whose own label is probably right are chosen, hard ones more often where labels of those are more often
-    wrong; what they are called follows the confusions. repeats: shape (R, N, K). labels: shape (N,), -1 for
-    unlabelled. Returns: shape (N,), int64; all -1 where there is no other class, or no label.
-    """
-    random = np.random.default_rng(seed)
-    planted = np.full(len(labels), -1, np.int64)
-    rows = np.flatnonzero(labels >= 0)
-    if not len(rows) or repeats.shape[2] < 2:
-        return planted
-    given = labels[rows]
-    truth = noise.truth(repeats[:, rows].mean(axis=0, dtype=np.float64))
-    right = noise.posterior(truth, given)[np.arange(len(rows)), given]
-    rate = noise.rates(truth)
-    others = 1 - truth[np.arange(len(rows)), given]
-    weight = right * (rate + rate.mean()) * np.sqrt(others + LEAST) + TINY
-    count = max(1, round(share * len(rows)))
-    chosen = random.choice(len(rows), min(count, len(rows)), replace=False, p=weight / weight.sum())
-    likely = noise.confusion[given[chosen]] * np.sqrt(truth[chosen] + LEAST)
-    limits = likely.cumsum(axis=1)
-    at = random.random((len(chosen), 1)) * limits[:, -1:]
-    planted[rows[chosen]] = (at >= limits[:, :-1]).sum(axis=1)
-    return planted
+    soft[rows] = noise.posterior(soft[rows], labels[rows])
+    return soft.astype(np.float32)

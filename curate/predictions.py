@@ -27,7 +27,7 @@ OFF = 1e-2
 NEIGHBORS = 10
 """Most similar images that are noted of each: Zhu, Dong, Liu 2022, "Detecting Corrupted Labels Without Training a Model
 to Predict", who vote among as many."""
-OPTIONAL = ("repeats", "neighbors", "margins", "planted", "planted_margins")
+OPTIONAL = ("repeats", "neighbors", "margins")
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,11 @@ class Predictions:
     fold: shape (N,), -1 for images that were in no fold.
 
     What predictions of other programs lack is None:
-    repeats: shape (R, N, K), the probabilities of each repetition; `pred_probs` is their mean.
+    repeats: shape (R, N, K), the probabilities of each repetition; `pred_probs` is what they say together.
     neighbors: shape (R, N, `NEIGHBORS`), rows of the most similar images held out with it, by a network that saw none
     of them; -1 where there is none.
     margins: shape (N, E), of the given label in each epoch of training on it, see `train.epoch.margin`; NaN where the
     image was not seen, or has had another label since.
-    planted: shape (N,), int, position in `classes` of the label that was put in place of the given one in another
-    training, on purpose; -1 for most images, which kept theirs, and for those that have had another label since: it may
-    be this one.
-    planted_margins: shape (N, E), the margins of that training.
     """
 
     classes: list[str]
@@ -58,8 +54,6 @@ class Predictions:
     repeats: np.ndarray | None = None
     neighbors: np.ndarray | None = None
     margins: np.ndarray | None = None
-    planted: np.ndarray | None = None
-    planted_margins: np.ndarray | None = None
 
     @property
     def present(self) -> np.ndarray:
@@ -84,11 +78,8 @@ def write(workspace: Workspace, rows: pd.DataFrame, predictions: Predictions) ->
     for name in ("repeats", "neighbors"):
         if (values := getattr(predictions, name)) is not None:
             columns[name] = _lists(values.transpose(1, 0, 2).reshape(len(rows), values.shape[0] * values.shape[2]))
-    for name in ("margins", "planted_margins"):
-        if (values := getattr(predictions, name)) is not None:
-            columns[name] = _lists(values.astype(np.float16))
-    if predictions.planted is not None:
-        columns["planted"] = pa.array(predictions.planted.astype(np.int32))
+    if predictions.margins is not None:
+        columns["margins"] = _lists(predictions.margins.astype(np.float16))
     table = pa.table(columns)
     about = json.dumps({"classes": predictions.classes, **predictions.summary}, ensure_ascii=False).encode()
     with replacing(workspace.root / FILE) as temporary:
@@ -129,9 +120,8 @@ def read(workspace: Workspace, manifest: pd.DataFrame) -> Predictions:
     at = keys.get_indexer(pd.MultiIndex.from_arrays([manifest["image_id"], manifest["content_hash"]]))
     fold = _rows(table["fold"].to_numpy()[:, None], at, -1)[:, 0]
     found = {name: _optional(name, table, at, len(classes)) for name in OPTIONAL if name in table.column_names}
-    for name, unknown in (("margins", np.nan), ("planted", -1)):  # they say nothing about another label
-        if name in found:
-            found[name][_relabelled(table, manifest, at)] = unknown
+    if "margins" in found:  # they say nothing about another label
+        found["margins"][_relabelled(table, manifest, at)] = np.nan
     return Predictions(classes, _rows(probs, at), _rows(embeddings, at), fold, summary, **found)
 
 
@@ -148,8 +138,6 @@ def _check_probs(path: Path, table: pa.Table, probs: np.ndarray) -> None:
 
 def _optional(name: str, table: pa.Table, at: np.ndarray, classes: int) -> np.ndarray:
     """A column of `OPTIONAL` for the rows `at`, in the shape that `Predictions` says."""
-    if name == "planted":
-        return _rows(table[name].to_numpy()[:, None], at, -1)[:, 0]
     matrix = _matrix(table[name])
     if name == "neighbors":
         now = np.full(len(table) + 1, -1)  # where each row of the file is in the manifest; the last for "none"

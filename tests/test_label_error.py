@@ -1,5 +1,7 @@
 """The finder of wrong labels, on probabilities whose answer is known."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,7 +18,7 @@ NO_TWINS = pd.DataFrame({"row": pd.Series(dtype=int), "label": pd.Series(dtype=i
 
 def doubt_of(table: pd.DataFrame, labels: np.ndarray, probs: np.ndarray) -> pd.DataFrame:
     """What the signal makes of predictions alone."""
-    return label_doubt(table, labels, probs, None, None, None, None, None, NO_TWINS)
+    return label_doubt(table, labels, probs, None, NO_TWINS)
 
 
 def run(labels: list[int], probs: list[list[float]], splits: list[str] | None = None, **settings: str) -> pd.DataFrame:
@@ -30,7 +32,7 @@ def run(labels: list[int], probs: list[list[float]], splits: list[str] | None = 
     matrix = np.array(probs, np.float32).reshape(len(labels), -1)
     codes = np.array(labels, int)
     return label_error(
-        table, codes, CLASSES[: matrix.shape[1]], matrix, doubt_of(table, codes, matrix), **PLAIN | settings
+        table, codes, CLASSES[: matrix.shape[1]], matrix, doubt_of(table, codes, matrix), None, None, **PLAIN | settings
     )
 
 
@@ -53,7 +55,7 @@ def fused(labels: np.ndarray, probs: np.ndarray, *, splits: list[str] | None = N
     names = [str(k) for k in range(probs.shape[1])]
     splits = splits or ["train"] * len(labels)
     table = images(*((str(at), split, names[k]) for at, (split, k) in enumerate(zip(splits, labels, strict=True))))
-    return label_error(table, labels, names, probs, doubt_of(table, labels, probs), **settings)
+    return label_error(table, labels, names, probs, doubt_of(table, labels, probs), None, None, **settings)
 
 
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.3])
@@ -123,6 +125,23 @@ def test_two_plausible_classes_are_called_ambiguous() -> None:
     assert fused(labels, probs).iloc[0]["detail"].startswith("ambiguous")
 
 
+def test_the_detail_says_what_there_is_to_see() -> None:
+    labels, _, probs = simulated(3000, 0.05)
+    probs[:2], labels[:2] = [0.96, 0.01, 0.01, 0.01, 0.01], [1, 0]
+    names = [str(k) for k in range(5)]
+    table = images(*((str(at), "train", names[k]) for at, k in enumerate(labels)))
+    near, late = np.full(3000, np.nan), np.full(3000, 0.25)
+    near[0] = 0.1
+    twins = pd.DataFrame({"row": [0], "label": [0]})
+    doubt = label_doubt(table, labels, probs, None, twins)
+    assert doubt["twins"][0] > 0.5
+    assert doubt["twins"][1:].abs().max() < 1e-6
+    found = label_error(table, labels, names, probs, doubt, near, late)["detail"]
+    said = r"networks say 0 1\.00, 1 0\.00; twins \+\d\.\d; 10% of neighbours agree; learned late 0\.25"
+    assert re.fullmatch(said, found[0])
+    assert found[1] == "networks say 0 1.00; learned late 0.25"
+
+
 def test_rare_classes_are_not_called_wrong() -> None:
     """30 images of a class that the network rarely dares to name, beside 4,000 of the others."""
     labels, _, probs = simulated(4000, 0.02, classes=4)
@@ -185,7 +204,9 @@ def test_images_without_label_or_prediction_have_no_row() -> None:
 def test_edge_cases_flag_nothing(labels: list[int], probs: list[list[float]], method: str) -> None:
     if not labels:
         none, nobody = np.empty((0, 3), np.float32), np.empty(0, int)
-        table = label_error(images(), nobody, CLASSES, none, doubt_of(images(), nobody, none), method=method)
+        table = label_error(
+            images(), nobody, CLASSES, none, doubt_of(images(), nobody, none), None, None, method=method
+        )
     else:
         table = run(labels, probs, method=method)
     assert not table["flagged"].any()

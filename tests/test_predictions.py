@@ -56,7 +56,6 @@ def everything(rows: int, *, repeats: int = 2, epochs: int = 3) -> Predictions:
     probs = np.linspace(0.1, 0.9, repeats * rows, dtype=np.float32).reshape(repeats, rows)
     both = np.stack([probs, 1 - probs], axis=2)
     margins = np.arange(rows * epochs, dtype=np.float16).reshape(rows, epochs)
-    planted = np.where(np.arange(rows) % 2, 0, -1)
     return Predictions(
         ["cat", "dog"],
         both.mean(axis=0),
@@ -66,8 +65,6 @@ def everything(rows: int, *, repeats: int = 2, epochs: int = 3) -> Predictions:
         repeats=both,
         neighbors=neighbors,
         margins=margins,
-        planted=planted,
-        planted_margins=margins + 100,
     )
 
 
@@ -109,28 +106,21 @@ def test_all_of_it_is_found_by_id_and_content(kept: Workspace) -> None:
     assert made.repeats is not None
     assert back.margins is not None
     assert made.margins is not None
-    assert back.planted is not None
-    assert back.planted_margins is not None
     np.testing.assert_array_equal(back.repeats[:, :2], made.repeats[:, [1, 3]])
     np.testing.assert_array_equal(back.margins[:2], made.margins[[1, 3]])
-    assert back.planted.tolist() == [0, 0, -1]
-    for values in (back.repeats[:, 2], back.margins[2], back.planted_margins[2]):
+    for values in (back.repeats[:, 2], back.margins[2]):
         assert np.isnan(values).all()
 
 
 def test_how_a_label_was_learned_says_nothing_about_another(kept: Workspace) -> None:
-    """And what was planted is no error any more where a person has said the same since."""
     made = everything(4)
     write(kept, IMAGES, made)
     table = IMAGES.copy()
-    table.loc[1, "label"] = "cat"  # as was planted
+    table.loc[1, "label"] = "cat"
     table.loc[2, "label"] = ""
     back = read(kept, table)
     assert back.margins is not None
-    assert back.planted is not None
-    assert back.planted_margins is not None
     assert np.isnan(back.margins).all(axis=1).tolist() == [False, True, True, False]
-    assert back.planted.tolist() == [-1, -1, -1, 0]
     np.testing.assert_array_equal(back.pred_probs, made.pred_probs)  # it never saw the label
 
 
@@ -139,11 +129,9 @@ def test_rows_that_were_all_added_since(kept: Workspace, rows: int) -> None:
     write(kept, IMAGES[:rows], everything(rows))
     back = read(kept, images(("x", "train", "cat"), ("y", "test", "")))
     assert back.margins is not None
-    assert back.planted is not None
     assert back.neighbors is not None
     assert not back.present.any()
     assert np.isnan(back.margins).all()
-    assert back.planted.tolist() == [-1, -1]
     assert (back.neighbors == -1).all()
 
 

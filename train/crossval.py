@@ -30,8 +30,8 @@ class OutOfFold:
 
     pred_probs: np.ndarray
     """Shape (R, N, K), float32, rows sum to 1: from the network of the repetition that did not see the image; the mean
-    over its networks for an unlabelled image, which none saw. Averaged with the mirror image where the configuration
-    has `flip`."""
+    over its networks for an unlabelled image, which none saw. The mean over shifted views, and, for all images, their
+    mirror images where the configuration has `flip`."""
     embeddings: np.ndarray
     """Shape (N, D), float32, all from the network of fold 0 of the first repetition: embeddings of different networks
     do not compare. That network did see the images of the other folds."""
@@ -79,7 +79,6 @@ def cross_validate(
     folds: int = 5,
     repeats: int = 1,
     seed: int = 0,
-    labels: np.ndarray | None = None,
     others: ImageSet | None = None,
     run_dir: Path | None = None,
     at_once: int = 1,
@@ -90,16 +89,13 @@ def cross_validate(
     that `repeats` times, each time with other folds and networks.
 
     groups: shape (N,), int; images of one group (duplicates, an image and its augmented children) stay in one fold;
-    -1 is an image of its own. `seed` deals the images to folds; the networks take theirs from `config`. labels: shape
-    (R, N), what each repetition is trained on in place of the set's own labels; -1 leaves an image out of training, and
-    it is predicted all the same.
+    -1 is an image of its own. `seed` deals the images to folds; the networks take theirs from `config`.
     `others` (test, val, pool) are predicted by all networks. With `run_dir` an interrupted call resumes, with another
     `at_once` as well: so many networks are trained at the same time, see `train.parallel.each`.
     `on_epoch` gets the number of the network, `folds` of each repetition, and the epoch's figures.
     """
     given = image_set.labels.numpy()
     groups = np.full(len(given), -1) if groups is None else np.asarray(groups)
-    labels = np.tile(given, (repeats, 1)) if labels is None else labels
     fold = np.stack([assign_folds(given, groups, folds=folds, seed=seed + number) for number in range(repeats)])
     if others is None:
         others = image_set.subset(np.zeros(len(given), bool))
@@ -119,7 +115,6 @@ def cross_validate(
             image_set=image_set,
             others=others,
             fold=fold,
-            labels=labels,
             run_dir=run_dir,
             keep_margins=keep_margins,
         )
@@ -133,7 +128,7 @@ def cross_validate(
             rest_probs[repeat] += said.rest_probs / folds
             seconds += said.seconds
             if said.margins is not None:
-                margins[repeat].add(_trained_on(fold, labels, repeat, number), said.margins)
+                margins[repeat].add(_trained_on(fold[repeat], number), said.margins)
             if said.embeddings is not None and said.rest_embeddings is not None:
                 embeddings, rest_embeddings = said.embeddings, said.rest_embeddings
     pred_probs[:, unlabelled] = rest_probs[:, : len(unlabelled)]
@@ -169,10 +164,9 @@ class _Mean:
         return np.clip(mean, *HALF).astype(np.float16)
 
 
-def _trained_on(fold: np.ndarray, labels: np.ndarray, repeat: int, number: int) -> np.ndarray:
-    """Positions of the images that a network is trained on, in their order."""
-    own = fold[repeat]
-    return np.flatnonzero((own >= 0) & (own != number) & (labels[repeat] >= 0))
+def _trained_on(fold: np.ndarray, number: int) -> np.ndarray:
+    """Positions of the images that a network is trained on, in their order. fold: shape (N,)."""
+    return np.flatnonzero((fold >= 0) & (fold != number))
 
 
 def _train_fold(
@@ -183,20 +177,18 @@ def _train_fold(
     image_set: ImageSet,
     others: ImageSet,
     fold: np.ndarray,
-    labels: np.ndarray,
     run_dir: Path | None,
     keep_margins: bool,
 ) -> _Fold:
-    """Train the network of (repetition, fold). fold, labels: shape (R, N)."""
+    """Train the network of (repetition, fold). fold: shape (R, N)."""
     repeat, number = job
     folder = run_dir / f"fold-{repeat}-{number}" if run_dir else None
-    told = replace(image_set, labels=torch.from_numpy(labels[repeat]))
     own_config = replace(config, seed=config.seed + repeat)
-    own = told.subset(_trained_on(fold, labels, repeat, number))
+    own = image_set.subset(_trained_on(fold[repeat], number))
     trained = train(own_config, own, run_dir=folder, on_epoch=tell, keep_margins=keep_margins)
     about = partial(predict, trained.model, precision=config.precision)
     rest = [about(part.images, flip=config.flip) for part in (image_set.subset(fold[repeat] < 0), others)]
-    held_out = about(image_set.subset(fold[repeat] == number).images, flip=config.flip)
+    held_out = about(image_set.subset(fold[repeat] == number).images, flip=config.flip, multi_crop=True)
     first = job == (0, 0)
     return _Fold(
         pred_probs=held_out.best,

@@ -36,6 +36,9 @@ class ImageSet:
     """Shape (N,), int64: position in `classes`, -1 for unlabelled."""
     image_ids: tuple[str, ...]
     classes: tuple[str, ...]
+    soft_labels: Tensor | None = None
+    """Shape (N, K), float32, rows sum to 1: what networks are to say in place of the labels; None: these. An image
+    without a label is not trained on either way."""
 
     def __post_init__(self) -> None:
         count = len(self.images)
@@ -49,6 +52,11 @@ class ImageSet:
             )
         if count and not (int(self.labels.min()) >= -1 and int(self.labels.max()) < len(self.classes)):
             raise UserError(f"labels lie outside -1 .. {len(self.classes) - 1}, the {len(self.classes)} classes")
+        if self.soft_labels is not None and self.soft_labels.shape != (count, len(self.classes)):
+            raise UserError(
+                f"soft labels have shape {tuple(self.soft_labels.shape)}; {count} images of {len(self.classes)} "
+                f"classes take ({count}, {len(self.classes)})"
+            )
 
     def __len__(self) -> int:
         return len(self.images)
@@ -64,7 +72,9 @@ class ImageSet:
         if positions.dtype == torch.bool:
             positions = positions.nonzero()[:, 0]
         ids = tuple(self.image_ids[position] for position in positions.tolist())
-        return replace(self, images=select(self.images, positions), labels=self.labels[positions], image_ids=ids)
+        soft = None if self.soft_labels is None else self.soft_labels[positions]
+        images, labels = select(self.images, positions), self.labels[positions]
+        return replace(self, images=images, labels=labels, image_ids=ids, soft_labels=soft)
 
     def labelled(self) -> "ImageSet":
         """The images that have a label."""
@@ -84,13 +94,15 @@ class ImageSet:
         return torch.tensor(mean, dtype=torch.float32), torch.tensor(std, dtype=torch.float32)
 
     def fingerprint(self) -> str:
-        """blake2b-128 of pixels, labels and classes, as hex."""
+        """blake2b-128 of pixels, labels, soft labels and classes, as hex."""
         digest = hashlib.blake2b(digest_size=16)
         digest.update(repr((len(self), self.image_size, self.image_size, 3)).encode())
         for part in self._parts():
             digest.update(part.data)
         digest.update(repr(tuple(self.labels.shape)).encode())
         digest.update(self.labels.numpy().data)
+        if self.soft_labels is not None:
+            digest.update(self.soft_labels.numpy().data)
         digest.update(repr(self.classes).encode())
         return digest.hexdigest()
 

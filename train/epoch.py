@@ -37,6 +37,8 @@ class Training:
     """Shape (N, 3, S, S), uint8, on the network's device or on their way to it, see `train.mapped`."""
     labels: Tensor
     """Shape (N,), int64, on the network's device."""
+    soft_labels: Tensor | None
+    """Shape (N, K), float32, there: what the network is to say in place of the labels; None: these."""
     losses: Tensor
     """Shape (N,), float32, there: of each image, when it was last seen; infinite before. Kept for `skip_easy` alone."""
     margins: Tensor | None = None
@@ -116,13 +118,17 @@ def margin(logits: Tensor, labels: Tensor) -> Tensor:
 def inputs(training: Training, draws: Draws, index: Tensor, progress: float) -> tuple[Tensor, Tensor]:
     """What the network is shown of this process's share of a batch, the images at `index`, and what it is to say.
 
-    Returns: shape (B, 3, S, S), uint8 or float32; shape (B,), int64, or, where images are mixed, (B, K), float32.
+    Returns: shape (B, 3, S, S), uint8 or float32; shape (B,), int64, or, with soft labels or mixed images, (B, K),
+    float32.
     """
     config, mine = training.config, distributed.share(index)
-    batch, target = view(training, draws, mine), training.labels[mine]
+    batch = view(training, draws, mine)
+    target = (training.labels if training.soft_labels is None else training.soft_labels)[mine]
     if config.mixup or config.cutmix:
         others = distributed.share(index.flip(0))  # of the whole batch: pairs are the same for any number of processes
-        labels = F.one_hot(training.labels, training.model.head.out_features)
+        labels = training.soft_labels
+        if labels is None:
+            labels = F.one_hot(training.labels, training.model.head.out_features)
         pair = batch, view(training, draws, others)
         batch, target = mixed(pair, (labels[mine], labels[others]), draws, mine, cut=bool(config.cutmix))
     if config.small_first == 1 or progress < config.small_first:

@@ -35,8 +35,9 @@ class Predictions:
 
     @property
     def best(self) -> np.ndarray:
-        """`probs_flip` where there is one, `probs` otherwise."""
-        return self.probs if self.probs_flip is None else self.probs_flip
+        """The mean over most views that there is."""
+        views = (self.probs_multi_crop, self.probs_flip, self.probs)
+        return next(probs for probs in views if probs is not None)
 
 
 @dataclass(frozen=True)

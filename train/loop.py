@@ -63,7 +63,7 @@ def train(
     watch: Callable[[int, Network], None] | None = None,
     keep_margins: bool = False,
 ) -> Trained:
-    """Train a network on the labelled images of `train_set`.
+    """Train a network on the labelled images of `train_set`: to say their labels, or soft labels where there are some.
 
     With `run_dir` the state is written to `run_dir/checkpoint.safetensors` after each epoch, and a run that was stopped
     goes on from there to the same weights (bit for bit on CPU with the same number of threads). `eval_set` is for the
@@ -92,12 +92,13 @@ def train(
     model.to(device)
     distributed.prepare(model)
     images, labels = resident(train_set.images, device), train_set.labels.to(device)
+    soft_labels = None if train_set.soft_labels is None else train_set.soft_labels.to(device)
 
     share = lr_share(config, count)
     optimizer = build_optimizer(model, config, share)
     losses = torch.full((count,), float("inf"), device=device)
     margins = _margins(config, count).to(device) if keep_margins else None
-    training = Training(config, model, optimizer, images, labels, losses, margins)
+    training = Training(config, model, optimizer, images, labels, soft_labels, losses, margins)
 
     history: list[Epoch] = []
     data = train_set.fingerprint() if run_dir else ""

@@ -17,12 +17,11 @@ class Profile:
     summary: str
     folds: int
     corrected: int
-    """Repetitions after the first, on labels as they seem to be right. In one of them some labels are wrong on purpose:
-    from those it is learned how wrong labels look in training."""
+    """Repetitions after the first, on what labels and its predictions say together."""
     recipe: str | None = None
     """Of `train.recipes`; None: the settings of the workspace's recipe."""
-    images: int | None = None
-    """That each network is shown, in images of 32 x 32 px, where the settings name no number of epochs; small sets are
+    images: tuple[int, int] | None = None
+    """That each network of the two rounds is shown, in images of 32 x 32 px; None: as the settings say. Small sets are
     shown more often, but not beyond `MOST_EPOCHS`, and every set at least `least_epochs` times."""
     least_epochs: int = 1
 
@@ -30,19 +29,19 @@ class Profile:
 PROFILES = {
     "plain": Profile("one cross-validation with the workspace's settings", folds=5, corrected=0),
     "quick": Profile(
-        "two cross-validations, the second on corrected labels; for a CPU",
+        "two cross-validations, the second on soft labels; for a CPU",
         folds=3,
         corrected=1,
         recipe="fast",
-        images=310_000,
+        images=(200_000, 400_000),
         least_epochs=5,
     ),
     "best": Profile(
-        "five longer cross-validations, four of them on corrected labels; for a GPU",
+        "five longer cross-validations, four of them on soft labels; for a GPU",
         folds=5,
         corrected=4,
         recipe="fast",
-        images=640_000,
+        images=(640_000, 640_000),
         least_epochs=16,
     ),
 }
@@ -61,10 +60,14 @@ def settings(profile: Profile) -> dict[str, object]:
     return {name: value for name, value in own.items() if name != "epochs" or profile.images is None}
 
 
-def with_epochs(profile: Profile, config: TrainConfig, *, images: int, side: int) -> TrainConfig:
-    """The settings with as many epochs as the profile has for networks that train on so many images of `side` px."""
+def configs(profile: Profile, config: TrainConfig, *, images: int, side: int) -> list[TrainConfig]:
+    """The settings of each round, with the profile's number of epochs for networks that train on so many images of
+    `side` px."""
+    rounds = 2 if profile.corrected else 1
     if profile.images is None:
-        return config
+        return [config] * rounds
     shown = max(images, 1) * (side / 32) ** 2
-    epochs = max(profile.least_epochs, min(MOST_EPOCHS, round(profile.images / shown)))
-    return replace(config, epochs=epochs)
+    return [
+        replace(config, epochs=max(profile.least_epochs, min(MOST_EPOCHS, round(wanted / shown))))
+        for wanted in profile.images[:rounds]
+    ]

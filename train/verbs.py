@@ -66,6 +66,8 @@ def predict(
     """
     plan = profiles.find(profile)
     plan = replace(plan, folds=plan.folds if folds is None else folds)
+    if "epochs" in settings:
+        plan = replace(plan, images=None)
     config = configure(workspace, {**profiles.settings(plan), **settings})
     with workspace.locked(str(predictions.FOLDER)):
         images = verbs.read_manifest(workspace)
@@ -76,11 +78,10 @@ def predict(
         if present < 2:
             raise UserError(f"{workspace.root} has labelled training images of {present} classes; it takes at least 2")
         size = config.image_size or common_size(usable[trained])
-        if "epochs" not in settings:
-            share = int(trained.sum()) * (plan.folds - 1) // max(plan.folds, 1)
-            config = profiles.with_epochs(plan, config, images=share, side=size)
-        jobs = plan.folds * max(1, plan.corrected)
-        at_once = parallel.choose(at_once, [config] * jobs, images=int(trained.sum()), side=size)
+        share = int(trained.sum()) * (plan.folds - 1) // max(plan.folds, 1)
+        configs = profiles.configs(plan, config, images=share, side=size)
+        jobs = configs[-1:] * plan.folds * max(1, plan.corrected)
+        at_once = parallel.choose(at_once, jobs, images=int(trained.sum()), side=size)
         load = partial(
             load_images,
             root=workspace.root,
@@ -92,9 +93,9 @@ def predict(
         own, others = load(usable[trained]), load(usable[~trained])
         with workspace.locked():  # measures what the scan has not measured yet
             pairs = Evidence(workspace, usable, workers).get("duplicate_pairs")
-        folder = workspace.root / predictions.FOLDER / f"folds-{_key(config, plan, own.fingerprint())}"
+        folder = workspace.root / predictions.FOLDER / f"folds-{_key(configs, plan, own.fingerprint())}"
         said = rounds.run(
-            config,
+            configs,
             own,
             groups(usable, pairs)[trained],
             plan=plan,
@@ -104,7 +105,7 @@ def predict(
             on_epoch=on_epoch,
         )
         with workspace.writing("predict", {"profile": profile, "folds": plan.folds, **settings}):
-            used = replace(config, image_size=size)
+            used = replace(configs[-1], image_size=size)
             written = _write_predictions(workspace, usable, trained, classes, said, used, profile, plan)
         for leftover in (workspace.root / predictions.FOLDER).glob("folds-*"):
             shutil.rmtree(leftover, ignore_errors=True)
@@ -113,10 +114,10 @@ def predict(
         len(usable),
         profile,
         plan.folds,
-        len(said.pred_probs),
+        len(said.repeats),
         said.fold_accuracy,
         said.thin_classes,
-        config,
+        configs[-1],
         said.seconds,
     )
 
@@ -251,8 +252,8 @@ def _usable(rows: pd.DataFrame, split: str) -> pd.DataFrame:
     return rows[(rows["split"] == split) & (rows["label"] != "") & manifest.decodable(rows)].reset_index(drop=True)
 
 
-def _key(config: TrainConfig, plan: profiles.Profile, fingerprint: str) -> str:
-    text = json.dumps([asdict(config), asdict(plan), fingerprint], sort_keys=True)
+def _key(configs: list[TrainConfig], plan: profiles.Profile, fingerprint: str) -> str:
+    text = json.dumps([[asdict(config) for config in configs], asdict(plan), fingerprint], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
@@ -276,8 +277,7 @@ def _write_predictions(
         return rows
 
     positions = np.append(np.flatnonzero(trained), -1)  # the last for "none"
-    repeats = np.stack([spread(own, rest) for own, rest in zip(said.pred_probs, said.others_pred_probs, strict=True)])
-    pred_probs = repeats.mean(axis=0)
+    repeats = np.stack([spread(own, rest) for own, rest in zip(said.repeats, said.others_repeats, strict=True)])
     summary = {
         "config": config.as_dict(),
         "profile": profile,
@@ -290,15 +290,13 @@ def _write_predictions(
     }
     found = predictions.Predictions(
         classes,
-        pred_probs / pred_probs.sum(axis=1, keepdims=True),
+        spread(said.pred_probs, said.others_pred_probs),
         spread(said.embeddings, said.others_embeddings),
         spread(said.fold, missing=-1),
         summary,
         repeats=repeats,
         neighbors=np.stack([spread(positions[each], missing=-1) for each in said.neighbors]),
         margins=None if said.margins is None else spread(said.margins),
-        planted=None if said.planted is None else spread(said.planted, missing=-1),
-        planted_margins=None if said.planted_margins is None else spread(said.planted_margins),
     )
     predictions.write(workspace, usable, found)
     return str(workspace.root / predictions.FOLDER)

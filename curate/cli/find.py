@@ -20,7 +20,7 @@ def predict(
         str,
         typer.Option(
             help="plain: one cross-validation with the workspace's settings. quick: two of the recipe 'fast', the "
-            "second on corrected labels; for a CPU. best: five longer ones, for a GPU."
+            "second on soft labels; for a CPU. best: five longer ones, for a GPU."
         ),
     ] = "quick",
     folds: options.Folds = None,

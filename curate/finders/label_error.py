@@ -5,7 +5,6 @@ import pandas as pd
 
 from curate import threshold
 from curate.errors import known
-from curate.label_evidence import EVIDENCE
 
 METHODS = ("fused", "confident_learning")
 FILTERS = ("prune_by_noise_rate", "prune_by_class", "both", "confident_learning", "predicted_neq_given")
@@ -17,7 +16,8 @@ FITS = 0.5
 PLAUSIBLE = 0.25
 """Probability, by predictions alone, from which on an image may be of a class; with two such classes it is ambiguous:
 chosen by eye."""
-TRAINING = tuple(name for name in EVIDENCE if name != "neighbor_agreement")
+SEEN = ("twins", "neighbor_agreement", "late_learning")
+"""What `detail` tells beside the probabilities, in this order."""
 
 
 def label_error(
@@ -26,6 +26,8 @@ def label_error(
     classes: list[str],
     pred_probs: np.ndarray,
     label_doubt: pd.DataFrame,
+    neighbor_agreement: np.ndarray | None,
+    late_learning: np.ndarray | None,
     *,
     method: str = "fused",
     at: str = "f1",
@@ -37,8 +39,9 @@ def label_error(
     flagged: "f1" as many as are expected to give the best F1, "precision=0.9" or "recall=0.8" as many as are expected
     to keep to that, "probability=0.5" all above, "budget=500" so many. A class is suggested where it has more than half
     of the probability that the label is wrong; else `detail` says that no class fits. It says "ambiguous" where the
-    networks find two classes plausible, and what spoke for a wrong label: log-odds by predictions, and by training and
-    neighbours where these are weighed, above 0 for wrong.
+    networks find two classes plausible, and what there is to see: what the networks say, what labels of twins added to
+    the log-odds of a wrong label, how many of the most similar images have this label, and how probably it was learned
+    late in training, as wrong ones are. The last two are for the eye and don't enter the score.
 
     `method="confident_learning"`: plain cleanlab on the mean probabilities. The score is p(given) / (p(given) + p(best
     other)), and `filter_by` is the rule of cleanlab's filter that flags.
@@ -54,7 +57,12 @@ def label_error(
     split = manifest["split"].to_numpy()
     if method == "confident_learning":
         return _confident_learning(split, labels, classes, pred_probs, filter_by)
-    return _fused(split, labels, classes, label_doubt, at)
+    rows = label_doubt["row"].to_numpy()
+    seen = label_doubt.assign(
+        neighbor_agreement=np.nan if neighbor_agreement is None else neighbor_agreement[rows],
+        late_learning=np.nan if late_learning is None else late_learning[rows],
+    )
+    return _fused(split, labels, classes, seen, at)
 
 
 def _fused(split: np.ndarray, labels: np.ndarray, classes: list[str], doubt: pd.DataFrame, at: str) -> pd.DataFrame:
@@ -80,19 +88,20 @@ def _fused(split: np.ndarray, labels: np.ndarray, classes: list[str], doubt: pd.
 
 
 def _details(names: np.ndarray, given: np.ndarray, fits: np.ndarray, doubt: pd.DataFrame) -> list[str]:
-    """What kind of doubt it is, and which evidence spoke for and against the label."""
+    """What kind of doubt it is, and what there is to see."""
     own, top = doubt["own_prob"].to_numpy(), doubt["predicted_prob"].to_numpy()
     predicted = doubt["predicted"].to_numpy()
     second = np.where(predicted == given, doubt["suggested_prob"], own)
     kind = np.where((second >= PLAUSIBLE) & (top >= PLAUSIBLE), "ambiguous: ", "")
     kind = np.where((doubt["wrong"] >= FITS) & ~fits, "no class fits: ", kind)
-    training, near = doubt[list(TRAINING)].sum(axis=1), doubt["neighbor_agreement"]
-    columns = (kind, names[predicted], top, names[given], own, doubt["heldout"], training, near)
+    columns = (kind, names[predicted], top, names[given], own, *(doubt[name] for name in SEEN))
     return [
-        f"{what}networks say {name} {p:.2f}, {label} {q:.2f}; for wrong: predictions {a:+.1f}"
-        + (f", training {b:+.1f}" if b else "")
-        + (f", neighbours {c:+.1f}" if c else "")
-        for what, name, p, label, q, a, b, c in zip(*columns, strict=True)
+        f"{what}networks say {name} {p:.2f}"
+        + (f", {label} {q:.2f}" if label != name else "")
+        + (f"; twins {twins:+.1f}" if abs(twins) >= 0.05 else "")
+        + (f"; {near:.0%} of neighbours agree" if near == near else "")
+        + (f"; learned late {late:.2f}" if late == late else "")
+        for what, name, p, label, q, twins, near, late in zip(*columns, strict=True)
     ]
 
 

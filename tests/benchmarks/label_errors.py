@@ -19,7 +19,6 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, roc
 from curate import predictions, verbs
 from curate.evidence import Evidence
 from curate.finders.label_error import FILTERS
-from curate.label_evidence import EVIDENCE
 from curate.manifest import label_codes
 from curate.workspace import FINDINGS, Workspace, read_table
 from tests.benchmarks import cifar10n
@@ -28,8 +27,10 @@ from train import verbs as training
 
 BINS = 10
 """Of equal mass, for the calibration error."""
+EVIDENCE = ("training_margin", "final_margin", "wrong_epochs", "late_learning", "neighbor_agreement")
+"""Signals that are compared beside the predictions."""
 LOW = {"training_margin", "final_margin", "neighbor_agreement"}
-"""Evidence that is low for wrong labels."""
+"""Those that are low for wrong labels."""
 AT = (100, 1000)
 """Places at which the precision of the ranking is told."""
 
@@ -112,11 +113,9 @@ def evidence(
     others = predicted.pred_probs.copy()
     own = others[every, labels].copy()
     others[every, labels] = 0
-    doubt = seen.get("label_doubt").set_index("row")
     found = {
         "log_margin": np.log(others.max(axis=1) + 1e-9) - np.log(own + 1e-9),
         "self_confidence": -own,
-        "predictions_alone": doubt["heldout"].reindex(every).fillna(-20).to_numpy(),
     }
     for name in EVIDENCE:
         values = seen.get(name)

@@ -38,7 +38,7 @@ def training(config: TrainConfig) -> Training:
     losses = torch.empty(COUNT, device=DEVICE)
     mixes = config.mixup or config.cutmix
     margins = None if mixes else torch.empty((config.epochs, COUNT), dtype=torch.float16, device=DEVICE)
-    return Training(config, network, build(network, config), images, labels, losses, margins)
+    return Training(config, network, build(network, config), images, labels, None, losses, margins)
 
 
 @pytest.mark.parametrize(

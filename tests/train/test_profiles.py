@@ -4,35 +4,34 @@ import pytest
 
 from curate.errors import UserError
 from train.config import TrainConfig
-from train.profiles import MOST_EPOCHS, PROFILES, find, settings, with_epochs
+from train.profiles import MOST_EPOCHS, PROFILES, configs, find, settings
 
 
 @pytest.mark.parametrize(
     ("profile", "images", "side", "epochs"),
     [
-        ("quick", 33_333, 32, 9),  # CIFAR-10, two of three folds
-        ("quick", 1_000_000, 32, 5),  # every set at least so often
-        ("quick", 720, 32, MOST_EPOCHS),
-        ("quick", 720, 8, MOST_EPOCHS),
-        ("quick", 0, 32, MOST_EPOCHS),
-        ("quick", 8_333, 64, 9),  # a quarter as many of four times the size
-        ("quick", 5_000, 128, 5),
-        ("best", 40_000, 32, 16),
-        ("best", 1_000_000, 32, 16),
-        ("best", 10, 32, MOST_EPOCHS),
-        ("plain", 40_000, 32, 3),  # those of the settings
+        ("quick", 33_333, 32, [6, 12]),  # CIFAR-10, two of three folds
+        ("quick", 1_000_000, 32, [5, 5]),  # every set at least so often
+        ("quick", 720, 32, [MOST_EPOCHS] * 2),
+        ("quick", 720, 8, [MOST_EPOCHS] * 2),
+        ("quick", 0, 32, [MOST_EPOCHS] * 2),
+        ("quick", 8_333, 64, [6, 12]),  # a quarter as many of four times the size
+        ("quick", 5_000, 128, [5, 5]),
+        ("best", 40_000, 32, [16, 16]),
+        ("best", 1_000_000, 32, [16, 16]),
+        ("best", 10, 32, [MOST_EPOCHS] * 2),
+        ("plain", 40_000, 32, [3]),  # those of the settings, for one round
     ],
 )
-def test_epochs(profile: str, images: int, side: int, epochs: int) -> None:
-    given = TrainConfig(epochs=3, lr=0.25)
-    config = with_epochs(PROFILES[profile], given, images=images, side=side)
-    assert config.epochs == epochs
-    assert config.lr == 0.25
+def test_epochs(profile: str, images: int, side: int, epochs: list[int]) -> None:
+    rounds = configs(PROFILES[profile], TrainConfig(epochs=3, lr=0.25), images=images, side=side)
+    assert [config.epochs for config in rounds] == epochs
+    assert {config.lr for config in rounds} == {0.25}
 
 
 def test_more_images_never_have_more_epochs() -> None:
     for profile in PROFILES.values():
-        counts = [with_epochs(profile, TrainConfig(), images=10**power, side=32).epochs for power in range(1, 8)]
+        counts = [configs(profile, TrainConfig(), images=10**power, side=32)[-1].epochs for power in range(1, 8)]
         assert counts == sorted(counts, reverse=True)
 
 

@@ -1,4 +1,4 @@
-"""Two rounds on digits: on the given labels, and on corrected ones with planted errors."""
+"""Two rounds on digits: on the given labels, and on what these and predictions say."""
 
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -42,7 +42,7 @@ def run(
     on_epoch: Callable[[str, Epoch], None] | None = None,
 ) -> Said:
     return rounds.run(
-        config,
+        [config] * 2,
         image_set,
         np.full(len(image_set), -1),
         plan=plan,
@@ -64,16 +64,16 @@ def said(image_set: ImageSet, heard: list[str], tmp_path_factory: pytest.TempPat
 
 
 def test_every_image_is_predicted_in_every_repetition(said: Said, heard: list[str]) -> None:
-    assert said.pred_probs.shape == (3, COUNT, 10)
-    assert said.others_pred_probs.shape == (3, 12, 10)  # of other splits
-    for probs in (said.pred_probs, said.others_pred_probs):
-        np.testing.assert_allclose(probs.sum(2), 1, atol=1e-5)
+    assert said.repeats.shape == (3, COUNT, 10)
+    assert said.others_repeats.shape == (3, 12, 10)  # of other splits
+    for repeats, together in ((said.repeats, said.pred_probs), (said.others_repeats, said.others_pred_probs)):
+        np.testing.assert_allclose(repeats.sum(2), 1, atol=1e-5)
+        np.testing.assert_allclose((repeats[0] + 2 * repeats[1] + 2 * repeats[2]) / 5, together, atol=1e-5)
     assert said.neighbors.shape == (3, COUNT, NEIGHBORS)
     assert said.embeddings.shape[0] == COUNT
     assert said.others_embeddings.shape == (12, said.embeddings.shape[1])
     assert said.margins is not None
-    assert said.planted_margins is not None
-    assert said.margins.shape == said.planted_margins.shape == (COUNT, 2)
+    assert said.margins.shape == (COUNT, 2)
     assert said.fold.shape == (COUNT,)
     assert len(said.fold_accuracy) == 6
     networks = [("given", 1)] * 2 + [("corrected", 1)] * 2 + [("corrected", 2)] * 2
@@ -82,51 +82,35 @@ def test_every_image_is_predicted_in_every_repetition(said: Said, heard: list[st
     ]
 
 
-def test_an_image_without_label_has_no_margin_and_is_not_planted(said: Said) -> None:
-    assert said.planted is not None
+def test_an_image_without_label_has_no_margin(said: Said) -> None:
     assert said.margins is not None
     assert np.isnan(said.margins[3:8]).all()
     assert np.isfinite(np.delete(said.margins, slice(3, 8), axis=0)).all()
-    assert (said.planted[3:8] == -1).all()
     assert (said.fold[3:8] == -1).all()
 
 
-def test_planted_labels_differ_from_the_given_ones(said: Said, image_set: ImageSet) -> None:
-    given = image_set.labels.numpy()
-    assert said.planted is not None
-    rows = said.planted >= 0
-    assert rows.sum() == 14  # of 145 labels a tenth: small sets have no more to spare
-    assert (said.planted[rows] != given[rows]).all()
-    assert said.planted_margins is not None
-    assert np.isfinite(said.planted_margins[rows]).all()  # also where no corrected label was to be had
-
-
-def test_planted_labels_stand_in_the_first_corrected_repetition_alone(
+def test_the_second_round_learns_what_labels_and_the_first_say_together(
     image_set: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The labels that are trained on, as they reach `cross_validate`."""
-    told: list[dict] = []
+    told: list[tuple[TrainConfig, ImageSet]] = []
     cross_validate = rounds.cross_validate
 
-    def listen(config: TrainConfig, *args: object, **settings: object) -> object:
-        told.append({"config": config, **settings})
-        return cross_validate(config, *args, **settings)  # type: ignore[arg-type]
+    def listen(config: TrainConfig, images: ImageSet, *args: object, **settings: object) -> object:
+        told.append((config, images))
+        return cross_validate(config, images, *args, **settings)  # type: ignore[arg-type]
 
     monkeypatch.setattr(rounds, "cross_validate", listen)
     result = run(image_set, tmp_path, config=replace(CONFIG, epochs=1))
     given = image_set.labels.numpy()
-    assert told[0]["labels"] is None
-    first, second = told[1]["labels"]
-    probs = result.pred_probs[:1]
-    expected = label_noise.corrected(label_noise.fit(probs, given), probs, given)
-    assert result.planted is not None
-    planted = result.planted >= 0
-    assert (second == expected).all()
-    assert (first[planted] == result.planted[planted]).all()
-    assert (first[~planted] == expected[~planted]).all()
-    assert (first != second).sum() > 0
-    assert (second[3:8] == -1).all()
-    assert told[0]["config"].seed != told[1]["config"].seed
+    (first_config, first), (second_config, second) = told
+    assert first.soft_labels is None
+    probs = result.repeats[:1]
+    expected = label_noise.soft_labels(label_noise.fit(probs, given), probs[0], given)
+    assert second.soft_labels is not None
+    assert (second.soft_labels.numpy() == expected).all()
+    assert (second.labels == image_set.labels).all()  # so that margins and folds are of the given ones
+    assert first_config.seed != second_config.seed
 
 
 @pytest.mark.parametrize("network", [2, 3, 5])
@@ -152,21 +136,13 @@ def test_an_interrupted_call_comes_to_the_same(said: Said, image_set: ImageSet, 
 
 def test_one_round_alone(image_set: ImageSet, tmp_path: Path) -> None:
     plain = run(image_set, tmp_path, config=replace(CONFIG, epochs=1), plan=replace(PLAN, corrected=0))
-    assert plain.pred_probs.shape == (1, COUNT, 10)
+    assert plain.repeats.shape == (1, COUNT, 10)
+    np.testing.assert_allclose(plain.repeats[0], plain.pred_probs, atol=1e-6)
     assert plain.margins is not None
-    assert plain.planted is None
-    assert plain.planted_margins is None
 
 
-def test_mixed_images_have_no_margins_and_nothing_is_planted(image_set: ImageSet, tmp_path: Path) -> None:
+def test_mixed_images_have_no_margins(image_set: ImageSet, tmp_path: Path) -> None:
     config = replace(CONFIG, epochs=1, mixup=0.5)
     mixed = run(image_set, tmp_path, config=config, plan=replace(PLAN, corrected=1))
-    assert mixed.pred_probs.shape == (2, COUNT, 10)
+    assert mixed.repeats.shape == (2, COUNT, 10)
     assert mixed.margins is None
-    assert mixed.planted is None
-    assert mixed.planted_margins is None
-
-
-@pytest.mark.parametrize(("labelled", "share"), [(0, 0.1), (100, 0.1), (4000, 0.05), (10_000, 0.02), (10**6, 0.02)])
-def test_share_that_is_planted(labelled: int, share: float) -> None:
-    assert rounds._share(np.append(np.zeros(labelled, int), [-1] * 50)) == pytest.approx(share)

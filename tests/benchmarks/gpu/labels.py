@@ -46,13 +46,13 @@ def found(job: Job, image_set: ImageSet, given: np.ndarray, true: np.ndarray) ->
     plan = profiles.find("best")
     plan = replace(plan, folds=2, corrected=1) if job.small else plan
     told = ImageSet(image_set.images, torch.from_numpy(given), image_set.image_ids, image_set.classes)
+    plan = replace(plan, images=None) if job.small else plan
     settings = config(job, profiles.settings(plan))
-    if not job.small:
-        share = len(given) * (plan.folds - 1) // plan.folds
-        settings = profiles.with_epochs(plan, settings, images=share, side=image_set.image_size)
+    share = len(given) * (plan.folds - 1) // plan.folds
+    configs = profiles.configs(plan, settings, images=share, side=image_set.image_size)
     started = time.perf_counter()
     said = rounds.run(
-        settings,
+        configs,
         told,
         np.full(len(given), -1),
         plan=plan,
@@ -62,12 +62,10 @@ def found(job: Job, image_set: ImageSet, given: np.ndarray, true: np.ndarray) ->
         on_epoch=None,
     )
     predicted = time.perf_counter()
-    probs = said.pred_probs.mean(axis=0)
-    probs /= probs.sum(axis=1, keepdims=True)
+    probs = said.pred_probs
     manifest = pd.DataFrame({"split": ["train"] * len(given)})
     twins = pd.DataFrame({"row": np.zeros(0, np.int64), "label": np.zeros(0, np.int64)})  # none are looked for here
-    seen = (said.pred_probs, said.neighbors, said.margins, said.planted, said.planted_margins)
-    doubt = label_doubt(manifest, given, probs, *seen, twins)
+    doubt = label_doubt(manifest, given, probs, said.repeats, twins)
     p_wrong, wrong = doubt["wrong"].to_numpy(), given != true
     ours = scores(wrong, threshold.taken(p_wrong, threshold.cut(p_wrong, "f1")), p_wrong)
     peers = {name: find_label_issues(given, probs, filter_by=name, n_jobs=1) for name in FILTERS}
@@ -86,6 +84,6 @@ def found(job: Job, image_set: ImageSet, given: np.ndarray, true: np.ndarray) ->
         "calibration_error": calibration_error(wrong, p_wrong),
         "best_cleanlab_f1": f1[best],
         "best_cleanlab": best,
-        "settings": settings.as_dict(),
+        "settings": configs[-1].as_dict(),
         "n": 1,
     }
