@@ -1,7 +1,7 @@
 """What curation is worth: one network with the same settings on raw and on curated `worse` labels, same test set."""
 
 from curate import predictions, verbs
-from tests.benchmarks import cifar10n
+from tests.benchmarks import label_sets
 from tests.benchmarks.record import record
 from train import verbs as training
 
@@ -12,13 +12,13 @@ EPOCHS = 3
 
 def run() -> None:
     """Needs the predictions of the benchmark `label_errors`; makes them where they are missing."""
-    ws = cifar10n.workspace("worse")
+    ws = label_sets.workspace("worse")
     if not predictions.exists(ws):
         training.predict(ws, folds=5, settings={})
     verbs.scan(ws, only=None, settings={}, workers=None)
     decided = verbs.decide(ws, None)
     applied = verbs.apply(ws, include_test=False)
-    rows, true = cifar10n.truth(ws)
+    rows, true = label_sets.truth(ws)
     curated = verbs.read_images(ws, "curated")
     kept = curated[curated["split"] == "train"]
     truth = dict(zip(rows["image_id"], true, strict=True))

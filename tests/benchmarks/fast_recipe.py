@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from tests.benchmarks.cifar10n import workspace
+from tests.benchmarks.label_sets import workspace
 from tests.benchmarks.record import record
 from train import parallel, recipes
 from train import verbs as training

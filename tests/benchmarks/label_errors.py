@@ -1,9 +1,10 @@
 """How well `label_error` finds the labels that people really got wrong in CIFAR-10N, beside cleanlab and each evidence.
 
-`python -m tests.benchmarks.label_errors [COLUMN ...] [--profile NAME] [--planted SHARE]` predicts (once per column and
-profile), scans, and compares with the truth, which nothing before saw: columns of cifar10n.csv (`aggre`, 9.0 % wrong;
-`worse`, 40.2 %; `clean`), with a share of uniformly wrong labels planted on top if asked. Every filter of cleanlab sees
-the same probabilities.
+`python -m tests.benchmarks.label_errors [SET ...] [--profile NAME] [--planted SHARE] [--kind class]` predicts (once per
+set and profile), scans, and compares with the truth, which nothing before saw. Sets are the labels of CIFAR-10N
+(`aggre`, 9.0 % wrong; `worse`, 40.2 %; `clean`), `long-tail`, `imagenette` and `digits`, see
+`tests.benchmarks.label_sets`; a share of wrong labels is planted on top if asked. Every filter of cleanlab sees the
+same probabilities. Results of other sets stay in the JSON.
 """
 
 import argparse
@@ -21,8 +22,8 @@ from curate.evidence import Evidence
 from curate.finders.label_error import FILTERS
 from curate.manifest import label_codes
 from curate.workspace import FINDINGS, Workspace, read_table
-from tests.benchmarks import cifar10n
-from tests.benchmarks.record import record
+from tests.benchmarks import label_sets
+from tests.benchmarks.record import earlier, record, stamp
 from train import verbs as training
 
 BINS = 10
@@ -36,35 +37,38 @@ AT = (100, 1000)
 
 
 def run(arguments: list[str] | None = None) -> None:
-    """Results of one column are kept should the next fail."""
+    """Results of one set are kept should the next fail."""
     asked = argparse.ArgumentParser(prog="python -m tests.benchmarks.label_errors", description=__doc__)
-    asked.add_argument("columns", nargs="*", default=["aggre", "worse"], metavar="COLUMN")
+    asked.add_argument("sets", nargs="*", default=["aggre", "worse"], metavar="SET")
     asked.add_argument("--profile", default="quick")
-    asked.add_argument("--planted", type=float, default=0.0, help="share of labels to make wrong on top, uniformly")
+    asked.add_argument("--planted", type=float, default=0.0, help="share of labels to make wrong on top")
+    asked.add_argument("--kind", default="uniform", choices=label_sets.KINDS, help="which labels these take")
     given = asked.parse_args(arguments or [])
-    figures: dict[str, object] = {}
-    for column in given.columns:
-        name = f"{column}+{given.planted:g}" if given.planted else column
-        figures[name] = measure(cifar10n.workspace(column, planted=given.planted), profile=given.profile)
-        print_figures(name, figures[name])
-        record(
-            "label_errors" if given.profile == "quick" else f"label_errors_{given.profile}",
-            "CIFAR-10 (JPEG copy), CIFAR-10N labels; 50,000 training images",
-            figures,
-        )
+    file = "label_errors" if given.profile == "quick" else f"label_errors_{given.profile}"
+    for name in given.sets:
+        if name not in label_sets.SETS:
+            asked.error(f"no set is called {name!r}; there are: {', '.join(label_sets.SETS)}")
+        ws = label_sets.workspace(name, planted=given.planted, kind=given.kind)
+        found = measure(ws, profile=given.profile, settings=label_sets.SETTINGS.get(name, {}))
+        print_figures(ws.root.name, found)
+        figures = earlier(file)
+        if found["predict_wall_seconds"] is None and (before := figures.get(ws.root.name)):
+            found["predict_wall_seconds"] = before["predict_wall_seconds"]  # type: ignore[index]
+        figures[ws.root.name] = found | stamp()
+        record(file, "CIFAR-10 (JPEG copy) with labels of CIFAR-10N, and other sets with planted errors", figures)
 
 
-def measure(ws: Workspace, *, profile: str) -> dict[str, object]:
+def measure(ws: Workspace, *, profile: str, settings: dict[str, object]) -> dict[str, object]:
     """Predict (once), scan, and compare with the truth."""
     seconds = None
     if not predictions.exists(ws):
         started = time.perf_counter()
-        training.predict(ws, profile=profile, settings={})
+        training.predict(ws, profile=profile, settings=settings)
         seconds = time.perf_counter() - started
     started = time.perf_counter()
     verbs.scan(ws, only=["label_error"], settings={}, workers=None)
     scan_seconds = time.perf_counter() - started
-    rows, true = cifar10n.truth(ws)
+    rows, true = label_sets.truth(ws)
     predicted = predictions.read(ws, rows)
     labels, truth = label_codes(rows, predicted.classes), label_codes(rows.assign(label=true), predicted.classes)
     wrong = labels != truth
@@ -89,9 +93,18 @@ def measure(ws: Workspace, *, profile: str) -> dict[str, object]:
         "calibration_error": calibration_error(wrong, p_wrong),
         "bins": BINS,
         "false_alarms": float((flagged & ~wrong).mean()),
+        "false_alarms_by_class": by_class(true, flagged & ~wrong),
         "suggestion_right_where_flagged_and_wrong": float((suggested == true)[flagged & wrong].mean()),
         "evidence": {name: ranking(wrong, values) for name, values in evidence(ws, rows, predicted, labels).items()},
         "cleanlab": {name: cleanlab_scores(wrong, labels, predicted.pred_probs, name) for name in FILTERS},
+    }
+
+
+def by_class(true: np.ndarray, alarm: np.ndarray) -> dict[str, dict[str, int]]:
+    """Images of each class, and how many of them were flagged though their labels are right."""
+    return {
+        name: {"images": int((true == name).sum()), "false_alarms": int(alarm[true == name].sum())}
+        for name in np.unique(true)
     }
 
 

@@ -39,6 +39,19 @@ def record(name: str, what: str, figures: dict[str, object]) -> None:
     print(json.dumps(figures, indent=1, default=asdict), flush=True)
 
 
+def earlier(name: str) -> dict[str, object]:
+    """The figures of `docs/benchmarks/<name>.json`; none where there is no such file."""
+    path = RESULTS / f"{name}.json"
+    figures: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))["figures"] if path.exists() else {}
+    return figures
+
+
+def stamp() -> dict[str, object]:
+    """Under which circumstances figures were measured that stay in their file when others are added."""
+    commit = _output("git", "rev-parse", "--short", "HEAD")
+    return {"measured": {"date": datetime.now(UTC).date().isoformat(), "commit": commit, "hardware": hardware()}}
+
+
 def spread(values: list[float]) -> dict[str, float]:
     """What repeated measurements came to."""
     return {"median": statistics.median(values), "min": min(values), "max": max(values), "n": len(values)}

@@ -8,7 +8,7 @@ import torch
 
 from curate.manifest import classes
 from curate.workspace import MANIFEST, read_table
-from tests.benchmarks.cifar10n import workspace
+from tests.benchmarks.label_sets import workspace
 from tests.benchmarks.record import record
 from train import parallel, recipes
 from train.config import TrainConfig

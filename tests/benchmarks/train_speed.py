@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from curate.manifest import classes
 from curate.workspace import MANIFEST, read_table
-from tests.benchmarks.cifar10n import workspace
+from tests.benchmarks.label_sets import workspace
 from tests.benchmarks.record import record, spread
 from train import models
 from train.config import TrainConfig
