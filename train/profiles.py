@@ -33,7 +33,7 @@ PROFILES = {
         folds=3,
         corrected=1,
         recipe="fast",
-        images=(200_000, 400_000),
+        images=(270_000, 310_000),
         least_epochs=5,
     ),
     "best": Profile(

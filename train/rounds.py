@@ -18,8 +18,8 @@ from train.profiles import Profile
 ROUND = 1000
 """Between the seeds of two rounds, so that no two networks start alike."""
 CORRECTED = 2
-"""What a repetition of the second round counts beside one of the first. CIFAR-10N `aggre`, best F1: 0.708 if they count
-the same, 0.711 with 2, 0.710 with 3; `worse`: 0.875 with each."""
+"""What a repetition of the second round counts beside one of the first. A third of CIFAR-10N `aggre`, best F1: 0.708 if
+they count the same, 0.711 with 2, 0.710 with 3; `worse`: 0.875 with each."""
 
 
 @dataclass(frozen=True)

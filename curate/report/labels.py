@@ -84,7 +84,7 @@ def _agreement(workspace: Workspace, images: pd.DataFrame) -> list[Bin]:
     repeats = found.pred_probs[None, known] if found.repeats is None else found.repeats[:, known]
     if len(np.unique(given)) < 2:
         return []
-    noise = label_noise.fit(repeats, given)
+    noise = label_noise.fit(repeats, given, probs)
     truth = noise.truth(probs)
     named = truth.argmax(axis=1)
     return bins((truth * noise.likelihood(truth, named)).sum(axis=1), named == given)
