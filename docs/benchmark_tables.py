@@ -107,7 +107,8 @@ def label_errors(figures: Figures) -> str:
             f"the best cut of the ranking; false alarms {_percent(found['false_alarms'])} of the set; out of fold, "
             f"{_percent(right['mean'])} of the predictions are true; of the wrong labels that were flagged, "
             f"{_percent(found['suggestion_right_where_flagged_and_wrong'])} came with the true one as suggestion{took} "
-            f"(profile `{found['profile']}`: {_config(found['config'])})."
+            f"(profile `{found['profile']}`: {_config(found['config'])}). Measured {found['measured']['date']}, commit "
+            f"{found['measured']['commit']}."
         )
     return table(header, rows) + "\n\n" + "\n".join(f"* {note}" for note in notes)
 
