@@ -27,13 +27,9 @@ class Said:
     """What all rounds together say about N images and M others; R repetitions, see `train.crossval.OutOfFold`."""
 
     repeats: np.ndarray
-    """Probabilities, shape (R, N, K)."""
-    pred_probs: np.ndarray
-    """Shape (N, K): their mean, weighed, see `CORRECTED`; so is that of the others."""
+    """Probabilities, shape (R, N, K); those of the first round first."""
     others_repeats: np.ndarray
     """Shape (R, M, K)."""
-    others_pred_probs: np.ndarray
-    """Shape (M, K)."""
     neighbors: np.ndarray
     """Shape (R, N, k)."""
     embeddings: np.ndarray
@@ -47,6 +43,16 @@ class Said:
     """Of all rounds, one after the other."""
     thin_classes: tuple[str, ...]
     seconds: float
+
+    @property
+    def pred_probs(self) -> np.ndarray:
+        """What the repetitions say together, weighed by `CORRECTED`: shape (N, K), rows sum to 1."""
+        return _together(self.repeats)
+
+    @property
+    def others_pred_probs(self) -> np.ndarray:
+        """The same of the others: shape (M, K)."""
+        return _together(self.others_repeats)
 
 
 def run(
@@ -90,13 +96,9 @@ def run(
         soft = label_noise.soft_labels(label_noise.fit(probs, given), probs[0], given)
         told = replace(image_set, soft_labels=torch.from_numpy(soft))
         done.append(take_round(1, "corrected", told, repeats=plan.corrected))
-    repeats = np.concatenate([each.pred_probs for each in done])
-    others_repeats = np.concatenate([each.others_pred_probs for each in done])
     return Said(
-        repeats=repeats,
-        pred_probs=_together(repeats),
-        others_repeats=others_repeats,
-        others_pred_probs=_together(others_repeats),
+        repeats=np.concatenate([each.pred_probs for each in done]),
+        others_repeats=np.concatenate([each.others_pred_probs for each in done]),
         neighbors=np.concatenate([each.neighbors for each in done]),
         embeddings=done[-1].embeddings,
         others_embeddings=done[-1].others_embeddings,

@@ -16,8 +16,6 @@ FITS = 0.5
 PLAUSIBLE = 0.25
 """Probability, by predictions alone, from which on an image may be of a class; with two such classes it is ambiguous:
 chosen by eye."""
-SEEN = ("twins", "neighbor_agreement", "late_learning")
-"""What `detail` tells beside the probabilities, in this order."""
 
 
 def label_error(
@@ -94,7 +92,8 @@ def _details(names: np.ndarray, given: np.ndarray, fits: np.ndarray, doubt: pd.D
     second = np.where(predicted == given, doubt["suggested_prob"], own)
     kind = np.where((second >= PLAUSIBLE) & (top >= PLAUSIBLE), "ambiguous: ", "")
     kind = np.where((doubt["wrong"] >= FITS) & ~fits, "no class fits: ", kind)
-    columns = (kind, names[predicted], top, names[given], own, *(doubt[name] for name in SEEN))
+    evidence = doubt["twins"], doubt["neighbor_agreement"], doubt["late_learning"]
+    columns = (kind, names[predicted], top, names[given], own, *evidence)
     return [
         f"{what}networks say {name} {p:.2f}"
         + (f", {label} {q:.2f}" if label != name else "")

@@ -23,7 +23,7 @@ from curate.finders.label_error import FILTERS
 from curate.manifest import label_codes
 from curate.workspace import FINDINGS, Workspace, read_table
 from tests.benchmarks import label_sets
-from tests.benchmarks.record import earlier, record, stamp
+from tests.benchmarks.record import circumstances, earlier, record
 from train import verbs as training
 
 BINS = 10
@@ -52,9 +52,9 @@ def run(arguments: list[str] | None = None) -> None:
         found = measure(ws, profile=given.profile, settings=label_sets.SETTINGS.get(name, {}))
         print_figures(ws.root.name, found)
         figures = earlier(file)
-        if found["predict_wall_seconds"] is None and (before := figures.get(ws.root.name)):
-            found["predict_wall_seconds"] = before["predict_wall_seconds"]  # type: ignore[index]
-        figures[ws.root.name] = found | stamp()
+        if found["predict_wall_seconds"] is None:
+            found["predict_wall_seconds"] = figures.get(ws.root.name, {}).get("predict_wall_seconds")
+        figures[ws.root.name] = found | {"measured": circumstances()}
         record(file, "CIFAR-10 (JPEG copy) with labels of CIFAR-10N, and other sets with planted errors", figures)
 
 

@@ -2,14 +2,17 @@
 
 import os
 import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
 
 from curate.add import add
-from curate.sources import Options
-from curate.sources.digits import read as read_digits
+from curate.demo import write_images
+from curate.sources import Options, digits
 from curate.workspace import MANIFEST, Workspace, read_table
 from tests.benchmarks.record import ROOT, data
 
@@ -24,7 +27,7 @@ LONGEST, SHORTEST = 3000, 30
 """Images of the first and the last class of `long-tail`; those between shrink by equal factors."""
 SETTINGS: dict[str, dict[str, object]] = {
     "imagenette": {"image_size": 32},  # of 224: what two cores can train on in a quarter of an hour
-    "digits": {"image_size": 16, "flip": False, "pad": 1},  # as datasets/digits.yaml
+    "digits": {"image_size": 16, "flip": False, "pad": 1},  # of datasets/digits.yaml, but for model and epochs
 }
 """Settings of `predict`, beside those of the profile."""
 
@@ -36,18 +39,18 @@ def images() -> Path:
 
 def workspace(name: str, *, planted: float = 0.0, kind: str = "uniform") -> Workspace:
     """The images of one of `SETS`, and of its training labels so large a share replaced by wrong ones."""
-    ws = Workspace(BUILD / folder(name, planted=planted, kind=kind))
+    ws = Workspace(BUILD / _folder(name, planted=planted, kind=kind))
     if not ws.has(MANIFEST):
         root, table = _long_tail() if name == "long-tail" else _read(name)
         train = np.flatnonzero(table["split"] == "train")
         table.loc[train, "label"] = wrong_labels(table["label"].to_numpy()[train], share=planted, kind=kind)
         ws.root.mkdir(parents=True, exist_ok=True)
         table.to_csv(ws.root / "labels.csv", index=False)
-        add(ws, ws.root / "labels.csv", layout="csv", name="cifar10", split=None, options=Options(root=root))
+        add(ws, ws.root / "labels.csv", layout="csv", name=root.name, split=None, options=Options(root=root))
     return ws
 
 
-def folder(name: str, *, planted: float, kind: str) -> str:
+def _folder(name: str, *, planted: float, kind: str) -> str:
     """The name of a set with planted labels."""
     return name + (f"-{planted:g}" if planted else "") + (f"-{kind}" if planted and kind != "uniform" else "")
 
@@ -101,16 +104,23 @@ def _long_tail() -> tuple[Path, pd.DataFrame]:
 def _digits() -> Path:
     root = BUILD / "digits-files"
     if not root.exists():
-        for sample in read_digits(Path(), Options()):
-            path = root / sample.name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(sample.data or b"")
+        with _whole(root) as folder:
+            write_images(folder, list(digits.read(Path(), Options())))
     return root
 
 
 def _unpacked(name: str, archive: str) -> Path:
     root = BUILD / name
-    if not any(root.glob("*/*")):
-        with tarfile.open(data(archive)) as file:
-            file.extractall(root, filter="data")
+    if not root.exists():
+        with _whole(root) as folder, tarfile.open(data(archive)) as file:
+            file.extractall(folder, filter="data")
     return root
+
+
+@contextmanager
+def _whole(root: Path) -> Iterator[Path]:
+    """A folder to fill, which becomes `root` when it is: what was interrupted is not taken for all there is."""
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=root.parent, ignore_cleanup_errors=True) as folder:
+        yield Path(folder) / root.name
+        (Path(folder) / root.name).rename(root)

@@ -9,6 +9,7 @@ import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "benchmarks"
@@ -28,9 +29,7 @@ def record(name: str, what: str, figures: dict[str, object]) -> None:
     content = {
         "what": what,
         "command": f"python -m tests.benchmarks {name}",
-        "date": datetime.now(UTC).date().isoformat(),
-        "commit": _output("git", "rev-parse", "--short", "HEAD"),
-        "hardware": hardware(),
+        **circumstances(),
         "figures": figures,
     }
     RESULTS.mkdir(parents=True, exist_ok=True)
@@ -39,17 +38,17 @@ def record(name: str, what: str, figures: dict[str, object]) -> None:
     print(json.dumps(figures, indent=1, default=asdict), flush=True)
 
 
-def earlier(name: str) -> dict[str, object]:
+def earlier(name: str) -> dict[str, Any]:
     """The figures of `docs/benchmarks/<name>.json`; none where there is no such file."""
     path = RESULTS / f"{name}.json"
-    figures: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))["figures"] if path.exists() else {}
+    figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["figures"] if path.exists() else {}
     return figures
 
 
-def stamp() -> dict[str, object]:
-    """Under which circumstances figures were measured that stay in their file when others are added."""
+def circumstances() -> dict[str, str]:
+    """Date, commit and hardware of what is measured now."""
     commit = _output("git", "rev-parse", "--short", "HEAD")
-    return {"measured": {"date": datetime.now(UTC).date().isoformat(), "commit": commit, "hardware": hardware()}}
+    return {"date": datetime.now(UTC).date().isoformat(), "commit": commit, "hardware": hardware()}
 
 
 def spread(values: list[float]) -> dict[str, float]:

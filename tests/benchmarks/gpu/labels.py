@@ -44,9 +44,8 @@ def found(job: Job, image_set: ImageSet, given: np.ndarray, true: np.ndarray) ->
     except ImportError as error:
         raise Missing(f"{error.name} is not installed") from None
     plan = profiles.find("best")
-    plan = replace(plan, folds=2, corrected=1) if job.small else plan
+    plan = replace(plan, folds=2, corrected=1, images=None) if job.small else plan
     told = ImageSet(image_set.images, torch.from_numpy(given), image_set.image_ids, image_set.classes)
-    plan = replace(plan, images=None) if job.small else plan
     settings = config(job, profiles.settings(plan))
     share = len(given) * (plan.folds - 1) // plan.folds
     configs = profiles.configs(plan, settings, images=share, side=image_set.image_size)
