@@ -154,15 +154,25 @@ def _start(bias: np.ndarray, scale: tuple[float, float], sharpness: float) -> No
 def _rate(rate: tuple[float, float], sureness: np.ndarray, wrong: np.ndarray) -> tuple[float, float]:
     """Two Newton steps of a logistic regression: shares of wrong labels, shape (N,), on sureness, shape (N,).
 
-    A pseudo-observation keeps it finite where no label is wrong.
+    A pseudo-observation keeps it finite where no label is wrong. A step that leads uphill is halved until it does not:
+    where nearly all images are equally sure it may be far too long.
     """
     at = np.array(rate)
     terms = np.stack([np.ones_like(sureness), sureness])
+
+    def loss(at: np.ndarray) -> float:
+        value = at @ terms
+        return float(np.logaddexp(0, value).sum() - wrong @ value + at[1] ** 2 / 2)
+
     for _ in range(2):
         fitted = expit(at @ terms)
         weight = fitted * (1 - fitted) + 1e-9
         gradient = terms @ (wrong - fitted) - np.array([0.0, at[1]])
-        at = at + np.linalg.solve((terms * weight) @ terms.T + np.eye(2), np.clip(gradient, -1e12, 1e12))
+        step = np.linalg.solve((terms * weight) @ terms.T + np.eye(2), np.clip(gradient, -1e12, 1e12))
+        before = loss(at)
+        while loss(at + step) > before and np.abs(step).max() > TINY:
+            step = step / 2
+        at = at + step
     if at[1] < STEEPEST:
         fitted = expit(at[0] + STEEPEST * sureness)
         step = (wrong - fitted).sum() / max((fitted * (1 - fitted)).sum(), 1e-3)
@@ -193,9 +203,11 @@ def _bias(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """
     given = np.bincount(labels, minlength=logits.shape[1]) / 2
     bias = np.zeros(logits.shape[1])
-    for _ in range(20):
-        named = _softmax(logits + bias).sum(axis=0)
+    for _ in range(100):
+        named, before = _softmax(logits + bias).sum(axis=0), bias
         bias = np.maximum(bias + 0.5 * np.log(np.maximum(given, 1) / np.maximum(named, 1)), 0)
+        if np.abs(bias - before).max() < 1e-3:
+            break
     return bias
 
 

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from scipy.special import softmax
+from scipy.special import expit, softmax
 
 from curate import label_noise
 from curate.label_noise import fit, soft_labels
@@ -216,3 +216,19 @@ def test_what_repetitions_say_together_can_be_other_than_their_mean() -> None:
     rate = fit(repeats, labels).rate
     assert fit(repeats, labels, repeats.mean(axis=0)).rate == pytest.approx(rate, abs=1e-6)
     assert fit(repeats, labels, repeats[0]).rate != pytest.approx(rate, abs=1e-3)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.5, 0.9, 1.0])
+@pytest.mark.parametrize("hard", [0.01, 0.05])
+def test_rates_where_nearly_all_images_are_equally_sure(hard: float, share: float) -> None:
+    """A few images lie many deviations from the others; the rates still have the mean of the shares they are fitted to."""
+    count = round(1500 * hard)
+    sureness = np.full(1500, 0.25)
+    sureness[:count] = np.linspace(-7, -4, count)
+    sureness = (sureness - sureness.mean()) / sureness.std()
+    wrong = np.full(1500, 0.07)
+    wrong[:count] = share
+    rate = (-2.5, 0.0)
+    for _ in range(50):
+        rate = label_noise._rate(rate, sureness, wrong)
+    assert expit(rate[0] + rate[1] * sureness).mean() == pytest.approx(wrong.mean(), abs=1e-3)
