@@ -221,7 +221,7 @@ def test_what_repetitions_say_together_can_be_other_than_their_mean() -> None:
 @pytest.mark.parametrize("share", [0.05, 0.2, 0.5, 0.9, 1.0])
 @pytest.mark.parametrize("hard", [0.01, 0.05])
 def test_rates_where_nearly_all_images_are_equally_sure(hard: float, share: float) -> None:
-    """A few images lie many deviations from the others; the rates still have the mean of the shares they are fitted to."""
+    """A few images lie many deviations from the others; the rates have the mean of the shares they are fitted to."""
     count = round(1500 * hard)
     sureness = np.full(1500, 0.25)
     sureness[:count] = np.linspace(-7, -4, count)
