@@ -80,15 +80,16 @@ class Noise:
 def fit(repeats: np.ndarray, labels: np.ndarray, probs: np.ndarray | None = None) -> Noise:
     """Learn how labels go wrong.
 
-    repeats: shape (R, N, K), out-of-fold probabilities of R repetitions, trained apart. labels: shape (N,), given, -1
+    repeats: shape (R, N, K), out-of-fold probabilities of R repetitions; the networks of the first have never met a
+    label of the images they speak of, not even by way of soft labels that others made. labels: shape (N,), given, -1
     for unlabelled. probs: shape (N, K), what the repetitions say together; None: their mean.
-    Sharpness lies between two estimates: the one that makes the labels most likely, and the one with which the networks
+    Sharpness lies between two estimates: the one that makes the labels most likely, and the one with which networks
     predict each other, which is the most it can be, as they share mistakes. The first is right where wrong labels are
     unlike what networks would name. People mistake what networks mistake; then labels agree with networks that are
     wrong, or not sure, for the same reason, and the likelihood calls images ambiguous where labels are wrong. How many
     labels seem wrong *and* plausible, beyond what networks' own mistakes account for (`OWN`), says how far to go from
-    the first to the second. Of no labels there is nothing to learn: they count as good, but for one in 13, whatever
-    the image.
+    the first to the second. Both are estimates for the first repetition, see `_as_often_right`. Of no labels there is
+    nothing to learn: they count as good, but for one in 13, whatever the image.
     """
     rows = np.flatnonzero(labels >= 0)
     if not len(rows):
@@ -98,9 +99,11 @@ def fit(repeats: np.ndarray, labels: np.ndarray, probs: np.ndarray | None = None
     repeats, labels = repeats[:, rows].astype(np.float64), labels[rows]
     mean = repeats.mean(axis=0) if probs is None else probs[rows].astype(np.float64)
     mean /= np.maximum(mean.sum(axis=1, keepdims=True), TINY)
-    likely = _most_likely(mean, labels)
-    noise = _fit(mean, labels, likely, steps=STEPS)
+    likely = _most_likely(repeats[0], labels)
     agreement = _agreement(repeats) if len(repeats) > 1 else ALONE * likely
+    if len(repeats) > 1:
+        likely, agreement = (_as_often_right(mean, repeats[0], sharpness) for sharpness in (likely, agreement))
+    noise = _fit(mean, labels, likely, steps=STEPS)
     truth = noise.truth(mean)
     mistakes = float(1 - truth.max(axis=1).mean())
     share = np.clip(1 - OWN * mistakes / max(_plausible(noise, truth, labels), TINY), 0, 1)
@@ -212,19 +215,34 @@ def _bias(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _agreement(repeats: np.ndarray) -> float:
-    """Sharpness with which the mean of the other repetitions predicts what a repetition calls most probable."""
-    total = repeats.sum(axis=0)
+    """Sharpness with which the first repetition predicts what the others call most probable."""
+    logs = np.log(np.maximum(repeats[0], TINY))
     found = []
-    for one in repeats:
-        others = np.log(np.maximum((total - one) / (len(repeats) - 1), TINY))
-        said = one.argmax(axis=1)
+    for said in repeats[1:].argmax(axis=2):
 
-        def loss(power: float, others: np.ndarray = others, said: np.ndarray = said) -> float:
-            logits = np.exp(power) * others
+        def loss(power: float, said: np.ndarray = said) -> float:
+            logits = np.exp(power) * logs
             return float((_log_sum(logits) - logits[np.arange(len(said)), said]).mean())
 
         found.append(minimize_scalar(loss, bounds=LIMITS, method="bounded", options={"xatol": 0.01}).x)
     return float(np.exp(np.mean(found)))
+
+
+def _as_often_right(probs: np.ndarray, first: np.ndarray, sharpness: float) -> float:
+    """Sharpness with which `probs` say that `first` is right as often as `first` says so itself with its sharpness.
+
+    What repetitions say together cannot be asked directly. Networks that learned soft labels have met each image's own
+    label in those of similar images, and so agree with wrong labels too often; and they are better than the first ones,
+    which therefore disagree with them where they are right. probs, first: shape (N, K).
+    """
+    named = (np.arange(len(first)), first.argmax(axis=1))
+    wanted = _softmax(sharpness * np.log(np.maximum(first, TINY)))[named].mean()
+    logs = np.log(np.maximum(probs, TINY))
+
+    def miss(power: float) -> float:
+        return float(abs(_softmax(np.exp(power) * logs)[named].mean() - wanted))
+
+    return float(np.exp(minimize_scalar(miss, bounds=LIMITS, method="bounded", options={"xatol": 0.01}).x))
 
 
 def _most_likely(probs: np.ndarray, labels: np.ndarray) -> float:
