@@ -134,39 +134,33 @@ def label_errors_headline(figures: Figures) -> str:
 
 
 def curation_gain(figures: Figures) -> str:
-    """Accuracy on raw and on curated labels."""
-    rows = [
-        [
-            data,
-            _score(run["accuracy"]),
-            _score(run.get("accuracy_flip")),
-            _score(run.get("leak_free")),
-            f"{run['seconds'] / 60:.1f}",
-        ]
-        for data in ("raw", "curated")
-        if (run := figures.get(data))
-    ]
-    header = ["trained on", "accuracy, single view", "with mirror image", "without leaked test images", "minutes"]
-    decisions = ", ".join(f"{name} {count:,}" for name, count in figures["decisions"].items())
-    after = (
-        f"Decisions: {decisions}; {figures['for_review']:,} images left to a person, who did not look. Wrong training "
-        f"labels: {_percent(figures['wrong_share_raw'])} before, {_percent(figures['wrong_share_curated'])} after. "
-        f"Settings: {_config((figures.get('curated') or figures['raw'])['config'])}."
-    )
-    return table(header, rows) + "\n\n" + after
+    """Accuracy on raw and on curated labels, and the difference seed by seed, per set of labels."""
+    rows, notes = [], []
+    for column, found in figures.items():
+        for data in ("raw", "curated"):
+            run = found[data]
+            scores = [_score(run[view]) for view in ("accuracy", "accuracy_flip", "leak_free")]
+            wrong = _percent(found[f"wrong_share_{data}"])
+            rows.append([f"`{column}`, {data}", wrong, *scores, f"{run['seconds'] / 60:.1f}"])
+        decisions = ", ".join(f"{name} {count:,}" for name, count in found["decisions"].items())
+        notes.append(
+            f"`{column}`: curated minus raw, seed by seed: {_points(found['difference'])}. Decisions: {decisions}; "
+            f"{found['for_review']:,} images left to a person, who did not look. Settings: "
+            f"{_config(found['raw']['config'])}. Measured {found['measured']['date']}, commit "
+            f"{found['measured']['commit']}."
+        )
+    header = ["trained on", "wrong training labels", "accuracy, single view", "with mirror image"]
+    header += ["without leaked test images", "minutes"]
+    return table(header, rows) + "\n\n" + "\n".join(f"* {note}" for note in notes)
 
 
 def curation_gain_headline(figures: Figures) -> str:
-    """Test accuracy before and after."""
-    if "curated" not in figures:
-        return "raw alone so far"
-    before, after = _percent(figures["wrong_share_raw"]), _percent(figures["wrong_share_curated"])
-    raw, curated = _score(figures["raw"]["accuracy"]), _score(figures["curated"]["accuracy"])
-    epochs = figures["raw"]["config"]["epochs"]
-    return (
-        f"CIFAR-10N `worse`, by the policy alone: wrong training labels {before} raw, {after} curated; test accuracy "
-        f"{raw} raw, {curated} curated, after {epochs} epochs with the same settings and test images"
-    )
+    """Wrong labels before and after, and what that did to the test accuracy."""
+    parts = []
+    for column, found in figures.items():
+        before, after = _percent(found["wrong_share_raw"]), _percent(found["wrong_share_curated"])
+        parts.append(f"`{column}`: {before} wrong labels raw, {after} curated, accuracy {_points(found['difference'])}")
+    return "CIFAR-10N, by the policy alone, same recipe and test images: " + "; ".join(parts)
 
 
 def fast_recipe(figures: Figures) -> str:
@@ -281,6 +275,12 @@ def _score(score: Figures | None) -> str:
         return ""
     interval = f" ± {100 * score['half_width']:.2f}" if score["half_width"] is not None else ""
     return f"{100 * score['mean']:.2f}{interval} % (n = {len(score['values'])})"
+
+
+def _points(difference: Figures) -> str:
+    """A mean difference of accuracies with its 95 % interval and the number of seeds."""
+    interval = f" ± {100 * difference['half_width']:.2f}" if len(difference["values"]) > 1 else ""
+    return f"{100 * difference['mean']:+.2f}{interval} points (n = {len(difference['values'])})"
 
 
 def _median_and_range(spread: Figures) -> str:

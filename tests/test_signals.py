@@ -14,13 +14,12 @@ from curate.signals.edge_blur import blur_unit_px, edge_blur
 from curate.signals.final_margin import final_margin
 from curate.signals.late_learning import late_learning
 from curate.signals.neighbor_agreement import neighbor_agreement
-from curate.signals.phash import phash
 from curate.signals.thumbnail import thumbnail
 from curate.signals.tones import tones
 from curate.signals.training_margin import training_margin
 from curate.signals.twin_labels import twin_labels
 from curate.signals.wrong_epochs import wrong_epochs
-from tests.pictures import digits, photos
+from tests.pictures import photos
 
 SIGNALS = registry.functions(signals)
 PER_IMAGE = {name: function for name, function in SIGNALS.items() if is_per_image(function)}
@@ -94,21 +93,10 @@ def test_edge_blur_of_photos_grows_with_the_blur_at_every_size() -> None:
         assert (np.diff(measured, axis=1) >= 0).all(), f"{side} pixels: {np.round(measured, 2).tolist()}"
 
 
-def test_thumbnail_has_one_size_and_phash_one_number() -> None:
+def test_thumbnail_has_one_size() -> None:
     thumbnails = np.stack([thumbnail(image[:, :, 1]) for image in EDGE_IMAGES.values()])
     assert thumbnails.shape == (len(EDGE_IMAGES), 1024)
     assert thumbnails.dtype == np.uint8
-    hashes = phash(thumbnails)
-    assert hashes.shape == (len(EDGE_IMAGES),)
-    assert hashes.dtype == np.uint64
-
-
-def test_phash_is_near_for_versions_and_far_for_others() -> None:
-    gray = digits()[:100, :, :, 0]
-    lighter = np.clip(gray * 1.2, 0, 255).astype(np.uint8)
-    first, second = (phash(images.reshape(100, -1)) for images in (gray, lighter))
-    assert np.bitwise_count(first ^ second).mean() < 5
-    assert np.bitwise_count(first ^ np.roll(second, 1)).mean() > 15
 
 
 # How a label was learned
@@ -223,7 +211,7 @@ def test_neighbors_that_nobody_noted() -> None:
 
 
 def pairs(*rows: tuple[int, int, str, float]) -> pd.DataFrame:
-    table = pd.DataFrame(rows, columns=["a", "b", "kind", "similarity"]).assign(distance=0, asked=0.6)
+    table = pd.DataFrame(rows, columns=["a", "b", "kind", "probability"]).assign(mirrored=False)
     return table[list(duplicates.COLUMNS)].astype(duplicates.COLUMNS)
 
 
@@ -233,7 +221,7 @@ def pairs(*rows: tuple[int, int, str, float]) -> pd.DataFrame:
         ([], []),
         ([(0, 1, "exact", 1.0)], [(0, 1), (1, 0)]),
         ([(0, 2, "near", 0.9)], [(2, 0)]),  # image 2 has no label to tell
-        ([(0, 3, "near", 0.5)], []),  # not as similar as is asked for
+        ([(0, 3, "near", 0.4)], []),  # not as probably one photo as is asked for
         ([(0, 1, "exact", 1.0), (0, 3, "near", 0.9)], [(0, 1), (0, 1), (1, 0), (3, 0)]),
     ],
 )

@@ -346,7 +346,7 @@ def test_readers_need_no_lock(workspace: Workspace, holder: Callable[[float], Ba
     [
         (".", ""),
         ("history", ""),
-        ("signals/phash/v1", ""),
+        ("signals/tones/v1", ""),
         ("signals/dark/v1-0a1b2c3d", ""),
         ("runs/first", "runs/first"),
         ("runs/first/below", "runs/first"),

@@ -56,7 +56,7 @@ def parse_finder_settings(pairs: list[str] | None) -> dict[str, dict[str, object
     for name, value in parse_settings(pairs).items():
         finder, dot, setting = name.partition(".")
         if not dot:
-            raise UserError(f"--set {name!r} must be FINDER.SETTING=VALUE, for instance near_duplicate.radius=8")
+            raise UserError(f"--set {name!r} must be FINDER.SETTING=VALUE, for instance near_duplicate.probability=0.8")
         settings.setdefault(finder, {})[setting] = value
     return settings
 

@@ -7,19 +7,15 @@ from curate import duplicates
 
 
 def conflicting_labels(
-    manifest: pd.DataFrame,
-    duplicate_pairs: pd.DataFrame,
-    *,
-    radius: int = duplicates.RADIUS,
-    similarity: float = duplicates.SIMILARITY,
+    manifest: pd.DataFrame, duplicate_pairs: pd.DataFrame, *, probability: float = duplicates.PROBABILITY
 ) -> pd.DataFrame:
     """Versions of one photo under different labels: at least one of the labels is wrong.
 
     Every labelled version is a row; its score is the share of the versions that have its label. Where one label has
     more than half of them, the others are flagged and that label is suggested; else all are flagged, with scores below
-    0.5 and no suggestion. `radius` and `similarity` as in `near_duplicate`.
+    0.5 and no suggestion. `probability` as in `near_duplicate`.
     """
-    pairs = duplicates.same_photo(duplicate_pairs, radius=radius, similarity=similarity)
+    pairs = duplicates.same_photo(duplicate_pairs, probability=probability)
     groups = duplicates.components(len(manifest), pairs["a"].to_numpy(), pairs["b"].to_numpy())
     label = manifest["label"].to_numpy(dtype=object)
     involved = np.unique(np.concatenate([pairs["a"].to_numpy(), pairs["b"].to_numpy()]))

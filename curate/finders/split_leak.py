@@ -1,6 +1,5 @@
 """The same photo on both sides of a split."""
 
-import numpy as np
 import pandas as pd
 
 from curate import duplicates
@@ -13,40 +12,33 @@ def split_leak(
     manifest: pd.DataFrame,
     duplicate_pairs: pd.DataFrame,
     *,
-    radius: int = duplicates.RADIUS,
-    similarity: float = duplicates.SIMILARITY,
+    probability: float = duplicates.PROBABILITY,
 ) -> pd.DataFrame:
     """Training image that shows a photo of the test or validation set, or validation image one of the test set.
 
-    Score in [0, 0.5]: 0 for equal pixels, 0.5 for details just similar enough. `related_id` is the image that it gives
-    away, in test before val. `radius` and `similarity` as in `near_duplicate`. The network has seen what it is asked:
+    Score: 0 for equal pixels, else 1 less the probability that it is the same photo, as in `near_duplicate`.
+    `related_id` is the image that it gives away, in test before val. The network has seen what it is asked:
     1.5 to 3.3 % of CIFAR-10's test images are such. Source: Barz, Denzler 2020, "Do we train on test data?".
     """
-    links = _links(duplicates.same_photo(duplicate_pairs, radius=radius, similarity=similarity))
+    links = _links(duplicates.same_photo(duplicate_pairs, probability=probability))
     depth = manifest["split"].map(DEPTH).to_numpy()
     to, of = depth[links["row"]], depth[links["other"]]
     links = links[(of >= 0) & (to > of)]
     links = links.assign(of=depth[links["other"]]).sort_values(
-        ["row", "of", "similarity", "other"], ascending=[True, True, False, True]
+        ["row", "of", "probability", "other"], ascending=[True, True, False, True]
     )
     links = links.drop_duplicates("row")
     rows, others = links["row"].to_numpy(), links["other"].to_numpy()
     groups = duplicates.components(len(manifest), rows, others)
-    asked = np.maximum(links["asked"].to_numpy(), similarity)
-    same = (links["kind"] == "exact").to_numpy()
-    alike = links["similarity"].to_numpy()
     splits = manifest["split"].to_numpy()[others]
     return pd.DataFrame(
         {
             "row": rows,
-            "score": np.where(same, 0, 0.5 * np.clip((1 - alike) / np.maximum(1 - asked, 1e-6), 0, 1)),
+            "score": 1 - links["probability"].to_numpy(),
             "flagged": True,
             "group": groups[rows],
             "related_id": manifest["image_id"].to_numpy()[others],
-            "detail": [
-                f"same pixels as in {split}" if equal else f"same photo as in {split}, details correlate by {value:.2f}"
-                for split, equal, value in zip(splits, same, alike, strict=True)
-            ],
+            "detail": duplicates.told(links, splits),
         }
     )
 

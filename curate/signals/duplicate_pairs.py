@@ -6,6 +6,6 @@ import pandas as pd
 from curate import duplicates
 
 
-def duplicate_pairs(manifest: pd.DataFrame, phash: np.ndarray, thumbnail: np.ndarray) -> pd.DataFrame:
+def duplicate_pairs(manifest: pd.DataFrame, thumbnail: np.ndarray) -> pd.DataFrame:
     """Pairs of rows with equal pixels, or that may show the same photo; see `curate.duplicates.find_pairs`."""
-    return duplicates.find_pairs(manifest, phash, thumbnail)
+    return duplicates.find_pairs(manifest, thumbnail)

@@ -1,0 +1,53 @@
+"""Images that look alike, found by their descriptors."""
+
+import numpy as np
+import pytest
+
+from curate import neighbors
+
+
+def vectors(count: int, *, copies: int, seed: int = 0) -> np.ndarray:
+    """Unit vectors in clusters, the last `copies` of which are the first ones, a little changed."""
+    random = np.random.default_rng(seed)
+    centers = random.normal(size=(60, 32))
+    made = centers[random.integers(0, 60, count)] + random.normal(size=(count, 32))
+    made[-copies:] = made[:copies] + 0.2 * random.normal(size=(copies, 32))
+    return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
+
+
+def found(index: neighbors.Index, queries: np.ndarray, **limits: float) -> set[tuple[int, int]]:
+    return {pair for query, other in index.search(queries, **limits) for pair in zip(query, other, strict=True)}
+
+
+def test_all_vectors_that_are_alike_enough_are_found() -> None:
+    made = vectors(600, copies=50)
+    every = {(a, b) for a, b in np.argwhere(made @ made.T >= 0.8)}
+    assert found(neighbors.Index(made), made, most=600, least=0.8) == every
+
+
+def test_only_the_most_alike_are_taken() -> None:
+    made = vectors(600, copies=50)
+    pairs = found(neighbors.Index(made), made, most=2, least=-1.0)
+    assert len(pairs) == 1200
+    assert {(row, row) for row in range(600)} <= pairs
+    assert {(row, row + 550) for row in range(50)} <= pairs
+
+
+def test_cells_lose_hardly_any_copy_and_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbors, "EXACT_UP_TO", 1000)
+    made = vectors(5000, copies=500)
+    first, second = (found(neighbors.Index(made), made, most=10, least=0.9) for _ in range(2))
+    assert first == second
+    assert len({(row, row + 4500) for row in range(500)} & first) >= 495
+
+
+def test_blocks_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = vectors(100, copies=10)
+    whole = found(neighbors.Index(made), made, most=5, least=0.5)
+    monkeypatch.setattr(neighbors, "BLOCK", 7)
+    assert found(neighbors.Index(made), made, most=5, least=0.5) == whole
+
+
+def test_fewer_vectors_than_are_asked_for() -> None:
+    made = vectors(3, copies=1)
+    assert found(neighbors.Index(made), made, most=30, least=-1.0) == {(a, b) for a in range(3) for b in range(3)}
