@@ -6,12 +6,13 @@ background counts as much as what stands before it. Correlation at every shift c
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import numpy as np
 from scipy.fft import rfft2
+from threadpoolctl import threadpool_limits
 
 SIDE = 32
 SHIFT = 3
@@ -45,7 +46,6 @@ def compare(
     thumbnail: shape (N, 1024), uint8. flipped: shape (P,), bool, whether `b` is to be mirrored. 0 for pairs whose
     coarser details correlate by less than `promising` before one of them is scaled.
     """
-    parts = [slice(start, start + CHUNK) for start in range(0, len(a), CHUNK)]
 
     def compared(part: slice) -> np.ndarray:
         first, at = np.unique(a[part], return_inverse=True)
@@ -53,8 +53,15 @@ def compare(
         second = np.where(flipped[part, None, None], second[:, :, ::-1], second)
         return _compare(_pixels(thumbnail[first]), at, second, promising)
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return np.concatenate([np.zeros((0, len(BANDS)), np.float32), *pool.map(compared, parts)])
+    return np.concatenate([np.zeros((0, len(BANDS)), np.float32), *_in_threads(compared, len(a))])
+
+
+def _in_threads(function: Callable[[slice], np.ndarray], count: int) -> list[np.ndarray]:
+    """What the function gives for each `CHUNK` of so many rows, in order."""
+    parts = [slice(start, start + CHUNK) for start in range(0, count, CHUNK)]
+    # a product of matrices has threads of its own, which would wait for each other
+    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(function, parts))
 
 
 def _compare(first: np.ndarray, at: np.ndarray, second: np.ndarray, promising: float) -> np.ndarray:
@@ -75,13 +82,16 @@ def _compare(first: np.ndarray, at: np.ndarray, second: np.ndarray, promising: f
 def descriptors(thumbnail: np.ndarray) -> np.ndarray:
     """What images that look alike are found by: their coarser details as 16 x 16 pixels, blurred by as much as versions
     may be shifted; unit vectors of shape (N, 256), float32. Of an image that shows nothing, 0."""
-    found = np.empty((len(thumbnail), SIDE * SIDE // 4), np.float32)
-    for start in range(0, len(thumbnail), CHUNK):
-        details = _blurred(_levelled(_pixels(thumbnail[start : start + CHUNK]), BANDS[1]), 1.5)
+
+    def described(part: slice) -> np.ndarray:
+        details = _blurred(_levelled(_pixels(thumbnail[part]), BANDS[1]), 1.5)
         pooled = details.reshape(-1, SIDE // 2, 2, SIDE // 2, 2).mean(axis=(2, 4)).reshape(len(details), -1)
         pooled -= pooled.mean(axis=1, keepdims=True)
-        found[start : start + CHUNK] = pooled / np.maximum(np.linalg.norm(pooled, axis=1, keepdims=True), FAINT)
-    return found
+        vectors: np.ndarray = pooled / np.maximum(np.linalg.norm(pooled, axis=1, keepdims=True), FAINT)
+        return vectors
+
+    nothing = np.zeros((0, SIDE * SIDE // 4), np.float32)
+    return np.concatenate([nothing, *_in_threads(described, len(thumbnail))])
 
 
 def mirrored(descriptors: np.ndarray) -> np.ndarray:

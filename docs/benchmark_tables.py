@@ -133,6 +133,44 @@ def label_errors_headline(figures: Figures) -> str:
     return ". ".join(parts)
 
 
+def duplicates(figures: Figures) -> str:
+    """What is found of people's list and beyond it, and how long it takes."""
+    by = figures["recall_near_by_probability"]
+    judged = figures["judged"]
+    rows = [
+        [f"near pairs of the list ({figures['near_pairs']}) found", _percent(figures["recall_near"])],
+        *[[f"… with a probability of at least {least}", _percent(share)] for least, share in by.items()],
+        ["similar pairs of the list taken for the same photo", _percent(figures["recall_similar"])],
+        ["pairs found outside the list", f"{figures['pairs_outside_the_list']:,}"],
+        [
+            "… expected to be one photo, by their probabilities",
+            _percent(figures["expected_precision_outside_the_list"]),
+        ],
+        ["test images in a pair", f"{figures['test_images_with_a_twin']:,}"],
+        ["seconds: thumbnails; search and comparison", " ; ".join(_number(s) for s in figures["seconds"].values())],
+    ]
+    if judged:
+        share = f"{judged['same_photo']} of {judged['found_now']}, {_percent(judged['precision'])}"
+        rows.insert(6, ["… found to be one photo, of those that were looked at", share])
+    if peer := figures.get("imagededup_seconds"):
+        rows.append(["imagededup PHash, radius 10: hashing; search", " ; ".join(_number(s) for s in peer.values())])
+    return table(["", ""], rows) + (
+        "\n\nThe pairs that were looked at: [sheet](benchmarks/duplicates_sheet.jpg), "
+        "[verdicts](benchmarks/duplicates_judged.csv), drawn at random; the mirrored ones are mirrored back. Seven of "
+        "those counted as one photo are in doubt: the same thing, cropped or recoloured, or another like it."
+    )
+
+
+def duplicates_headline(figures: Figures) -> str:
+    """Recall against people's list, and precision beyond it."""
+    judged = figures["judged"]
+    precision = f", of which {_percent(judged['precision'])} of those looked at are the same photo" if judged else ""
+    return (
+        f"CIFAR-10, test against all: {_percent(figures['recall_near'])} of the near-duplicates that people found "
+        f"(ciFAIR), and {figures['pairs_outside_the_list']:,} pairs more{precision}"
+    )
+
+
 def curation_gain(figures: Figures) -> str:
     """Accuracy on raw and on curated labels, and the difference seed by seed, per set of labels."""
     rows, notes = [], []
@@ -250,6 +288,7 @@ def flat(figures: Figures) -> str:
 TABLES: dict[str, tuple[str, Callable[[Figures], str], Callable[[Figures], str] | None]] = {
     "scan_speed": ("Adding and scanning", scan_speed, scan_speed_headline),
     "label_errors": ("Finding wrong labels", label_errors, label_errors_headline),
+    "duplicates": ("Finding the same photo", duplicates, duplicates_headline),
     "curation_gain": ("What curation is worth", curation_gain, curation_gain_headline),
     "fast_recipe": ("A quarter of an hour of training", fast_recipe, fast_recipe_headline),
     "techniques": ("What each technique is worth", techniques, None),
