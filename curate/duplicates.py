@@ -29,6 +29,8 @@ UNRELATED_STEPS, MOST_ASKED = 2.15, 20.0
 median of unrelated pairs as their 99th percentile does, five standard deviations if they were normal; at most where
 log-odds of other sets would be 20, details that correlate by 0.97."""
 UNRELATED_PAIRS, FEWEST_PAIRS = 4_000, 200
+BLOCK = 16_384
+"""Images searched for at once."""
 FLAT = 3.0
 """Thumbnails with a smaller standard deviation, in grey levels, show nothing that could be recognised again."""
 COLUMNS = {"a": "int64", "b": "int64", "kind": "str", "probability": "float32", "mirrored": "bool"}
@@ -99,8 +101,9 @@ def components(count: int, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def keep_rank(manifest: pd.DataFrame) -> np.ndarray:
-    """Position of each row in the order of whom to keep: by split, then as added. Shape (N,), int64."""
-    order = np.argsort(manifest["split"].map(KEEP_FIRST).to_numpy(), kind="stable")
+    """Position of each row in the order of whom to keep: by split, then by pixels, then as added. Shape (N,), int64."""
+    pixels = (manifest["width"] * manifest["height"]).to_numpy()
+    order = np.lexsort([-pixels, manifest["split"].map(KEEP_FIRST).to_numpy()])
     rank = np.empty(len(manifest), np.int64)
     rank[order] = np.arange(len(manifest))
     return rank
@@ -158,9 +161,11 @@ def _candidates(thumbnail: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np
     vectors = alignment.descriptors(thumbnail[rows])
     index = Index(vectors)
     found = []
-    for flipped, queries in ((False, vectors), (True, alignment.mirrored(vectors))):
-        for query, other in index.search(queries, most=NEIGHBORS + 1, least=ALIKE):
-            first, second = np.minimum(query, other), np.maximum(query, other)
+    for start in range(0, len(rows), BLOCK):
+        block = vectors[start : start + BLOCK]
+        for flipped, queries in ((False, block), (True, alignment.mirrored(block))):
+            query, other = index.search(queries, most=NEIGHBORS + 1, least=ALIKE)
+            first, second = np.minimum(query + start, other), np.maximum(query + start, other)
             found.append(np.unique((first * len(rows) + second)[first < second]) * 2 + flipped)
     code = np.unique(np.concatenate(found))
     pair, flipped = code // 2, code % 2 == 1

@@ -1,7 +1,5 @@
 """Images that look alike, found by their descriptors without comparing each with each."""
 
-from collections.abc import Iterator
-
 import faiss
 import numpy as np
 
@@ -14,8 +12,6 @@ PROBES = 48
 """Cells searched per image."""
 SEEN = 40
 """Vectors per cell that the centres are learned from."""
-BLOCK = 16_384
-"""Images searched for at once."""
 
 
 class Index:
@@ -34,10 +30,9 @@ class Index:
             self.index.train(vectors[np.sort(some)])
         self.index.add(vectors)
 
-    def search(self, queries: np.ndarray, *, most: int, least: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def search(self, queries: np.ndarray, *, most: int, least: float) -> tuple[np.ndarray, np.ndarray]:
         """Pairs of a query's position and that of a vector with an inner product of at least `least`, the `most`
-        highest of each query; in blocks. queries: shape (Q, D), float32."""
-        for start in range(0, len(queries), BLOCK):
-            alike, found = self.index.search(queries[start : start + BLOCK], min(most, self.index.ntotal))
-            query, place = np.nonzero((alike >= least) & (found >= 0))
-            yield query + start, found[query, place]
+        highest of each query: two arrays of shape (P,). queries: shape (Q, D), float32."""
+        alike, found = self.index.search(queries, min(most, self.index.ntotal))
+        query, place = np.nonzero((alike >= least) & (found >= 0))
+        return query, found[query, place]

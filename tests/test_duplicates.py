@@ -17,6 +17,8 @@ def table(pictures: np.ndarray, splits: list[str] | None = None, parents: list[s
             "split": splits or ["train"] * count,
             "label": "a",
             "parent_id": parents or [""] * count,
+            "width": 32,
+            "height": 32,
             "pixel_hash": [pixel_hash(picture) for picture in pictures],
         }
     )
@@ -46,6 +48,19 @@ def test_who_is_kept_of_equal_images(splits: list[str], kept: int) -> None:
     images = table(noise(1).repeat(3, axis=0), splits)
     assert duplicates.exact_keepers(images).tolist() == [kept] * 3
     assert duplicates.groups(images, find(noise(1).repeat(3, axis=0), images)).tolist() == [0, 0, 0]
+
+
+def test_the_larger_of_two_versions_is_kept_but_in_test_before_train() -> None:
+    pictures = np.concatenate([noise(2), noise(2)])
+    images = table(pictures, ["train", "test", "train", "train"]).assign(width=[32, 32, 64, 64])
+    assert duplicates.exact_keepers(images).tolist() == [2, 1, 2, 1]
+
+
+def test_blocks_of_images_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = digits()[:300]
+    whole = find(pictures, table(pictures))
+    monkeypatch.setattr(duplicates, "BLOCK", 64)
+    pd.testing.assert_frame_equal(find(pictures, table(pictures)), whole)
 
 
 def test_undecodable_images_are_no_duplicates() -> None:

@@ -16,7 +16,7 @@ def vectors(count: int, *, copies: int, seed: int = 0) -> np.ndarray:
 
 
 def found(index: neighbors.Index, queries: np.ndarray, **limits: float) -> set[tuple[int, int]]:
-    return {pair for query, other in index.search(queries, **limits) for pair in zip(query, other, strict=True)}
+    return set(zip(*index.search(queries, **limits), strict=True))
 
 
 def test_all_vectors_that_are_alike_enough_are_found() -> None:
@@ -39,13 +39,6 @@ def test_cells_lose_hardly_any_copy_and_repeat(monkeypatch: pytest.MonkeyPatch) 
     first, second = (found(neighbors.Index(made), made, most=10, least=0.9) for _ in range(2))
     assert first == second
     assert len({(row, row + 4500) for row in range(500)} & first) >= 495
-
-
-def test_blocks_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = vectors(100, copies=10)
-    whole = found(neighbors.Index(made), made, most=5, least=0.5)
-    monkeypatch.setattr(neighbors, "BLOCK", 7)
-    assert found(neighbors.Index(made), made, most=5, least=0.5) == whole
 
 
 def test_fewer_vectors_than_are_asked_for() -> None:
