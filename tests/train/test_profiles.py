@@ -10,12 +10,12 @@ from train.profiles import MOST_EPOCHS, PROFILES, configs, find, settings
 @pytest.mark.parametrize(
     ("profile", "images", "side", "epochs"),
     [
-        ("quick", 33_333, 32, [8, 9]),  # CIFAR-10, two of three folds
+        ("quick", 37_500, 32, [10, 10]),  # CIFAR-10, three of four folds
         ("quick", 1_000_000, 32, [5, 5]),  # every set at least so often
         ("quick", 720, 32, [MOST_EPOCHS] * 2),
         ("quick", 720, 8, [MOST_EPOCHS] * 2),
         ("quick", 0, 32, [MOST_EPOCHS] * 2),
-        ("quick", 8_333, 64, [8, 9]),  # a quarter as many of four times the size
+        ("quick", 9_375, 64, [10, 10]),  # a quarter as many of four times the size
         ("quick", 5_000, 128, [5, 5]),
         ("best", 40_000, 32, [16, 16]),
         ("best", 1_000_000, 32, [16, 16]),
