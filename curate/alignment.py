@@ -14,7 +14,8 @@ import numpy as np
 from scipy.fft import rfft2
 from threadpoolctl import threadpool_limits
 
-SIDE = 32
+from curate.signals.thumbnail import SIDE
+
 SHIFT = 3
 """Thumbnail pixels by which one of two versions may be moved, each way."""
 SCALES = (1.0, 0.88, 1.13)

@@ -100,9 +100,10 @@ def fit(repeats: np.ndarray, labels: np.ndarray, probs: np.ndarray | None = None
     mean = repeats.mean(axis=0) if probs is None else probs[rows].astype(np.float64)
     mean /= np.maximum(mean.sum(axis=1, keepdims=True), TINY)
     likely = _most_likely(repeats[0], labels)
-    agreement = _agreement(repeats) if len(repeats) > 1 else ALONE * likely
     if len(repeats) > 1:
-        likely, agreement = (_as_often_right(mean, repeats[0], sharpness) for sharpness in (likely, agreement))
+        likely, agreement = (_as_often_right(mean, repeats[0], power) for power in (likely, _agreement(repeats)))
+    else:
+        agreement = ALONE * likely
     noise = _fit(mean, labels, likely, steps=STEPS)
     truth = noise.truth(mean)
     mistakes = float(1 - truth.max(axis=1).mean())

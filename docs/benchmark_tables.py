@@ -147,13 +147,11 @@ def duplicates(figures: Figures) -> str:
             _percent(figures["expected_precision_outside_the_list"]),
         ],
         ["test images in a pair", f"{figures['test_images_with_a_twin']:,}"],
-        ["seconds: thumbnails; search and comparison", " ; ".join(_number(s) for s in figures["seconds"].values())],
+        ["seconds for search and comparison, thumbnails given", _number(figures["seconds"])],
     ]
     if judged:
         share = f"{judged['same_photo']} of {judged['found_now']}, {_percent(judged['precision'])}"
-        rows.insert(6, ["… found to be one photo, of those that were looked at", share])
-    if peer := figures.get("imagededup_seconds"):
-        rows.append(["imagededup PHash, radius 10: hashing; search", " ; ".join(_number(s) for s in peer.values())])
+        rows.insert(-2, ["… found to be one photo, of those that were looked at", share])
     return table(["", ""], rows) + (
         "\n\nThe pairs that were looked at: [sheet](benchmarks/duplicates_sheet.jpg), "
         "[verdicts](benchmarks/duplicates_judged.csv), drawn at random; the mirrored ones are mirrored back. Seven of "

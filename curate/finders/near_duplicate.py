@@ -24,12 +24,13 @@ def near_duplicate(
     rest = pairs[~pairs["b"].isin(same["b"]) & (pairs["probability"] < probability)]
     similar = rest.sort_values(["probability", "a"], ascending=[False, True]).drop_duplicates("b")
     chosen = pd.concat([same, similar])
+    flagged = np.arange(len(chosen)) < len(same)
     return pd.DataFrame(
         {
             "row": chosen["b"].to_numpy(),
             "score": 1 - chosen["probability"].to_numpy(),
-            "flagged": np.arange(len(chosen)) < len(same),
-            "group": np.where(np.arange(len(chosen)) < len(same), chosen["a"], -1),
+            "flagged": flagged,
+            "group": np.where(flagged, chosen["a"], -1),
             "related_id": manifest["image_id"].to_numpy()[chosen["a"].to_numpy()],
             "detail": duplicates.told(chosen),
         }

@@ -3,13 +3,10 @@
 `python -m tests.benchmarks.duplicates [--sheet FILE]`: test images of CIFAR-10 against all others. The list of people
 (ciFAIR, Barz and Denzler 2020) is far from complete, so precision is counted by looking: `--sheet` draws 200 pairs
 outside the list and writes them as a picture and, beside it, as a CSV, in which `same` is to be filled in (yes, no);
-docs/benchmarks/duplicates_judged.csv holds what was filled in, and is counted here. With `CURATE_PEERS` set to a Python
-that has imagededup, its perceptual hash hashes and searches the same files in the same run.
+docs/benchmarks/duplicates_judged.csv holds what was filled in, and is counted here.
 """
 
 import argparse
-import os
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -24,18 +21,7 @@ from tests.benchmarks import label_sets
 from tests.benchmarks.record import RESULTS, data, record
 
 JUDGED = RESULTS / "duplicates_judged.csv"
-DRAWN, COLUMNS, ZOOM, GAP = 200, 10, 3, 4
-PEER = """
-import os, sys, time
-sys.stdout = open(os.devnull, "w")
-from imagededup.methods import PHash
-started = time.perf_counter()
-method = PHash(verbose=False)
-codes = method.encode_images(image_dir=sys.argv[1], recursive=True)
-hashed = time.perf_counter()
-method.find_duplicates(encoding_map=codes, max_distance_threshold=10)
-sys.stderr.write(f"{hashed - started} {time.perf_counter() - hashed}")
-"""
+DRAWN, COLUMNS, ZOOM, GAP = 200, 10, 2, 4
 
 
 def run(arguments: list[str] | None = None) -> None:
@@ -45,11 +31,10 @@ def run(arguments: list[str] | None = None) -> None:
     given = asked.parse_args(arguments or [])
     ws = label_sets.workspace("clean")
     images = verbs.read_manifest(ws)
-    started = time.perf_counter()
     thumbnails = Evidence(ws, images).get("thumbnail")
-    measured = time.perf_counter()
+    started = time.perf_counter()
     pairs = duplicates.find_pairs(images, thumbnails)
-    found = time.perf_counter()
+    seconds = time.perf_counter() - started
     path = images["image_id"].str.split("/", n=1).str[1].to_numpy()
     test = (images["split"] == "test").to_numpy()
     a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
@@ -57,35 +42,26 @@ def run(arguments: list[str] | None = None) -> None:
     same = same[test[same["a"]] | test[same["b"]]]
     listed = pd.read_csv(data("cifar10/cifair10_duplicates.csv"))
     probability = dict(zip(_keys(path[a], path[b]), pairs["probability"], strict=True))
-    listed["probability"] = [
-        probability.get(key, 0.0) for key in _keys(listed["test_path"].to_numpy(), listed["other_path"].to_numpy())
-    ]
-    known = set(_keys(listed["test_path"].to_numpy(), listed["other_path"].to_numpy()))
+    people = _keys(listed["test_path"].to_numpy(), listed["other_path"].to_numpy())
+    listed["probability"] = [probability.get(key, 0.0) for key in people]
+    known = set(people)
     keys = _keys(path[same["a"]], path[same["b"]])
     new = same[[key not in known for key in keys]]
-    near = listed[listed["judgment"] == "near"]["probability"]
+    near, similar = (listed["probability"][listed["judgment"] == kind] for kind in ("near", "similar"))
     if given.sheet:
-        _draw(new, path, thumbnails, given.sheet)
+        _draw(new, path, given.sheet)
     figures: dict[str, object] = {
         "images": len(images),
         "near_pairs": len(near),
         "recall_near": float((near >= duplicates.PROBABILITY).mean()),
-        "recall_near_by_probability": {f"{least}": float((near >= least).mean()) for least in (0.3, 0.5, 0.7, 0.9)},
-        "recall_similar": float(
-            (listed[listed["judgment"] == "similar"]["probability"] >= duplicates.PROBABILITY).mean()
-        ),
+        "recall_near_by_probability": {f"{least}": float((near >= least).mean()) for least in (0.3, 0.7, 0.9)},
+        "recall_similar": float((similar >= duplicates.PROBABILITY).mean()),
         "pairs_outside_the_list": len(new),
-        "test_images_with_a_twin": int(np.unique(np.concatenate([same["a"], same["b"]])[_tested(same, test)]).size),
+        "test_images_with_a_twin": int(test[np.unique(same[["a", "b"]])].sum()),
         "expected_precision_outside_the_list": float(new["probability"].mean()),
-        "judged": _judged(dict(zip(_keys(path[new["a"]], path[new["b"]]), new["probability"], strict=True))),
-        "seconds": {"thumbnails": measured - started, "search_and_alignment": found - measured},
+        "judged": _judged(set(keys) - known),
+        "seconds": seconds,
     }
-    if peer := os.environ.get("CURATE_PEERS"):
-        called = subprocess.run(
-            [peer, "-c", PEER, str(label_sets.images())], capture_output=True, text=True, check=True
-        )
-        hashing, search = map(float, called.stderr.split()[-2:])
-        figures["imagededup_seconds"] = {"hashing": hashing, "search": search}
     record("duplicates", "CIFAR-10 (JPEG copy), 60,000 images; near-duplicates of ciFAIR, test against all", figures)
 
 
@@ -94,13 +70,7 @@ def _keys(first: np.ndarray, second: np.ndarray) -> list[tuple[str, str]]:
     return [(min(pair), max(pair)) for pair in zip(first, second, strict=True)]
 
 
-def _tested(pairs: pd.DataFrame, test: np.ndarray) -> np.ndarray:
-    both = np.concatenate([pairs["a"], pairs["b"]])
-    chosen: np.ndarray = test[both]
-    return chosen
-
-
-def _judged(found: dict[tuple[str, str], float]) -> dict[str, float]:
+def _judged(found: set[tuple[str, str]]) -> dict[str, float]:
     """What people said of pairs that are found now; nothing where nobody did."""
     if not JUDGED.exists():
         return {}
@@ -116,7 +86,7 @@ def _judged(found: dict[tuple[str, str], float]) -> dict[str, float]:
     }
 
 
-def _draw(pairs: pd.DataFrame, path: np.ndarray, thumbnails: np.ndarray, file: Path) -> None:
+def _draw(pairs: pd.DataFrame, path: np.ndarray, file: Path) -> None:
     """Write a random sample of the pairs as a picture, in rows of `COLUMNS`, and as a CSV."""
     drawn = pairs.sample(min(DRAWN, len(pairs)), random_state=0)
     root, cells = label_sets.images(), []
