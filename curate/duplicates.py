@@ -7,6 +7,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
 from curate import alignment
+from curate.errors import UserError
 from curate.neighbors import Index
 
 KEEP_FIRST = {"test": 0, "val": 1, "train": 2, "pool": 3}
@@ -62,7 +63,9 @@ def find_pairs(manifest: pd.DataFrame, thumbnail: np.ndarray) -> pd.DataFrame:
 
 
 def same_photo(pairs: pd.DataFrame, *, probability: float = PROBABILITY) -> pd.DataFrame:
-    """The pairs that are taken for one photo."""
+    """The pairs that are taken for one photo. Raises `UserError` for a probability that no pair is kept for."""
+    if not WEAKEST <= probability <= 1:
+        raise UserError(f"probability = {probability:g} must lie between {WEAKEST:g}, the least that is kept, and 1")
     return pairs[pairs["probability"] >= probability]
 
 

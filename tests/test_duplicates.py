@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from curate import duplicates
+from curate.errors import UserError
 from curate.images import pixel_hash
 from tests.pictures import digits
 
@@ -83,6 +84,12 @@ def test_many_versions_of_one_image_are_compared_with_a_few_each() -> None:
     pairs = duplicates.same_photo(find(pictures, table(pictures)))
     assert len(np.unique(duplicates.groups(table(pictures), pairs))) == 1
     assert len(pairs) <= duplicates.NEIGHBORS * 400
+
+
+@pytest.mark.parametrize("probability", [1.5, 0.05, -1, float("nan")])
+def test_a_probability_that_no_pair_is_kept_for(probability: float) -> None:
+    with pytest.raises(UserError, match=f"probability = {probability:g} must lie between 0.1, .* and 1"):
+        duplicates.same_photo(find(noise(2), table(noise(2))), probability=probability)
 
 
 def test_unrelated_noise_has_no_pairs() -> None:
