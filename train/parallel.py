@@ -3,6 +3,7 @@
 import multiprocessing
 import pickle
 import signal
+import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -146,16 +147,35 @@ def _start(workers: dict[Connection, BaseProcess], count: int) -> None:
     """Start processes that wait for work; Ctrl-C comes to none of them, not even while it is still importing."""
     context = multiprocessing.get_context("spawn")  # fork copies locked mutexes of torch's threads
     resource_tracker.ensure_running()  # it would let signals through again when the first process starts it
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
+    with interrupted_later():
         for _ in range(count):
             ours, theirs = context.Pipe()
             process = context.Process(target=_work, args=(theirs,), daemon=True)
             process.start()
             theirs.close()
             workers[ours] = process
+
+
+@contextmanager
+def interrupted_later() -> Iterator[None]:
+    """Ctrl-C comes to no process that is started in the block, and to this one when the block ends.
+
+    Processes inherit the mask of the thread that starts them. It is not enough here: a signal that the mask keeps from
+    the main thread goes to one of torch's threads, and Python runs the handler in the main thread all the same, where
+    it would end a start in the middle.
+    """
+    came: list[int] = []
+    in_main = threading.current_thread() is threading.main_thread()  # no other thread may set handlers, or runs them
+    handler = signal.signal(signal.SIGINT, lambda number, frame: came.append(number)) if in_main else None
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if in_main:
+            signal.signal(signal.SIGINT, handler)
+    if came:
+        signal.raise_signal(signal.SIGINT)
 
 
 def _send(connection: Connection, process: BaseProcess, content: object) -> None:
