@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from curate import kept, predictions, registry, signals
 from curate import manifest as manifests
-from curate import predictions, registry, signals
 from curate.errors import UserError
 from curate.measure import Measure, is_per_image, measure, unmeasured
 from curate.workspace import Workspace
@@ -79,7 +79,10 @@ class Evidence:
             )
         if is_per_image(found[name]):
             return self.measure([Measure(found[name])])[name]
-        return found[name](*[self.get(need) for need in registry.needs(found[name])])
+        inputs = {need: self.get(need) for need in registry.needs(found[name])}
+        return (
+            kept.table(self.workspace.root, found[name], inputs) if kept.is_kept(found[name]) else found[name](**inputs)
+        )
 
     def _classes(self) -> list[str]:
         """The classes that the predictions are for, where there are predictions; else those of the manifest."""

@@ -1,9 +1,13 @@
-"""Which images show the same photo: found once per scan, used by every finder of duplicates."""
+"""Which images show the same photo: found once, used by every finder of duplicates."""
 
 import numpy as np
 import pandas as pd
 
 from curate import duplicates
+
+VERSION = 1
+DEPENDS_ON = ("pixel_hash", "split", "width", "height")
+"""Columns of the manifest: labels and decisions change no pair. See `curate.kept`."""
 
 
 def duplicate_pairs(manifest: pd.DataFrame, thumbnail: np.ndarray) -> pd.DataFrame:
