@@ -80,9 +80,9 @@ class Evidence:
         if is_per_image(found[name]):
             return self.measure([Measure(found[name])])[name]
         inputs = {need: self.get(need) for need in registry.needs(found[name])}
-        return (
-            kept.table(self.workspace.root, found[name], inputs) if kept.is_kept(found[name]) else found[name](**inputs)
-        )
+        if kept.is_kept(found[name]):
+            return kept.table(self.workspace.root, found[name], inputs)
+        return found[name](**inputs)
 
     def _classes(self) -> list[str]:
         """The classes that the predictions are for, where there are predictions; else those of the manifest."""

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
+from curate.errors import UserError
 from curate.files import replacing
+from curate.measure import Measure, folder, read_part
 
 MOST = 4
 """Tables of one signal that are kept, those used last: of the whole set, and of parts that a training was given."""
@@ -30,12 +31,12 @@ def table(root: Path, function: Callable, inputs: Mapping[str, pd.DataFrame | np
 
     A kept table that is damaged counts as missing.
     """
-    module = sys.modules[function.__module__]
-    given = {**inputs, "manifest": inputs["manifest"][list(module.DEPENDS_ON)]}
-    path = root / "signals" / function.__name__ / f"v{module.VERSION}" / f"{_digest(given)}.parquet"
+    columns = list(sys.modules[function.__module__].DEPENDS_ON)
+    given = {**inputs, "manifest": inputs["manifest"][columns]}
+    path = folder(root, Measure(function)) / f"{_digest(given)}.parquet"
     if path.exists():
-        with suppress(pa.ArrowException):
-            found = pd.read_parquet(path)
+        with suppress(UserError):
+            found: pd.DataFrame = read_part(path).to_pandas()
             path.touch()
             return found
     computed: pd.DataFrame = function(**given)

@@ -33,7 +33,7 @@ IMAGES_PER_PART = 100_000
 
 @dataclass(frozen=True)
 class Measure:
-    """A per-image function with its settings; importable by name, so that workers can run it."""
+    """A function with its settings, the values of which are kept; importable by name, so that workers can run it."""
 
     function: Callable
     settings: tuple[tuple[str, object], ...] = ()
@@ -145,19 +145,21 @@ def measure_batch(batch: list[tuple[str, Path]], *, measures: list[Measure]) -> 
     return hashes, values
 
 
-def _folder(root: Path, item: Measure) -> Path:
+def folder(root: Path, item: Measure) -> Path:
+    """Where the workspace `root` keeps what the measure gave."""
     return root / "signals" / item.name / item.version
 
 
 def _read(root: Path, item: Measure) -> pd.DataFrame:
-    parts = sorted(_folder(root, item).glob("part-*.parquet"))
+    parts = sorted(folder(root, item).glob("part-*.parquet"))
     if not parts:
         return pd.DataFrame({"content_hash": pd.Series(dtype="str"), "value": pd.Series(dtype="float32")})
     # permissive: a measure may give whole numbers for one part and fractions for the next
-    return pa.concat_tables([_read_part(path) for path in parts], promote_options="permissive").to_pandas()
+    return pa.concat_tables([read_part(path) for path in parts], promote_options="permissive").to_pandas()
 
 
-def _read_part(path: Path) -> pa.Table:
+def read_part(path: Path) -> pa.Table:
+    """A table that is kept there. Raises `UserError` for a damaged one."""
     try:
         return pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
@@ -177,8 +179,8 @@ def _write_part(root: Path, item: Measure, hashes: list[str], values: list) -> p
         stacked = np.stack(values)
         column = pa.FixedSizeListArray.from_arrays(pa.array(stacked.ravel()), stacked.shape[1])
     table = pa.table({"content_hash": hashes, "value": column})
-    last = max((int(path.stem.removeprefix("part-")) for path in _folder(root, item).glob("part-*.parquet")), default=0)
-    with replacing(_folder(root, item) / f"part-{last + 1:05d}.parquet") as temporary:
+    last = max((int(path.stem.removeprefix("part-")) for path in folder(root, item).glob("part-*.parquet")), default=0)
+    with replacing(folder(root, item) / f"part-{last + 1:05d}.parquet") as temporary:
         pq.write_table(table, temporary, compression="zstd")
     return table.to_pandas()
 

@@ -1,6 +1,7 @@
 """Pairs of one photo are searched for once, and again only where they could have changed."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +65,9 @@ def test_the_same_set_is_searched_once(evidence: Evidence, searches: list[int]) 
     ],
     ids=["split", "size", "order", "fewer"],
 )
-def test_what_could_change_pairs_is_searched_again(evidence: Evidence, searches: list[int], change) -> None:  # type: ignore[no-untyped-def]
+def test_what_could_change_pairs_is_searched_again(
+    evidence: Evidence, searches: list[int], change: Callable[[pd.DataFrame], pd.DataFrame]
+) -> None:
     changed = change(evidence.manifest)
     found = again(evidence, changed)
     assert searches == [len(changed)]
@@ -78,11 +81,22 @@ def test_other_pixels_are_searched_again(evidence: Evidence, searches: list[int]
     assert searches == [len(PICTURES)]
 
 
-@pytest.mark.parametrize("cut", [0, 100], ids=["empty", "cut short"])
-def test_a_damaged_table_is_made_again(evidence: Evidence, searches: list[int], cut: int) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda whole: b"",
+        lambda whole: whole[:100],
+        lambda whole: b"".join([whole[:4], bytes(200), whole[204:]]),
+        lambda whole: b"".join([whole[:-100], bytes(92), whole[-8:]]),
+    ],
+    ids=["empty", "cut short", "values", "footer"],
+)
+def test_a_damaged_table_is_made_again(
+    evidence: Evidence, searches: list[int], damage: Callable[[bytes], bytes]
+) -> None:
     (path,) = tables(evidence.workspace)
     whole = path.read_bytes()
-    path.write_bytes(whole[:cut])
+    path.write_bytes(damage(whole))
     pd.testing.assert_frame_equal(again(evidence, evidence.manifest), evidence.get("duplicate_pairs"))
     assert searches == [len(PICTURES)]
     assert path.read_bytes() == whole

@@ -71,7 +71,8 @@ def predict(
     config = configure(workspace, {**profiles.settings(plan), **settings})
     with workspace.locked(str(predictions.FOLDER)):
         images = verbs.read_manifest(workspace)
-        usable = images[manifest.decodable(images)].reset_index(drop=True)
+        decodable = manifest.decodable(images)
+        usable = images[decodable].reset_index(drop=True)
         classes = manifest.classes(usable)
         trained = ((usable["split"] == "train") & (usable["label"] != "")).to_numpy()
         present = usable["label"][trained].nunique()
@@ -91,13 +92,13 @@ def predict(
             memory_limit=0 if at_once > 1 else None,
         )
         own, others = load(usable[trained]), load(usable[~trained])
-        with workspace.locked():  # measures what the scan has not measured yet
-            pairs = Evidence(workspace, usable, workers).get("duplicate_pairs")
+        with workspace.locked():  # measures what the scan has not measured yet, and of the same rows as a scan
+            together = groups(images, Evidence(workspace, images, workers).get("duplicate_pairs"))[decodable]
         folder = workspace.root / predictions.FOLDER / f"folds-{_key(configs, plan, own.fingerprint())}"
         said = rounds.run(
             configs,
             own,
-            groups(usable, pairs)[trained],
+            together[trained],
             plan=plan,
             others=others,
             run_dir=folder,

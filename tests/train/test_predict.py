@@ -1,12 +1,15 @@
 """What `predict` writes of a workspace, by profile: a row for every image, whatever its split."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from curate import predictions
 from curate.errors import UserError
-from curate.verbs import read_manifest
+from curate.verbs import read_manifest, scan
 from curate.workspace import Workspace
+from tests.conftest import add
 from train import verbs
 
 SETTINGS = {"epochs": 1, "image_size": 16, "device": "cpu", "flip": False}
@@ -59,3 +62,16 @@ def test_a_number_of_folds_that_cannot_be_is_an_error(workspace: Workspace, fold
 def test_an_unknown_profile_is_named_before_anything_is_done(workspace: Workspace) -> None:
     with pytest.raises(UserError, match="no profile is called 'slow'"):
         verbs.predict(workspace, profile="slow", settings={})
+
+
+def test_a_scan_after_it_searches_no_pairs_again(workspace: Workspace, tmp_path: Path) -> None:
+    """Also with images that cannot be decoded, which are not predicted."""
+    (tmp_path / "more" / "3").mkdir(parents=True)
+    (tmp_path / "more" / "3" / "broken.png").write_bytes(b"no image")
+    add(workspace, tmp_path / "more")
+    done = verbs.predict(workspace, profile="plain", folds=2, settings=SETTINGS, at_once=1)
+    assert done.images == 40
+    kept = list((workspace.root / "signals" / "duplicate_pairs").glob("v*/*.parquet"))
+    scan(workspace, only=["near_duplicate"], settings={}, workers=1)
+    assert list((workspace.root / "signals" / "duplicate_pairs").glob("v*/*.parquet")) == kept
+    assert len(kept) == 1
