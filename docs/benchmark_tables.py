@@ -97,20 +97,26 @@ def label_errors(figures: Figures) -> str:
             **{f"{name.replace('_', ' ')} alone": score for name, score in found["evidence"].items()},
             **{f"cleanlab `{name}`": score for name, score in found["cleanlab"].items()},
         }
+        any_wrong = found["wrong_share"] > 0
         for rule, score in lines.items():
-            values = [f"{score[key]:.3f}" if key in score else "" for key in names]
+            if not any_wrong and "flagged" not in score:
+                continue  # a ranking with nothing to find
+            values = [f"{score[key]:.3f}" if any_wrong and key in score else "" for key in names]
             flagged = f"{score['flagged']:,}" if "flagged" in score else ""
             rows.append([f"`{column}`, {_percent(found['wrong_share'])} wrong", rule, flagged, *values])
         right = found["heldout_accuracy_against_truth"]
+        suggested = _percent(found["suggestion_right_where_flagged_and_wrong"])
         seconds = found["predict_wall_seconds"]
         took = f"; `predict` took {seconds / 60:.1f} min" if seconds else ""
         took += f"; its trainings, added up, {found['training_seconds'] / 60:.1f} min"
         notes.append(
             f"`{column}`: estimated {_percent(found['estimated_wrong_share'])} wrong; calibration error "
-            f"{found['calibration_error']:.3f} ({found['bins']} bins of equal mass); F1 {found['regret']:.3f} below "
-            f"the best cut of the ranking; false alarms {_percent(found['false_alarms'])} of the set; out of fold, "
-            f"{_percent(right['mean'])} of the predictions are true; of the wrong labels that were flagged, "
-            f"{_percent(found['suggestion_right_where_flagged_and_wrong'])} came with the true one as suggestion{took} "
+            f"{found['calibration_error']:.3f} ({found['bins']} bins of equal mass); "
+            + (f"F1 {found['regret']:.3f} below the best cut of the ranking; " if any_wrong else "")
+            + f"false alarms {_percent(found['false_alarms'])} of the set; out of fold, "
+            f"{_percent(right['mean'])} of the predictions are true"
+            + (f"; of the wrong labels that were flagged, {suggested} came with the true one as suggestion" * any_wrong)
+            + f"{took} "
             f"(profile `{found['profile']}`: {_config(found['config'])}). Measured {found['measured']['date']}, commit "
             f"{found['measured']['commit']}."
         )
