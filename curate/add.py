@@ -11,22 +11,25 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from curate import archives, engine, manifest, sources, split_rule
+from curate import archives, engine, manifest, near, sources, split_rule
 from curate import layout as folders
 from curate.errors import UserError
 from curate.examine import Seen, examine_batch
-from curate.sources import Options, Sample, Skipped
+from curate.sources import Options, Sample, Skipped, Why
 from curate.unpack import Unpacking, publish, put, unique, unpacking
 from curate.workspace import MANIFEST, Workspace
 
+LeaveOut = Callable[[list[near.NearDuplicate]], Collection[str]]
+"""Told which images are near-duplicates of what is there, gives the `image_id` of those that are not to be added."""
 NAMES_IN_A_WARNING = 3
+NEAR: Why = "near-duplicate of what is there"
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class Added:
     """Counts of what is no image of this source, by reason (see `sources.Why`)."""
     by_split: dict[str, int]
     by_class: dict[str, int]
+    near: list[near.NearDuplicate]
+    """Those of what was there, whether added or left out; empty where they were not looked for."""
     warnings: list[str]
 
 
@@ -56,6 +61,8 @@ class _Read:
     labels: list[str | None] = field(default_factory=list)
     splits: list[str] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
+    places: list[str] = field(default_factory=list)
+    """Where the bytes lie until they are published."""
     skipped: list[Skipped] = field(default_factory=list)
 
 
@@ -68,6 +75,7 @@ def add(
     split: str | None = None,
     label: str | None = None,
     options: Options | None = None,
+    leave_out: LeaveOut | None = None,
     workers: int | None = None,
 ) -> Added:
     """Add the images of `source`, a folder, archive or table, and make the workspace where there is none.
@@ -78,6 +86,7 @@ def add(
         whose split nothing says. Without either they go to `train`, or to the split the source is called after, and
         unlabelled ones to `pool`.
     label: a label for all images.
+    leave_out: which near-duplicates of what is there are not to be added; they are not looked for without it.
 
     Raises `UserError` where there is nothing to add or the source is unsafe or damaged; nothing is added then.
     """
@@ -97,11 +106,19 @@ def add(
                 )
             rows, said = _rows(read, seen, name, label, options.classes, rule, _split_of_source(source))
             after, fate = _merge(before, rows, said)
+            alike: list[near.NearDuplicate] = []
+            if leave_out:
+                places = [place for place, kind in zip(read.places, fate, strict=True) if kind != "skipped"]
+                alike = near.find(workspace, before, rows[fate != "skipped"], places, workers)
+                stays = ~rows["image_id"].isin(leave_out(alike)).to_numpy()
+                read.skipped += [Skipped(name, NEAR) for name in rows["image_id"][~stays]]
+                rows, said = rows[stays].reset_index(drop=True), np.array(said, bool)[stays].tolist()
+                after, fate = _merge(before, rows, said)
             kept = rows[fate != "skipped"]
             publish(to, {path.removeprefix(f"images/{name}/") for path in kept["path"]})
             if len(kept):
                 transaction.write_table(MANIFEST, after)
-    return _summary(name, layout, rows, fate, read.skipped, rule)
+    return _summary(name, layout, rows, fate, read.skipped, rule, alike)
 
 
 def _read_manifest(workspace: Workspace) -> pd.DataFrame:
@@ -137,6 +154,7 @@ def _items(samples: Iterator[Sample | Skipped], read: _Read, to: Unpacking) -> I
         read.labels.append(sample.label)
         read.splits.append(sample.split)
         read.paths.append(path)
+        read.places.append(location)
         yield location, sample.error
 
 
@@ -276,7 +294,13 @@ def _split_of_source(source: Path) -> str:
 
 
 def _summary(
-    name: str, layout: str, rows: pd.DataFrame, fate: np.ndarray, skipped: list[Skipped], rule: split_rule.Rule | None
+    name: str,
+    layout: str,
+    rows: pd.DataFrame,
+    fate: np.ndarray,
+    skipped: list[Skipped],
+    rule: split_rule.Rule | None,
+    alike: list[near.NearDuplicate],
 ) -> Added:
     kept = rows[fate != "skipped"]
     return Added(
@@ -289,6 +313,7 @@ def _summary(
         left_out=_count(skipped),
         by_split=dict(sorted(Counter(kept["split"]).items())),
         by_class=dict(sorted(Counter(kept["label"]).items())),
+        near=alike,
         warnings=_warnings(rows, skipped, rule),
     )
 
@@ -300,9 +325,9 @@ def _warnings(rows: pd.DataFrame, skipped: list[Skipped], rule: split_rule.Rule 
         names = [item.name for item in skipped if item.why == why]
         if names:
             warnings.append(f"left out: {len(names)} x {why}: {_some(names)}")
-    if (rows["error"] != "").all():
+    if len(rows) and (rows["error"] != "").all():
         warnings.append(f"none of the {len(rows)} images can be decoded; the first: {rows['error'].iloc[0]}")
-    if isinstance(rule, dict) and not (rows["label"] != "").any():
+    if len(rows) and isinstance(rule, dict) and not (rows["label"] != "").any():
         warnings.append("the shares of --split were not used: no image has a label")
     return warnings
 

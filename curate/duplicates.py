@@ -1,14 +1,15 @@
 """Pairs of images that show the same photo, and what follows from them: which one to keep, and who belongs together."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
-from curate import alignment
 from curate.errors import UserError
-from curate.neighbors import Index
+from curate.likeness import alignment, links, views
 
 KEEP_FIRST = {"test": 0, "val": 1, "train": 2, "pool": 3}
 """Of two twins in different splits the one in the split named first stays: what is measured on is changed last."""
@@ -16,48 +17,40 @@ PROBABILITY = 0.5
 """From which on two images are taken for one photo."""
 WEAKEST = 0.1
 """Pairs that are less probably one photo are not kept; those between are similar: look twice."""
-NEIGHBORS = 30
-"""Images that look most like one, and so many that look most like its mirror image, are compared with it."""
-ALIKE = 0.5
-"""Inner product of descriptors below which images are not compared: of the near-duplicates that people found in
-CIFAR-10 (ciFAIR, Barz and Denzler 2020), 2 % are less alike, and of images that merely have like colours two thirds."""
-WEIGHTS, BIAS = (8.8, 7.6), -15.0
-"""Log-odds that two images are one photo: weights of the inverse hyperbolic tangents of how fine and coarser details
-correlate. A logistic regression on pairs of CIFAR-10: those of ciFAIR, and 128 that were looked at, drawn from those
-that a correlation leaves in doubt (docs/log.md)."""
+LARGE = 64
+"""Pixels of the shorter side from which on another image may be a part of an image: a part of less shows little."""
 UNRELATED_STEPS, MOST_ASKED = 2.15, 20.0
 """In sets whose images all look alike (digits, scans) more is asked for: log-odds of 0 lie 2.15 times as far from the
 median of unrelated pairs as their 99th percentile does, five standard deviations if they were normal; at most where
 log-odds of other sets would be 20, details that correlate by 0.97."""
 UNRELATED_PAIRS, FEWEST_PAIRS = 4_000, 200
-BLOCK = 16_384
-"""Images searched for at once."""
-FLAT = 3.0
-"""Thumbnails with a smaller standard deviation, in grey levels, show nothing that could be recognised again."""
-COLUMNS = {"a": "int64", "b": "int64", "kind": "str", "probability": "float32", "mirrored": "bool"}
+COLUMNS = {"a": "int64", "b": "int64", "kind": "str", "probability": "float32", "view": "int64"}
 
 
-def find_pairs(manifest: pd.DataFrame, thumbnail: np.ndarray) -> pd.DataFrame:
+def find_pairs(manifest: pd.DataFrame, thumbnail: np.ndarray, store: Path | None = None) -> pd.DataFrame:
     """Pairs of rows that show, or may show, one photo.
 
     Returns the columns `a`, `b` (row positions, `a` is the one to keep), `kind` ("exact": equal pixels; "near"),
-    `probability` (that it is one photo) and `mirrored` (one of the two is a mirror image). Of n images with equal
-    pixels n-1 pairs are listed, each with the one to keep; near pairs are between images to keep. `thumbnail`: shape
-    (N, 1024), uint8.
+    `probability` (that it is one photo) and `view` (how one of the two must be seen, see `curate.likeness.views`). Of n
+    images with equal pixels n-1 pairs are listed, each with the one to keep; near pairs are between images to keep.
+    thumbnail: shape (N, 1024), uint8. store: a folder in which is kept what was found, so that images that were there
+    before are not compared with each other again.
     """
     rank = keep_rank(manifest)
     keeper = exact_keepers(manifest)
     copies = np.flatnonzero(keeper != np.arange(len(manifest)))
-    exact = _table(keeper[copies], copies, "exact", 1.0, False)
-    has_pixels = (manifest["pixel_hash"] != "").to_numpy()
-    alone = np.flatnonzero(has_pixels & (keeper == np.arange(len(manifest))))
-    alone = alone[thumbnail[alone].std(axis=1) >= FLAT] if len(alone) else alone
-    alone = alone[np.argsort(rank[alone])]
-    asked = _asked(manifest["pixel_hash"].to_numpy(dtype=object), thumbnail, alone)
-    a, b, flipped = _candidates(thumbnail, alone)
-    odds = _log_odds(alignment.compare(thumbnail, a, b, flipped)) - asked
+    exact = _table(keeper[copies], copies, "exact", 1.0, views.PLAIN)
+    hashes = manifest["pixel_hash"].to_numpy(dtype=object)
+    alone = np.flatnonzero((hashes != "") & (keeper == np.arange(len(manifest))))
+    alone = alone[np.argsort(hashes[alone])]
+    large = manifest[["width", "height"]].to_numpy()[alone].min(axis=1, initial=LARGE) >= LARGE
+    found = links.find(hashes[alone].tolist(), thumbnail, alone, large, store)
+    odds = found.odds - _asked(thumbnail, alone)
     kept = expit(odds) >= WEAKEST
-    near = _table(a[kept], b[kept], "near", expit(odds[kept]), flipped[kept])
+    first, second = alone[found.first[kept]], alone[found.second[kept]]
+    swapped = rank[first] > rank[second]
+    a, b = np.where(swapped, second, first), np.where(swapped, first, second)
+    near = _table(a, b, "near", expit(odds[kept]), found.view[kept])
     near = near.sort_values("probability", ascending=False, kind="stable").drop_duplicates(["a", "b"])
     return pd.concat([exact, near.sort_values(["a", "b"])], ignore_index=True).astype(COLUMNS)
 
@@ -75,10 +68,8 @@ def told(pairs: pd.DataFrame, splits: np.ndarray | None = None) -> list[str]:
     return [
         f"same pixels{place}"
         if kind == "exact"
-        else f"same photo{place} with {100 * value:.0f} %{', mirrored' * flipped}"
-        for place, kind, value, flipped in zip(
-            places, pairs["kind"], pairs["probability"], pairs["mirrored"], strict=True
-        )
+        else f"same photo{place} with {100 * value:.0f} %{f', {views.NAMES[view]}' * (view != views.PLAIN)}"
+        for place, kind, value, view in zip(places, pairs["kind"], pairs["probability"], pairs["view"], strict=True)
     ]
 
 
@@ -132,49 +123,22 @@ def generated_together(manifest: pd.DataFrame, pairs: pd.DataFrame) -> np.ndarra
     return ((family[a] == family[b]) & (split[a] == split[b])).astype(bool)
 
 
-def _log_odds(alike: np.ndarray) -> np.ndarray:
-    """That images are one photo, by how their details correlate: shape (P, 2) -> (P,)."""
-    odds: np.ndarray = np.arctanh(np.clip(alike, 0, 0.999)) @ np.array(WEIGHTS) + BIAS
-    return odds
-
-
-def _asked(pixel_hash: np.ndarray, thumbnail: np.ndarray, rows: np.ndarray) -> float:
+def _asked(thumbnail: np.ndarray, rows: np.ndarray) -> float:
     """Log-odds that unrelated images of this set do not reach, from pairs taken at random; 0 where they are far below.
 
-    Neighbours in the order of the pixels' hashes are such pairs, and the same ones whatever the order of the rows.
+    rows: in the order of the hashes of their pixels: neighbours are unrelated, and the same whatever the order of the
+    set.
     """
-    rows = rows[np.argsort(pixel_hash[rows])]
     steps = range(1, min(len(rows), 1 + -(-UNRELATED_PAIRS // max(len(rows), 1))))
     a = np.concatenate([rows[:-step] for step in steps] or [rows[:0]])[:UNRELATED_PAIRS]
     b = np.concatenate([rows[step:] for step in steps] or [rows[:0]])[:UNRELATED_PAIRS]
     if len(a) < FEWEST_PAIRS:
         return 0.0
-    odds = _log_odds(alignment.compare(thumbnail, a, b, np.zeros(len(a), bool), promising=0.0))
+    odds = alignment.log_odds(alignment.compare(thumbnail, a, b, np.full(len(a), views.PLAIN)))
     middle, high = np.quantile(odds, [0.5, 0.99])
     return float(np.clip(middle + UNRELATED_STEPS * (high - middle), 0, MOST_ASKED))
 
 
-def _candidates(thumbnail: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs of rows that look alike, and whether one of the two as a mirror image: three arrays of shape (P,).
-
-    `rows` best first; so is each pair.
-    """
-    if len(rows) < 2:
-        return rows[:0], rows[:0], np.zeros(0, bool)
-    vectors = alignment.descriptors(thumbnail[rows])
-    index = Index(vectors)
-    found = []
-    for start in range(0, len(rows), BLOCK):
-        block = vectors[start : start + BLOCK]
-        for flipped, queries in ((False, block), (True, alignment.mirrored(block))):
-            query, other = index.search(queries, most=NEIGHBORS + 1, least=ALIKE)
-            first, second = np.minimum(query + start, other), np.maximum(query + start, other)
-            found.append(np.unique((first * len(rows) + second)[first < second]) * 2 + flipped)
-    code = np.unique(np.concatenate(found))
-    pair, flipped = code // 2, code % 2 == 1
-    return rows[pair // len(rows)], rows[pair % len(rows)], flipped
-
-
-def _table(a: np.ndarray, b: np.ndarray, kind: str, probability: object, mirrored: object) -> pd.DataFrame:
-    table = pd.DataFrame({"a": a, "b": b, "kind": kind, "probability": probability, "mirrored": mirrored})
+def _table(a: np.ndarray, b: np.ndarray, kind: str, probability: object, view: object) -> pd.DataFrame:
+    table = pd.DataFrame({"a": a, "b": b, "kind": kind, "probability": probability, "view": view})
     return table.astype(COLUMNS)

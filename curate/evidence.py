@@ -7,16 +7,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from curate import kept, predictions, registry, signals
 from curate import manifest as manifests
+from curate import predictions, registry, signals
 from curate.errors import UserError
-from curate.measure import Measure, is_per_image, measure, unmeasured
+from curate.measure import Measure, folder, is_per_image, measure, unmeasured
 from curate.workspace import Workspace
 
 PREDICTED = ("pred_probs", "embeddings", "repeats", "neighbors", "margins")
 """What `curate predict` leaves, see `curate.predictions.Predictions`."""
 GIVEN = ("manifest", "labels", "classes", *PREDICTED)
-"""Besides these, every signal by its name, and `image` and `gray` for functions that run per image."""
+"""Besides these, every signal by its name, and `image` and `gray` for functions that run per image. A signal may also
+ask for `store`: a folder of its own, of this version of it, in which it keeps what took long."""
+
+STORE = "store"
 
 
 @dataclass
@@ -79,10 +82,8 @@ class Evidence:
             )
         if is_per_image(found[name]):
             return self.measure([Measure(found[name])])[name]
-        inputs = {need: self.get(need) for need in registry.needs(found[name])}
-        if kept.is_kept(found[name]):
-            return kept.table(self.workspace.root, found[name], inputs)
-        return found[name](**inputs)
+        store = folder(self.workspace.root, Measure(found[name]))
+        return found[name](**{need: store if need == STORE else self.get(need) for need in registry.needs(found[name])})
 
     def _classes(self) -> list[str]:
         """The classes that the predictions are for, where there are predictions; else those of the manifest."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from curate import recipe
-from curate.add import Added, add
+from curate.add import Added, LeaveOut, add
 from curate.errors import UserError
 from curate.recipe import Recipe
 from curate.sources import Options
@@ -23,6 +23,8 @@ class Request:
     name: str | None = None
     root: Path | None = None
     columns: dict[str, str] = field(default_factory=dict)
+    leave_out: LeaveOut | None = None
+    """See `curate.add.add`."""
 
 
 def add_source(workspace: Workspace, source: str, request: Request, *, workers: int | None = None) -> Added:
@@ -72,6 +74,7 @@ def _add(workspace: Workspace, path: Path, request: Request, chosen: Recipe | No
             root=request.root,
             classes=chosen.classes if chosen else {},
         ),
+        leave_out=request.leave_out,
         workers=workers,
     )
 

@@ -8,7 +8,7 @@ import hashlib
 import inspect
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -65,44 +65,37 @@ def measure(
     Only images that the store lacks are decoded, all measures in one pass. Rows that cannot be decoded, and files that
     are no longer what was added, get no value.
     """
-    stored = {item.name: _read(workspace.root, item) for item in measures}
     wanted = rows[manifest.decodable(rows)].drop_duplicates("content_hash")
-    missing = {name: ~_among(wanted["content_hash"], table["content_hash"]) for name, table in stored.items()}
-    todo = [item for item in measures if missing[item.name].any()]
+    missing = [~_among(wanted["content_hash"], _hashes(workspace.root, item)) for item in measures]
+    todo = [item for item, lacks in zip(measures, missing, strict=True) if lacks.any()]
     if todo:
-        lacking = wanted[np.logical_or.reduce([missing[item.name] for item in todo])]
-        for item, table in _measure_all(workspace.root, lacking, todo, workers):
-            stored[item.name] = pd.concat([stored[item.name], table], ignore_index=True)
-    return {item.name: _align(stored[item.name], rows["content_hash"], item) for item in measures}
+        _measure_all(workspace.root, wanted[np.logical_or.reduce(missing)], todo, workers)
+    return {item.name: _align(workspace.root, item, rows["content_hash"]) for item in measures}
 
 
 def unmeasured(workspace: Workspace, rows: pd.DataFrame, item: Measure) -> np.ndarray:
     """Decodable rows without a value in the store: their files changed or vanished since `add`. Shape (N,), bool."""
-    stored = _read(workspace.root, item)
-    return manifest.decodable(rows) & ~_among(rows["content_hash"], stored["content_hash"])
+    return manifest.decodable(rows) & ~_among(rows["content_hash"], _hashes(workspace.root, item))
 
 
-def _among(hashes: pd.Series, others: pd.Series) -> np.ndarray:
+def _among(hashes: pd.Series, others: pa.ChunkedArray) -> np.ndarray:
     """Which of `hashes` stand in `others` too: shape (N,), bool. pandas' own `isin` takes eight times as long."""
-    there: np.ndarray = pc.is_in(pa.array(hashes), value_set=pa.array(others)).to_numpy(zero_copy_only=False)
+    there: np.ndarray = pc.is_in(pa.array(hashes, others.type), value_set=others).to_numpy(zero_copy_only=False)
     return there
 
 
-def _measure_all(
-    root: Path, rows: pd.DataFrame, measures: list[Measure], workers: int | None
-) -> Iterable[tuple[Measure, pd.DataFrame]]:
-    """Measure, write parts as they fill, and yield the new values per measure."""
+def _measure_all(root: Path, rows: pd.DataFrame, measures: list[Measure], workers: int | None) -> None:
+    """Measure, and write parts as they fill."""
     items = list(zip(rows["content_hash"], manifest.locate(rows, root), strict=True))
     batches = engine.map_batches(
         partial(measure_batch, measures=measures), items, workers=workers, describe="measure", total=len(items)
     )
     hashes: list[str] = []
     values: dict[str, list] = {item.name: [] for item in measures}
-    tables: dict[str, list[pd.DataFrame]] = {item.name: [] for item in measures}
 
     def publish() -> None:
         for item in measures:
-            tables[item.name].append(_write_part(root, item, hashes, values[item.name]))
+            _write_part(root, item, hashes, values[item.name])
             values[item.name] = []
         hashes.clear()
 
@@ -114,7 +107,6 @@ def _measure_all(
             publish()
     if hashes:
         publish()
-    return [(item, pd.concat(tables[item.name], ignore_index=True)) for item in measures if tables[item.name]]
 
 
 def measure_batch(batch: list[tuple[str, Path]], *, measures: list[Measure]) -> tuple[list[str], dict[str, list]]:
@@ -150,25 +142,27 @@ def folder(root: Path, item: Measure) -> Path:
     return root / "signals" / item.name / item.version
 
 
-def _read(root: Path, item: Measure) -> pd.DataFrame:
-    parts = sorted(folder(root, item).glob("part-*.parquet"))
-    if not parts:
-        return pd.DataFrame({"content_hash": pd.Series(dtype="str"), "value": pd.Series(dtype="float32")})
-    # permissive: a measure may give whole numbers for one part and fractions for the next
-    return pa.concat_tables([read_part(path) for path in parts], promote_options="permissive").to_pandas()
+def _parts(root: Path, item: Measure) -> list[Path]:
+    return sorted(folder(root, item).glob("part-*.parquet"))
 
 
-def read_part(path: Path) -> pa.Table:
-    """A table that is kept there. Raises `UserError` for a damaged one."""
+def _hashes(root: Path, item: Measure) -> pa.ChunkedArray:
+    """The images that have a value."""
+    columns = [_read_part(path, ["content_hash"])["content_hash"].cast(pa.string()) for path in _parts(root, item)]
+    return pa.chunked_array([chunk for column in columns for chunk in column.chunks], pa.string())
+
+
+def _read_part(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """Raises `UserError` for a damaged one."""
     try:
-        return pq.read_table(path)
+        return pq.read_table(path, columns=columns)
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno:
             raise
         raise UserError(f"{path} is damaged; delete it, what it held is measured again") from None
 
 
-def _write_part(root: Path, item: Measure, hashes: list[str], values: list) -> pd.DataFrame:
+def _write_part(root: Path, item: Measure, hashes: list[str], values: list) -> None:
     first = np.asarray(values[0])
     if first.ndim == 0:
         column = pa.array(np.asarray(values))
@@ -179,31 +173,45 @@ def _write_part(root: Path, item: Measure, hashes: list[str], values: list) -> p
         stacked = np.stack(values)
         column = pa.FixedSizeListArray.from_arrays(pa.array(stacked.ravel()), stacked.shape[1])
     table = pa.table({"content_hash": hashes, "value": column})
-    last = max((int(path.stem.removeprefix("part-")) for path in folder(root, item).glob("part-*.parquet")), default=0)
+    last = max((int(path.stem.removeprefix("part-")) for path in _parts(root, item)), default=0)
     with replacing(folder(root, item) / f"part-{last + 1:05d}.parquet") as temporary:
         pq.write_table(table, temporary, compression="zstd")
-    return table.to_pandas()
 
 
-def _align(table: pd.DataFrame, hashes: pd.Series, item: Measure) -> np.ndarray:
-    """Values in the order of `hashes`; NaN, or 0 for whole numbers, where the table has none."""
-    if not len(table):
+def _align(root: Path, item: Measure, hashes: pd.Series) -> np.ndarray:
+    """Values in the order of `hashes`; NaN, or 0 for whole numbers, where there are none. Read part by part: values of
+    a million images are held in memory once."""
+    wanted = pa.array(hashes, pa.string())
+    aligned, there = None, np.zeros(len(hashes), bool)
+    for path in _parts(root, item):
+        part = _read_part(path)
+        at = pc.index_in(wanted, value_set=part["content_hash"].cast(pa.string())).to_numpy(zero_copy_only=False)
+        rows = np.flatnonzero(~np.isnan(at))
+        values = _stacked(part["value"])
+        if aligned is None:
+            aligned = np.zeros((len(hashes), *values.shape[1:]), values.dtype)
+        # a measure may give whole numbers for one part and fractions for the next
+        aligned = aligned.astype(np.result_type(aligned, values), copy=False)
+        aligned[rows] = values[at[rows].astype(np.int64)]
+        there[rows] = True
+    if aligned is None:
         return _absent(item, len(hashes))
-    table = table.drop_duplicates("content_hash")
-    at = pd.Index(table["content_hash"]).get_indexer(pd.Index(hashes))
-    values = _stacked(table["value"])
-    aligned = values[at]
-    aligned[at < 0] = np.nan if np.issubdtype(values.dtype, np.floating) else 0
+    if np.issubdtype(aligned.dtype, np.floating):
+        aligned[~there] = np.nan
     return aligned
 
 
-def _stacked(values: pd.Series) -> np.ndarray:
+def _stacked(column: pa.ChunkedArray) -> np.ndarray:
     """A column as it was measured: shape (N,) or (N, D)."""
-    if values.dtype != object:
-        return values.to_numpy()
-    if isinstance(values.iloc[0], bytes):
-        return np.frombuffer(b"".join(values), np.uint8).reshape(len(values), -1)
-    return np.stack(values.to_list())
+    values = column.combine_chunks()
+    if pa.types.is_fixed_size_binary(values.type):
+        width = values.type.byte_width
+        bytes_of = np.frombuffer(values.buffers()[1], np.uint8, len(values) * width, values.offset * width)
+        return bytes_of.reshape(len(values), width)
+    if pa.types.is_fixed_size_list(values.type):
+        return values.flatten().to_numpy().reshape(len(values), values.type.list_size)
+    numbers: np.ndarray = values.to_numpy(zero_copy_only=False)
+    return numbers
 
 
 def _absent(item: Measure, count: int) -> np.ndarray:

@@ -7,6 +7,7 @@ import pytest
 from curate import duplicates
 from curate.errors import UserError
 from curate.images import pixel_hash
+from curate.likeness import search
 from tests.pictures import digits
 
 
@@ -60,7 +61,7 @@ def test_the_larger_of_two_versions_is_kept_but_in_test_before_train() -> None:
 def test_blocks_of_images_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
     pictures = digits()[:300]
     whole = find(pictures, table(pictures))
-    monkeypatch.setattr(duplicates, "BLOCK", 64)
+    monkeypatch.setattr(search, "BLOCK", 64)
     pd.testing.assert_frame_equal(find(pictures, table(pictures)), whole)
 
 
@@ -83,7 +84,7 @@ def test_many_versions_of_one_image_are_compared_with_a_few_each() -> None:
     pictures[np.arange(400), np.arange(400) % 32, np.arange(400) // 32] ^= 1
     pairs = duplicates.same_photo(find(pictures, table(pictures)))
     assert len(np.unique(duplicates.groups(table(pictures), pairs))) == 1
-    assert len(pairs) <= duplicates.NEIGHBORS * 400
+    assert len(pairs) <= search.WHOLE.neighbors * 400
 
 
 @pytest.mark.parametrize("probability", [1.5, 0.05, -1, float("nan")])

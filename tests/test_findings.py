@@ -208,7 +208,8 @@ def test_whole_numbers_in_one_part_and_fractions_in_the_next(workspace: Workspac
     item = Measure(mean_gray)
     measure._write_part(workspace.root, item, ["x"], [1])
     measure._write_part(workspace.root, item, ["y"], [0.5])
-    assert measure._read(workspace.root, item)["value"].to_list() == [1.0, 0.5]
+    values = measure._align(workspace.root, item, pd.Series(["y", "x", "z"]))
+    np.testing.assert_array_equal(values, [0.5, 1.0, np.nan])
 
 
 def test_damaged_part_is_named(workspace: Workspace, table: pd.DataFrame) -> None:

@@ -12,7 +12,7 @@ def manifest(count: int, splits: list[str] | None = None) -> pd.DataFrame:
 
 
 def pairs(*rows: tuple[int, int, float]) -> pd.DataFrame:
-    table = pd.DataFrame(rows, columns=["a", "b", "probability"]).assign(kind="near", mirrored=False)
+    table = pd.DataFrame(rows, columns=["a", "b", "probability"]).assign(kind="near", view=0)
     return table[list(duplicates.COLUMNS)].astype(duplicates.COLUMNS)
 
 

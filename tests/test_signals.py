@@ -211,7 +211,7 @@ def test_neighbors_that_nobody_noted() -> None:
 
 
 def pairs(*rows: tuple[int, int, str, float]) -> pd.DataFrame:
-    table = pd.DataFrame(rows, columns=["a", "b", "kind", "probability"]).assign(mirrored=False)
+    table = pd.DataFrame(rows, columns=["a", "b", "kind", "probability"]).assign(view=0)
     return table[list(duplicates.COLUMNS)].astype(duplicates.COLUMNS)
 
 

@@ -31,14 +31,23 @@ def add(
     columns: Annotated[
         list[str] | None, typer.Option("--column", metavar="WHAT=NAME", help="For tables: path=file, label=class, …")
     ] = None,
+    near: Annotated[
+        str | None,
+        typer.Option(
+            help="New images that show a photo which is there already: skip, keep, or ask. By default they are kept, "
+            "and told where 'curate scan' has looked for duplicates before."
+        ),
+    ] = None,
     workers: options.Workers = None,
     as_json: options.Json = False,
 ) -> None:
     """Make a workspace, or add images to one; what is there already is skipped."""
     from curate import incoming
+    from curate.cli.near import leave_out, near_duplicates
     from curate.workspace import Workspace
 
-    request = incoming.Request(local, split, layout, name, root, options.parse_columns(columns))
+    leaves_out = leave_out(Workspace(ws), near)
+    request = incoming.Request(local, split, layout, name, root, options.parse_columns(columns), leaves_out)
     results = [incoming.add_source(Workspace(ws), source, request, workers=workers) for source in sources]
     for result in results:
         output.warn(result.warnings)
@@ -47,6 +56,8 @@ def add(
         return
     for source, result in zip(sources, results, strict=True):
         output.say(f"{source}: {incoming.told(result)}")
+        if near != "ask":  # told when asked
+            near_duplicates(result.near)
     output.say(
         f"Wrote {ws}/manifest.parquet. Next: curate predict {ws} (trains; finds wrong labels) or curate scan {ws}"
     )

@@ -27,6 +27,7 @@ Why = Literal[
     "link to a folder that is read anyway",
     "name that is not UTF-8",
     "in the workspace itself",
+    "near-duplicate of what is there",
 ]
 
 

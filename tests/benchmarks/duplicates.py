@@ -17,6 +17,7 @@ import pandas as pd
 
 from curate import duplicates, verbs
 from curate.evidence import Evidence
+from curate.likeness import views
 from tests.benchmarks import label_sets
 from tests.benchmarks.record import RESULTS, data, record
 
@@ -90,9 +91,9 @@ def _draw(pairs: pd.DataFrame, path: np.ndarray, file: Path) -> None:
     """Write a random sample of the pairs as a picture, in rows of `COLUMNS`, and as a CSV."""
     drawn = pairs.sample(min(DRAWN, len(pairs)), random_state=0)
     root, cells = label_sets.images(), []
-    for a, b, mirrored in zip(drawn["a"], drawn["b"], drawn["mirrored"], strict=True):
+    for a, b, view in zip(drawn["a"], drawn["b"], drawn["view"], strict=True):
         first, second = (cv2.imread(str(root / path[row])) for row in (a, b))
-        both = np.concatenate([first, second[:, ::-1] if mirrored else second], axis=1)
+        both = np.concatenate([first, second[:, ::-1] if view == views.MIRRORED else second], axis=1)
         both = cv2.resize(both, None, fx=ZOOM, fy=ZOOM, interpolation=cv2.INTER_CUBIC)
         cells.append(cv2.copyMakeBorder(both, GAP, GAP, GAP, GAP, cv2.BORDER_CONSTANT, value=(255, 255, 255)))
     cells += [np.full_like(cells[0], 255)] * (-len(cells) % COLUMNS)

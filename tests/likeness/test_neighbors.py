@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from curate import neighbors
+from curate.likeness import neighbors
 
 
 def vectors(count: int, *, copies: int, seed: int = 0) -> np.ndarray:
@@ -15,8 +15,10 @@ def vectors(count: int, *, copies: int, seed: int = 0) -> np.ndarray:
     return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
 
 
-def found(index: neighbors.Index, queries: np.ndarray, **limits: float) -> set[tuple[int, int]]:
-    return set(zip(*index.search(queries, **limits), strict=True))
+def found(index: neighbors.Index, queries: np.ndarray, *, most: int, least: float) -> set[tuple[int, int]]:
+    alike, places = index.search(queries, most=most)
+    query, place = np.nonzero((alike >= least) & (places >= 0))
+    return set(zip(query, places[query, place], strict=True))
 
 
 def test_all_vectors_that_are_alike_enough_are_found() -> None:
@@ -44,3 +46,10 @@ def test_cells_lose_hardly_any_copy_and_repeat(monkeypatch: pytest.MonkeyPatch) 
 def test_fewer_vectors_than_are_asked_for() -> None:
     made = vectors(3, copies=1)
     assert found(neighbors.Index(made), made, most=30, least=-1.0) == {(a, b) for a in range(3) for b in range(3)}
+
+
+def test_few_queries_are_compared_with_all_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbors, "EXACT_UP_TO", 1000)
+    made = vectors(5000, copies=500)
+    few = found(neighbors.Index(made, queries=100), made[:100], most=10, least=0.9)
+    assert few == {(a, b) for a, b in np.argwhere(made[:100] @ made.T >= 0.9)}

@@ -1,0 +1,1 @@
+"""How pairs of images that show one photo are found: looked for by coarse details, then laid on each other."""

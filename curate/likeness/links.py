@@ -1,0 +1,114 @@
+"""Which images were compared, and what came of it, kept so that only new ones are compared again.
+
+A file holds the hashes and details of all images that were looked for, and the pairs of these that looked alike. Those
+that were there before are looked for again once there are as many new ones: what lies among an image's nearest
+neighbours depends on what else is there.
+"""
+
+import zipfile
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from curate.files import replacing
+from curate.likeness import alignment, details, search, views
+from curate.signals import thumbnail as signal
+
+FILE = "links.npz"
+DOUBT = 7.0
+"""Log-odds, either way, within which a pair is looked at twice: the second image laid on the first; and, where both
+have a border, what lies inside, which has to be alike, too: frames say nothing."""
+
+
+@dataclass(frozen=True)
+class Links:
+    """Pairs of images that look alike: positions in the list of hashes, how the first one is seen, and log-odds that
+    they are one photo; shape (P,) each."""
+
+    first: np.ndarray
+    second: np.ndarray
+    view: np.ndarray
+    odds: np.ndarray
+
+
+def find(hashes: list[str], thumbnail: np.ndarray, rows: np.ndarray, large: np.ndarray, store: Path | None) -> Links:
+    """Links of images, all different, named by hashes in ascending order.
+
+    rows: shape (N,), where in `thumbnail`, shape (M, 1024), uint8, they are. large: shape (N,), bool, see
+    `curate.likeness.search.candidates`. store: the folder of the file; None: nothing is kept.
+    """
+    names = np.array(hashes, dtype="S")
+    searched, known, earlier = _read(store) if store else _nothing()
+    at = np.minimum(np.searchsorted(searched, names), max(len(searched) - 1, 0))
+    new = searched[at] != names if len(searched) else np.ones(len(names), bool)
+    if not new.any():
+        return _among(names, searched, earlier)
+    if 2 * new.sum() > len(names):
+        new[:] = True
+    coarse = np.empty((len(names), known.shape[1]), np.uint8)
+    coarse[~new] = known[at[~new]]
+    coarse[new] = details.of(thumbnail, rows[new])
+    pairs = search.candidates(thumbnail, rows, coarse, new, large)
+    found = Links(pairs.first, pairs.second, pairs.view, _compared(thumbnail, rows, pairs))
+    if not new.all():
+        found = _joined(_among(names, searched, earlier), found)
+    if store:
+        _write(store, names, coarse, found)
+    return found
+
+
+def _compared(thumbnail: np.ndarray, rows: np.ndarray, pairs: search.Pairs) -> np.ndarray:
+    """Log-odds that the images of each pair are one photo: shape (P,), float32."""
+    first, second = rows[pairs.first], rows[pairs.second]
+    odds = alignment.log_odds(alignment.compare(thumbnail, first, second, pairs.view))
+    is_whole = np.isin(pairs.view, (views.PLAIN, views.MIRRORED))
+    doubt = np.flatnonzero(is_whole & (np.abs(odds) <= DOUBT))
+    other_way = alignment.log_odds(alignment.compare(thumbnail, second[doubt], first[doubt], pairs.view[doubt]))
+    odds[doubt] = np.maximum(odds[doubt], other_way)
+    likely = np.flatnonzero(is_whole & (odds > -DOUBT))
+    some, at = np.unique(np.concatenate([first[likely], second[likely]]), return_inverse=True)
+    at = at.reshape(2, -1)
+    both = views.has_border(thumbnail[some])[at].all(axis=0)
+    first, second = at[:, both]
+    inside = alignment.compare(views.trimmed(thumbnail[some]), first, second, pairs.view[likely[both]])
+    odds[likely[both]] = np.minimum(odds[likely[both]], alignment.log_odds(inside))
+    return odds.astype(np.float32)
+
+
+def _among(names: np.ndarray, searched: np.ndarray, links: Links) -> Links:
+    """Links between images that are there, by their positions in `names`."""
+    if not len(names):
+        return _nothing()[2]
+    at = np.searchsorted(names, searched)
+    there = names[np.minimum(at, len(names) - 1)] == searched
+    kept = there[links.first] & there[links.second]
+    return Links(at[links.first[kept]], at[links.second[kept]], links.view[kept], links.odds[kept])
+
+
+def _joined(earlier: Links, found: Links) -> Links:
+    return Links(
+        *[np.concatenate([getattr(earlier, field.name), getattr(found, field.name)]) for field in fields(Links)]
+    )
+
+
+def _nothing() -> tuple[np.ndarray, np.ndarray, Links]:
+    none = np.zeros(0, np.int64)
+    coarse = np.zeros((0, details.GRID**2), np.uint8)
+    return np.zeros(0, "S1"), coarse, Links(none, none, none, np.zeros(0, np.float32))
+
+
+def _read(store: Path) -> tuple[np.ndarray, np.ndarray, Links]:
+    """Hashes, in ascending order, details and links; nothing where there is no file, or a damaged one, or one of
+    thumbnails of another version."""
+    damage = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+    with suppress(*damage), (store / FILE).open("rb") as file, np.load(file, allow_pickle=False) as content:
+        if content["thumbnail_version"] == signal.VERSION:
+            return content["hashes"], content["coarse"], Links(*[content[field.name] for field in fields(Links)])
+    return _nothing()
+
+
+def _write(store: Path, names: np.ndarray, coarse: np.ndarray, links: Links) -> None:
+    with replacing(store / FILE) as temporary, temporary.open("wb") as file:
+        np.savez(file, hashes=names, coarse=coarse, thumbnail_version=signal.VERSION, **vars(links))

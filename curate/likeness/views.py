@@ -1,0 +1,103 @@
+"""Ways to see an image, in one of which it may be another: mirrored, without its border, or a part of it."""
+
+from functools import cache
+from itertools import product
+
+import cv2
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from curate.signals.thumbnail import SIDE
+
+PLAIN, MIRRORED, TRIMMED = range(3)
+PARTS = [
+    (size, down, across) for size, places in ((0.72, 3), (0.85, 2)) for down, across in product(range(places), repeat=2)
+]
+"""Parts of an image: how large, and the place among so many in a row. With the shifts and scales that two images are
+tried at, they cover what is left of an image whose sides are cut to 68 to 90 %, wherever that lies."""
+FIRST_PART = 3
+COUNT = FIRST_PART + len(PARTS)
+NAMES = ("", "mirrored", "without its border", *["a part of it"] * len(PARTS))
+"""What is said of a pair of which one image was seen so."""
+UNIFORM = 6.0
+"""Rows and columns at the edge with a smaller standard deviation, in grey levels, are border."""
+LEAST_TRIMMED, LEAST_LEFT = 1, SIDE // 3
+"""A border of fewer thumbnail pixels is none; one that leaves fewer is the image itself."""
+
+
+def of(thumbnail: np.ndarray, view: np.ndarray) -> np.ndarray:
+    """Thumbnails as seen: shape (n, 1024), uint8, and views of shape (n,) -> (n, 32, 32), float32."""
+    images = thumbnail.reshape(-1, SIDE, SIDE).astype(np.float32)
+    for kind in np.unique(view[view != PLAIN]):
+        rows = np.flatnonzero(view == kind)
+        if kind == MIRRORED:
+            images[rows] = images[rows, :, ::-1]
+        elif kind == TRIMMED:
+            images[rows] = [_trimmed(image) for image in images[rows]]
+        else:
+            images[rows] = resampled(images[rows], _part(int(kind) - FIRST_PART))
+    return images
+
+
+def has_border(thumbnail: np.ndarray) -> np.ndarray:
+    """Which thumbnails, shape (n, 1024), have a border: shape (n,), bool."""
+    return np.array([_inside(image) is not None for image in thumbnail.reshape(-1, SIDE, SIDE)], bool)
+
+
+def trimmed(thumbnail: np.ndarray) -> np.ndarray:
+    """Thumbnails without their borders: shape (n, 1024), uint8."""
+    images = thumbnail.reshape(-1, SIDE, SIDE)
+    return np.array([_trimmed(image).ravel() for image in images], np.uint8).reshape(thumbnail.shape)
+
+
+def resampled(images: np.ndarray, matrix: csr_matrix) -> np.ndarray:
+    """Images of shape (n, 32, 32) at the places of `resampling`."""
+    moved = matrix @ images.reshape(len(images), SIDE * SIDE).T
+    return np.ascontiguousarray(moved.T).reshape(images.shape)
+
+
+def resampling(down: np.ndarray, across: np.ndarray) -> csr_matrix:
+    """Linear interpolation at these places, shape (32, 32) each, mirrored at the border: shape (1024, 1024)."""
+    columns, weights = [], []
+    for at_down, at_across in ((np.floor(down) + i, np.floor(across) + j) for i in (0, 1) for j in (0, 1)):
+        weights.append(((1 - np.abs(down - at_down)) * (1 - np.abs(across - at_across))).ravel())
+        columns.append((_reflected(at_down) * SIDE + _reflected(at_across)).ravel())
+    rows = np.tile(np.arange(SIDE * SIDE), 4)
+    values = np.concatenate(weights).astype(np.float32)
+    return csr_matrix((values, (rows, np.concatenate(columns))), shape=(SIDE * SIDE, SIDE * SIDE))
+
+
+def _reflected(place: np.ndarray) -> np.ndarray:
+    place = np.abs(place.astype(int))
+    return np.minimum(place, 2 * (SIDE - 1) - place)
+
+
+@cache
+def _part(number: int) -> csr_matrix:
+    size, *places = PARTS[number]
+    steps = max(place for other, place, _ in PARTS if other == size)
+    middle = (np.arange(SIDE) + 0.5) * size - 0.5
+    down, across = (middle + SIDE * (1 - size) * place / steps for place in places)
+    return resampling(*np.meshgrid(down, across, indexing="ij"))
+
+
+def _inside(image: np.ndarray) -> tuple[slice, slice] | None:
+    """The rows and columns between uniform ones at the edges; None where there are none of these, or too many."""
+    image = image.astype(np.float32)
+    down = np.flatnonzero(image.std(axis=1) >= UNIFORM)
+    if not len(down):
+        return None
+    rows = slice(down[0], down[-1] + 1)
+    across = np.flatnonzero(image[rows].std(axis=0) >= UNIFORM)
+    if not len(across):
+        return None
+    columns = slice(across[0], across[-1] + 1)
+    height, width = rows.stop - rows.start, columns.stop - columns.start
+    if max(height, width) > SIDE - LEAST_TRIMMED or min(height, width) < LEAST_LEFT:
+        return None
+    return rows, columns
+
+
+def _trimmed(image: np.ndarray) -> np.ndarray:
+    inside = _inside(image)
+    return image if inside is None else cv2.resize(image[inside], (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)

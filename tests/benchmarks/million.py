@@ -1,0 +1,112 @@
+"""A million small images: from files to pairs of one photo, on how much time and memory; and a thousand more.
+
+`python -m tests.benchmarks.million [--images N]`. Real images with planted, recorded copies: 60,000 of CIFAR-10,
+windows of Imagenette (32 x 32 and 56 x 56 pixels that do not overlap) and of the photos, and every 25th image a copy of
+an earlier one, compressed again, mirrored, brighter or shifted by a pixel. Written as JPEG into a temporary folder
+($TMPDIR, 5 GB for a million); `curate add`, `curate scan --only near_duplicate`, `curate add --near skip` of 1,000 more
+of which 100 are copies, each as a process of its own.
+"""
+
+import argparse
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from tests.benchmarks.record import data, earlier, record
+from tests.benchmarks.scan_speed import CURATE, measured
+
+COPY_EVERY = 25
+ADDED, ADDED_COPIES = 1_000, 100
+CHANGES = ("compressed", "mirrored", "brighter", "shifted")
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Write the images, run the verbs, count the planted copies that were found."""
+    asked = argparse.ArgumentParser(prog="python -m tests.benchmarks.million", description=__doc__)
+    asked.add_argument("--images", type=int, default=1_000_000)
+    count = asked.parse_args(arguments or []).images
+    with tempfile.TemporaryDirectory() as folder:
+        images, more, ws = Path(folder) / "images", Path(folder) / "more", Path(folder) / "ws"
+        copies = _write(images, more, count)
+        found: dict[str, object] = {}
+        found["add_seconds"], found["add_gb"] = measured(*CURATE, "add", str(ws), str(images))
+        found["scan_seconds"], found["scan_gb"] = measured(*CURATE, "scan", str(ws), "--only", "near_duplicate")
+        found["again_seconds"], _ = measured(*CURATE, "scan", str(ws), "--only", "near_duplicate")
+        found |= _found(ws, copies)
+        command = (*CURATE, "add", str(ws), str(more), "--near", "skip")
+        found["add_near_seconds"], found["add_near_gb"] = measured(*command)
+        left = pd.read_parquet(ws / "manifest.parquet", columns=["source"])
+        found["added_of_1000"] = int((left["source"] == "more").sum())
+    figures = earlier("million") | {f"{count}": found}
+    record("million", "real images of 32 x 32 pixels and windows of 56 x 56, 4 % planted copies", figures)
+
+
+def _write(images: Path, more: Path, count: int) -> dict[str, str]:
+    """Folders of images, and of more; for each copy among them the image that it is a copy of."""
+    random, copies, kept = np.random.default_rng(0), {}, []
+    stream = _images()
+    for number in range(count + ADDED):
+        folder = images / f"{number // 1000:04d}" if number < count else more
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"{number:07d}.jpg"
+        of_more = number >= count and number - count < ADDED_COPIES
+        if kept and (of_more or (number < count and number % COPY_EVERY == COPY_EVERY - 1)):
+            original, image = kept[random.integers(len(kept))]
+            image = _changed(image, CHANGES[random.integers(len(CHANGES))])
+            if number < count:
+                copies[name] = original
+        else:
+            image = next(stream)
+            if number < count and random.random() < 0.02:
+                kept.append((name, image))
+        cv2.imwrite(str(folder / name), image, [cv2.IMWRITE_JPEG_QUALITY, 90])
+    return copies
+
+
+def _changed(image: np.ndarray, change: str) -> np.ndarray:
+    if change == "compressed":
+        return cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 50])[1], 1)
+    if change == "mirrored":
+        return image[:, ::-1]
+    if change == "brighter":
+        return np.clip(image * 1.15 + 8, 0, 255).astype(np.uint8)
+    return np.roll(image, 1, axis=1)
+
+
+def _images() -> Iterator[np.ndarray]:
+    yield from _archive("cifar10/cifar10_jpeg.tar.xz")
+    for side in (32, 56):
+        for archive in ("imagenette/imagenette224.tar.xz", "photos/photos200.tar.xz"):
+            for photo in _archive(archive):
+                for top in range(0, photo.shape[0] - side + 1, side):
+                    for left in range(0, photo.shape[1] - side + 1, side):
+                        yield photo[top : top + side, left : left + side]
+    sys.exit("there are no more real images; ask for fewer")
+
+
+def _archive(name: str) -> Iterator[np.ndarray]:
+    with tarfile.open(data(name)) as packed:
+        for item in packed:
+            if item.isfile():
+                yield cv2.imdecode(np.frombuffer(packed.extractfile(item).read(), np.uint8), 1)  # type: ignore[union-attr]
+
+
+def _found(ws: Path, copies: dict[str, str]) -> dict[str, object]:
+    """How many of the planted copies were flagged beside their original, or another copy of it."""
+    table = pd.read_parquet(ws / "findings.parquet")
+    table = table[table["flagged"]]
+    family = {**copies, **{original: original for original in copies.values()}}
+    name, related = (table[column].str.rpartition("/")[2].to_numpy() for column in ("image_id", "related_id"))
+    linked = {(a, b) for a, b in zip(name, related, strict=True)}
+    true = sum(a in family and family.get(a) == family.get(b) for a, b in linked)
+    return {"planted": len(copies), "found": true, "flagged": len(table)}
+
+
+if __name__ == "__main__":
+    run(sys.argv[1:])

@@ -1,0 +1,117 @@
+"""Pairs of one photo are looked for once, and then for what is new."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from curate import duplicates
+from curate.evidence import Evidence
+from curate.likeness import links, search
+from curate.signals import duplicate_pairs as signal
+from tests.conftest import picture
+from tests.pictures import Picture, evidence_of
+
+PICTURES = [Picture(picture(seed)) for seed in range(6)] + [Picture(picture(0)), Picture(picture(1)[:, ::-1])]
+
+
+@pytest.fixture
+def evidence(tmp_path: Path) -> Evidence:
+    found = evidence_of(tmp_path, PICTURES)
+    assert len(found.get("duplicate_pairs")) == 2
+    return found
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many images were looked for, each time."""
+    counts: list[int] = []
+    real = search.candidates
+
+    def counted(
+        thumbnail: np.ndarray, rows: np.ndarray, coarse: np.ndarray, asked: np.ndarray, large: np.ndarray
+    ) -> search.Pairs:
+        counts.append(int(asked.sum()))
+        return real(thumbnail, rows, coarse, asked, large)
+
+    monkeypatch.setattr(search, "candidates", counted)
+    return counts
+
+
+def file(evidence: Evidence) -> Path:
+    return evidence.workspace.root / "signals" / "duplicate_pairs" / f"v{signal.VERSION}" / links.FILE
+
+
+def again(evidence: Evidence, manifest: pd.DataFrame) -> pd.DataFrame:
+    found: pd.DataFrame = Evidence(evidence.workspace, manifest, workers=1).get("duplicate_pairs")
+    return found
+
+
+def from_scratch(evidence: Evidence, manifest: pd.DataFrame) -> pd.DataFrame:
+    return duplicates.find_pairs(manifest, Evidence(evidence.workspace, manifest, workers=1).get("thumbnail"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda manifest: manifest,
+        lambda manifest: manifest.assign(label="other"),
+        lambda manifest: manifest.assign(split=["test", *["train"] * (len(manifest) - 1)]),
+        lambda manifest: manifest.assign(width=manifest["width"] + np.arange(len(manifest))),
+        lambda manifest: manifest.iloc[::-1].reset_index(drop=True),
+        lambda manifest: manifest.iloc[1:].reset_index(drop=True),
+        lambda manifest: manifest.iloc[:0],
+    ],
+    ids=["nothing", "labels", "split", "size", "order", "fewer", "none"],
+)
+def test_images_that_were_there_are_not_looked_for_again(
+    evidence: Evidence, asked: list[int], change: Callable[[pd.DataFrame], pd.DataFrame]
+) -> None:
+    changed = change(evidence.manifest)
+    found = again(evidence, changed)
+    assert asked == []
+    pd.testing.assert_frame_equal(found, from_scratch(evidence, changed))
+
+
+def test_new_images_are_looked_for_among_all(evidence: Evidence, asked: list[int]) -> None:
+    file(evidence).unlink()
+    again(evidence, evidence.manifest.iloc[:5])
+    pd.testing.assert_frame_equal(again(evidence, evidence.manifest), evidence.get("duplicate_pairs"))
+    assert asked == [5, 2]  # of the three new images one is a copy of a file
+    assert len(again(evidence, evidence.manifest)) == 2
+    assert asked == [5, 2]
+
+
+def test_what_is_gone_and_comes_back_is_looked_for_anew(evidence: Evidence, asked: list[int]) -> None:
+    again(evidence, evidence.manifest.iloc[:-1])
+    pd.testing.assert_frame_equal(again(evidence, evidence.manifest), evidence.get("duplicate_pairs"))
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda whole: b"",
+        lambda whole: whole[:100],
+        lambda whole: whole[:200] + bytes(200) + whole[400:],
+        lambda whole: whole[:-100] + bytes(92) + whole[-8:],
+        lambda whole: b"\x80\x04N." + whole,
+    ],
+    ids=["empty", "cut short", "values", "footer", "pickle"],
+)
+def test_a_damaged_file_is_made_again(evidence: Evidence, asked: list[int], damage: Callable[[bytes], bytes]) -> None:
+    whole = file(evidence).read_bytes()
+    file(evidence).write_bytes(damage(whole))
+    pd.testing.assert_frame_equal(again(evidence, evidence.manifest), evidence.get("duplicate_pairs"))
+    assert asked == [7]
+    assert file(evidence).read_bytes() == whole
+
+
+def test_thumbnails_of_another_version_are_compared_anew(
+    evidence: Evidence, asked: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(links.signal, "VERSION", links.signal.VERSION + 1)
+    again(evidence, evidence.manifest)
+    assert asked == [7]
