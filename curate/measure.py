@@ -20,7 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate import engine, manifest, registry
+from curate import manifest, registry
+from curate.engine import Engine, Local
 from curate.errors import UserError
 from curate.files import replacing
 from curate.images import ImageError, content_hash, decode, read_bytes
@@ -58,7 +59,7 @@ def is_per_image(function: Callable) -> bool:
 
 
 def measure(
-    workspace: Workspace, rows: pd.DataFrame, measures: list[Measure], *, workers: int | None = None
+    workspace: Workspace, rows: pd.DataFrame, measures: list[Measure], *, engine: Engine = Local()
 ) -> dict[str, np.ndarray]:
     """Values of each measure for each row: shape (N,) or (N, D), NaN (0 for whole numbers) where there are none.
 
@@ -71,7 +72,7 @@ def measure(
     todo = [item for item in measures if missing[item.name].any()]
     if todo:
         lacking = wanted[np.logical_or.reduce([missing[item.name] for item in todo])]
-        for item, table in _measure_all(workspace.root, lacking, todo, workers):
+        for item, table in _measure_all(workspace.root, lacking, todo, engine):
             stored[item.name] = pd.concat([stored[item.name], table], ignore_index=True)
     return {item.name: _align(stored[item.name], rows["content_hash"], item) for item in measures}
 
@@ -89,13 +90,11 @@ def _among(hashes: pd.Series, others: pd.Series) -> np.ndarray:
 
 
 def _measure_all(
-    root: Path, rows: pd.DataFrame, measures: list[Measure], workers: int | None
+    root: Path, rows: pd.DataFrame, measures: list[Measure], engine: Engine
 ) -> Iterable[tuple[Measure, pd.DataFrame]]:
     """Measure, write parts as they fill, and yield the new values per measure."""
     items = list(zip(rows["content_hash"], manifest.locate(rows, root), strict=True))
-    batches = engine.map_batches(
-        partial(measure_batch, measures=measures), items, workers=workers, describe="measure", total=len(items)
-    )
+    batches = engine.map_batches(partial(measure_batch, measures=measures), items, describe="measure", total=len(items))
     hashes: list[str] = []
     values: dict[str, list] = {item.name: [] for item in measures}
     tables: dict[str, list[pd.DataFrame]] = {item.name: [] for item in measures}

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from curate import duplicates, kept
+from curate.engine import Local
 from curate.evidence import Evidence
 from curate.signals import duplicate_pairs as signal
 from curate.workspace import Workspace
@@ -44,7 +45,7 @@ def tables(workspace: Workspace) -> list[Path]:
 
 
 def again(evidence: Evidence, manifest: pd.DataFrame) -> pd.DataFrame:
-    found: pd.DataFrame = Evidence(evidence.workspace, manifest, workers=1).get("duplicate_pairs")
+    found: pd.DataFrame = Evidence(evidence.workspace, manifest, engine=Local(1)).get("duplicate_pairs")
     return found
 
 
@@ -71,7 +72,7 @@ def test_what_could_change_pairs_is_searched_again(
     changed = change(evidence.manifest)
     found = again(evidence, changed)
     assert searches == [len(changed)]
-    fresh = signal.duplicate_pairs(changed, Evidence(evidence.workspace, changed, workers=1).get("thumbnail"))
+    fresh = signal.duplicate_pairs(changed, Evidence(evidence.workspace, changed, engine=Local(1)).get("thumbnail"))
     pd.testing.assert_frame_equal(found, fresh)
 
 

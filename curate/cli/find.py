@@ -73,12 +73,13 @@ def scan(
 ) -> None:
     """Run the finders: what looks wrong, how sure, for which image."""
     from curate import verbs
+    from curate.engine import Local
     from curate.workspace import Workspace
 
     settings = options.parse_finder_settings(changes)
     if at:
         settings.setdefault("label_error", {})["at"] = at
-    result = verbs.scan(Workspace.open(ws), only=only, settings=settings, workers=workers)
+    result = verbs.scan(Workspace.open(ws), only=only, settings=settings, engine=Local(workers))
     output.warn(result.warnings)
     if as_json:
         output.print_json({"findings": result.written, "flagged": result.flagged, "not_run": result.not_run})
