@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from curate import archives, engine, manifest, near, sources, split_rule
+from curate import archives, manifest, near, sources, split_rule
 from curate import layout as folders
+from curate.engine import Local
 from curate.errors import UserError
 from curate.examine import Seen, examine_batch
 from curate.sources import Options, Sample, Skipped, Why
@@ -134,7 +135,7 @@ def _read_all(
     read = _Read()
     items = _items(_apart(samples, root, source), read, to)
     seen: list[Seen] = []
-    for batch in engine.map_batches(examine_batch, items, workers=workers, describe="add"):
+    for batch in Local(workers).map_batches(examine_batch, items, describe="add"):
         seen += batch
     return read, seen
 

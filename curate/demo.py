@@ -10,6 +10,7 @@ import pandas as pd
 
 from curate import plant, report, verbs
 from curate.add import add
+from curate.engine import Local
 from curate.errors import UserError
 from curate.incoming import told
 from curate.interval import mean_interval
@@ -50,7 +51,7 @@ def run(root: Path, *, seeds: int, say: Callable[[str], None], fresh: bool = Fal
 
     predicted = training.predict(workspace, profile="plain", settings={})
     say(f"predict  {100 * np.mean(predicted.fold_accuracy):.1f} % agreement with the given labels, out of fold")
-    scanned = verbs.scan(workspace, only=None, settings={}, workers=None)
+    scanned = verbs.scan(workspace, only=None, settings={}, engine=Local())
     say(f"scan     {sum(scanned.flagged.values()):,} findings by {len(scanned.flagged)} finders")
     decided = verbs.decide(workspace, None)
     actions = ", ".join(f"{name} {count:,}" for name, count in decided.actions.items())

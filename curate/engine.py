@@ -1,4 +1,4 @@
-"""Where work per image runs: in this process when there is little, in worker processes when there is much."""
+"""Where work per image runs. `Local`: in this process when there is little, in worker processes when it is much."""
 
 import multiprocessing
 import os
@@ -8,8 +8,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from itertools import islice
-from typing import TypeVar
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Protocol, TypeVar
 
 from curate.errors import UserError
 from curate.progress import progress
@@ -21,50 +22,71 @@ SMALL = 512
 """Up to this many items run in this process: starting two workers costs about 0.5 s, 512 thumbnails 0.1 s."""
 
 
-def map_batches(
-    function: Callable[[list[Item]], Result],
-    items: Iterable[Item],
-    *,
-    batch_size: int = 256,
-    workers: int | None = None,
-    describe: str = "images",
-    total: int | None = None,
-) -> Iterator[Result]:
-    """Apply `function` to batches of `items` and yield the results in order.
+class Engine(Protocol):
+    """What runs a function over batches: `Local`, or `curate.ray_engine.Ray`."""
 
-    `function` is a pure function over a list, importable by name (workers are separate processes). At most four
-    batches a worker are under way, so `items` may be a stream that does not fit into memory. `workers` defaults to the
-    number of cores; `total`, where known, gives the progress bar its end.
-    """
-    workers = workers or os.cpu_count() or 1
-    stream = iter(items)
-    head = list(islice(stream, SMALL + 1))
-    with progress(describe, total) as advance:
-        if workers == 1 or len(head) <= SMALL:
-            for batch in _batches(_chain(head, stream), batch_size):
-                yield function(batch)
-                advance(len(batch))
-            return
-        context = multiprocessing.get_context("spawn")  # fork copies locked mutexes of OpenCV's and torch's threads
-        with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
-            pending: deque[tuple[int, Future[Result]]] = deque()
-            try:
-                for batch in _batches(_chain(head, stream), batch_size):
-                    pending.append((len(batch), pool.submit(function, batch)))
-                    if len(pending) >= 4 * workers:
+    def map_batches(
+        self,
+        function: Callable[[list[Item]], Result],
+        items: Iterable[Item],
+        *,
+        batch_size: int = 256,
+        describe: str = "images",
+        total: int | None = None,
+    ) -> Iterator[Result]:
+        """Apply `function` to batches of `items` and yield the results in order.
+
+        `function` is a pure function over a list, importable by name (workers are separate processes). `items` may be
+        a stream that does not fit into memory: it is read as work goes on. `total`, where known, gives the progress
+        bar its end.
+        """
+
+
+@dataclass(frozen=True)
+class Local:
+    """This machine: `workers` processes, by default one per core. At most four batches a worker are under way."""
+
+    workers: int | None = None
+
+    def map_batches(
+        self,
+        function: Callable[[list[Item]], Result],
+        items: Iterable[Item],
+        *,
+        batch_size: int = 256,
+        describe: str = "images",
+        total: int | None = None,
+    ) -> Iterator[Result]:
+        """See `Engine`."""
+        workers = self.workers or os.cpu_count() or 1
+        stream = iter(items)
+        head = list(islice(stream, SMALL + 1))
+        with progress(describe, total) as advance:
+            if workers == 1 or len(head) <= SMALL:
+                for batch in batches(chain(head, stream), batch_size):
+                    yield function(batch)
+                    advance(len(batch))
+                return
+            context = multiprocessing.get_context("spawn")  # fork copies locked mutexes of OpenCV's and torch's threads
+            with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
+                pending: deque[tuple[int, Future[Result]]] = deque()
+                try:
+                    for batch in batches(chain(head, stream), batch_size):
+                        pending.append((len(batch), pool.submit(function, batch)))
+                        if len(pending) >= 4 * workers:
+                            size, future = pending.popleft()
+                            yield future.result()
+                            advance(size)
+                    while pending:
                         size, future = pending.popleft()
                         yield future.result()
                         advance(size)
-                while pending:
-                    size, future = pending.popleft()
-                    yield future.result()
-                    advance(size)
-            except BrokenProcessPool:
-                reason = "a worker process was killed, most likely because memory ran out"
-                raise UserError(f"{reason}; run the command again with --workers 1") from None
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+                except BrokenProcessPool:
+                    reason = "a worker process was killed, most likely because memory ran out"
+                    raise UserError(f"{reason}; run the command again with --workers 1") from None
+                except BaseException:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise
 
 
 def serve() -> None:
@@ -88,11 +110,7 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _chain(head: list[Item], rest: Iterator[Item]) -> Iterator[Item]:
-    yield from head
-    yield from rest
-
-
-def _batches(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
+def batches(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
+    """Lists of `size` items, the last may be shorter."""
     while batch := list(islice(items, size)):
         yield batch

@@ -9,6 +9,7 @@ import pandas as pd
 
 from curate import manifest as manifests
 from curate import predictions, registry, signals
+from curate.engine import Engine, Local
 from curate.errors import UserError
 from curate.measure import Measure, folder, is_per_image, measure, unmeasured
 from curate.workspace import Workspace
@@ -28,7 +29,7 @@ class Evidence:
 
     workspace: Workspace
     manifest: pd.DataFrame
-    workers: int | None = None
+    engine: Engine = Local()
     known: dict[str, Any] = field(default_factory=dict)
     measured: list[Measure] = field(default_factory=list)
 
@@ -44,7 +45,7 @@ class Evidence:
     def measure(self, measures: list[Measure]) -> dict[str, np.ndarray]:
         """Per-image values, all in one decoding pass."""
         self.measured += measures
-        return measure(self.workspace, self.manifest, measures, workers=self.workers)
+        return measure(self.workspace, self.manifest, measures, engine=self.engine)
 
     def unmeasured(self) -> list[str]:
         """image_ids of decodable images that could not be measured: missing, or changed since they were added."""

@@ -20,7 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate import engine, manifest, registry
+from curate import manifest, registry
+from curate.engine import Engine, Local
 from curate.errors import UserError
 from curate.files import replacing
 from curate.images import ImageError, content_hash, decode, read_bytes
@@ -58,7 +59,7 @@ def is_per_image(function: Callable) -> bool:
 
 
 def measure(
-    workspace: Workspace, rows: pd.DataFrame, measures: list[Measure], *, workers: int | None = None
+    workspace: Workspace, rows: pd.DataFrame, measures: list[Measure], *, engine: Engine = Local()
 ) -> dict[str, np.ndarray]:
     """Values of each measure for each row: shape (N,) or (N, D), NaN (0 for whole numbers) where there are none.
 
@@ -69,7 +70,7 @@ def measure(
     missing = [~_among(wanted["content_hash"], _hashes(workspace.root, item)) for item in measures]
     todo = [item for item, lacks in zip(measures, missing, strict=True) if lacks.any()]
     if todo:
-        _measure_all(workspace.root, wanted[np.logical_or.reduce(missing)], todo, workers)
+        _measure_all(workspace.root, wanted[np.logical_or.reduce(missing)], todo, engine)
     return {item.name: _align(workspace.root, item, rows["content_hash"]) for item in measures}
 
 
@@ -84,12 +85,10 @@ def _among(hashes: pd.Series, others: pa.ChunkedArray) -> np.ndarray:
     return there
 
 
-def _measure_all(root: Path, rows: pd.DataFrame, measures: list[Measure], workers: int | None) -> None:
+def _measure_all(root: Path, rows: pd.DataFrame, measures: list[Measure], engine: Engine) -> None:
     """Measure, and write parts as they fill."""
     items = list(zip(rows["content_hash"], manifest.locate(rows, root), strict=True))
-    batches = engine.map_batches(
-        partial(measure_batch, measures=measures), items, workers=workers, describe="measure", total=len(items)
-    )
+    batches = engine.map_batches(partial(measure_batch, measures=measures), items, describe="measure", total=len(items))
     hashes: list[str] = []
     values: dict[str, list] = {item.name: [] for item in measures}
 

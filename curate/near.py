@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from curate import duplicates, engine
+from curate import duplicates
+from curate.engine import Local
 from curate.evidence import Evidence
 from curate.images import ImageError, decode, read_bytes
 from curate.measure import Measure, folder
@@ -37,8 +38,8 @@ def find(
     before = before[~before["image_id"].isin(new["image_id"])]
     if not len(before) or not len(new):
         return []
-    known = Evidence(workspace, before, workers).get("thumbnail")
-    added = list(engine.map_batches(_thumbnails, places, workers=workers, describe="compare"))
+    known = Evidence(workspace, before, Local(workers)).get("thumbnail")
+    added = list(Local(workers).map_batches(_thumbnails, places, describe="compare"))
     both = pd.concat([before, new], ignore_index=True)
     both["split"] = np.where(np.arange(len(both)) < len(before), "test", "train")  # of each pair the one there is kept
     store = folder(workspace.root, Measure(duplicate_pairs))

@@ -10,6 +10,7 @@ import pandas as pd
 from curate import answers, decisions, findings, manifest, predictions, queue, recipe, threshold, versions
 from curate import apply as applying
 from curate.csv_text import read_csv
+from curate.engine import Engine
 from curate.errors import UserError
 from curate.evidence import Evidence
 from curate.workspace import CURATED, DECISIONS, EDIT, FINDINGS, MANIFEST, RECIPE, Workspace, read_table, timestamp
@@ -89,14 +90,14 @@ def read_findings(workspace: Workspace) -> pd.DataFrame:
     return findings.complete(workspace.read_table(FINDINGS, written_by=f"{CURATE_SCAN} {workspace.root}"))
 
 
-def scan(workspace: Workspace, *, only: list[str] | None, settings: findings.Settings, workers: int | None) -> Scanned:
+def scan(workspace: Workspace, *, only: list[str] | None, settings: findings.Settings, engine: Engine) -> Scanned:
     """Run finders and write `findings.parquet`; the findings of finders that were not run stay."""
     chosen = findings.select(only, predictions.exists(workspace))
     merged = _merge_settings(workspace_recipe(workspace).scan, settings)
     findings.check_settings(merged)
     with workspace.writing("scan", {"only": only, "set": settings}) as transaction:
         images = read_manifest(workspace)
-        evidence = Evidence(workspace, images, workers)
+        evidence = Evidence(workspace, images, engine)
         table = findings.scan(evidence, chosen, merged)
         if only and workspace.has(FINDINGS):
             earlier = read_table(workspace.path(FINDINGS))

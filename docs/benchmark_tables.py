@@ -160,7 +160,7 @@ def duplicates(figures: Figures) -> str:
         rows.insert(-2, ["… found to be one photo, of those that were looked at", share])
     return table(["", ""], rows) + (
         "\n\nThe pairs that were looked at: [sheet](benchmarks/duplicates_sheet.jpg), "
-        "[verdicts](benchmarks/duplicates_judged.csv), drawn at random; the mirrored ones are mirrored back. Seven of "
+        "[verdicts](benchmarks/duplicates_judged.csv), drawn at random; the mirrored ones are mirrored back. Ten of "
         "those counted as one photo are in doubt: the same thing, cropped or recoloured, or another like it."
     )
 
@@ -173,6 +173,50 @@ def duplicates_headline(figures: Figures) -> str:
         f"CIFAR-10, test against all: {_percent(figures['recall_near'])} of the near-duplicates that people found "
         f"(ciFAIR), and {figures['pairs_outside_the_list']:,} pairs more{precision}"
     )
+
+
+def copies(figures: Figures) -> str:
+    """Copies found, by kind and data, beside the peer's hashes where these were measured."""
+    parts = []
+    for name, found in figures.items():
+        ways = list(found["total"])
+        rows = [
+            [kind, *[f"{_percent(row[way]['found'] / found['copies_of_each'])}" for way in ways]]
+            for kind, row in found["kinds"].items()
+        ]
+        for what in ("recall", "precision"):
+            rows.append([f"**{what}, all kinds**", *[_percent(found["total"][way][what]) for way in ways]])
+        header = [f"{name}: {found['copies_of_each']} copies of each kind", "curate", *ways[1:]]
+        parts.append(table(header, rows))
+    return "\n\n".join(parts)
+
+
+def copies_headline(figures: Figures) -> str:
+    """Recall and precision over all kinds."""
+    return "; ".join(
+        f"{name}: {_percent(found['total']['ours']['recall'])} of the copies of {len(found['kinds'])} kinds, precision "
+        f"{_percent(found['total']['ours']['precision'])}"
+        for name, found in figures.items()
+    )
+
+
+def million(figures: Figures) -> str:
+    """Seconds and memory by number of images."""
+    rows = []
+    for count, found in sorted(figures.items(), key=lambda item: int(item[0])):
+        memory = max(found["add_gb"], found["scan_gb"], found["add_near_gb"])
+        seconds = [found[f"{what}_seconds"] for what in ("add", "scan", "again", "add_near")]
+        copies = f"{found['found']:,} of {found['planted']:,}"
+        rows.append([f"{int(count):,}", *[_number(value) for value in seconds], f"{memory:.1f}", copies])
+    header = ["images", "add, s", "scan, s", "scan again, s", "add 1,000 more with --near skip, s", "peak memory, GB"]
+    return table([*header, "planted copies found"], rows)
+
+
+def million_headline(figures: Figures) -> str:
+    """The largest set."""
+    count, found = max(figures.items(), key=lambda item: int(item[0]))
+    minutes = (found["add_seconds"] + found["scan_seconds"]) / 60
+    return f"{int(count):,} small images, added and searched for pairs of one photo: {minutes:.0f} min"
 
 
 def curation_gain(figures: Figures) -> str:
@@ -293,6 +337,8 @@ TABLES: dict[str, tuple[str, Callable[[Figures], str], Callable[[Figures], str] 
     "scan_speed": ("Adding and scanning", scan_speed, scan_speed_headline),
     "label_errors": ("Finding wrong labels", label_errors, label_errors_headline),
     "duplicates": ("Finding the same photo", duplicates, duplicates_headline),
+    "copies": ("Finding copies, by kind", copies, copies_headline),
+    "million": ("A million images", million, million_headline),
     "curation_gain": ("What curation is worth", curation_gain, curation_gain_headline),
     "fast_recipe": ("A quarter of an hour of training", fast_recipe, fast_recipe_headline),
     "techniques": ("What each technique is worth", techniques, None),

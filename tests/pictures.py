@@ -13,6 +13,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from curate import manifest
+from curate.engine import Local
 from curate.evidence import PREDICTED, Evidence
 from curate.images import content_hash, decode, encode_png, pixel_hash
 from curate.workspace import Workspace
@@ -71,7 +72,7 @@ def evidence_for(workspace: Workspace, images: pd.DataFrame, *, seed: int = 0) -
         probs[row] = weights / weights.sum()
         embeddings[row] = rng.normal(size=4)
     known = dict.fromkeys(PREDICTED) | {"classes": classes, "pred_probs": probs, "embeddings": embeddings}
-    return Evidence(workspace, images, workers=1, known=known)
+    return Evidence(workspace, images, engine=Local(1), known=known)
 
 
 @cache

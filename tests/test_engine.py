@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from curate import engine
-from curate.engine import SMALL, map_batches
+from curate.engine import SMALL, Local
 from curate.errors import UserError
 
 
@@ -41,14 +41,14 @@ def end_on_600(batch: list[int]) -> list[int]:
     [(0, 4, 1), (1, 4, 1), (4, 4, None), (5, 4, 2), (SMALL, 100, 2), (SMALL + 1, 100, 1), (SMALL + 1, 100, 2)],
 )
 def test_every_item_once_and_in_order(count: int, batch_size: int, workers: int | None) -> None:
-    results = list(map_batches(double, range(count), batch_size=batch_size, workers=workers))
+    results = list(Local(workers).map_batches(double, range(count), batch_size=batch_size))
     assert [item for batch in results for item in batch] == [2 * item for item in range(count)]
     assert all(0 < len(batch) <= batch_size for batch in results)
 
 
 def test_few_items_run_here_and_many_in_workers() -> None:
-    assert set(map_batches(where, range(SMALL), workers=2)) == {os.getpid()}
-    assert os.getpid() not in set(map_batches(where, range(SMALL + 1), workers=2))
+    assert set(Local(2).map_batches(where, range(SMALL))) == {os.getpid()}
+    assert os.getpid() not in set(Local(2).map_batches(where, range(SMALL + 1)))
 
 
 def test_a_stream_is_read_only_as_far_as_needed() -> None:
@@ -60,7 +60,7 @@ def test_a_stream_is_read_only_as_far_as_needed() -> None:
             taken += 1
             yield taken
 
-    results = map_batches(double, stream(), batch_size=10, workers=2)
+    results = Local(2).map_batches(double, stream(), batch_size=10)
     next(results)
     results.close()
     assert taken <= SMALL + 1 + 10 * (4 * 2 + 1)
@@ -69,12 +69,12 @@ def test_a_stream_is_read_only_as_far_as_needed() -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_error_in_the_function_arrives(workers: int) -> None:
     with pytest.raises(ValueError, match="600"):
-        list(map_batches(fail_on_600, range(1000), batch_size=10, workers=workers))
+        list(Local(workers).map_batches(fail_on_600, range(1000), batch_size=10))
 
 
 def test_a_killed_worker_is_an_error_that_says_what_to_do() -> None:
     with pytest.raises(UserError, match=r"memory.*--workers 1"):
-        list(map_batches(end_on_600, range(1000), batch_size=10, workers=2))
+        list(Local(2).map_batches(end_on_600, range(1000), batch_size=10))
 
 
 def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
@@ -85,8 +85,8 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
             os.write(1, b"%d\\n" % os.getpid())  # one write: two workers share the pipe
             time.sleep(0.05)
         if __name__ == "__main__":
-            from curate.engine import map_batches
-            list(map_batches(slow, range(100_000), batch_size=10, workers=2))
+            from curate.engine import Local
+            list(Local(2).map_batches(slow, range(100_000), batch_size=10))
         """)
     )
     parent = subprocess.Popen([sys.executable, "work.py"], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
@@ -112,5 +112,5 @@ def alive(pid: int) -> bool:
 def test_default_is_one_worker_a_core(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     monkeypatch.setattr(engine.os, "cpu_count", lambda: asked.append(1) or 1)
-    assert list(map_batches(where, range(SMALL + 1))) == [os.getpid()] * 3
+    assert list(Local().map_batches(where, range(SMALL + 1))) == [os.getpid()] * 3
     assert asked

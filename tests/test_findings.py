@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from curate import findings, measure, verbs
+from curate.engine import Local
 from curate.errors import UserError
 from curate.evidence import Evidence
 from curate.findings import check_settings, scan, select
@@ -127,7 +128,7 @@ def test_finders_that_need_predictions_wait_for_them() -> None:
 
 def test_asking_for_predictions_that_are_not_there_names_the_verb(workspace: Workspace) -> None:
     with pytest.raises(UserError, match="has no predictions; 'curate predict"):
-        verbs.scan(workspace, only=["outlier"], settings={}, workers=1)
+        verbs.scan(workspace, only=["outlier"], settings={}, engine=Local(1))
     assert not workspace.has(FINDINGS)
 
 
@@ -146,23 +147,23 @@ def parts(workspace: Workspace) -> list[str]:
 
 def test_each_image_is_measured_once_per_setting(workspace: Workspace, table: pd.DataFrame) -> None:
     plain, dimmer = Measure(mean_gray), Measure(mean_gray, (("scale", 100.0),))
-    first = measure.measure(workspace, table, [plain], workers=1)["mean_gray"]
+    first = measure.measure(workspace, table, [plain], engine=Local(1))["mean_gray"]
     assert first.shape == (40,)
     assert len(calls) == 40
-    assert np.array_equal(measure.measure(workspace, table[::-1], [plain], workers=1)["mean_gray"], first[::-1])
+    assert np.array_equal(measure.measure(workspace, table[::-1], [plain], engine=Local(1))["mean_gray"], first[::-1])
     assert len(calls) == 40
-    other = measure.measure(workspace, table, [dimmer], workers=1)["mean_gray"]
+    other = measure.measure(workspace, table, [dimmer], engine=Local(1))["mean_gray"]
     assert calls[40:] == [100.0] * 40
     assert (other > first).all()
-    assert np.array_equal(measure.measure(workspace, table, [plain], workers=1)["mean_gray"], first)
+    assert np.array_equal(measure.measure(workspace, table, [plain], engine=Local(1))["mean_gray"], first)
     assert len(calls) == 80
     assert plain.version != dimmer.version != Measure(mean_gray, (("scale", 101.0),)).version
 
 
 def test_only_new_images_are_measured(workspace: Workspace, table: pd.DataFrame) -> None:
-    measure.measure(workspace, table[:30], [Measure(mean_gray)], workers=1)
+    measure.measure(workspace, table[:30], [Measure(mean_gray)], engine=Local(1))
     assert len(calls) == 30
-    values = measure.measure(workspace, table, [Measure(mean_gray), Measure(corner)], workers=1)
+    values = measure.measure(workspace, table, [Measure(mean_gray), Measure(corner)], engine=Local(1))
     assert values["corner"].shape == (40, 3)
     assert not np.isnan(values["mean_gray"]).any()
     assert len(parts(workspace)) == 3
@@ -171,9 +172,9 @@ def test_only_new_images_are_measured(workspace: Workspace, table: pd.DataFrame)
 def test_a_version_in_the_module_makes_values_anew(
     workspace: Workspace, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measure.measure(workspace, table, [Measure(mean_gray)], workers=1)
+    measure.measure(workspace, table, [Measure(mean_gray)], engine=Local(1))
     monkeypatch.setattr(f"{__name__}.VERSION", 2, raising=False)
-    measure.measure(workspace, table, [Measure(mean_gray)], workers=1)
+    measure.measure(workspace, table, [Measure(mean_gray)], engine=Local(1))
     assert len(calls) == 80
     assert [part.split("/")[1] for part in parts(workspace)] == ["v1", "v2"]
 
@@ -182,24 +183,24 @@ def test_images_without_a_value(workspace: Workspace, table: pd.DataFrame) -> No
     table.loc[0, "error"] = "truncated PNG"
     table.loc[1, "content_hash"] = "of another file"
     table.loc[2, "path"] = str(workspace.root / "missing.png")
-    values = measure.measure(workspace, table, [Measure(mean_gray), Measure(never)], workers=1)
+    values = measure.measure(workspace, table, [Measure(mean_gray), Measure(never)], engine=Local(1))
     assert np.isnan(values["mean_gray"]).tolist() == [True] * 3 + [False] * 37
     assert np.isnan(values["never"]).all()
 
 
 def test_nothing_to_measure(workspace: Workspace, table: pd.DataFrame) -> None:
-    assert measure.measure(workspace, table[:0], [Measure(mean_gray)], workers=1)["mean_gray"].shape == (0,)
-    assert measure.measure(workspace, table, [], workers=1) == {}
+    assert measure.measure(workspace, table[:0], [Measure(mean_gray)], engine=Local(1))["mean_gray"].shape == (0,)
+    assert measure.measure(workspace, table, [], engine=Local(1)) == {}
 
 
 def test_temporary_and_removed_parts(workspace: Workspace, table: pd.DataFrame) -> None:
     for end in (10, 20, 30):
-        measure.measure(workspace, table[:end], [Measure(mean_gray)], workers=1)
+        measure.measure(workspace, table[:end], [Measure(mean_gray)], engine=Local(1))
     folder = workspace.root / "signals" / "mean_gray" / "v1"
     (folder / ".partial-x.parquet").write_bytes(b"half a part")
     (folder / "part-00001.parquet").unlink()
     last = (folder / "part-00003.parquet").read_bytes()
-    measure.measure(workspace, table, [Measure(mean_gray)], workers=1)
+    measure.measure(workspace, table, [Measure(mean_gray)], engine=Local(1))
     assert (folder / "part-00003.parquet").read_bytes() == last
     assert len(calls) == 30 + 20
 
@@ -213,7 +214,7 @@ def test_whole_numbers_in_one_part_and_fractions_in_the_next(workspace: Workspac
 
 
 def test_damaged_part_is_named(workspace: Workspace, table: pd.DataFrame) -> None:
-    measure.measure(workspace, table, [Measure(mean_gray)], workers=1)
+    measure.measure(workspace, table, [Measure(mean_gray)], engine=Local(1))
     (workspace.root / "signals" / "mean_gray" / "v1" / "part-00001.parquet").write_bytes(b"PAR1 no more")
     with pytest.raises(UserError, match=r"part-00001\.parquet is damaged; delete it"):
-        measure.measure(workspace, table, [Measure(mean_gray)], workers=1)
+        measure.measure(workspace, table, [Measure(mean_gray)], engine=Local(1))

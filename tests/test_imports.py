@@ -22,6 +22,7 @@ HEAVY = (
     "matplotlib",
     "pyarrow",
     "cleanlab",
+    "ray",
 )
 
 

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from curate import near, verbs
 from curate.add import NEAR, Added, add
 from curate.cli import app
+from curate.engine import Local
 from curate.images import encode_jpeg, encode_png
 from curate.near import NearDuplicate
 from curate.workspace import Workspace
@@ -124,7 +125,7 @@ def test_on_the_command_line(ws: Workspace, more: Path, options: list[str], left
 
 def test_told_without_being_asked_where_duplicates_were_looked_for(ws: Workspace, more: Path) -> None:
     assert not near.searched(ws)
-    verbs.scan(ws, only=["near_duplicate"], settings={}, workers=1)
+    verbs.scan(ws, only=["near_duplicate"], settings={}, engine=Local(1))
     assert near.searched(ws)
     result = CliRunner().invoke(app, ["add", str(ws.root), str(more)])
     assert "Near-duplicates of what was there, 3:" in result.stdout

@@ -19,7 +19,7 @@ from curate.signals.tones import tones
 from curate.signals.training_margin import training_margin
 from curate.signals.twin_labels import twin_labels
 from curate.signals.wrong_epochs import wrong_epochs
-from tests.pictures import photos
+from tests.pictures import digits, photos
 
 SIGNALS = registry.functions(signals)
 PER_IMAGE = {name: function for name, function in SIGNALS.items() if is_per_image(function)}
@@ -49,6 +49,21 @@ def test_value_of_fixed_shape_whatever_the_image(name: str, image: np.ndarray) -
     assert values[0].shape == values[2].shape
     assert values[0].dtype == values[2].dtype
     np.testing.assert_array_equal(values[0], values[1])
+
+
+@pytest.mark.parametrize("name", PER_IMAGE)
+def test_the_same_wherever_in_memory_the_image_lies(name: str) -> None:
+    elsewhere: list[np.ndarray] = []  # keeps what is allocated next from lying where it lay before
+
+    def values() -> list[bytes]:
+        found = []
+        for image in digits()[:200]:
+            elsewhere.append(np.empty(16 * (len(elsewhere) % 7) + 1, np.uint8))
+            found.append(np.asarray(_call(name, image.copy())).tobytes())
+        return found
+
+    first = values()
+    assert all(values() == first for _ in range(3))
 
 
 def test_tones_of_a_ramp() -> None:

@@ -20,6 +20,7 @@ import pytest
 from curate import finders, registry, verbs, versions
 from curate.add import add
 from curate.csv_text import write_csv
+from curate.engine import Local
 from curate.errors import UserError
 from curate.files import TEMPORARY_PREFIX, file_hash
 from curate.workspace import CURATED, DECISIONS, FINDINGS, HISTORY, LEDGER, MANIFEST, VERSIONED, Workspace, read_table
@@ -54,7 +55,7 @@ def leftovers(root: Path) -> list[Path]:
 
 
 def scan(root: Path) -> None:
-    verbs.scan(Workspace(root), only=["outlier"], settings={}, workers=1)
+    verbs.scan(Workspace(root), only=["outlier"], settings={}, engine=Local(1))
 
 
 def decide(root: Path) -> None:

@@ -13,7 +13,7 @@ import torch
 from pandas import DataFrame
 from torch import Tensor
 
-from curate.engine import map_batches
+from curate.engine import Local
 from curate.errors import UserError
 from curate.images import ImageError, read_image
 from curate.manifest import locate
@@ -132,7 +132,7 @@ def load_images(
     size = image_size or common_size(rows)
     labels = torch.tensor(_positions(rows, classes), dtype=torch.int64)
     paths = locate(rows, root)
-    batches = map_batches(partial(_read_batch, size=size), paths, workers=workers, describe="decode", total=len(paths))
+    batches = Local(workers).map_batches(partial(_read_batch, size=size), paths, describe="decode", total=len(paths))
     need, limit = len(rows) * size * size * 3, memory() // 2 if memory_limit is None else memory_limit
     images: Images
     if need > limit:

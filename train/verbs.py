@@ -14,6 +14,7 @@ import pandas as pd
 
 from curate import manifest, predictions, verbs
 from curate.duplicates import groups
+from curate.engine import Local
 from curate.errors import UserError, known
 from curate.evidence import Evidence
 from curate.workspace import FINDINGS, Workspace, read_table
@@ -93,7 +94,7 @@ def predict(
         )
         own, others = load(usable[trained]), load(usable[~trained])
         with workspace.locked():  # measures what the scan has not measured yet, and of the same rows as a scan
-            together = groups(images, Evidence(workspace, images, workers).get("duplicate_pairs"))[decodable]
+            together = groups(images, Evidence(workspace, images, Local(workers)).get("duplicate_pairs"))[decodable]
         folder = workspace.root / predictions.FOLDER / f"folds-{_key(configs, plan, own.fingerprint())}"
         said = rounds.run(
             configs,

@@ -68,6 +68,8 @@ def scan(
         typer.Option(help="Which labels label_error flags: f1, precision=0.9, recall=0.8, budget=500; by default f1."),
     ] = None,
     changes: options.Set = None,
+    engine: options.Engine = "local",
+    ray_address: options.RayAddress = None,
     workers: options.Workers = None,
     as_json: options.Json = False,
 ) -> None:
@@ -78,7 +80,8 @@ def scan(
     settings = options.parse_finder_settings(changes)
     if at:
         settings.setdefault("label_error", {})["at"] = at
-    result = verbs.scan(Workspace.open(ws), only=only, settings=settings, workers=workers)
+    chosen = options.choose_engine(engine, ray_address, workers)
+    result = verbs.scan(Workspace.open(ws), only=only, settings=settings, engine=chosen)
     output.warn(result.warnings)
     if as_json:
         output.print_json({"findings": result.written, "flagged": result.flagged, "not_run": result.not_run})

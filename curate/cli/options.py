@@ -1,15 +1,29 @@
 """Arguments and options that several verbs share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curate.errors import UserError
+from curate.errors import UserError, known
+
+if TYPE_CHECKING:
+    from curate import engine
 
 Workspace = Annotated[Path, typer.Argument(metavar="WS", help="The workspace: a folder with the tables of one set.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; by default one per core.")]
+Engine = Annotated[
+    str, typer.Option(help="Where work per image runs: local, or ray: on a Ray cluster that sees the same files.")
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        help="With --engine ray: the cluster, which this machine is a node of; by default $RAY_ADDRESS, or a Ray of "
+        "this machine alone.",
+    ),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 TrainingRecipe = Annotated[
     str | None, typer.Option("--recipe", help="Settings by name, from train/recipes; --set changes them further.")
@@ -25,6 +39,18 @@ AtOnce = Annotated[
     ),
 ]
 Folds = Annotated[int | None, typer.Option(min=2, help="Number of folds; by default the profile's.")]
+
+
+def choose_engine(name: str, ray_address: str | None, workers: int | None) -> "engine.Engine":
+    """The engine that `--engine`, `--ray-address` and `--workers` ask for."""
+    from curate.engine import Local
+    from curate.ray_engine import Ray
+
+    if name not in ("local", "ray"):
+        raise known("engine", name, ["local", "ray"])
+    if ray_address and name != "ray":
+        raise UserError(f"--ray-address {ray_address} goes with --engine ray; add that, or leave the address out")
+    return Ray(ray_address, workers) if name == "ray" else Local(workers)
 
 
 def parse_settings(pairs: list[str] | None) -> dict[str, object]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from curate.engine import map_batches
+from curate.engine import Local
 from curate.images import ImageError, encode_jpeg, encode_png, read_image, thumbnail
 
 SIDE = 96
@@ -29,7 +29,7 @@ class Picture:
 def pictures(paths: Iterable[Path]) -> dict[Path, Picture]:
     """Pictures of image files, at most `BUDGET` bytes in all; what does not fit any more says so."""
     wanted = list(dict.fromkeys(paths))
-    batches = map_batches(_pictures, wanted, batch_size=16, describe="thumbnails", total=len(wanted))
+    batches = Local().map_batches(_pictures, wanted, batch_size=16, describe="thumbnails", total=len(wanted))
     made = [picture for batch in batches for picture in batch]
     used, result = 0, {}
     for path, picture in zip(wanted, made, strict=True):

@@ -5,7 +5,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-VERSION = 1
+VERSION = 2
 SIDE = 160
 """Larger images are reduced to this many pixels first: blur that this hides does not matter to a classifier."""
 SHARPEST = 0.02
@@ -56,7 +56,7 @@ def _edges(pixels: np.ndarray, blur: float) -> tuple[float, float]:
     both = cv2.merge([pixels, softened])
     across = cv2.Sobel(both, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
     down = cv2.Sobel(both, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
-    slopes = cv2.magnitude(across, down).reshape(-1, 2)
+    slopes = np.sqrt(across * across + down * down).reshape(-1, 2)  # cv2.magnitude rounds by where in memory they lie
     count = min(max(4, round(SHARPEST * len(slopes))), len(slopes))
     steepest = slopes[slopes[:, 0].argpartition(-count)[-count:]]
     before, after = (steepest.sum(axis=0) / count).tolist()

@@ -131,26 +131,33 @@ KINDS: dict[str, Change] = {
 
 def run() -> None:
     """Kind by kind: recall of ours and the peer's, false pairs of all kinds together."""
-    peer = f"{os.environ['CURATE_PEERS']}/bin/python" if "CURATE_PEERS" in os.environ else None
     figures: dict[str, object] = {}
     for name, photos in _originals().items():
         rows: dict[str, dict[str, dict[str, int]]] = {}
-        for kind, change in KINDS.items():
+        for number, (kind, change) in enumerate(KINDS.items()):
             with tempfile.TemporaryDirectory() as folder:
                 images = Path(folder) / "images"
-                images.mkdir()
-                _write(images, photos, change)
-                found = {"ours": _ours(Path(folder) / "ws", images)}
-                if peer:
-                    said = subprocess.run([peer, "-c", PEER, str(images), *HASHES], capture_output=True, check=False)
-                    if said.returncode:
-                        sys.exit(f"{peer} failed: {said.stderr.decode()[-800:]}")
-                    found |= {way: {tuple(pair) for pair in pairs} for way, pairs in json.loads(said.stdout).items()}
-            rows[kind] = {way: _count(pairs) for way, pairs in found.items()}
+                _write(images, photos, {number: change})
+                rows[kind] = {"ours": _count(_ours(Path(folder) / "ws", images))}
             print(name, kind, rows[kind], flush=True)
+        if "CURATE_PEERS" in os.environ:
+            for way, pairs in _peer(photos).items():
+                for number, kind in enumerate(KINDS):
+                    rows[kind][way] = _count({(a, b) for a, b in pairs if {_kind(a), _kind(b)} <= {"", str(number)}})
         figures[name] = _summary(rows)
     what = f"the {COPIED} photos, or {COPIED} of Imagenette, among {DISTRACTORS:,} of Imagenette; a copy of each"
     record("copies", what, figures)
+
+
+def _peer(photos: list[np.ndarray]) -> dict[str, set[tuple[str, str]]]:
+    """What imagededup finds: in one set with copies of all kinds, as it compares each image with each."""
+    with tempfile.TemporaryDirectory() as folder:
+        _write(Path(folder), photos, dict(enumerate(KINDS.values())))
+        command = [f"{os.environ['CURATE_PEERS']}/bin/python", "-c", PEER, folder, *HASHES]
+        said = subprocess.run(command, capture_output=True, check=False)
+    if said.returncode:
+        sys.exit(f"{command[0]} failed: {said.stderr.decode()[-800:]}")
+    return {way: {(a, b) for a, b in pairs} for way, pairs in json.loads(said.stdout).items()}
 
 
 def _originals() -> dict[str, list[np.ndarray]]:
@@ -172,12 +179,21 @@ def _photos(archive: str, most: int) -> list[np.ndarray]:
         ]
 
 
-def _write(folder: Path, photos: list[np.ndarray], change: Change) -> None:
-    random = np.random.default_rng(0)
+def _write(folder: Path, photos: list[np.ndarray], changes: dict[int, Change]) -> None:
+    """`00012.png`, and its copies as `00012-<number of the kind>.png`."""
+    folder.mkdir(exist_ok=True)
     for number, photo in enumerate(photos):
         cv2.imwrite(str(folder / f"{number:05d}.png"), photo)
-        if number < COPIED:
-            cv2.imwrite(str(folder / f"{number:05d}c.png"), np.ascontiguousarray(change(photo, random)))
+    for kind, change in changes.items():
+        random = np.random.default_rng(kind)
+        for number, photo in enumerate(photos[:COPIED]):
+            copy = np.ascontiguousarray(change(photo, random))
+            cv2.imwrite(str(folder / f"{number:05d}-{kind}.png"), copy)
+
+
+def _kind(name: str) -> str:
+    """The number of the kind of a copy; "" for an original."""
+    return Path(name).stem.partition("-")[2]
 
 
 def _ours(root: Path, images: Path) -> set[tuple[str, str]]:
@@ -191,7 +207,7 @@ def _ours(root: Path, images: Path) -> set[tuple[str, str]]:
 
 def _count(pairs: set[tuple[str, str]]) -> dict[str, int]:
     """Copies found with their originals; and pairs of which one is a copy and the other no version of it."""
-    copies = [(a, b) for a, b in pairs if "c" in a + b]
+    copies = [(a, b) for a, b in pairs if _kind(a) or _kind(b)]
     true = sum(a[:5] == b[:5] for a, b in copies)
     return {"found": true, "false": len(copies) - true}
 

@@ -7,6 +7,7 @@ The policy decides alone; nobody answers what it leaves to people. Results of ot
 import sys
 
 from curate import predictions, verbs
+from curate.engine import Local
 from curate.interval import mean_interval
 from tests.benchmarks import label_sets
 from tests.benchmarks.record import circumstances, earlier, record
@@ -32,7 +33,7 @@ def measure(name: str) -> dict[str, object]:
     ws = label_sets.workspace(name)
     if not predictions.exists(ws):
         training.predict(ws, settings=label_sets.SETTINGS.get(name, {}))
-    verbs.scan(ws, only=None, settings={}, workers=None)
+    verbs.scan(ws, only=None, settings={}, engine=Local())
     decided = verbs.decide(ws, None)
     applied = verbs.apply(ws, include_test=False)
     rows, true = label_sets.truth(ws)

@@ -18,6 +18,7 @@ from cleanlab.rank import get_label_quality_scores
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
 from curate import predictions, verbs
+from curate.engine import Local
 from curate.evidence import Evidence
 from curate.finders.label_error import FILTERS
 from curate.manifest import label_codes
@@ -66,7 +67,7 @@ def measure(ws: Workspace, *, profile: str, settings: dict[str, object]) -> dict
         training.predict(ws, profile=profile, settings=settings)
         seconds = time.perf_counter() - started
     started = time.perf_counter()
-    verbs.scan(ws, only=["label_error"], settings={}, workers=None)
+    verbs.scan(ws, only=["label_error"], settings={}, engine=Local())
     scan_seconds = time.perf_counter() - started
     rows, true = label_sets.truth(ws)
     predicted = predictions.read(ws, rows)

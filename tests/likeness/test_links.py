@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from curate import duplicates
+from curate.engine import Local
 from curate.evidence import Evidence
 from curate.likeness import links, search
 from curate.signals import duplicate_pairs as signal
@@ -45,12 +46,12 @@ def file(evidence: Evidence) -> Path:
 
 
 def again(evidence: Evidence, manifest: pd.DataFrame) -> pd.DataFrame:
-    found: pd.DataFrame = Evidence(evidence.workspace, manifest, workers=1).get("duplicate_pairs")
+    found: pd.DataFrame = Evidence(evidence.workspace, manifest, Local(1)).get("duplicate_pairs")
     return found
 
 
 def from_scratch(evidence: Evidence, manifest: pd.DataFrame) -> pd.DataFrame:
-    return duplicates.find_pairs(manifest, Evidence(evidence.workspace, manifest, workers=1).get("thumbnail"))
+    return duplicates.find_pairs(manifest, Evidence(evidence.workspace, manifest, Local(1)).get("thumbnail"))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from curate import predictions
+from curate.engine import Local
 from curate.errors import UserError
 from curate.verbs import read_manifest, scan
 from curate.workspace import Workspace
@@ -72,6 +73,6 @@ def test_a_scan_after_it_searches_no_pairs_again(workspace: Workspace, tmp_path:
     done = verbs.predict(workspace, profile="plain", folds=2, settings=SETTINGS, at_once=1)
     assert done.images == 40
     kept = list((workspace.root / "signals" / "duplicate_pairs").glob("v*/*.parquet"))
-    scan(workspace, only=["near_duplicate"], settings={}, workers=1)
+    scan(workspace, only=["near_duplicate"], settings={}, engine=Local(1))
     assert list((workspace.root / "signals" / "duplicate_pairs").glob("v*/*.parquet")) == kept
     assert len(kept) == 1
