@@ -56,6 +56,8 @@ def candidates(
     """
     shows = details.shows_something(coarse)
     every, new, old = np.flatnonzero(shows), np.flatnonzero(shows & asked), np.flatnonzero(shows & ~asked)
+    if not len(new):
+        return Pairs.joined([])
     index = Index(details.descriptors(coarse[every]), queries=2 * len(new))
     found = []
     for block in _blocks(new):

@@ -13,7 +13,7 @@ from curate.evidence import Evidence
 from curate.likeness import links, search
 from curate.signals import duplicate_pairs as signal
 from tests.conftest import picture
-from tests.pictures import Picture, evidence_of
+from tests.pictures import Picture, evidence_of, photos
 
 PICTURES = [Picture(picture(seed)) for seed in range(6)] + [Picture(picture(0)), Picture(picture(1)[:, ::-1])]
 
@@ -83,6 +83,15 @@ def test_new_images_are_looked_for_among_all(evidence: Evidence, asked: list[int
     assert asked == [5, 2]  # of the three new images one is a copy of a file
     assert len(again(evidence, evidence.manifest)) == 2
     assert asked == [5, 2]
+
+
+def test_new_images_that_show_nothing(tmp_path: Path) -> None:
+    large = [Picture(photo) for photo in photos()[:3]]
+    assert min(photos()[0].shape[:2]) >= duplicates.LARGE
+    evidence = evidence_of(tmp_path, [*large, Picture(np.full((80, 80, 3), 7, np.uint8))])
+    file(evidence).unlink(missing_ok=True)
+    again(evidence, evidence.manifest.iloc[:3])
+    assert not len(again(evidence, evidence.manifest))
 
 
 def test_what_is_gone_and_comes_back_is_looked_for_anew(evidence: Evidence, asked: list[int]) -> None:
