@@ -1,7 +1,7 @@
 """Copies of photos, changed in a known way, and whether they are found: by kind, beside imagededup's hashes.
 
 `python -m tests.benchmarks.copies`: the 200 photos in their own size and 1,200 of Imagenette, 224 x 224. For each kind
-a set is made of 200 of either, a copy of each, and 1,000 more of Imagenette, written as files. Frames, captions and
+a set is made of 200 of either, a copy of each, and 1,000 more of Imagenette. Frames, captions and
 places of crops are drawn anew for each image. imagededup wants a virtual environment of its own, and its hashing
 part alone imports without torchvision: the peer's script puts an empty module in the place of its networks.
     python3.11 -m venv PEERS && PEERS/bin/pip install --no-deps imagededup==0.3.3 && PEERS/bin/pip install numpy \
@@ -20,11 +20,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 
-from curate import duplicates, verbs
-from curate.add import add
-from curate.evidence import Evidence
-from curate.workspace import Workspace
+from curate import duplicates
+from curate.images import pixel_hash
+from curate.signals.thumbnail import thumbnail
 from tests.benchmarks.record import data, record
 
 DISTRACTORS, COPIED = 1_000, 200
@@ -135,10 +135,7 @@ def run() -> None:
     for name, photos in _originals().items():
         rows: dict[str, dict[str, dict[str, int]]] = {}
         for number, (kind, change) in enumerate(KINDS.items()):
-            with tempfile.TemporaryDirectory() as folder:
-                images = Path(folder) / "images"
-                _write(images, photos, {number: change})
-                rows[kind] = {"ours": _count(_ours(Path(folder) / "ws", images))}
+            rows[kind] = {"ours": _count(_ours(photos, number, change))}
             print(name, kind, rows[kind], flush=True)
         if "CURATE_PEERS" in os.environ:
             for way, pairs in _peer(photos).items():
@@ -152,7 +149,7 @@ def run() -> None:
 def _peer(photos: list[np.ndarray]) -> dict[str, set[tuple[str, str]]]:
     """What imagededup finds: in one set with copies of all kinds, as it compares each image with each."""
     with tempfile.TemporaryDirectory() as folder:
-        _write(Path(folder), photos, dict(enumerate(KINDS.values())))
+        _write(Path(folder), photos)
         command = [f"{os.environ['CURATE_PEERS']}/bin/python", "-c", PEER, folder, *HASHES]
         said = subprocess.run(command, capture_output=True, check=False)
     if said.returncode:
@@ -179,16 +176,18 @@ def _photos(archive: str, most: int) -> list[np.ndarray]:
         ]
 
 
-def _write(folder: Path, photos: list[np.ndarray], changes: dict[int, Change]) -> None:
+def _write(folder: Path, photos: list[np.ndarray]) -> None:
     """`00012.png`, and its copies as `00012-<number of the kind>.png`."""
-    folder.mkdir(exist_ok=True)
     for number, photo in enumerate(photos):
         cv2.imwrite(str(folder / f"{number:05d}.png"), photo)
-    for kind, change in changes.items():
-        random = np.random.default_rng(kind)
-        for number, photo in enumerate(photos[:COPIED]):
-            copy = np.ascontiguousarray(change(photo, random))
+    for kind, change in enumerate(KINDS.values()):
+        for number, copy in enumerate(_copies(photos, kind, change)):
             cv2.imwrite(str(folder / f"{number:05d}-{kind}.png"), copy)
+
+
+def _copies(photos: list[np.ndarray], kind: int, change: Change) -> list[np.ndarray]:
+    random = np.random.default_rng(kind)
+    return [np.ascontiguousarray(change(photo, random)) for photo in photos[:COPIED]]
 
 
 def _kind(name: str) -> str:
@@ -196,12 +195,16 @@ def _kind(name: str) -> str:
     return Path(name).stem.partition("-")[2]
 
 
-def _ours(root: Path, images: Path) -> set[tuple[str, str]]:
-    workspace = Workspace(root)
-    add(workspace, images)
-    table = verbs.read_manifest(workspace)
-    pairs = duplicates.same_photo(Evidence(workspace, table).get("duplicate_pairs"))
-    name = table["path"].str.rpartition("/")[2].to_numpy()
+def _ours(photos: list[np.ndarray], kind: int, change: Change) -> set[tuple[str, str]]:
+    """Pairs of file names, as `scan` finds them."""
+    copies = _copies(photos, kind, change)
+    name = np.array([f"{at:05d}.png" for at in range(len(photos))] + [f"{at:05d}-{kind}.png" for at in range(COPIED)])
+    images = [cv2.cvtColor(image, cv2.COLOR_BGR2RGB) for image in [*photos, *copies]]
+    sizes = np.array([image.shape[:2] for image in images])
+    table = pd.DataFrame({"pixel_hash": [pixel_hash(image) for image in images], "split": "train"})
+    table = table.assign(height=sizes[:, 0], width=sizes[:, 1])
+    thumbnails = np.stack([thumbnail(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)) for image in images])
+    pairs = duplicates.same_photo(duplicates.find_pairs(table, thumbnails))
     return {(min(a, b), max(a, b)) for a, b in zip(name[pairs["a"]], name[pairs["b"]], strict=True)}
 
 
