@@ -337,7 +337,7 @@ TABLES: dict[str, tuple[str, Callable[[Figures], str], Callable[[Figures], str] 
     "scan_speed": ("Adding and scanning", scan_speed, scan_speed_headline),
     "label_errors": ("Finding wrong labels", label_errors, label_errors_headline),
     "duplicates": ("Finding the same photo", duplicates, duplicates_headline),
-    "copies": ("Finding copies, by kind", copies, copies_headline),
+    "copies": ("Finding copies by kind", copies, copies_headline),
     "million": ("A million images", million, million_headline),
     "curation_gain": ("What curation is worth", curation_gain, curation_gain_headline),
     "fast_recipe": ("A quarter of an hour of training", fast_recipe, fast_recipe_headline),
