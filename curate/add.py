@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from curate import archives, manifest, near, sources, split_rule
+from curate import archives, manifest, sources, split_rule
 from curate import layout as folders
 from curate.engine import Local
 from curate.errors import UserError
@@ -27,10 +27,23 @@ from curate.sources import Options, Sample, Skipped, Why
 from curate.unpack import Unpacking, publish, put, unique, unpacking
 from curate.workspace import MANIFEST, Workspace
 
-LeaveOut = Callable[[list[near.NearDuplicate]], Collection[str]]
-"""Told which images are near-duplicates of what is there, gives the `image_id` of those that are not to be added."""
 NAMES_IN_A_WARNING = 3
 NEAR: Why = "near-duplicate of what is there"
+
+
+@dataclass(frozen=True)
+class NearDuplicate:
+    """An image that is about to be added, and the one that is there and most probably the same photo."""
+
+    image_id: str
+    like: str
+    """`image_id` of the image that is there."""
+    probability: float
+    detail: str
+
+
+LeaveOut = Callable[[list[NearDuplicate]], Collection[str]]
+"""Told which images are near-duplicates of what is there, gives the `image_id` of those that are not to be added."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +62,7 @@ class Added:
     """Counts of what is no image of this source, by reason (see `sources.Why`)."""
     by_split: dict[str, int]
     by_class: dict[str, int]
-    near: list[near.NearDuplicate]
+    near: list[NearDuplicate]
     """Those of what was there, whether added or left out; empty where they were not looked for."""
     warnings: list[str]
 
@@ -107,14 +120,17 @@ def add(
                 )
             rows, said = _rows(read, seen, name, label, options.classes, rule, _split_of_source(source))
             after, fate = _merge(before, rows, said)
-            alike: list[near.NearDuplicate] = []
+            alike: list[NearDuplicate] = []
             if leave_out:
+                from curate import near  # what it needs takes longer to import than a small add takes
+
                 places = [place for place, kind in zip(read.places, fate, strict=True) if kind != "skipped"]
                 alike = near.find(workspace, before, rows[fate != "skipped"], places, workers)
-                stays = ~rows["image_id"].isin(leave_out(alike)).to_numpy()
-                read.skipped += [Skipped(name, NEAR) for name in rows["image_id"][~stays]]
-                rows, said = rows[stays].reset_index(drop=True), np.array(said, bool)[stays].tolist()
-                after, fate = _merge(before, rows, said)
+                if left := leave_out(alike):
+                    stays = ~rows["image_id"].isin(left).to_numpy()
+                    read.skipped += [Skipped(name, NEAR) for name in rows["image_id"][~stays]]
+                    rows, said = rows[stays].reset_index(drop=True), np.array(said, bool)[stays].tolist()
+                    after, fate = _merge(before, rows, said)
             kept = rows[fate != "skipped"]
             publish(to, {path.removeprefix(f"images/{name}/") for path in kept["path"]})
             if len(kept):
@@ -301,7 +317,7 @@ def _summary(
     fate: np.ndarray,
     skipped: list[Skipped],
     rule: split_rule.Rule | None,
-    alike: list[near.NearDuplicate],
+    alike: list[NearDuplicate],
 ) -> Added:
     kept = rows[fate != "skipped"]
     return Added(

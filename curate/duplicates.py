@@ -43,7 +43,7 @@ def find_pairs(manifest: pd.DataFrame, thumbnail: np.ndarray, store: Path | None
     hashes = manifest["pixel_hash"].to_numpy(dtype=object)
     alone = np.flatnonzero((hashes != "") & (keeper == np.arange(len(manifest))))
     alone = alone[np.argsort(hashes[alone])]
-    large = manifest[["width", "height"]].to_numpy()[alone].min(axis=1, initial=LARGE) >= LARGE
+    large = manifest[["width", "height"]].to_numpy()[alone].min(axis=1) >= LARGE
     found = links.find(hashes[alone].tolist(), thumbnail, alone, large, store)
     odds = found.odds - _asked(thumbnail, alone)
     kept = expit(odds) >= WEAKEST

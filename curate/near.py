@@ -1,30 +1,18 @@
 """Which images that are about to be added show a photo that is there already."""
 
-from dataclasses import dataclass
+from functools import partial
 
-import cv2
 import numpy as np
 import pandas as pd
 
 from curate import duplicates
+from curate.add import NearDuplicate
 from curate.engine import Local
 from curate.evidence import Evidence
-from curate.images import ImageError, decode, read_bytes
-from curate.measure import Measure, folder
+from curate.measure import Measure, folder, measure_batch
 from curate.signals.duplicate_pairs import duplicate_pairs
 from curate.signals.thumbnail import SIDE, thumbnail
 from curate.workspace import Workspace
-
-
-@dataclass(frozen=True)
-class NearDuplicate:
-    """An image that is about to be added, and the one that is there and most probably the same photo."""
-
-    image_id: str
-    like: str
-    """`image_id` of the image that is there."""
-    probability: float
-    detail: str
 
 
 def find(
@@ -39,11 +27,11 @@ def find(
     if not len(before) or not len(new):
         return []
     known = Evidence(workspace, before, Local(workers)).get("thumbnail")
-    added = list(Local(workers).map_batches(_thumbnails, places, describe="compare"))
+    added = _thumbnails(new, places, workers)
     both = pd.concat([before, new], ignore_index=True)
     both["split"] = np.where(np.arange(len(both)) < len(before), "test", "train")  # of each pair the one there is kept
     store = folder(workspace.root, Measure(duplicate_pairs))
-    pairs = duplicates.same_photo(duplicate_pairs(both, np.concatenate([known, *added]), store))
+    pairs = duplicates.same_photo(duplicate_pairs(both, np.concatenate([known, added]), store))
     pairs = pairs[(pairs["a"] < len(before)) & (pairs["b"] >= len(before))]
     pairs = pairs.sort_values(["b", "probability", "a"], ascending=[True, False, True]).drop_duplicates("b")
     names = both["image_id"].to_numpy(dtype=object)
@@ -56,13 +44,13 @@ def searched(workspace: Workspace) -> bool:
     return any(folder(workspace.root, Measure(duplicate_pairs)).glob("*"))
 
 
-def _thumbnails(batch: list[str]) -> np.ndarray:
-    """Shape (n, 1024); of an image that cannot be decoded, 0."""
-    return np.stack([_thumbnail(place) for place in batch])
-
-
-def _thumbnail(place: str) -> np.ndarray:
-    try:
-        return thumbnail(cv2.cvtColor(decode(read_bytes(place)), cv2.COLOR_RGB2GRAY))
-    except ImageError:
-        return np.zeros(SIDE * SIDE, np.uint8)
+def _thumbnails(rows: pd.DataFrame, places: list[str], workers: int | None) -> np.ndarray:
+    """Shape (N, 1024), uint8; of an image that cannot be decoded, 0."""
+    found = np.zeros((len(rows), SIDE * SIDE), np.uint8)
+    at = pd.Series(np.arange(len(rows)), rows["content_hash"]).groupby(level=0).agg(list)
+    measured = partial(measure_batch, measures=[Measure(thumbnail)])
+    items = list(zip(rows["content_hash"], places, strict=True))
+    for hashes, values in Local(workers).map_batches(measured, items, describe="compare", total=len(items)):
+        for digest, value in zip(hashes, values["thumbnail"], strict=True):
+            found[at[digest]] = value
+    return found

@@ -13,11 +13,10 @@ import pytest
 from typer.testing import CliRunner
 
 from curate import near, verbs
-from curate.add import NEAR, Added, add
+from curate.add import NEAR, Added, NearDuplicate, add
 from curate.cli import app
 from curate.engine import Local
 from curate.images import encode_jpeg, encode_png
-from curate.near import NearDuplicate
 from curate.workspace import Workspace
 from tests.pictures import photos
 

@@ -6,11 +6,9 @@ from collections.abc import Collection
 import pandas as pd
 import typer
 
-from curate import near
-from curate.add import LeaveOut
+from curate.add import LeaveOut, NearDuplicate
 from curate.cli import output
 from curate.errors import UserError
-from curate.near import NearDuplicate
 from curate.workspace import Workspace
 
 SHOWN = 10
@@ -19,13 +17,21 @@ SHOWN = 10
 def leave_out(workspace: Workspace, choice: str | None) -> LeaveOut | None:
     """What `--near` says; None where near-duplicates are not to be looked for."""
     if choice is None:
-        return _keep if near.searched(workspace) else None
+        return _keep if _searched(workspace) else None
     if choice == "ask" and not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UserError("--near ask needs a terminal to ask in; say --near skip or --near keep")
     choices: dict[str, LeaveOut] = {"skip": _skip, "keep": _keep, "ask": _ask}
     if choice not in choices:
         raise UserError(f"--near {choice!r} must be {', '.join(choices)}")
     return choices[choice]
+
+
+def _searched(workspace: Workspace) -> bool:
+    if not (workspace.root / "signals").is_dir():
+        return False  # nothing was measured; the import takes longer than a small add
+    from curate import near
+
+    return near.searched(workspace)
 
 
 def near_duplicates(found: list[NearDuplicate]) -> None:

@@ -49,13 +49,14 @@ correlate. Chosen on pairs of CIFAR-10: those of ciFAIR (Barz and Denzler 2020),
 def compare(thumbnail: np.ndarray, a: np.ndarray, b: np.ndarray, view: np.ndarray) -> np.ndarray:
     """Correlation of fine and of coarser details of rows `a`, seen in some way, and `b`: shape (P, 2).
 
-    Taken where coarser details fit best. thumbnail: shape (N, 1024), uint8. view: shape (P,), see `curate.views`.
+    Taken where coarser details fit best. thumbnail: shape (N, 1024), uint8. view: shape (P,), see
+    `curate.likeness.views`.
     """
 
     def compared(part: slice) -> np.ndarray:
         seen, at = np.unique(a[part] * views.COUNT + view[part], return_inverse=True)
         first = views.of(thumbnail[seen // views.COUNT], seen % views.COUNT)
-        return _compare(first, at, pixels(thumbnail[b[part]]))
+        return _compare(first, at, views.pixels(thumbnail[b[part]]))
 
     return np.concatenate([np.zeros((0, len(BANDS)), np.float32), *in_threads(compared, len(a), CHUNK)])
 
@@ -72,11 +73,6 @@ def in_threads(function: Callable[[slice], Result], count: int, size: int) -> li
     # a product of matrices has threads of its own, which would wait for each other
     with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(function, parts))
-
-
-def pixels(thumbnail: np.ndarray) -> np.ndarray:
-    """Shape (n, 1024), uint8 -> (n, 32, 32), float32."""
-    return thumbnail.reshape(-1, SIDE, SIDE).astype(np.float32)
 
 
 def levelled(images: np.ndarray, band: tuple[float, float, float]) -> np.ndarray:
@@ -108,7 +104,7 @@ def _compare(first: np.ndarray, at: np.ndarray, second: np.ndarray) -> np.ndarra
 def _correlations(still: tuple[np.ndarray, np.ndarray], at: np.ndarray, moved: np.ndarray) -> np.ndarray:
     """Of levelled details at each of the S shifts: shape (n, S)."""
     spectrum, energy = still
-    product = spectrum[at] * rfft2(moved).reshape(len(moved), (SIDE * (SIDE // 2 + 1)))
+    product = spectrum[at] * rfft2(moved).reshape(len(moved), SIDE * (SIDE // 2 + 1))
     sums = product.view(np.float32) @ _at_shifts()
     others = (moved**2).reshape(len(moved), SIDE * SIDE) @ _windows() + INNER**2 * ROUNDING
     correlations: np.ndarray = sums / np.sqrt(energy[at, None] * others)

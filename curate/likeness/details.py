@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 from scipy.fft import dct
 
-from curate.likeness import alignment
+from curate.likeness import alignment, views
 from curate.signals.thumbnail import SIDE
 
 GRID = SIDE // 2
@@ -30,9 +30,7 @@ CHUNK = 2048
 
 def of(thumbnail: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Levelled details of some thumbnails: shape (N, 1024), uint8, and N' rows -> (N', 256), uint8."""
-    parts = alignment.in_threads(
-        lambda part: coarse(alignment.pixels(thumbnail[rows[part]])), len(rows), alignment.CHUNK
-    )
+    parts = alignment.in_threads(lambda part: coarse(views.pixels(thumbnail[rows[part]])), len(rows), alignment.CHUNK)
     return np.concatenate([np.zeros((0, GRID * GRID), np.uint8), *parts])
 
 

@@ -37,5 +37,5 @@ class Index:
 
         queries: shape (Q, D), float32. Both have shape (Q, most), best first.
         """
-        alike, found = self.index.search(queries, most)
-        return alike, found
+        found: tuple[np.ndarray, np.ndarray] = self.index.search(queries, most)
+        return found

@@ -1,7 +1,7 @@
 """Pairs of images that may show one photo, among many: looked for by their details."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -27,7 +27,6 @@ BLOCK = 8_192
 """Images looked for at once."""
 CHUNK = 64
 """Images compared with their neighbours at once: as many as stay in the processor's cache."""
-FIELDS = ("first", "second", "view")
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,8 @@ class Pairs:
     @classmethod
     def joined(cls, parts: list["Pairs"]) -> "Pairs":
         """All of them, each once, those of one image after each other."""
-        columns = [np.concatenate([np.zeros(0, np.int64), *[getattr(part, name) for part in parts]]) for name in FIELDS]
+        none = np.zeros(0, np.int64)
+        columns = [np.concatenate([none, *[getattr(part, field.name) for part in parts]]) for field in fields(cls)]
         return cls(*np.unique(np.stack(columns, axis=1), axis=0).T)
 
 
@@ -65,9 +65,9 @@ def candidates(
         mirrored = details.mirrored(coarse[block]), details.mirrored_descriptors(vectors)
         for view, (seen, queries) in ((views.PLAIN, (coarse[block], vectors)), (views.MIRRORED, mirrored)):
             at, other = _alike(index, every, coarse, seen, queries, WHOLE)
-            a, b = block[at], other
-            apart = a != b
-            found.append(Pairs(np.minimum(a, b)[apart], np.maximum(a, b)[apart], np.full(apart.sum(), view)))
+            apart = block[at] != other
+            a, b = block[at][apart], other[apart]
+            found.append(Pairs(np.minimum(a, b), np.maximum(a, b), np.full(len(a), view)))
     among_new = Index(details.descriptors(coarse[new])) if len(old) else index
     for some, there, others in ((new, index, every), (old, among_new, new)):
         for part, view in _in_part(thumbnail, rows, some[large[some]]):

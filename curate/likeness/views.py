@@ -9,13 +9,12 @@ from scipy.sparse import csr_matrix
 
 from curate.signals.thumbnail import SIDE
 
-PLAIN, MIRRORED, TRIMMED = range(3)
+PLAIN, MIRRORED, TRIMMED, FIRST_PART = range(4)
 PARTS = [
     (size, down, across) for size, places in ((0.72, 3), (0.85, 2)) for down, across in product(range(places), repeat=2)
 ]
 """Parts of an image: how large, and the place among so many in a row. With the shifts and scales that two images are
 tried at, they cover what is left of an image whose sides are cut to 68 to 90 %, wherever that lies."""
-FIRST_PART = 3
 COUNT = FIRST_PART + len(PARTS)
 NAMES = ("", "mirrored", "without its border", *["a part of it"] * len(PARTS))
 """What is said of a pair of which one image was seen so."""
@@ -27,7 +26,7 @@ LEAST_TRIMMED, LEAST_LEFT = 1, SIDE // 3
 
 def of(thumbnail: np.ndarray, view: np.ndarray) -> np.ndarray:
     """Thumbnails as seen: shape (n, 1024), uint8, and views of shape (n,) -> (n, 32, 32), float32."""
-    images = thumbnail.reshape(-1, SIDE, SIDE).astype(np.float32)
+    images = pixels(thumbnail)
     for kind in np.unique(view[view != PLAIN]):
         rows = np.flatnonzero(view == kind)
         if kind == MIRRORED:
@@ -37,6 +36,11 @@ def of(thumbnail: np.ndarray, view: np.ndarray) -> np.ndarray:
         else:
             images[rows] = resampled(images[rows], _part(int(kind) - FIRST_PART))
     return images
+
+
+def pixels(thumbnail: np.ndarray) -> np.ndarray:
+    """Shape (n, 1024), uint8 -> (n, 32, 32), float32."""
+    return thumbnail.reshape(-1, SIDE, SIDE).astype(np.float32)
 
 
 def has_border(thumbnail: np.ndarray) -> np.ndarray:

@@ -62,7 +62,7 @@ def test_mirrored_images_are_alike_where_one_is_mirrored_back() -> None:
 
 def test_correlation_at_a_shift_is_that_of_the_pixels() -> None:
     """Against sums over the pixels themselves."""
-    first, second = (alignment.pixels(small(thumbnails())[at]) for at in (slice(0, 4), slice(4, 8)))
+    first, second = (views.pixels(small(thumbnails())[at]) for at in (slice(0, 4), slice(4, 8)))
     band = alignment.BANDS[1]
     still, moved = alignment.levelled(first, band), alignment.levelled(second, band)
     found = alignment._correlations(alignment._still(still), np.arange(4), moved)
