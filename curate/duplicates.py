@@ -8,6 +8,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
+from curate.engine import Engine, Local
 from curate.errors import UserError
 from curate.likeness import alignment, links, views
 
@@ -27,7 +28,9 @@ UNRELATED_PAIRS, FEWEST_PAIRS = 4_000, 200
 COLUMNS = {"a": "int64", "b": "int64", "kind": "str", "probability": "float32", "view": "int64"}
 
 
-def find_pairs(manifest: pd.DataFrame, thumbnail: np.ndarray, store: Path | None = None) -> pd.DataFrame:
+def find_pairs(
+    manifest: pd.DataFrame, thumbnail: np.ndarray, store: Path | None = None, engine: Engine = Local()
+) -> pd.DataFrame:
     """Pairs of rows that show, or may show, one photo.
 
     Returns the columns `a`, `b` (row positions, `a` is the one to keep), `kind` ("exact": equal pixels; "near"),
@@ -44,7 +47,7 @@ def find_pairs(manifest: pd.DataFrame, thumbnail: np.ndarray, store: Path | None
     alone = np.flatnonzero((hashes != "") & (keeper == np.arange(len(manifest))))
     alone = alone[np.argsort(hashes[alone])]
     large = manifest[["width", "height"]].to_numpy()[alone].min(axis=1) >= LARGE
-    found = links.find(hashes[alone].tolist(), thumbnail, alone, large, store)
+    found = links.find(hashes[alone].tolist(), thumbnail, alone, large, store, engine)
     odds = found.odds - _asked(thumbnail, alone)
     kept = expit(odds) >= WEAKEST
     first, second = alone[found.first[kept]], alone[found.second[kept]]

@@ -20,6 +20,7 @@ Result = TypeVar("Result")
 
 SMALL = 512
 """Up to this many items run in this process: starting two workers costs about 0.5 s, 512 thumbnails 0.1 s."""
+_threads: int | None = None
 
 
 class Engine(Protocol):
@@ -33,12 +34,13 @@ class Engine(Protocol):
         batch_size: int = 256,
         describe: str = "images",
         total: int | None = None,
+        threaded: bool = False,
     ) -> Iterator[Result]:
         """Apply `function` to batches of `items` and yield the results in order.
 
         `function` is a pure function over a list, importable by name (workers are separate processes). `items` may be
         a stream that does not fit into memory: it is read as work goes on. `total`, where known, gives the progress
-        bar its end.
+        bar its end. `threaded`: the function keeps `threads()` busy by itself, and on this machine needs no workers.
         """
 
 
@@ -56,9 +58,10 @@ class Local:
         batch_size: int = 256,
         describe: str = "images",
         total: int | None = None,
+        threaded: bool = False,
     ) -> Iterator[Result]:
         """See `Engine`."""
-        workers = self.workers or os.cpu_count() or 1
+        workers = 1 if threaded else self.workers or os.cpu_count() or 1
         stream = iter(items)
         head = list(islice(stream, SMALL + 1))
         with progress(describe, total) as advance:
@@ -68,7 +71,7 @@ class Local:
                     advance(len(batch))
                 return
             context = multiprocessing.get_context("spawn")  # fork copies locked mutexes of OpenCV's and torch's threads
-            with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
+            with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin) as pool:
                 pending: deque[tuple[int, Future[Result]]] = deque()
                 try:
                     for batch in batches(chain(head, stream), batch_size):
@@ -89,16 +92,28 @@ class Local:
                     raise
 
 
+def threads() -> int:
+    """How many threads this process may keep busy: one in a worker, of which there are as many as cores."""
+    return _threads or os.cpu_count() or 1
+
+
+def one_thread() -> None:
+    """Has this process, a worker, keep one thread busy."""
+    import cv2
+
+    global _threads
+    _threads = 1
+    cv2.setNumThreads(1)
+
+
 def serve() -> None:
     """What a worker process begins with: it leaves Ctrl-C to its parent, which stops it, and ends with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _one_thread() -> None:
-    import cv2
-
-    cv2.setNumThreads(1)
+def _begin() -> None:
+    one_thread()
     serve()
 
 

@@ -18,9 +18,8 @@ PREDICTED = ("pred_probs", "embeddings", "repeats", "neighbors", "margins")
 """What `curate predict` leaves, see `curate.predictions.Predictions`."""
 GIVEN = ("manifest", "labels", "classes", *PREDICTED)
 """Besides these, every signal by its name, and `image` and `gray` for functions that run per image. A signal may also
-ask for `store`: a folder of its own, of this version of it, in which it keeps what took long."""
-
-STORE = "store"
+ask for `store`: a folder of its own, of this version of it, in which it keeps what took long; and for `engine`, by
+which it takes workers."""
 
 
 @dataclass
@@ -83,8 +82,9 @@ class Evidence:
             )
         if is_per_image(found[name]):
             return self.measure([Measure(found[name])])[name]
-        store = folder(self.workspace.root, Measure(found[name]))
-        return found[name](**{need: store if need == STORE else self.get(need) for need in registry.needs(found[name])})
+        own = {"store": folder(self.workspace.root, Measure(found[name])), "engine": self.engine}
+        needs = registry.needs(found[name])
+        return found[name](**{need: own[need] if need in own else self.get(need) for need in needs})
 
     def _classes(self) -> list[str]:
         """The classes that the predictions are for, where there are predictions; else those of the manifest."""

@@ -31,7 +31,7 @@ def find(
     both = pd.concat([before, new], ignore_index=True)
     both["split"] = np.where(np.arange(len(both)) < len(before), "test", "train")  # of each pair the one there is kept
     store = folder(workspace.root, Measure(duplicate_pairs))
-    pairs = duplicates.same_photo(duplicate_pairs(both, np.concatenate([known, added]), store))
+    pairs = duplicates.same_photo(duplicate_pairs(both, np.concatenate([known, added]), store, Local(workers)))
     pairs = pairs[(pairs["a"] < len(before)) & (pairs["b"] >= len(before))]
     pairs = pairs.sort_values(["b", "probability", "a"], ascending=[True, False, True]).drop_duplicates("b")
     names = both["image_id"].to_numpy(dtype=object)

@@ -17,7 +17,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from curate.engine import Item, Result, batches
+from curate.engine import Item, Result, batches, one_thread
 from curate.errors import UserError
 from curate.progress import progress
 
@@ -63,6 +63,7 @@ class Ray:
         batch_size: int = 256,
         describe: str = "images",
         total: int | None = None,
+        threaded: bool = False,
     ) -> Iterator[Result]:
         """See `Engine`. A batch whose worker was killed is tried again. Raises `UserError` where that does not help."""
         stream = batches(iter(items), batch_size)
@@ -104,9 +105,7 @@ class Ray:
 
 def _run(rows: "dict[str, np.ndarray]", *, function: Callable) -> dict[str, list[bytes]]:
     """Batches through `function`, in a worker. An error of the function is a result, and so arrives as it is."""
-    import cv2
-
-    cv2.setNumThreads(1)
+    one_thread()
     return {"result": [pickle.dumps(_outcome(function, pickle.loads(batch))) for batch in rows["batch"]]}
 
 

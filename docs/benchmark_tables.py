@@ -175,6 +175,44 @@ def duplicates_headline(figures: Figures) -> str:
     )
 
 
+def dedup_speed(figures: Figures) -> str:
+    """Seconds, memory and what was found, of ours and of each peer, with a row for each rule of what a duplicate is."""
+    ours = figures["ours"]
+    rows = []
+    for name, tool in {"curate": ours, **figures["peers"]}.items():
+        if "found" not in tool:
+            rows.append([name, "", tool["status"], "", "", "", ""])
+            continue
+        seconds = _median_and_range(tool["seconds"]) if tool is ours else _number(tool["seconds"])
+        ratio = "1" if tool is ours else f"{tool['ratio']:.1f}"
+        for rule, found in tool["found"].items():
+            counts = [f"{found[what]:,}" for what in ("pairs", "near_found")]
+            rows.append([name, rule, seconds, ratio, f"{tool['peak_memory_gb']:.2f}", *counts])
+    header = ["", "taken for duplicates", "s", "times as long", "peak memory, GB", "pairs found"]
+    return table([*header, f"of the {figures['near_pairs']} that people found"], rows) + (
+        f"\n\n`curate add`: {_median_and_range(ours['add'])} s; `curate scan` with the finders of duplicates: "
+        f"{_median_and_range(ours['scan'])} s. Memory is of all workers together; what they share is counted for each."
+    )
+
+
+def dedup_speed_headline(figures: Figures) -> str:
+    """Seconds of ours and of each peer that came to its end, and how many of the pairs that people found it found."""
+    ours, near = figures["ours"], figures["near_pairs"]
+    (found,) = ours["found"].values()
+    parts = [
+        f"{figures['images']:,} images added and searched for near-duplicates in {ours['seconds']['median']:.0f} s: "
+        f"{found['near_found']} of the {near} pairs that people found, among {found['pairs']:,}"
+    ]
+    for name, peer in figures["peers"].items():
+        told = peer["status"]
+        if "found" in peer:
+            found = max(peer["found"].values(), key=lambda counts: counts["pairs"])
+            told = f"{peer['seconds']:.0f} s, {peer['ratio']:.1f} times as long: {found['near_found']}, "
+            told += f"among {found['pairs']:,}"
+        parts.append(f"{name} {told}")
+    return "; ".join(parts)
+
+
 def copies(figures: Figures) -> str:
     """Copies found, by kind and data, beside the peer's hashes where these were measured."""
     parts = []
@@ -337,6 +375,7 @@ TABLES: dict[str, tuple[str, Callable[[Figures], str], Callable[[Figures], str] 
     "scan_speed": ("Adding and scanning", scan_speed, scan_speed_headline),
     "label_errors": ("Finding wrong labels", label_errors, label_errors_headline),
     "duplicates": ("Finding the same photo", duplicates, duplicates_headline),
+    "dedup_speed": ("Time to find duplicates", dedup_speed, dedup_speed_headline),
     "copies": ("Finding copies by kind", copies, copies_headline),
     "million": ("A million images", million, million_headline),
     "curation_gain": ("What curation is worth", curation_gain, curation_gain_headline),

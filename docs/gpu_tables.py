@@ -135,6 +135,26 @@ def parity(figures: Figures) -> str:
     return f"{differs}; waits an epoch: {', '.join(waits)}" if waits else differs
 
 
+def neighbors(figures: Figures) -> str:
+    """Seconds for all pairs, and what was missed; seconds for the nearest; and beside faiss."""
+    told = []
+    for values in figures.values():
+        if "pairs" in values:
+            told.append(
+                f"{cell('seconds', values['seconds'], ' s')} for {number(values['pairs'])} pairs, "
+                f"{number(100 * values['recall'], ' %')} of the planted ones among them, "
+                f"{number(values['differences'])} differences from float64 in {number(values['rows_checked'])} rows"
+            )
+        if "neighbours" in values:
+            told.append(
+                f"{cell('seconds', values['seconds'], ' s')} for {values['neighbours']} neighbours in "
+                f"{values['dimensions']} dimensions"
+            )
+        if "times_as_fast" in values:
+            told.append(f"{number(values['times_as_fast'])} times as fast as faiss-cpu")
+    return "; ".join(told)
+
+
 def airbench(figures: Figures) -> str:
     """The peer's accuracy and seconds, then ours to that accuracy."""
     theirs = next((values for part, values in figures.items() if part.endswith(".py")), None)
@@ -252,6 +272,7 @@ def wrong_labels(figures: Figures) -> str:
 
 ANSWERS: dict[str, Callable[[Figures], str]] = {
     "parity": parity,
+    "neighbors": neighbors,
     "airbench94": airbench,
     "airbench96": airbench,
     "folds": folds,

@@ -12,14 +12,16 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from curate import manifest, ray_engine, verbs
 from curate.add import add
-from curate.engine import Local
+from curate.engine import Engine, Local
 from curate.errors import UserError
 from curate.images import encode_png
+from curate.likeness import links, neighbors, search, shared
 from curate.measure import Measure, folder, measure, measure_batch
 from curate.ray_engine import ENVIRONMENT, LOOPBACK, ONLY_LOOPBACK, Ray
 from curate.signals.color import color
@@ -93,6 +95,11 @@ def killed_once(batch: list[tuple[str, Path]], *, victim: str, marker: Path) -> 
     return measure_batch(batch, measures=MEASURES)
 
 
+def elsewhere(path: Path) -> shared.Shared:
+    """What a worker gets whose node has another file system."""
+    return shared.Shared(np.load(path.with_name("absent.npy")), path)
+
+
 def where(batch: list[int]) -> tuple[str, int]:
     """The node and the process that it ran in."""
     time.sleep(0.05)
@@ -140,6 +147,60 @@ def test_a_worker_that_is_killed_changes_nothing(
         }
     time.sleep(1)  # Ray tells of the killed worker a moment later
     assert capfd.readouterr() == ("", "")
+
+
+# The search for pairs
+
+
+class KilledOnce(search.Looking):
+    """The search, in a worker that is killed at the first block that reaches it."""
+
+    def __call__(self, blocks: list[search.Block]) -> list[search.Pairs]:
+        marker = self.images.rows.path.parents[1] / "killed"
+        if not marker.exists():
+            marker.write_text(str(os.getpid()))
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__call__(blocks)
+
+
+def found(store: Path, engine: Engine, *, known: int = 0) -> list[bytes]:
+    """Links among digits and their mirror images and enlarged parts; so many are searched before the others."""
+    few = digits()[:100, :, :, 0]
+    parts = np.stack([cv2.resize(image[4:28, 4:28], (32, 32)) for image in few])
+    images = np.concatenate([few, few[:, :, ::-1], parts]).reshape(300, -1)
+    hashes = [f"{row * 7919 % 300:03}" for row in range(300)]
+    large = np.arange(300) % 3 == 0
+    for count in (known, 300):
+        order = np.argsort(hashes[:count])
+        names = [hashes[row] for row in order]
+        made = links.find(names, images, order, large[:count], store, engine)
+    return [values.tobytes() for values in vars(made).values()]
+
+
+@pytest.mark.parametrize("known", [0, 200])
+@pytest.mark.parametrize("killed", [False, True])
+def test_the_same_pairs_bit_for_bit(
+    known: int, killed: bool, engine: Ray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbors, "EXACT_UP_TO", 150)
+    monkeypatch.setattr(search, "BLOCK", 100)
+    monkeypatch.setattr(links, "PAIRS", 1000)
+    here = found(tmp_path / "here", Local(), known=known)
+    if killed:
+        monkeypatch.setattr(search, "Looking", KilledOnce)
+    there = found(tmp_path / "there", engine, known=known)
+    assert here == there
+    assert len(here[0]) > 8 * 100
+    files = [sorted(path.name for path in (tmp_path / name).iterdir()) for name in ("here", "there")]
+    assert files == [[links.FILE], ["killed"] * killed + [links.FILE]]
+    if killed:
+        assert not alive(int((tmp_path / "there" / "killed").read_text()))
+
+
+def test_a_folder_that_workers_do_not_see(engine: Ray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared, "_mapped", elsewhere)
+    with pytest.raises(UserError, match=r"^Ray gave up: .*No such file or directory.*mend that"):
+        found(tmp_path, engine)
 
 
 @pytest.mark.parametrize("count", [0, 1, 10, 11])

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from curate.errors import UserError
+from curate.nearest import nearest as nearest_of_all
 from curate.predictions import NEIGHBORS
 from train import parallel
 from train.checkpoint import Epoch
@@ -18,8 +19,6 @@ from train.data import ImageSet
 from train.evaluate import predict
 from train.loop import train
 
-BLOCK = 1024
-"""Images whose neighbours are looked for at once: 70 MB of similarities to 17,000 others."""
 HALF = (-65504, 65504)
 """What float16 can hold."""
 
@@ -192,7 +191,7 @@ def _train_fold(
     first = job == (0, 0)
     return _Fold(
         pred_probs=held_out.best,
-        neighbors=nearest(held_out.embeddings),
+        neighbors=nearest(held_out.embeddings, device=trained.model.pixel_mean.device),
         margins=trained.margins,
         rest_probs=np.concatenate([said.best for said in rest]),
         embeddings=about(image_set.images).embeddings if first else None,
@@ -201,19 +200,14 @@ def _train_fold(
     )
 
 
-def nearest(embeddings: np.ndarray) -> np.ndarray:
+def nearest(embeddings: np.ndarray, *, device: torch.device | str = "cpu") -> np.ndarray:
     """Per row the `NEIGHBORS` other rows at the smallest angle, nearest first: shape (N, D) -> (N, `NEIGHBORS`), int32,
     -1 where there are fewer."""
-    found = np.full((len(embeddings), NEIGHBORS), -1, np.int32)
-    wanted = min(NEIGHBORS, len(embeddings) - 1)
-    if wanted < 1:
-        return found
     unit = F.normalize(torch.from_numpy(embeddings).float(), dim=1)
-    for rows in torch.arange(len(unit)).split(BLOCK):
-        similarity = unit[rows] @ unit.T
-        similarity[torch.arange(len(rows)), rows] = -2  # itself
-        found[rows.numpy(), :wanted] = similarity.topk(wanted).indices.numpy()
-    return found
+    _, found = nearest_of_all(unit, most=NEIGHBORS + 1, device=device)
+    itself = found == np.arange(len(unit))[:, None]  # not always the first: twins are as near, and may take its place
+    others = np.argsort(itself, axis=1, kind="stable")[:, :NEIGHBORS]
+    return np.take_along_axis(found, others, axis=1).astype(np.int32)
 
 
 def assign_folds(labels: np.ndarray, groups: np.ndarray, *, folds: int, seed: int) -> np.ndarray:

@@ -5,7 +5,6 @@ divided by how strong such details are around, so that light, contrast and one b
 background counts as much as what stands before it. Correlation at every shift comes from the product of spectra.
 """
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -16,6 +15,7 @@ from scipy.fft import rfft2
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
+from curate.engine import threads
 from curate.likeness import views
 from curate.signals.thumbnail import SIDE
 
@@ -40,7 +40,10 @@ AROUND = 3.5
 """Pixels over which details are levelled."""
 ROUNDING = 0.02 / 12
 """Variance of a levelled pixel that may be rounding: it keeps flat images from being alike."""
-WEIGHTS, BIAS = (7.0, 9.0), -16.4
+ENOUGH = 0.9
+"""Mean square of levelled details (see `shown`) from which on their correlation counts in full. Images that show one
+edge, or one outline before nothing, have less, and fit many others."""
+WEIGHTS, BIAS = (7.0, 9.0), -13.2
 """Log-odds that two images are one photo: weights of the inverse hyperbolic tangents of how fine and coarser details
 correlate. Chosen on pairs of CIFAR-10: those of ciFAIR (Barz and Denzler 2020), and those that were looked at
 (docs/log.md)."""
@@ -49,8 +52,8 @@ correlate. Chosen on pairs of CIFAR-10: those of ciFAIR (Barz and Denzler 2020),
 def compare(thumbnail: np.ndarray, a: np.ndarray, b: np.ndarray, view: np.ndarray) -> np.ndarray:
     """Correlation of fine and of coarser details of rows `a`, seen in some way, and `b`: shape (P, 2).
 
-    Taken where coarser details fit best. thumbnail: shape (N, 1024), uint8. view: shape (P,), see
-    `curate.likeness.views`.
+    Taken where coarser details fit best, and less where an image shows little, see `ENOUGH`.
+    thumbnail: shape (N, 1024), uint8. view: shape (P,), see `curate.likeness.views`.
     """
 
     def compared(part: slice) -> np.ndarray:
@@ -71,7 +74,7 @@ def in_threads(function: Callable[[slice], Result], count: int, size: int) -> li
     """What the function gives for each `size` of so many rows, in order."""
     parts = [slice(start, start + size) for start in range(0, count, size)]
     # a product of matrices has threads of its own, which would wait for each other
-    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with threadpool_limits(1), ThreadPoolExecutor(threads()) as pool:
         return list(pool.map(function, parts))
 
 
@@ -83,9 +86,23 @@ def levelled(images: np.ndarray, band: tuple[float, float, float]) -> np.ndarray
     return level
 
 
+def shown(level: np.ndarray) -> np.ndarray:
+    """How much of an image shows something: the mean square of levelled details, (n, s, s) -> (n,), about 0 to 1."""
+    mean: np.ndarray = np.einsum("nij,nij->n", level, level) / (level.shape[1] * level.shape[2])
+    return mean
+
+
+def discounted(correlation: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """A correlation that counts for a share of its inverse hyperbolic tangent, by which evidence adds up."""
+    less: np.ndarray = np.tanh(np.arctanh(np.clip(correlation, -0.999, 0.999)) * share)
+    return less
+
+
 def _compare(first: np.ndarray, at: np.ndarray, second: np.ndarray) -> np.ndarray:
     """See `compare`. The images of pair i are `first[at[i]]` and `second[i]`, in pixels."""
-    fine, coarse = (_still(levelled(first, band)) for band in BANDS)
+    levels = [levelled(first, band) for band in BANDS]
+    fine, coarse = (_still(level) for level in levels)
+    shares = np.minimum(_shares(levels)[at], _shares([levelled(second, band) for band in BANDS]))
     best = np.full((len(second), (2 * SHIFT + 1) ** 2), -1, np.float32)
     fit = np.zeros(len(second), np.int64)
     for number, (_, degrees) in enumerate(FITS):
@@ -98,7 +115,12 @@ def _compare(first: np.ndarray, at: np.ndarray, second: np.ndarray) -> np.ndarra
         found = _correlations(fine, at[rows], levelled(_fitted(second[rows], number), BANDS[FINE]))
         place = (found + best[rows]).argmax(axis=1)
         both[rows] = np.stack([found, best[rows]], axis=2)[np.arange(len(rows)), place]
-    return both
+    return discounted(both, shares)
+
+
+def _shares(levels: list[np.ndarray]) -> np.ndarray:
+    """How much correlations of fine and of coarser details count: shape (n, 2), at most 1."""
+    return np.minimum(np.stack([shown(level) for level in levels], axis=1) / ENOUGH, 1)
 
 
 def _correlations(still: tuple[np.ndarray, np.ndarray], at: np.ndarray, moved: np.ndarray) -> np.ndarray:

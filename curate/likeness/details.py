@@ -25,6 +25,8 @@ SHIFT = 1
 INNER = GRID - 2 * SHIFT
 NOISE = 0.01
 """Variance of a levelled pixel that may be noise."""
+ENOUGH = 0.5
+"""Mean square of levelled details from which on a likeness counts in full."""
 CHUNK = 2048
 
 
@@ -43,7 +45,9 @@ def coarse(pixels: np.ndarray) -> np.ndarray:
 
 def shows_something(details: np.ndarray) -> np.ndarray:
     """Which images could be recognised again: shape (n,), bool."""
-    parts = alignment.in_threads(lambda part: (_level(details[part]) ** 2).mean(axis=1), len(details), CHUNK)
+    parts = alignment.in_threads(
+        lambda part: alignment.shown(_level(details[part]).reshape(-1, GRID, GRID)), len(details), CHUNK
+    )
     energy: np.ndarray = np.concatenate([np.zeros(0, np.float32), *parts])
     return energy >= FLAT
 
@@ -58,12 +62,6 @@ def descriptors(details: np.ndarray) -> np.ndarray:
 
     parts = alignment.in_threads(described, len(details), CHUNK)
     return np.concatenate([np.zeros((0, FREQUENCIES), np.float32), *parts])
-
-
-def mirrored_descriptors(descriptors: np.ndarray) -> np.ndarray:
-    """The descriptors of the mirror images."""
-    _, across = _frequencies()
-    return descriptors * np.where(across % 2, -1, 1).astype(np.float32)
 
 
 def likeness(details: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -82,6 +80,16 @@ def likeness(details: np.ndarray, others: np.ndarray) -> np.ndarray:
     energies = (level.reshape(count * asked, -1) ** 2) @ _windows() + INNER**2 * NOISE
     best: np.ndarray = (sums / np.sqrt(energies.reshape(sums.shape) * energy[:, None, None])).max(axis=2)
     return best
+
+
+def least(details: np.ndarray, promising: float) -> np.ndarray:
+    """The likeness that is promising for each image, more where it shows little: shape (n, 256) -> (n,)."""
+
+    def asked(part: slice) -> np.ndarray:
+        shown = alignment.shown(_level(details[part]).reshape(-1, GRID, GRID))
+        return np.tanh(np.arctanh(promising) / np.clip(shown / ENOUGH, 0.1, 1))
+
+    return np.concatenate([np.zeros(0, np.float32), *alignment.in_threads(asked, len(details), CHUNK)])
 
 
 def mirrored(details: np.ndarray) -> np.ndarray:

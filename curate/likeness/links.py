@@ -8,15 +8,23 @@ neighbours depends on what else is there.
 import zipfile
 from contextlib import suppress
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from curate.engine import Engine
 from curate.files import replacing
 from curate.likeness import alignment, details, search, views
+from curate.likeness.shared import Shared
 from curate.signals import thumbnail as signal
 
 FILE = "links.npz"
+SENT = "sent-"
+"""Beginning of the name of a folder with what workers are sent. It goes when the search ends."""
+PAIRS = 16_384
+"""Pairs laid on each other at once."""
 DOUBT = 7.0
 """Log-odds, either way, within which a pair is looked at twice: the second image laid on the first; and, where both
 have a border, what lies inside, which has to be alike, too: frames say nothing."""
@@ -33,7 +41,9 @@ class Links:
     odds: np.ndarray
 
 
-def find(hashes: list[str], thumbnail: np.ndarray, rows: np.ndarray, large: np.ndarray, store: Path | None) -> Links:
+def find(
+    hashes: list[str], thumbnail: np.ndarray, rows: np.ndarray, large: np.ndarray, store: Path | None, engine: Engine
+) -> Links:
     """Links of images, all different, named by hashes in ascending order.
 
     rows: shape (N,), where in `thumbnail`, shape (M, 1024), uint8, they are. large: shape (N,), bool, see
@@ -50,8 +60,7 @@ def find(hashes: list[str], thumbnail: np.ndarray, rows: np.ndarray, large: np.n
     coarse = np.empty((len(names), known.shape[1]), np.uint8)
     coarse[~new] = known[at[~new]]
     coarse[new] = details.of(thumbnail, rows[new])
-    pairs = search.candidates(thumbnail, rows, coarse, new, large)
-    found = Links(pairs.first, pairs.second, pairs.view, _compared(thumbnail, rows, pairs))
+    found = _looked_for(thumbnail, rows, coarse, new, large, store, engine)
     if not new.all():
         found = _joined(_among(names, searched, earlier), found)
     if store:
@@ -59,20 +68,54 @@ def find(hashes: list[str], thumbnail: np.ndarray, rows: np.ndarray, large: np.n
     return found
 
 
-def _compared(thumbnail: np.ndarray, rows: np.ndarray, pairs: search.Pairs) -> np.ndarray:
-    """Log-odds that the images of each pair are one photo: shape (P,), float32."""
-    first, second = rows[pairs.first], rows[pairs.second]
-    odds = alignment.log_odds(alignment.compare(thumbnail, first, second, pairs.view))
-    is_whole = np.isin(pairs.view, (views.PLAIN, views.MIRRORED))
+def _looked_for(
+    thumbnail: np.ndarray,
+    rows: np.ndarray,
+    coarse: np.ndarray,
+    new: np.ndarray,
+    large: np.ndarray,
+    store: Path | None,
+    engine: Engine,
+) -> Links:
+    """Links of which at least one image is new."""
+    if store:
+        store.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=SENT, dir=store) as name:
+        folder = Path(name)
+        thumbnails = Shared(thumbnail, folder / "thumbnail.npy")
+        images = search.Images(thumbnails, Shared(rows, folder / "rows.npy"), Shared(coarse, folder / "coarse.npy"))
+        pairs = search.candidates(images, new, large, engine, folder)
+        first, second = rows[pairs.first], rows[pairs.second]
+        blocks = [
+            (first[start : start + PAIRS], second[start : start + PAIRS], pairs.view[start : start + PAIRS])
+            for start in range(0, len(first), PAIRS)
+        ]
+        compared = partial(_compared, thumbnail=thumbnails)
+        odds = engine.map_batches(compared, blocks, batch_size=1, describe="compare", total=len(blocks), threaded=True)
+        every = np.concatenate([np.zeros(0, np.float32), *odds])
+    return Links(pairs.first, pairs.second, pairs.view, every)
+
+
+def _compared(blocks: list[tuple[np.ndarray, np.ndarray, np.ndarray]], *, thumbnail: Shared) -> np.ndarray:
+    """Log-odds that the images of each pair are one photo: shape (P,), float32. The unit of work.
+
+    blocks: rows of the first images and of the second ones, and how the first one is seen.
+    """
+    return np.concatenate([_odds(thumbnail.values, *block) for block in blocks])
+
+
+def _odds(thumbnail: np.ndarray, first: np.ndarray, second: np.ndarray, view: np.ndarray) -> np.ndarray:
+    odds = alignment.log_odds(alignment.compare(thumbnail, first, second, view))
+    is_whole = np.isin(view, views.WHOLE)
     doubt = np.flatnonzero(is_whole & (np.abs(odds) <= DOUBT))
-    other_way = alignment.log_odds(alignment.compare(thumbnail, second[doubt], first[doubt], pairs.view[doubt]))
+    other_way = alignment.log_odds(alignment.compare(thumbnail, second[doubt], first[doubt], view[doubt]))
     odds[doubt] = np.maximum(odds[doubt], other_way)
     likely = np.flatnonzero(is_whole & (odds > -DOUBT))
     some, at = np.unique(np.concatenate([first[likely], second[likely]]), return_inverse=True)
     at = at.reshape(2, -1)
     both = views.has_border(thumbnail[some])[at].all(axis=0)
     first, second = at[:, both]
-    inside = alignment.compare(views.trimmed(thumbnail[some]), first, second, pairs.view[likely[both]])
+    inside = alignment.compare(views.trimmed(thumbnail[some]), first, second, view[likely[both]])
     odds[likely[both]] = np.minimum(odds[likely[both]], alignment.log_odds(inside))
     return odds.astype(np.float32)
 

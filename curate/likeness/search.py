@@ -1,18 +1,25 @@
-"""Pairs of images that may show one photo, among many: looked for by their details."""
+"""Pairs of images that may show one photo, among many: looked for by their details.
+
+Blocks of images that are alike, as they lie in neighbouring cells of the index, are units of work for an engine: one
+reads its own part of what all have, and what is around it.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 
+from curate.engine import Engine
 from curate.likeness import alignment, details, views
 from curate.likeness.neighbors import Index
+from curate.likeness.shared import Shared
 
 
 @dataclass(frozen=True)
 class Reach:
     """How far is looked: `neighbors` nearest ones, an inner product of descriptors of at least `alike`, and then a
-    correlation of details, at shifts of whole pixels, of at least `promising`."""
+    correlation of details, at shifts of whole pixels, of at least `promising` (more for images that show little)."""
 
     neighbors: int
     alike: float
@@ -45,67 +52,117 @@ class Pairs:
         return cls(*np.unique(np.stack(columns, axis=1), axis=0).T)
 
 
-def candidates(
-    thumbnail: np.ndarray, rows: np.ndarray, coarse: np.ndarray, asked: np.ndarray, large: np.ndarray
-) -> Pairs:
+@dataclass(frozen=True)
+class Images:
+    """N images to be compared, all different. Sent to a worker, their arrays are files."""
+
+    thumbnail: Shared
+    """Shape (M, 1024), uint8."""
+    rows: Shared
+    """Where in `thumbnail` they are: shape (N,), int64."""
+    coarse: Shared
+    """Their details: shape (N, 256), uint8."""
+
+    def seen(self, some: np.ndarray, view: int) -> np.ndarray:
+        """Details of some images in a view: shape (n, 256), uint8."""
+        if view == views.PLAIN:
+            return self.coarse.values[some]
+        if view == views.MIRRORED:
+            return details.mirrored(self.coarse.values[some])
+        thumbnails = self.thumbnail.values[self.rows.values[some]]
+        return details.coarse(views.of(thumbnails, np.full(len(some), view)))
+
+
+@dataclass(frozen=True)
+class Block:
+    """Images to look for, as seen in a view, among all or among the new ones."""
+
+    images: np.ndarray
+    view: int
+    among: int
+
+
+EVERY, NEW = range(2)
+
+
+@dataclass(frozen=True)
+class Among:
+    """Images that are looked among: their positions, in the order of the index."""
+
+    index: Index
+    members: Shared
+
+
+@dataclass(frozen=True)
+class Looking:
+    """The unit of work: blocks of images are looked for."""
+
+    images: Images
+    among: tuple[Among, ...]
+
+    def __call__(self, blocks: list[Block]) -> list[Pairs]:
+        """Pairs that look alike."""
+        return [self._pairs(block) for block in blocks]
+
+    def _pairs(self, block: Block) -> Pairs:
+        some = block.images
+        if block.view == views.TRIMMED:
+            some = some[views.has_border(self.images.thumbnail.values[self.images.rows.values[some]])]
+        if not len(some):
+            return Pairs.joined([])
+        at, second = self._alike(some, block.view, self.among[block.among])
+        first = some[at]
+        apart = first != second
+        first, second = first[apart], second[apart]
+        if block.view in views.WHOLE:
+            first, second = np.minimum(first, second), np.maximum(first, second)
+        return Pairs(first, second, np.full(len(first), block.view))
+
+    def _alike(self, some: np.ndarray, view: int, among: Among) -> tuple[np.ndarray, np.ndarray]:
+        """Positions in `some`, and of the images that are promising: two arrays of shape (P,)."""
+        reach = WHOLE if view in views.WHOLE else PART
+        seen, members, coarse = self.images.seen(some, view), among.members.values, self.images.coarse.values
+        queries, least = details.descriptors(seen), details.least(seen, reach.promising)
+        inner, found = among.index.search(queries, most=min(reach.neighbors + 1, len(members)))
+
+        def compared(part: slice) -> tuple[np.ndarray, np.ndarray]:
+            others = members[found[part]]  # -1, where there are fewer, is any: its inner product is too low
+            likely = details.likeness(seen[part], coarse[others]) >= least[part, None]
+            query, place = np.nonzero(likely & (inner[part] >= reach.alike))
+            return query + part.start, others[query, place]
+
+        parts = alignment.in_threads(compared, len(queries), CHUNK)
+        none = np.zeros(0, np.int64)
+        return np.concatenate([none, *[at for at, _ in parts]]), np.concatenate([none, *[other for _, other in parts]])
+
+
+def candidates(images: Images, asked: np.ndarray, large: np.ndarray, engine: Engine, folder: Path) -> Pairs:
     """Pairs that look alike, of which at least one is asked for. A pair may be there in several views.
 
-    rows: shape (N,), where in `thumbnail`, shape (M, 1024), uint8, the images are. coarse: their details, shape
-    (N, 256), uint8. asked: shape (N,), bool. large: shape (N,), bool, images with so many pixels that another image may
-    be a part of them. Repeats bit for bit.
+    asked: shape (N,), bool. large: shape (N,), bool, images with so many pixels that another image may be a part of
+    them. folder: for what workers are sent. Repeats bit for bit, whatever the engine.
     """
+    coarse = images.coarse.values
     shows = details.shows_something(coarse)
     every, new, old = np.flatnonzero(shows), np.flatnonzero(shows & asked), np.flatnonzero(shows & ~asked)
     if not len(new):
         return Pairs.joined([])
-    index = Index(details.descriptors(coarse[every]), queries=2 * len(new))
-    found = []
-    for block in _blocks(new):
-        vectors = details.descriptors(coarse[block])
-        mirrored = details.mirrored(coarse[block]), details.mirrored_descriptors(vectors)
-        for view, (seen, queries) in ((views.PLAIN, (coarse[block], vectors)), (views.MIRRORED, mirrored)):
-            at, other = _alike(index, every, coarse, seen, queries, WHOLE)
-            apart = block[at] != other
-            a, b = block[at][apart], other[apart]
-            found.append(Pairs(np.minimum(a, b), np.maximum(a, b), np.full(len(a), view)))
-    among_new = Index(details.descriptors(coarse[new])) if len(old) else index
-    for some, there, others in ((new, index, every), (old, among_new, new)):
-        for part, view in _in_part(thumbnail, rows, some[large[some]]):
-            seen = details.coarse(views.of(thumbnail[rows[part]], np.full(len(part), view)))
-            at, other = _alike(there, others, coarse, seen, details.descriptors(seen), PART)
-            apart = part[at] != other
-            found.append(Pairs(part[at][apart], other[apart], np.full(apart.sum(), view)))
-    return Pairs.joined(found)
+    whole = Index.built(details.descriptors(coarse[every]), folder / "every.faiss", queries=2 * len(new))
+    among = [Among(whole, Shared(every, folder / "every.npy"))]
+    if len(old):
+        index = Index.built(details.descriptors(coarse[new]), folder / "new.faiss")
+        among.append(Among(index, Shared(new, folder / "new.npy")))
+    near = every[np.argsort(whole.cells, kind="stable")]
+    blocks = list(_blocks(near[asked[near]], views.WHOLE, EVERY))
+    blocks += _blocks(near[asked[near] & large[near]], views.INSIDE, EVERY)
+    if len(old):
+        blocks += _blocks(near[~asked[near] & large[near]], views.INSIDE, NEW)
+    looking = Looking(images, tuple(among))
+    found = engine.map_batches(looking, blocks, batch_size=1, describe="look for", total=len(blocks), threaded=True)
+    return Pairs.joined([pairs for some in found for pairs in some])
 
 
-def _alike(
-    index: Index, rows: np.ndarray, coarse: np.ndarray, seen: np.ndarray, queries: np.ndarray, reach: Reach
-) -> tuple[np.ndarray, np.ndarray]:
-    """Which of the queries, and which rows of the index, are promising: two arrays of shape (P,).
-
-    seen, queries: details and descriptors of what is looked for. rows: those that the index holds.
-    """
-    inner, found = index.search(queries, most=min(reach.neighbors + 1, len(rows)))
-
-    def compared(part: slice) -> tuple[np.ndarray, np.ndarray]:
-        others = rows[found[part]]  # -1, where there are fewer, is any: its inner product is too low
-        likely = details.likeness(seen[part], coarse[others]) >= reach.promising
-        query, place = np.nonzero(likely & (inner[part] >= reach.alike))
-        return query + part.start, others[query, place]
-
-    parts = alignment.in_threads(compared, len(queries), CHUNK)
-    none = np.zeros(0, np.int64)
-    return np.concatenate([none, *[at for at, _ in parts]]), np.concatenate([none, *[other for _, other in parts]])
-
-
-def _in_part(thumbnail: np.ndarray, rows: np.ndarray, images: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
-    """Images, in blocks, and each view that holds a part of them."""
-    bordered = images[views.has_border(thumbnail[rows[images]])]
-    for kind in range(views.TRIMMED, views.COUNT):
-        for block in _blocks(bordered if kind == views.TRIMMED else images):
-            yield block, kind
-
-
-def _blocks(rows: np.ndarray) -> Iterator[np.ndarray]:
-    for start in range(0, len(rows), BLOCK):
-        yield rows[start : start + BLOCK]
+def _blocks(images: np.ndarray, seen: tuple[int, ...], among: int) -> Iterator[Block]:
+    for start in range(0, len(images), BLOCK):
+        for view in seen:
+            yield Block(images[start : start + BLOCK], view, among)

@@ -16,6 +16,8 @@ PARTS = [
 """Parts of an image: how large, and the place among so many in a row. With the shifts and scales that two images are
 tried at, they cover what is left of an image whose sides are cut to 68 to 90 %, wherever that lies."""
 COUNT = FIRST_PART + len(PARTS)
+WHOLE, INSIDE = (PLAIN, MIRRORED), tuple(range(TRIMMED, COUNT))
+"""Views that hold all of an image, and those that hold what lies inside."""
 NAMES = ("", "mirrored", "without its border", *["a part of it"] * len(PARTS))
 """What is said of a pair of which one image was seen so."""
 UNIFORM = 6.0

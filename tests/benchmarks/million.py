@@ -1,10 +1,10 @@
 """A million small images: from files to pairs of one photo, on how much time and memory; and a thousand more.
 
-`python -m tests.benchmarks.million [--images N]`. Real images with planted, recorded copies: 60,000 of CIFAR-10,
-windows of Imagenette (32 x 32 and 56 x 56 pixels that do not overlap) and of the photos, and every 25th image a copy of
-an earlier one, compressed again, mirrored, brighter or shifted by a pixel. Written as JPEG into a temporary folder
-($TMPDIR, 5 GB for a million); `curate add`, `curate scan --only near_duplicate`, `curate add --near skip` of 1,000 more
-of which 100 are copies, each as a process of its own.
+`python -m tests.benchmarks.million [--images N]`. Real images of 32 x 32 pixels with planted, recorded copies: 60,000
+of CIFAR-10; the photos of Imagenette and 200 others, whole, their quarters, ninths and so on, each scaled down; and
+every 25th image a copy of an earlier one, compressed again, mirrored, brighter or shifted by a pixel. Written as JPEG
+into a temporary folder ($TMPDIR, 4 GB for a million); `curate add`, `curate scan --only near_duplicate`, `curate add
+--near skip` of 1,000 more of which 100 are copies, each as a process of its own.
 """
 
 import argparse
@@ -21,9 +21,13 @@ import pandas as pd
 from tests.benchmarks.record import data, earlier, record
 from tests.benchmarks.scan_speed import CURATE, measured
 
+SIDE = 32
+PHOTO, MOST_WINDOWS = 224, 6
+"""Photos are cut into windows of 224 pixels, of 112 and so on, down to a sixth."""
 COPY_EVERY = 25
 ADDED, ADDED_COPIES = 1_000, 100
 CHANGES = ("compressed", "mirrored", "brighter", "shifted")
+"""What is done to a copy, by a random amount; each is compressed again, too."""
 
 
 def run(arguments: list[str] | None = None) -> None:
@@ -44,7 +48,7 @@ def run(arguments: list[str] | None = None) -> None:
         left = pd.read_parquet(ws / "manifest.parquet", columns=["source"])
         found["added_of_1000"] = int((left["source"] == "more").sum())
     figures = earlier("million") | {f"{count}": found}
-    record("million", "real images of 32 x 32 pixels and windows of 56 x 56, 4 % planted copies", figures)
+    record("million", "real images of 32 x 32 pixels (CIFAR-10, windows of photos), 4 % planted copies", figures)
 
 
 def _write(images: Path, more: Path, count: int) -> dict[str, str]:
@@ -58,7 +62,7 @@ def _write(images: Path, more: Path, count: int) -> dict[str, str]:
         of_more = number >= count and number - count < ADDED_COPIES
         if kept and (of_more or (number < count and number % COPY_EVERY == COPY_EVERY - 1)):
             original, image = kept[random.integers(len(kept))]
-            image = _changed(image, CHANGES[random.integers(len(CHANGES))])
+            image = _changed(image, CHANGES[random.integers(len(CHANGES))], random)
             if number < count:
                 copies[name] = original
         else:
@@ -69,24 +73,27 @@ def _write(images: Path, more: Path, count: int) -> dict[str, str]:
     return copies
 
 
-def _changed(image: np.ndarray, change: str) -> np.ndarray:
-    if change == "compressed":
-        return cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 50])[1], 1)
+def _changed(image: np.ndarray, change: str, random: np.random.Generator) -> np.ndarray:
     if change == "mirrored":
-        return image[:, ::-1]
-    if change == "brighter":
-        return np.clip(image * 1.15 + 8, 0, 255).astype(np.uint8)
-    return np.roll(image, 1, axis=1)
+        image = image[:, ::-1]
+    elif change == "brighter":
+        image = np.clip(image * random.uniform(0.8, 1.2) + random.uniform(-10, 10), 0, 255).astype(np.uint8)
+    elif change == "shifted":
+        image = np.roll(image, random.choice([-1, 1]), axis=random.integers(2))
+    quality = int(random.integers(40, 90))
+    return cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)
 
 
 def _images() -> Iterator[np.ndarray]:
     yield from _archive("cifar10/cifar10_jpeg.tar.xz")
-    for side in (32, 56):
+    for grid in range(1, MOST_WINDOWS + 1):
         for archive in ("imagenette/imagenette224.tar.xz", "photos/photos200.tar.xz"):
             for photo in _archive(archive):
-                for top in range(0, photo.shape[0] - side + 1, side):
-                    for left in range(0, photo.shape[1] - side + 1, side):
-                        yield photo[top : top + side, left : left + side]
+                window = PHOTO // grid
+                for top in range(0, photo.shape[0] - window + 1, window):
+                    for left in range(0, photo.shape[1] - window + 1, window):
+                        seen = photo[top : top + window, left : left + window]
+                        yield cv2.resize(seen, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     sys.exit("there are no more real images; ask for fewer")
 
 

@@ -31,11 +31,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     counts: list[int] = []
     real = search.candidates
 
-    def counted(
-        thumbnail: np.ndarray, rows: np.ndarray, coarse: np.ndarray, asked: np.ndarray, large: np.ndarray
-    ) -> search.Pairs:
+    def counted(images: search.Images, asked: np.ndarray, *others: object) -> search.Pairs:
         counts.append(int(asked.sum()))
-        return real(thumbnail, rows, coarse, asked, large)
+        return real(images, asked, *others)  # type: ignore[arg-type]
 
     monkeypatch.setattr(search, "candidates", counted)
     return counts

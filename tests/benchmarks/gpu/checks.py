@@ -5,11 +5,13 @@ from tests.benchmarks.gpu.airbench import airbench94, airbench96
 from tests.benchmarks.gpu.job import Check
 from tests.benchmarks.gpu.labels import label_errors
 from tests.benchmarks.gpu.many import many_networks
+from tests.benchmarks.gpu.neighbors import neighbors
 from tests.benchmarks.gpu.papers import degradation, identity_mappings
 from tests.benchmarks.gpu.parity import parity
 from tests.benchmarks.gpu.speed import epoch_seconds, folds
 
 CIFAR10 = "CIFAR-10 (JPEG copy), 50,000 training and 10,000 test images of 32 px"
+CLUSTERS = "1,000,000 unit vectors in clusters, 50,000 of them near-copies of known others, made on the device"
 IMAGENETTE = "Imagenette, 9,469 training and 3,925 validation photos, brought from 224 to 128 px"
 
 CHECKS: dict[str, Check] = {
@@ -19,6 +21,13 @@ CHECKS: dict[str, Check] = {
         CIFAR10,
         "does the GPU compute what the CPU does, and does training wait for it?",
         "probabilities in fp32 differ by less than 0.001, and no epoch waits",
+    ),
+    "neighbors": Check(
+        neighbors,
+        120,
+        CLUSTERS,
+        "in how many seconds are all pairs of a million vectors found that are alike?",
+        "20 s, on an H200",
     ),
     "airbench94": Check(
         airbench94,
