@@ -25,8 +25,8 @@ SENT = "sent-"
 """Beginning of the name of a folder with what workers are sent. It goes when the search ends."""
 PAIRS = 16_384
 """Pairs laid on each other at once."""
-DOUBT = 7.0
-"""Log-odds, either way, within which a pair is looked at twice: the second image laid on the first; and, where both
+DOUBT = -4.0, 7.0
+"""Log-odds between which a pair is looked at twice: the second image laid on the first; and, where both
 have a border, what lies inside, which has to be alike, too: frames say nothing."""
 
 
@@ -107,10 +107,10 @@ def _compared(blocks: list[tuple[np.ndarray, np.ndarray, np.ndarray]], *, thumbn
 def _odds(thumbnail: np.ndarray, first: np.ndarray, second: np.ndarray, view: np.ndarray) -> np.ndarray:
     odds = alignment.log_odds(alignment.compare(thumbnail, first, second, view))
     is_whole = np.isin(view, views.WHOLE)
-    doubt = np.flatnonzero(is_whole & (np.abs(odds) <= DOUBT))
+    doubt = np.flatnonzero(is_whole & (odds >= DOUBT[0]) & (odds <= DOUBT[1]))
     other_way = alignment.log_odds(alignment.compare(thumbnail, second[doubt], first[doubt], view[doubt]))
     odds[doubt] = np.maximum(odds[doubt], other_way)
-    likely = np.flatnonzero(is_whole & (odds > -DOUBT))
+    likely = np.flatnonzero(is_whole & (odds > DOUBT[0]))
     some, at = np.unique(np.concatenate([first[likely], second[likely]]), return_inverse=True)
     at = at.reshape(2, -1)
     both = views.has_border(thumbnail[some])[at].all(axis=0)
