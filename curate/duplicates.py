@@ -44,7 +44,8 @@ def find_pairs(
     copies = np.flatnonzero(keeper != np.arange(len(manifest)))
     exact = _table(keeper[copies], copies, "exact", 1.0, views.PLAIN)
     hashes = manifest["pixel_hash"].to_numpy(dtype=object)
-    alone = np.flatnonzero((hashes != "") & (keeper == np.arange(len(manifest))))
+    seen = thumbnail.any(axis=1)  # an image that was missing is looked for when it is there again
+    alone = np.flatnonzero((hashes != "") & (keeper == np.arange(len(manifest))) & seen)
     alone = alone[np.argsort(hashes[alone])]
     large = manifest[["width", "height"]].to_numpy()[alone].min(axis=1) >= LARGE
     found = links.find(hashes[alone].tolist(), thumbnail, alone, large, store, engine)
@@ -71,7 +72,8 @@ def told(pairs: pd.DataFrame, splits: np.ndarray | None = None) -> list[str]:
     return [
         f"same pixels{place}"
         if kind == "exact"
-        else f"same photo{place} with {100 * value:.0f} %{f', {views.NAMES[view]}' * (view != views.PLAIN)}"
+        else f"{'similar: ' * (value < PROBABILITY)}same photo{place} with {100 * value:.0f} %"
+        + f", {views.NAMES[view]}" * (view != views.PLAIN)
         for place, kind, value, view in zip(places, pairs["kind"], pairs["probability"], pairs["view"], strict=True)
     ]
 

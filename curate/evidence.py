@@ -31,6 +31,8 @@ class Evidence:
     engine: Engine = Local()
     known: dict[str, Any] = field(default_factory=dict)
     measured: list[Measure] = field(default_factory=list)
+    renewed: list[str] = field(default_factory=list)
+    """Signals and finders of which there were values, all of another version: they are found anew."""
 
     def __post_init__(self) -> None:
         self.known["manifest"] = self.manifest
@@ -44,6 +46,7 @@ class Evidence:
     def measure(self, measures: list[Measure]) -> dict[str, np.ndarray]:
         """Per-image values, all in one decoding pass."""
         self.measured += measures
+        self._note_renewed(measures)
         return measure(self.workspace, self.manifest, measures, engine=self.engine)
 
     def unmeasured(self) -> list[str]:
@@ -82,9 +85,18 @@ class Evidence:
             )
         if is_per_image(found[name]):
             return self.measure([Measure(found[name])])[name]
+        self._note_renewed([Measure(found[name])])
         own = {"store": folder(self.workspace.root, Measure(found[name])), "engine": self.engine}
         needs = registry.needs(found[name])
         return found[name](**{need: own[need] if need in own else self.get(need) for need in needs})
+
+    def _note_renewed(self, measures: list[Measure]) -> None:
+        for item in measures:
+            here = folder(self.workspace.root, item)
+            number = item.version.partition("-")[0]
+            kept = {path.name.partition("-")[0] for path in here.parent.glob("v*")}
+            if kept and number not in kept:
+                self.renewed.append(item.name)
 
     def _classes(self) -> list[str]:
         """The classes that the predictions are for, where there are predictions; else those of the manifest."""

@@ -305,8 +305,14 @@ def _merge_settings(base: findings.Settings, over: findings.Settings) -> dict[st
 
 
 def _warnings(evidence: Evidence) -> list[str]:
-    """What the findings do not cover: images without prediction, and files that changed or vanished since `add`."""
+    """What the findings do not cover: images without prediction, and files that changed or vanished since `add`; and
+    what was kept by another version of curate."""
     warnings = []
+    if evidence.renewed:
+        names = ", ".join(sorted(set(evidence.renewed)))
+        warnings.append(
+            f"what another version of curate had found was found anew, as this one finds otherwise: {names}"
+        )
     if gone := evidence.unmeasured():
         told = f"{len(gone):,} images are missing or changed since 'curate add' and were not looked at"
         warnings.append(f"{told}: {_named(pd.Series(gone))}; put them back, or add them again")

@@ -6,10 +6,16 @@ import numpy as np
 import pytest
 
 from curate import measure as measuring
+from curate import verbs
+from curate.add import add
+from curate.engine import Local
+from curate.images import encode_png
 from curate.measure import Measure, measure
+from curate.signals import thumbnail as signal
 from curate.signals.edge_blur import edge_blur
 from curate.signals.thumbnail import thumbnail
 from curate.signals.tones import tones
+from curate.workspace import FINDINGS, Workspace
 from tests.conftest import picture
 from tests.pictures import Picture, evidence_of
 
@@ -67,3 +73,30 @@ def test_a_file_that_is_no_longer_what_was_added_has_no_value(tmp_path: Path) ->
     Path(evidence.manifest["path"].iloc[1]).write_bytes(b"something else")
     values = measure(evidence.workspace, evidence.manifest, [Measure(edge_blur)])["edge_blur"]
     assert np.isnan(values).tolist() == [False, True, False]
+
+
+def test_a_scan_says_what_is_missing_and_what_it_found_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for seed in range(4):
+        (photos / f"{seed}.png").write_bytes(encode_png(picture(seed)))
+    (photos / "again.png").write_bytes(encode_png(np.ascontiguousarray(picture(2)[:, ::-1])))
+    ws = Workspace(tmp_path / "ws")
+    add(ws, photos)
+    only = ["near_duplicate"]
+    assert verbs.scan(ws, only=only, settings={}, engine=Local(1)).warnings == []
+    found = ws.path(FINDINGS).read_bytes()
+    monkeypatch.setattr(signal, "VERSION", signal.VERSION + 1)
+    (said,) = verbs.scan(ws, only=only, settings={}, engine=Local(1)).warnings
+    assert said == "what another version of curate had found was found anew, as this one finds otherwise: thumbnail"
+    assert ws.path(FINDINGS).read_bytes() == found
+    assert verbs.scan(ws, only=only, settings={}, engine=Local(1)).warnings == []
+    photo = (photos / "2.png").rename(tmp_path / "2.png")
+    monkeypatch.setattr(signal, "VERSION", signal.VERSION + 1)
+    without = verbs.scan(ws, only=only, settings={}, engine=Local(1))
+    assert without.warnings[0] == said
+    assert without.warnings[1].startswith("1 images are missing or changed since 'curate add'")
+    assert without.flagged == {"near_duplicate": 0}
+    photo.rename(photos / "2.png")
+    verbs.scan(ws, only=only, settings={}, engine=Local(1))
+    assert ws.path(FINDINGS).read_bytes() == found
