@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from curate import MAX_PIXELS
+from curate.remote import is_url, read
 
 MAX_BYTES = 1 << 29
 """Files that are larger are not read: 512 MB, more than any image within `MAX_PIXELS` needs."""
@@ -50,14 +51,22 @@ def decode(data: bytes) -> np.ndarray:
     return pixels[:, :, ::-1].copy() if is_jpeg else _to_rgb(_turned(pixels, _orientation(data)))
 
 
-def read_image(path: Path) -> np.ndarray:
-    """`decode` of a file. Raises `ImageError` also where the file is missing or may not be read."""
+def read_image(path: str | Path) -> np.ndarray:
+    """`decode` of a file, or of what lies behind a URL. Raises `ImageError` also where it cannot be read."""
     return decode(read_bytes(path))
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """A file's bytes. Raises `ImageError` with the operating system's reason, or for a pipe or a far too large file."""
+    """The bytes of a file, or of what lies behind a URL (see `curate.remote`).
+
+    Raises `ImageError` with the operating system's reason, or for a pipe or a far too large file.
+    """
     try:
+        if isinstance(path, str) and is_url(path):
+            data = read(path, MAX_BYTES + 1)
+            if len(data) > MAX_BYTES:
+                raise ImageError(too_large(len(data)))
+            return data
         # Not blocking, so that a pipe does not wait for ever. Half the time of Path.read_bytes for small files.
         with open(path, "rb", buffering=0, opener=_open_at_once) as file:
             status = os.fstat(file.fileno())

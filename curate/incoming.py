@@ -21,7 +21,7 @@ class Request:
     split: str | None = None
     layout: str | None = None
     name: str | None = None
-    root: Path | None = None
+    root: Path | str | None = None
     columns: dict[str, str] = field(default_factory=dict)
     leave_out: LeaveOut | None = None
     """See `curate.add.add`."""

@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 
 from curate.errors import UserError
+from curate.remote import is_url
 
 Split = Literal["train", "val", "test", "pool"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
 COLUMNS = {
     "image_id": "str",  # `<source>/<relative path>`, unique
-    "path": "str",  # absolute, or relative to the workspace for what lies in images/
+    "path": "str",  # absolute, a URL, or relative to the workspace for what lies in images/
     "split": "str",  # train, val, test, or pool for unlabelled images
     "label": "str",  # "" where there is none
     "source": "str",
@@ -51,9 +52,9 @@ def check(manifest: pd.DataFrame, where: str) -> pd.DataFrame:
     return manifest
 
 
-def locate(manifest: pd.DataFrame, root: Path) -> list[Path]:
-    """The absolute path of every row's image; relative ones lie under the workspace `root`."""
-    return [root / path for path in manifest["path"]]
+def locate(manifest: pd.DataFrame, root: Path) -> list[str]:
+    """The absolute path, or the URL, of every row's image; relative paths lie under the workspace `root`."""
+    return [path if is_url(path) else str(root / path) for path in manifest["path"]]
 
 
 def classes(manifest: pd.DataFrame) -> list[str]:

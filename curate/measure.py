@@ -108,7 +108,7 @@ def _measure_all(root: Path, rows: pd.DataFrame, measures: list[Measure], engine
         publish()
 
 
-def measure_batch(batch: list[tuple[str, Path]], *, measures: list[Measure]) -> tuple[list[str], dict[str, list]]:
+def measure_batch(batch: list[tuple[str, str]], *, measures: list[Measure]) -> tuple[list[str], dict[str, list]]:
     """Decode a batch of (content hash, path) and run every measure on each image: the unit of work of `engine`."""
     calls = [
         (

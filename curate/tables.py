@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from curate import remote
 from curate.errors import UserError
 from curate.layout import split_of
 from curate.manifest import SPLITS
@@ -31,16 +32,23 @@ def column(options: Options, what: str, there: Sequence[str], where: str, *, nee
 
 
 def path_within(root: str, cell: str, where: str) -> str:
-    """Absolute path of a table's cell. Raises `UserError` where it leads out of `root`; `where` says which line."""
-    path = os.path.normpath(os.path.join(root, cell))
-    if not cell or "\x00" in cell or not path.startswith(os.path.join(root, "")):
+    """Absolute path, or URL, of a table's cell. Raises `UserError` where it leads out of `root`; `where` says which
+    line."""
+    path = remote.within(root, cell) if remote.is_url(root) else os.path.normpath(os.path.join(root, cell))
+    if not cell or "\x00" in cell or path is None or not path.startswith(os.path.join(root, "")):
         raise UserError(f"{where}: path {cell!r} does not lie in {root}; name the folder that holds all with --root")
     return path
 
 
+def name_within(root: str, path: str) -> str:
+    """The name of what `path_within` gave, relative to the root."""
+    return path.removeprefix(os.path.join(root, ""))
+
+
 def root_of(path: Path, options: Options) -> str:
-    """The folder that a table's paths are relative to."""
-    return os.path.abspath(options.root or path.parent)
+    """The folder that a table's paths are relative to, or the URL of one in an object store."""
+    given = str(options.root or path.parent)
+    return given.rstrip("/") if remote.is_url(given) else os.path.abspath(given)
 
 
 def split_cell(cell: str, where: str) -> str:

@@ -81,13 +81,13 @@ def unmeasured(scanned: Workspace, tmp_path: Path) -> Workspace:
     return made
 
 
-def items(workspace: Workspace) -> list[tuple[str, Path]]:
+def items(workspace: Workspace) -> list[tuple[str, str]]:
     """What `measure` gives to an engine."""
     rows = verbs.read_manifest(workspace)
     return list(zip(rows["content_hash"], manifest.locate(rows, workspace.root), strict=True))
 
 
-def killed_once(batch: list[tuple[str, Path]], *, victim: str, marker: Path) -> tuple[list[str], dict[str, list]]:
+def killed_once(batch: list[tuple[str, str]], *, victim: str, marker: Path) -> tuple[list[str], dict[str, list]]:
     """`measure_batch` in a worker that is killed at the batch with `victim`, the first time."""
     if victim in {digest for digest, _ in batch} and not marker.exists():
         marker.write_text(str(os.getpid()))

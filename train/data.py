@@ -182,11 +182,11 @@ def resize(image: np.ndarray, size: int) -> np.ndarray:
     return image[top : top + size, left : left + size]
 
 
-def _read_batch(paths: list[Path], *, size: int) -> np.ndarray:
+def _read_batch(paths: list[str], *, size: int) -> np.ndarray:
     return np.stack([resize(_read(path), size) for path in paths])
 
 
-def _read(path: Path) -> np.ndarray:
+def _read(path: str) -> np.ndarray:
     try:
         return read_image(path)
     except ImageError as error:

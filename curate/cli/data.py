@@ -26,7 +26,11 @@ def add(
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the source; by default that of the folder or file.")] = None,
     root: Annotated[
-        Path | None, typer.Option(help="For tables: the folder that paths are relative to and must stay in.")
+        str | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="For tables: the folder that paths are relative to and must stay in; or a URL, s3://bucket/photos.",
+        ),
     ] = None,
     columns: Annotated[
         list[str] | None, typer.Option("--column", metavar="WHAT=NAME", help="For tables: path=file, label=class, …")

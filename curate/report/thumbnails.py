@@ -3,7 +3,6 @@
 import base64
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from curate.engine import Local
 from curate.images import ImageError, encode_jpeg, encode_png, read_image, thumbnail
@@ -26,7 +25,7 @@ class Picture:
     """Whether it has fewer pixels than the tile."""
 
 
-def pictures(paths: Iterable[Path]) -> dict[Path, Picture]:
+def pictures(paths: Iterable[str]) -> dict[str, Picture]:
     """Pictures of image files, at most `BUDGET` bytes in all; what does not fit any more says so."""
     wanted = list(dict.fromkeys(paths))
     batches = Local().map_batches(_pictures, wanted, batch_size=16, describe="thumbnails", total=len(wanted))
@@ -38,11 +37,11 @@ def pictures(paths: Iterable[Path]) -> dict[Path, Picture]:
     return result
 
 
-def _pictures(paths: list[Path]) -> list[Picture]:
+def _pictures(paths: list[str]) -> list[Picture]:
     return [_picture(path) for path in paths]
 
 
-def _picture(path: Path) -> Picture:
+def _picture(path: str) -> Picture:
     try:
         small = thumbnail(read_image(path), SIDE)
     except ImageError as error:

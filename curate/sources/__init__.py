@@ -63,8 +63,9 @@ class Options:
     columns: dict[str, str] = field(default_factory=dict)
     """For tables: which column holds `path`, `image`, `label`, `split`, where the names differ from these. An empty
     name says that there is no such column: `{"label": ""}` for unlabelled images."""
-    root: Path | None = None
-    """For tables: the folder that paths are relative to and must stay in; by default the table's own."""
+    root: Path | str | None = None
+    """For tables: the folder that paths are relative to and must stay in, or the URL of one in an object store; by
+    default the table's own."""
     classes: dict[str, str] = field(default_factory=dict)
     """Label as the source has it -> label to use, where the source's are not readable."""
 

@@ -1,7 +1,6 @@
 """A CSV table with the columns path, label and split (or others, named by `--column`); files stay where they are."""
 
 import csv
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,7 +35,7 @@ def read(path: Path, options: Options) -> Iterator[Sample]:
         if file in seen:
             raise UserError(f"{where}: {row['path']!r} stands in line {seen[file]} already; remove one of them")
         seen[file] = line
-        yield Sample(os.path.relpath(file, root), row["label"], tables.split_cell(row["split"], where), file)
+        yield Sample(tables.name_within(root, file), row["label"], tables.split_cell(row["split"], where), file)
 
 
 def write(table: pd.DataFrame, root: Path, dest: Path) -> int:

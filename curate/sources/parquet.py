@@ -86,7 +86,7 @@ def _sample(cell: dict | bytes | str | None, label: str, split: str, root: str, 
     path: str | None = cell if isinstance(cell, str) else struct.get("path")
     if data is None and path:
         file = tables.path_within(root, path, where)
-        return Sample(os.path.relpath(file, root), label, split, file)
+        return Sample(tables.name_within(root, file), label, split, file)
     name = os.path.basename(path) if path else f"{number:08d}{leaving.suffix_of(data or b'')}"
     name = "/".join(part for part in (split, label.replace("/", "_"), name) if part not in ("", ".", ".."))
     return Sample(name, label, split, data=data, error="" if data is not None else "no image in this row")
