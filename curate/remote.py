@@ -26,6 +26,18 @@ def within(root: str, path: str) -> str | None:
     return f"{root.rstrip('/')}/{joined}"
 
 
+def reach(root: str) -> None:
+    """Raise `UserError` unless there is something at the URL: a store that does not answer is asked once, not a million
+    times."""
+    files = _files(root.partition("://")[0])
+    try:
+        there, why = files.exists(root), "nothing is there"
+    except Exception as error:  # see `read`
+        there, why = False, _said(error)
+    if not there:
+        raise UserError(f"{root} cannot be read: {why}; check the name, and what fsspec is told of the store")
+
+
 def read(url: str, most: int) -> bytes:
     """A file's bytes, no more than `most` of them.
 
@@ -38,8 +50,12 @@ def read(url: str, most: int) -> bytes:
     except OSError:
         raise
     except Exception as error:  # what stores raise when they refuse is no OSError in every one of fsspec's drivers
-        raise OSError(" ".join(str(error).split()) or type(error).__name__) from None
+        raise OSError(_said(error)) from None
     return data
+
+
+def _said(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 @lru_cache

@@ -46,9 +46,15 @@ def name_within(root: str, path: str) -> str:
 
 
 def root_of(path: Path, options: Options) -> str:
-    """The folder that a table's paths are relative to, or the URL of one in an object store."""
+    """The folder that a table's paths are relative to, or the URL of one in an object store.
+
+    Raises `UserError` for a store that does not answer, or has no such folder.
+    """
     given = str(options.root or path.parent)
-    return given.rstrip("/") if remote.is_url(given) else os.path.abspath(given)
+    if not remote.is_url(given):
+        return os.path.abspath(given)
+    remote.reach(given)
+    return given.rstrip("/")
 
 
 def split_cell(cell: str, where: str) -> str:

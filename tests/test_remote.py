@@ -55,7 +55,14 @@ def test_no_path_leads_out_of_the_root(cell: str) -> None:
 
 def test_paths_below_the_root() -> None:
     assert tables.path_within("s3://bucket/photos", "a/./b.png", "") == "s3://bucket/photos/a/b.png"
-    assert tables.root_of(Path("x.csv"), Options(root="s3://bucket/photos/")) == "s3://bucket/photos"
+    fsspec.filesystem("memory").pipe_file("/photos/1.png", b"x")
+    assert tables.root_of(Path("x.csv"), Options(root="memory://photos/")) == "memory://photos"
+
+
+@pytest.mark.parametrize("root", ["memory://nowhere", "file:///nowhere"])
+def test_a_root_that_is_not_there(root: str) -> None:
+    with pytest.raises(UserError, match=rf"^{root} cannot be read: .*; check the name, and what fsspec is told"):
+        tables.root_of(Path("x.csv"), Options(root=root))
 
 
 @pytest.mark.parametrize("path", ["/data/s3://x.png", "photos/1.png", "c:/1.png", "1://x.png"])
