@@ -1,7 +1,7 @@
 """Which images were compared, and what came of it, kept so that only new ones are compared again.
 
-A file holds the hashes and details of all images that were looked for, and the pairs of these that looked alike. Those
-that were there before are looked for again once there are as many new ones: what lies among an image's nearest
+A file holds the hashes and details of all images that were looked for, and the pairs of these that may be one photo.
+Those that were there before are looked for again once there are as many new ones: what lies among an image's nearest
 neighbours depends on what else is there.
 """
 
@@ -93,7 +93,8 @@ def _looked_for(
         compared = partial(_compared, thumbnail=thumbnails)
         odds = engine.map_batches(compared, blocks, batch_size=1, describe="compare", total=len(blocks), threaded=True)
         every = np.concatenate([np.zeros(0, np.float32), *odds])
-    return Links(pairs.first, pairs.second, pairs.view, every)
+    kept = every >= DOUBT[0]
+    return Links(pairs.first[kept], pairs.second[kept], pairs.view[kept], every[kept])
 
 
 def _compared(blocks: list[tuple[np.ndarray, np.ndarray, np.ndarray]], *, thumbnail: Shared) -> np.ndarray:

@@ -26,7 +26,7 @@ class Reach:
     promising: float
 
 
-WHOLE = Reach(45, 0.55, 0.6)
+WHOLE = Reach(30, 0.55, 0.6)
 """For an image, and for its mirror image."""
 PART = Reach(5, 0.75, 0.7)
 """For each view that holds a part of an image: there are many."""
