@@ -76,7 +76,7 @@ def test_an_archive_is_unpacked(ws: Workspace, tmp_path: Path, make: Callable[..
     add(ws, path)
     table = rows(ws)
     assert table["path"].tolist() == ["images/set/train/cat/1.png", "images/set/test/ü/2.png"]
-    assert [located.read_bytes() for located in manifest.locate(table, ws.root)] == [png(1), png(2)]
+    assert [Path(located).read_bytes() for located in manifest.locate(table, ws.root)] == [png(1), png(2)]
 
 
 SPLITS = {
@@ -172,7 +172,7 @@ def test_an_archive_with_another_file_of_the_same_name_overwrites_nothing(ws: Wo
     make_tar(path, {"cat/1.png": png(2)})
     assert add(ws, path).changed == 1
     assert (ws.root / "images/set/cat/1.png").read_bytes() == png(1)
-    assert [located.read_bytes() for located in manifest.locate(rows(ws), ws.root)] == [png(2)]
+    assert [Path(located).read_bytes() for located in manifest.locate(rows(ws), ws.root)] == [png(2)]
     assert add(ws, path).skipped == 1
 
 
@@ -260,7 +260,9 @@ def test_odd_names_in_archives(ws: Workspace, tmp_path: Path) -> None:
     added = add(ws, tmp_path / "odd.tar")
     table = rows(ws)
     assert added.added == len(names) == table["image_id"].nunique() == table["path"].str.casefold().nunique()
-    assert [path.read_bytes() for path in manifest.locate(table, ws.root)] == [png(seed) for seed in range(len(names))]
+    assert [Path(path).read_bytes() for path in manifest.locate(table, ws.root)] == [
+        png(seed) for seed in range(len(names))
+    ]
     assert table["image_id"].iloc[5] == "odd/cat/a b~2.png"
     assert max(len(part.encode()) for path in table["path"] for part in path.split("/")) <= 255
     assert add(ws, tmp_path / "odd.tar").skipped == len(names)
