@@ -9,8 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from curate import MAX_PIXELS
-from curate.remote import is_url, read
+from curate import MAX_PIXELS, remote
 
 MAX_BYTES = 1 << 29
 """Files that are larger are not read: 512 MB, more than any image within `MAX_PIXELS` needs."""
@@ -62,8 +61,8 @@ def read_bytes(path: str | Path) -> bytes:
     Raises `ImageError` with the operating system's reason, or for a pipe or a far too large file.
     """
     try:
-        if isinstance(path, str) and is_url(path):
-            data = read(path, MAX_BYTES + 1)
+        if isinstance(path, str) and remote.is_url(path):
+            data = remote.read(path, MAX_BYTES + 1)
             if len(data) > MAX_BYTES:
                 raise ImageError(too_large(len(data)))
             return data

@@ -95,9 +95,9 @@ def killed_once(batch: list[tuple[str, str]], *, victim: str, marker: Path) -> t
     return measure_batch(batch, measures=MEASURES)
 
 
-def elsewhere(path: Path) -> shared.Shared:
+def elsewhere(kind: type[shared.AsFile], path: Path) -> shared.AsFile:
     """What a worker gets whose node has another file system."""
-    return shared.Shared(np.load(path.with_name("absent.npy")), path)
+    return kind.opened(path.with_name("absent"))
 
 
 def where(batch: list[int]) -> tuple[str, int]:
@@ -198,7 +198,7 @@ def test_the_same_pairs_bit_for_bit(
 
 
 def test_a_folder_that_workers_do_not_see(engine: Ray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared, "_mapped", elsewhere)
+    monkeypatch.setattr(shared, "_opened", elsewhere)
     with pytest.raises(UserError, match=r"^Ray gave up: .*No such file or directory.*mend that"):
         found(tmp_path, engine)
 

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from curate import remote, tables, verbs
@@ -45,6 +46,18 @@ def test_images_behind_urls_are_scanned_as_files_are(photos: Path, tmp_path: Pat
     assert found[0] == found[1]
     paths = verbs.read_manifest(ws)["path"]
     assert set(paths.str.rpartition("/")[0]) == {f"file://{photos}"}
+
+
+def test_a_store_is_asked_once_for_a_table(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(remote, "reach", asked.append)
+    pd.read_csv(tmp_path / "labels.csv", dtype=str).to_parquet(tmp_path / "labels.parquet")
+    for number, suffix in enumerate(("csv", "parquet")):
+        added = add(
+            Workspace(tmp_path / suffix), tmp_path / f"labels.{suffix}", options=Options(root=f"file://{photos}")
+        )
+        assert added.added == 10
+        assert len(asked) == number + 1
 
 
 @pytest.mark.parametrize("cell", ["../1.png", "a/../../1.png", "/1.png", "s3://other/1.png", "..", ".", ""])

@@ -45,9 +45,7 @@ def coarse(pixels: np.ndarray) -> np.ndarray:
 
 def shows_something(details: np.ndarray) -> np.ndarray:
     """Which images could be recognised again: shape (n,), bool."""
-    parts = alignment.in_threads(
-        lambda part: alignment.shown(_level(details[part]).reshape(-1, GRID, GRID)), len(details), CHUNK
-    )
+    parts = alignment.in_threads(lambda part: _shown(details[part]), len(details), CHUNK)
     energy: np.ndarray = np.concatenate([np.zeros(0, np.float32), *parts])
     return energy >= FLAT
 
@@ -86,8 +84,7 @@ def least(details: np.ndarray, promising: float) -> np.ndarray:
     """The likeness that is promising for each image, more where it shows little: shape (n, 256) -> (n,)."""
 
     def asked(part: slice) -> np.ndarray:
-        shown = alignment.shown(_level(details[part]).reshape(-1, GRID, GRID))
-        return np.tanh(np.arctanh(promising) / np.clip(shown / ENOUGH, 0.1, 1))
+        return np.tanh(np.arctanh(promising) / np.clip(_shown(details[part]) / ENOUGH, 0.1, 1))
 
     return np.concatenate([np.zeros(0, np.float32), *alignment.in_threads(asked, len(details), CHUNK)])
 
@@ -99,6 +96,10 @@ def mirrored(details: np.ndarray) -> np.ndarray:
 
 def _level(details: np.ndarray) -> np.ndarray:
     return (details.astype(np.float32) - ZERO) * np.float32(STEP)
+
+
+def _shown(details: np.ndarray) -> np.ndarray:
+    return alignment.shown(_level(details).reshape(-1, GRID, GRID))
 
 
 def _shifts() -> list[tuple[int, int]]:

@@ -25,9 +25,9 @@ SENT = "sent-"
 """Beginning of the name of a folder with what workers are sent. It goes when the search ends."""
 PAIRS = 16_384
 """Pairs laid on each other at once."""
-DOUBT = -4.0, 7.0
-"""Log-odds between which a pair is looked at twice: the second image laid on the first; and, where both
-have a border, what lies inside, which has to be alike, too: frames say nothing."""
+LEAST, SURE = -4.0, 7.0
+"""Log-odds from which a pair is kept, and up to which the second image is laid on the first as well. Where both have a
+border, what lies inside has to be alike, too: frames say nothing."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _looked_for(
         compared = partial(_compared, thumbnail=thumbnails)
         odds = engine.map_batches(compared, blocks, batch_size=1, describe="compare", total=len(blocks), threaded=True)
         every = np.concatenate([np.zeros(0, np.float32), *odds])
-    kept = every >= DOUBT[0]
+    kept = every >= LEAST
     return Links(pairs.first[kept], pairs.second[kept], pairs.view[kept], every[kept])
 
 
@@ -108,10 +108,10 @@ def _compared(blocks: list[tuple[np.ndarray, np.ndarray, np.ndarray]], *, thumbn
 def _odds(thumbnail: np.ndarray, first: np.ndarray, second: np.ndarray, view: np.ndarray) -> np.ndarray:
     odds = alignment.log_odds(alignment.compare(thumbnail, first, second, view))
     is_whole = np.isin(view, views.WHOLE)
-    doubt = np.flatnonzero(is_whole & (odds >= DOUBT[0]) & (odds <= DOUBT[1]))
+    doubt = np.flatnonzero(is_whole & (odds >= LEAST) & (odds <= SURE))
     other_way = alignment.log_odds(alignment.compare(thumbnail, second[doubt], first[doubt], view[doubt]))
     odds[doubt] = np.maximum(odds[doubt], other_way)
-    likely = np.flatnonzero(is_whole & (odds > DOUBT[0]))
+    likely = np.flatnonzero(is_whole & (odds > LEAST))
     some, at = np.unique(np.concatenate([first[likely], second[likely]]), return_inverse=True)
     at = at.reshape(2, -1)
     both = views.has_border(thumbnail[some])[at].all(axis=0)

@@ -1,15 +1,14 @@
 """Vectors that are alike, found without comparing each with each."""
 
-from functools import lru_cache
 from pathlib import Path
+from typing import Self
 
 import faiss
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from curate.engine import threads
-from curate.files import replacing
-from curate.likeness.shared import OPEN
+from curate.likeness.shared import AsFile
 
 EXACT_UP_TO = 20_000
 """Vectors that are all compared; more are sorted into cells around centres, the nearest of which are searched."""
@@ -24,7 +23,7 @@ SORTING = 4
 where there are enough queries."""
 
 
-class Index:
+class Index(AsFile):
     """Unit vectors, to be searched by their inner product. Repeats bit for bit. Sent to a worker, it is a file."""
 
     def __init__(self, index: faiss.Index, cells: np.ndarray, path: Path) -> None:
@@ -32,7 +31,7 @@ class Index:
         self.index, self.cells, self.path = index, cells, path
 
     @classmethod
-    def built(cls, vectors: np.ndarray, path: Path, *, queries: int | None = None) -> "Index":
+    def built(cls, vectors: np.ndarray, path: Path, *, queries: int | None = None) -> Self:
         """An index of vectors of shape (N, D), float32.
 
         path: the file to be. queries: how many will be searched for, where that is known. `cells` says for each vector
@@ -63,14 +62,13 @@ class Index:
             found: tuple[np.ndarray, np.ndarray] = self.index.search(queries, most)
         return found
 
-    def __reduce__(self) -> tuple[object, tuple[Path]]:
-        if not self.path.exists():
-            with replacing(self.path) as temporary:
-                faiss.write_index(self.index, str(temporary))
-        return _opened, (self.path,)
+    def write(self, path: Path) -> None:
+        """See `AsFile`."""
+        faiss.write_index(self.index, str(path))
 
-
-@lru_cache(maxsize=OPEN)
-def _opened(path: Path) -> Index:
-    """An index of which only those cells are read that are searched."""
-    return Index(faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY), np.zeros(0, np.int64), path)
+    @classmethod
+    def opened(cls, path: Path) -> Self:
+        """An index without its `cells`, for searching alone."""
+        return cls(
+            faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY), np.zeros(0, np.int64), path
+        )

@@ -69,8 +69,11 @@ class Images:
             return self.coarse.values[some]
         if view == views.MIRRORED:
             return details.mirrored(self.coarse.values[some])
-        thumbnails = self.thumbnail.values[self.rows.values[some]]
-        return details.coarse(views.of(thumbnails, np.full(len(some), view)))
+        return details.coarse(views.of(self.thumbnails(some), np.full(len(some), view)))
+
+    def thumbnails(self, some: np.ndarray) -> np.ndarray:
+        """Shape (n, 1024), uint8."""
+        return self.thumbnail.values[self.rows.values[some]]
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ class Looking:
     def _pairs(self, block: Block) -> Pairs:
         some = block.images
         if block.view == views.TRIMMED:
-            some = some[views.has_border(self.images.thumbnail.values[self.images.rows.values[some]])]
+            some = some[views.has_border(self.images.thumbnails(some))]
         if not len(some):
             return Pairs.joined([])
         at, second = self._alike(some, block.view, self.among[block.among])

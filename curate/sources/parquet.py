@@ -62,6 +62,7 @@ def _read_shard(shard: Path, options: Options) -> Iterator[Sample]:
     split = tables.column(options, "split", schema.names, str(shard), needed=False)
     path = "" if image else tables.column(options, "path", schema.names, str(shard))
     classes = _class_names(schema, label)
+    root = tables.root_of(shard, options)
     wanted = [name for name in (image, path, label, split) if name]
     number = 0
     for batch in file.iter_batches(ROWS_AT_ONCE, columns=wanted):
@@ -73,7 +74,7 @@ def _read_shard(shard: Path, options: Options) -> Iterator[Sample]:
                 row[image or path],
                 _label(row.get(label), classes, where),
                 said or split_of_shard(shard.name),
-                tables.root_of(shard, options),
+                root,
                 where,
                 number,
             )

@@ -31,11 +31,15 @@ DISTRACTORS, COPIED = 1_000, 200
 HASHES = ("PHash", "DHash", "WHash")
 RADIUS = 10
 """Bits of 64 that may differ: imagededup's default."""
-PEER = """
-import json, sys, types
+WITHOUT_NETWORKS = """
+import sys, types
 for module, name in (("imagededup.methods.cnn", "CNN"), ("imagededup.utils.models", "CustomModel")):
     sys.modules[module] = types.ModuleType(module)
     setattr(sys.modules[module], name, None)
+"""
+"""What imagededup's hashes are imported after: its networks alone want torch and torchvision."""
+PEER = """
+import json
 from imagededup import methods
 found = {}
 for name in sys.argv[2:]:
@@ -150,7 +154,7 @@ def _peer(photos: list[np.ndarray]) -> dict[str, set[tuple[str, str]]]:
     """What imagededup finds: in one set with copies of all kinds, as it compares each image with each."""
     with tempfile.TemporaryDirectory() as folder:
         _write(Path(folder), photos)
-        command = [f"{os.environ['CURATE_PEERS']}/bin/python", "-c", PEER, folder, *HASHES]
+        command = [f"{os.environ['CURATE_PEERS']}/bin/python", "-c", WITHOUT_NETWORKS + PEER, folder, *HASHES]
         said = subprocess.run(command, capture_output=True, check=False)
     if said.returncode:
         sys.exit(f"{command[0]} failed: {said.stderr.decode()[-800:]}")

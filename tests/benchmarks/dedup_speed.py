@@ -27,13 +27,12 @@ import pandas as pd
 from curate import duplicates, verbs
 from curate.evidence import Evidence
 from curate.workspace import Workspace
+from tests.benchmarks.copies import RADIUS, WITHOUT_NETWORKS
 from tests.benchmarks.record import data, record, spread
 from tests.benchmarks.scan_speed import CURATE, measured
 
 ROUNDS = 3
 LIMIT_MINUTES = 30
-RADIUS = 10
-"""Bits of 64 that may differ: imagededup's default."""
 CLUSTERED = 0.96
 """fastdup lists pairs from a similarity of 0.9 on, and puts images into one cluster from this on: its defaults."""
 Pairs = set[tuple[str, str]]
@@ -47,16 +46,11 @@ class Peer:
     read: Callable[[Path], dict[str, Pairs]]
 
 
-IMAGEDEDUP = f"""
-import sys
-from types import SimpleNamespace
-sys.modules["imagededup.methods.cnn"] = SimpleNamespace(CNN=None)
-sys.modules["imagededup.utils.models"] = SimpleNamespace(CustomModel=None)
+IMAGEDEDUP = f"""{WITHOUT_NETWORKS}
 from imagededup.methods import PHash
 images, out = sys.argv[1:]
 PHash().find_duplicates(image_dir=images, max_distance_threshold={RADIUS}, outfile=f"{{out}}/pairs.json")
 """
-"""Only its networks want torch; empty modules stand in their place."""
 FASTDUP = """
 import os, sys
 images, out = sys.argv[1:]
