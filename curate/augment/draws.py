@@ -1,0 +1,208 @@
+"""Random numbers by counter: what is drawn for an image depends on seed, epoch, image and place in the pipeline alone.
+
+So an image gets the same augmentation in an epoch whatever the batch, its order, the device or the number of workers.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+WORD = 0xFFFFFFFF
+ROUNDS = 10
+MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+WEYL = (0x9E3779B9, 0xBB67AE85)
+"""Philox 4x32-10 and its constants: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"."""
+PLACES = 1 << 16
+"""Places in a pipeline, and blocks of four words that may be drawn at each."""
+ATTEMPTS = 12
+"""Of the gamma distribution's rejection method, each of which is accepted with 95 % or more."""
+
+
+def philox(counter: Sequence[Tensor], seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Four random words of 32 bits for each counter of four. counter: int64 tensors that broadcast, words in each."""
+    a, b, c, d = counter
+    key = [seed & WORD, seed >> 32 & WORD]
+    for _ in range(ROUNDS):
+        left, right = a * MULTIPLIERS[0], c * MULTIPLIERS[1]  # wraps at 64 bits, which keeps them all
+        a, b, c, d = (right >> 32 & WORD) ^ b ^ key[0], right & WORD, (left >> 32 & WORD) ^ d ^ key[1], left & WORD
+        key = [(part + step) & WORD for part, step in zip(key, WEYL, strict=True)]
+    return a, b, c, d
+
+
+@dataclass
+class Stream:
+    """All random numbers of one call: N images in one epoch.
+
+    `ahead` says how many blocks of four words each place took before, so that all are made at once.
+    """
+
+    seed: int
+    epoch: int
+    ids: Tensor
+    """Shape (N,), int64, not negative: names the images for good."""
+    ahead: dict[int, int] = field(default_factory=dict)
+    _ready: dict[int, Tensor] | None = None
+
+    def at(self, place: int, chosen: Tensor | None = None) -> "Draws":
+        """The numbers of a place of the pipeline. chosen: shape (M,), positions of the images that need some."""
+        return Draws(self, place, chosen)
+
+    def words(self, place: int, blocks: slice, chosen: Tensor | None) -> Tensor:
+        """Shape (N, 4 * blocks), int64, each of 32 bits."""
+        if self._ready is None:
+            self._ready = self._made()
+        ready = self._ready.get(place)
+        if ready is not None and 4 * blocks.stop <= ready.shape[1]:
+            words = ready[:, 4 * blocks.start : 4 * blocks.stop]
+            return words if chosen is None else words[chosen]
+        self.ahead[place] = max(self.ahead.get(place, 0), blocks.stop)
+        counters = place * PLACES + torch.arange(blocks.start, blocks.stop, device=self.ids.device)
+        return self._blocks(counters, self.ids if chosen is None else self.ids[chosen])
+
+    def once(self) -> "Stream":
+        """The numbers that stay the same in every epoch."""
+        return replace(self, epoch=0, ahead={}, _ready=None)
+
+    def _made(self) -> dict[int, Tensor]:
+        if not self.ahead:
+            return {}
+        counters = torch.cat([place * PLACES + torch.arange(count) for place, count in self.ahead.items()])
+        words = self._blocks(counters.to(self.ids.device), self.ids)
+        parts = words.split([4 * count for count in self.ahead.values()], 1)
+        return dict(zip(self.ahead, parts, strict=True))
+
+    def _blocks(self, counters: Tensor, ids: Tensor) -> Tensor:
+        low, high = ids[:, None] & WORD, ids[:, None] >> 32 & WORD
+        epoch = torch.full_like(low, self.epoch)
+        words = philox((counters[None], epoch, low, high), self.seed)
+        return torch.stack(torch.broadcast_tensors(*words), 2).flatten(1)
+
+
+@dataclass
+class Draws:
+    """Random numbers of N images at one place of a pipeline. Every method takes fresh ones, in the order of calls."""
+
+    stream: Stream
+    place: int
+    chosen: Tensor | None = None
+    taken: int = 0
+    """Blocks of four words so far."""
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.stream.ids if self.chosen is None else self.chosen)
+
+    @property
+    def device(self) -> torch.device:
+        return self.stream.ids.device
+
+    @property
+    def epoch(self) -> int:
+        return self.stream.epoch
+
+    def once(self) -> "Draws":
+        """Numbers that an image keeps in every epoch."""
+        return Draws(self.stream.once(), self.place, self.chosen)
+
+    def words(self, count: int) -> Tensor:
+        """Shape (N, count), int64, from 0 to 2**32 - 1."""
+        blocks = slice(self.taken, self.taken + -(-count // 4))
+        self.taken = blocks.stop
+        return self.stream.words(self.place, blocks, self.chosen)[:, :count]
+
+    def uniform(self, low: float = 0.0, high: float = 1.0, shape: Sequence[int] = ()) -> Tensor:
+        """Uniform in [low, high): shape (N, *shape), float64."""
+        words = self.words(math.prod(shape)).unflatten(1, tuple(shape) or (1,))
+        values = low + (high - low) * (words.double() / 2**32)
+        return values if shape else values[:, 0]
+
+    def integers(self, low: int | Tensor, high: int | Tensor, shape: Sequence[int] = ()) -> Tensor:
+        """Uniform among low, …, high - 1: shape (N, *shape), int64. Bounds may be tensors that broadcast to it.
+
+        `high` must be above `low` and their difference below 2**31.
+        """
+        words = self.words(math.prod(shape)).unflatten(1, tuple(shape) or (1,))
+        words = words if shape else words[:, 0]
+        return low + (words * (high - low) >> 32)
+
+    def normal(self, mean: float | Tensor = 0.0, std: float | Tensor = 1.0, shape: Sequence[int] = ()) -> Tensor:
+        """Normal: shape (N, *shape), float64. Source: Box and Muller 1958."""
+        size = math.prod(shape)
+        pairs = self.words(2 * size).unflatten(1, (2, size)).double()
+        radius = (-2 * torch.log((pairs[:, 0] + 1) / 2**32)).sqrt()
+        values = radius * torch.cos(pairs[:, 1] * (2 * math.pi / 2**32))
+        return mean + std * (values.unflatten(1, tuple(shape)) if shape else values[:, 0])
+
+    def coin(self, p: float, shape: Sequence[int] = ()) -> Tensor:
+        """True with probability `p`: shape (N, *shape), bool."""
+        return self.uniform(shape=shape) < p
+
+    def choice(self, weights: Sequence[float]) -> Tensor:
+        """Position in `weights`, each as probable as its weight: shape (N,), int64."""
+        bounds = torch.tensor(weights, dtype=torch.float64, device=self.device).cumsum(0)
+        return (self.uniform()[:, None] * bounds[-1] >= bounds[:-1]).sum(1)
+
+    def permutation(self, count: int) -> Tensor:
+        """0 … count - 1 in random order: shape (N, count), int64."""
+        return self.words(count).argsort(dim=1, stable=True)
+
+    def gamma(self, shape: float, count: int = 1) -> Tensor:
+        """Gamma distribution of this shape and scale 1: shape (N, count), float64.
+
+        Source: Marsaglia and Tsang 2000; below shape 1 boosted by a power of a uniform number.
+        """
+        boosted = shape if shape >= 1 else shape + 1
+        d = boosted - 1 / 3
+        x = self.normal(shape=(count, ATTEMPTS))
+        u = self.uniform(shape=(count, ATTEMPTS))
+        v = (1 + x / math.sqrt(9 * d)).clamp(min=0) ** 3
+        accepted = (v > 0) & (torch.log(u) < 0.5 * x**2 + d * (1 - v + torch.log(v)))
+        first = accepted.int().argmax(2, keepdim=True)
+        value = d * v.gather(2, first)[:, :, 0]
+        if shape < 1:
+            value = value * (1 - self.uniform(shape=(count,))) ** (1 / shape)
+        return value
+
+    def beta(self, a: float, b: float) -> Tensor:
+        """Beta distribution: shape (N,), float64."""
+        first, second = self.gamma(a)[:, 0], self.gamma(b)[:, 0]
+        return torch.where(first + second > 0, first / (first + second), 0.5)
+
+    def grid_words(self, shape: Sequence[int]) -> Tensor:
+        """Many words an image, cheaper than `words`: shape (N, *shape), int32, every bit pattern equally probable.
+
+        Hashes of the pixel's number and two words of Philox, mixed as "triple32" does (Wellons 2018, "Prospecting for
+        hash functions"): enough for noise on pixels.
+        """
+        keys = self.words(2)
+        keys = torch.where(keys > 0x7FFFFFFF, keys - (1 << 32), keys).int()
+        number = torch.arange(math.prod(shape), dtype=torch.int32, device=self.device)
+        word = _mixed(number * 0x61C88647 + keys[:, :1]) ^ keys[:, 1:]
+        return _mixed(word).unflatten(1, tuple(shape))
+
+    def grid_uniform(self, shape: Sequence[int]) -> Tensor:
+        """Uniform in [0, 1), 24 bits: shape (N, *shape), float32."""
+        return (self.grid_words(shape) >> 8 & 0xFFFFFF).float() / 2**24
+
+    def grid_normal(self, shape: Sequence[int]) -> Tensor:
+        """Standard normal: shape (N, *shape), float32. Source: Box and Muller 1958."""
+        size = math.prod(shape)
+        half = -(-size // 2)
+        radius = (-2 * torch.log(self.grid_uniform((half,)) + 2**-25)).sqrt()
+        angle = self.grid_uniform((half,)) * (2 * math.pi)
+        both = torch.cat([radius * torch.cos(angle), radius * torch.sin(angle)], 1)
+        return both[:, :size].unflatten(1, tuple(shape))
+
+
+def _mixed(word: Tensor) -> Tensor:
+    """A bijection of 32 bits, int32: shifts are those of unsigned numbers."""
+    for shift, factor in ((17, -312814405), (11, -1404298415), (15, 830770091)):
+        word = (word ^ _shifted(word, shift)) * factor
+    return word ^ _shifted(word, 14)
+
+
+def _shifted(word: Tensor, bits: int) -> Tensor:
+    return word >> bits & (1 << 32 - bits) - 1

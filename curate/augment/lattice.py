@@ -1,0 +1,124 @@
+"""Pixels that move to other places as they are: rows and columns are looked up, nothing is resampled."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from curate.augment.frame import Frame
+
+NOWHERE = -1
+"""Row or column of a pixel that is filled."""
+
+
+@dataclass(frozen=True)
+class Moves:
+    """Which row and column of N images each row and column of the results shows; of one, where all are moved alike.
+
+    Pixel (y, x) of a result is pixel (rows[y], columns[x]) of the image, and where it is turned (rows[x], columns[y]).
+    """
+
+    rows: Tensor
+    """Shape (N, H'), int64, `NOWHERE` for filled ones; where turned (N, W')."""
+    columns: Tensor
+    """Shape (N, W'), where turned (N, H')."""
+    turned: Tensor | None = None
+    """Shape (N,), bool: whose rows become columns. None: no image's. Images must be square where only some are."""
+    fills: bool = False
+    """Whether there may be pixels from nowhere."""
+
+    def after(self, second: "Moves") -> "Moves":
+        """These moves and then those of `second`, in one."""
+        if self.turned is None:
+            rows, columns = _looked_up(self.rows, second.rows), _looked_up(self.columns, second.columns)
+            return Moves(rows, columns, second.turned, self.fills or second.fills)
+        rows, columns = _looked_up(self.rows, second.columns), _looked_up(self.columns, second.rows)
+        if _square(self):
+            turned = self.turned[:, None]
+            rows = torch.where(turned, rows, _looked_up(self.rows, second.rows))
+            columns = torch.where(turned, columns, _looked_up(self.columns, second.columns))
+        turned = self.turned if second.turned is None else self.turned ^ second.turned
+        return Moves(rows, columns, turned, self.fills or second.fills)
+
+    def only(self, chosen: Tensor | None) -> "Moves":
+        """The moves for images that are `chosen`, shape (N,), bool, and none for others. Sizes must stay."""
+        if chosen is None:
+            return self
+        line = torch.arange(self.rows.shape[1], device=self.rows.device)
+        rows = torch.where(chosen[:, None], self.rows, line)
+        line = torch.arange(self.columns.shape[1], device=self.rows.device)
+        columns = torch.where(chosen[:, None], self.columns, line)
+        return Moves(rows, columns, None if self.turned is None else self.turned & chosen, self.fills)
+
+
+def stay(frame: Frame, device: torch.device) -> Moves:
+    """Every pixel stays where it is."""
+    return Moves(torch.arange(frame.height, device=device)[None], torch.arange(frame.width, device=device)[None])
+
+
+def moved(images: Tensor, moves: Moves, fill: float | Sequence[float] = 0) -> Tensor:
+    """The images with their pixels at their new places.
+
+    images: shape (N, H, W, C). fill: of pixels from nowhere, one value or one for each channel.
+    """
+    count, height, width, channels = images.shape
+    rows, columns = moves.rows[:, :, None], moves.columns[:, None, :]
+    if moves.turned is not None:
+        turned = moves.turned[:, None, None]
+        if _square(moves):
+            rows = torch.where(turned, moves.rows[:, None, :], rows)
+            columns = torch.where(turned, moves.columns[:, :, None], columns)
+        else:  # all are turned
+            rows, columns = moves.rows[:, None, :], moves.columns[:, :, None]
+    kind = torch.int32 if count * height * width < 2**31 else torch.int64
+    start = torch.arange(count, device=images.device, dtype=kind)[:, None, None] * height
+    at = (start + rows.clamp(min=0).to(kind)) * width + columns.clamp(min=0).to(kind)
+    result = images.reshape(-1, channels).index_select(0, at.reshape(-1)).view(*at.shape, channels)
+    if not moves.fills:
+        return result
+    inside = (rows >= 0) & (columns >= 0)
+    value = per_channel(fill, channels, images.device).to(images.dtype)
+    return torch.where(inside[..., None], result, value)
+
+
+def _square(moves: Moves) -> bool:
+    return moves.rows.shape[1] == moves.columns.shape[1]
+
+
+def per_channel(value: float | Sequence[float], channels: int, device: torch.device) -> Tensor:
+    """One value for each channel, as OpenCV reads a scalar: shape (C,), float64. One number counts for all of them."""
+    values = np.broadcast_to(np.asarray(value, np.float64).reshape(-1)[:channels], (channels,))
+    return torch.as_tensor(values.copy(), device=device)
+
+
+def within(position: Tensor, size: int, border: int) -> Tensor:
+    """Positions on a line of `size` pixels, those outside thrown back as a border mode of OpenCV says.
+
+    position: any shape, int64. border: `cv2.BORDER_…`; constant gives `NOWHERE`. Returns: 0 … size - 1, or `NOWHERE`.
+    """
+    if border == cv2.BORDER_CONSTANT:
+        return torch.where((position < 0) | (position >= size), NOWHERE, position)
+    if border == cv2.BORDER_REPLICATE or size == 1:
+        return position.clamp(0, size - 1)
+    if border == cv2.BORDER_WRAP:
+        return position % size
+    if border == cv2.BORDER_REFLECT:
+        position = position % (2 * size)
+        return torch.minimum(position, 2 * size - 1 - position)
+    if border == cv2.BORDER_REFLECT_101:
+        position = position % (2 * size - 2)
+        return torch.minimum(position, 2 * size - 2 - position)
+    raise AssertionError(f"border mode {border}")
+
+
+def _looked_up(first: Tensor, second: Tensor) -> Tensor:
+    """first[second] of each image, `NOWHERE` where `second` says so."""
+    if len(first) == 1:
+        found = first[0][second.clamp(min=0)]
+    else:
+        second = second.expand(len(first), -1)
+        found = first.gather(1, second.clamp(min=0))
+    return torch.where(second < 0, NOWHERE, found)

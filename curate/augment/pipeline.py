@@ -1,0 +1,264 @@
+"""Reads a pipeline of Albumentations, objects or what `A.save` and `A.to_dict` write, and gives its steps."""
+
+import difflib
+import importlib
+import json
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from curate.augment import transforms
+from curate.augment.choices import Choice, Gate, Gates, coin
+from curate.augment.transform import Transform
+from curate.errors import UserError
+from curate.registry import modules
+
+MAJOR = "2.0"
+"""Versions of Albumentations whose pipelines are read."""
+SHORT = {
+    "border_mode": {"constant": 0, "replicate": 1, "reflect": 2, "wrap": 3, "reflect_101": 4},
+    "interpolation": {"nearest": 0, "linear": 1, "cubic": 2, "area": 3, "lanczos4": 4},
+}
+"""Words that a written pipeline may have in place of OpenCV's numbers."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One transform at one place of a pipeline."""
+
+    transform: Transform
+    place: int
+    """Its random numbers are those of this place."""
+    gates: Gates
+    """Which images it changes."""
+
+
+def steps(pipeline: Any, fallback: Callable[[Any], Transform] | None = None) -> list[Step]:
+    """What is done to an image, in order. Raises `UserError` for a transform that there is no version for batches of.
+
+    fallback: makes one from such a transform of Albumentations; None: that is an error.
+    """
+    places = iter(range(1 << 16))
+    return list(_steps(pipeline, (), False, places, fallback))
+
+
+def _steps(
+    node: Any, gates: Gates, forced: bool, places: Iterator[int], fallback: Callable[[Any], Transform] | None
+) -> Iterator[Step]:
+    """The steps of a transform or composition. forced: whether its own probability does not count."""
+    a = albumentations()
+    children: Sequence[Any] = getattr(node, "transforms", ())
+    if isinstance(node, a.SomeOf) or not forced:
+        gates = (*gates, *coin(next(places), node.p))
+    if isinstance(node, a.OneOf):
+        weights = tuple(child.p for child in children)
+        choice = Choice(next(places), weights)
+        for number, child in enumerate(children):
+            yield from _steps(child, (*gates, Gate(choice, number, 0)), True, places, fallback)
+    elif isinstance(node, a.SomeOf):
+        yield from _some(node, gates, places, fallback)
+    elif isinstance(node, a.Compose | a.Sequential):
+        for child in children:
+            yield from _steps(child, gates, False, places, fallback)
+    elif isinstance(node, a.BaseCompose):
+        raise UserError(
+            f"{type(node).__name__} cannot be run on batches; Compose, Sequential, OneOf, SomeOf and RandomOrder can"
+        )
+    elif expand := getattr(node, "expand", None):
+        yield from _steps(expand(), gates, True, places, fallback)
+    elif not isinstance(node, a.NoOp):
+        yield Step(batched(node, fallback), next(places), gates)
+
+
+def _some(
+    node: Any, gates: Gates, places: Iterator[int], fallback: Callable[[Any], Transform] | None
+) -> Iterator[Step]:
+    a = albumentations()
+    ordered = not isinstance(node, a.RandomOrder)
+    choice = Choice(next(places), (1.0,) * len(node.transforms), node.n, node.replace, ordered)
+    slots: Sequence[int | None] = [None] if ordered and not node.replace else range(node.n)
+    for slot in slots:
+        for number, child in enumerate(node.transforms):
+            yield from _steps(child, (*gates, Gate(choice, number, slot)), False, places, fallback)
+
+
+def batched(settings: Any, fallback: Callable[[Any], Transform] | None = None) -> Transform:
+    """The version for batches of one transform of Albumentations."""
+    name = type(settings).__name__
+    if unknown := getattr(settings, "invalid_args", None):
+        raise UserError(f"{name} has no setting {', '.join(unknown)}; it has {', '.join(_setting_names(settings))}")
+    found = known_transforms()
+    if name in found:
+        return found[name](settings)
+    if fallback is not None:
+        return fallback(settings)
+    close = ", ".join(difflib.get_close_matches(name, list(found), 3)) or "`curate transforms` lists them"
+    raise UserError(
+        f"there is no version of {name} for batches (near it: {close}); allow --fallback cpu, in Python "
+        'fallback="cpu", and Albumentations runs it on the processor'
+    )
+
+
+@cache
+def known_transforms() -> dict[str, type[Transform]]:
+    """Every transform for batches by the name that Albumentations has for it, sorted."""
+    found = {}
+    for module in modules(transforms).values():
+        for name, value in vars(module).items():
+            own = isinstance(value, type) and issubclass(value, Transform) and value.__module__ == module.__name__
+            if own and not name.startswith("_"):
+                found[name] = value
+    return dict(sorted(found.items()))
+
+
+def read_pipeline(path: Path) -> Any:
+    """The pipeline of a file: JSON or YAML, as `A.save` writes it, or a plain list of transforms and their settings.
+
+    Raises `UserError` for a file that is none.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not a text file"
+        raise UserError(f"{path}: {reason}; a pipeline is a JSON or YAML file, see A.save") from None
+    try:
+        content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        line = " ".join(str(error).split())
+        raise UserError(f"{path} is neither JSON nor YAML: {line}") from None
+    try:
+        return from_dict(content)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def from_dict(content: Any) -> Any:
+    """The pipeline that `A.to_dict` gave, or a list such as [{"HorizontalFlip": {"p": 0.5}}, "Transpose"]."""
+    if isinstance(content, list):
+        content = {"transform": {"__class_fullname__": "Compose", "transforms": content, "p": 1.0}}
+    if not isinstance(content, Mapping) or not isinstance(content.get("transform"), Mapping):
+        raise UserError(
+            "no pipeline: it has to be what A.to_dict gives, or a list such as [HorizontalFlip: {p: 0.5}, Transpose]"
+        )
+    written = content.get("__version__")
+    if written is not None and not f"{written}.".startswith(f"{MAJOR}."):
+        raise UserError(
+            f"written by albumentations {written}; pipelines of {MAJOR} are read (installed: "
+            f"{version('albumentations')}). Write it again with that version"
+        )
+    return _built(content["transform"])
+
+
+def _built(node: Any) -> Any:
+    """The object of Albumentations that a dictionary describes."""
+    if isinstance(node, str):
+        node = {node: {}}
+    if isinstance(node, Mapping) and "__class_fullname__" not in node and len(node) == 1:
+        ((name, settings),) = node.items()
+        if not isinstance(settings, Mapping | None):
+            raise UserError(f"{name}: {settings!r}; its settings have to be like {{p: 0.5}}")
+        node = {"__class_fullname__": name, **(settings or {})}
+    if not isinstance(node, Mapping) or "__class_fullname__" not in node:
+        raise UserError(f"{node!r} is no transform; it has to be like HorizontalFlip: {{p: 0.5}}")
+    kind = _class(str(node["__class_fullname__"]))
+    settings = {
+        str(key): _number(str(key), value)
+        for key, value in node.items()
+        if key not in ("__class_fullname__", "__version__") and value is not None
+    }
+    if "transforms" in settings:
+        if not isinstance(settings["transforms"], list):
+            raise UserError(f"{kind.__name__}: transforms has to be a list")
+        settings["transforms"] = [_built(child) for child in settings["transforms"]]
+    for name in ("bbox_params", "keypoint_params", "additional_targets"):
+        if settings.get(name) in ({}, None):
+            settings.pop(name, None)
+    return made(kind, settings)
+
+
+def made(kind: type, settings: Mapping[str, Any]) -> Any:
+    """A transform of Albumentations with these settings. Raises `UserError` for one that cannot be."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a setting that it has not is an error here, see `batched`
+        try:
+            found = kind(**settings)
+        except (ValueError, TypeError, KeyError, AssertionError) as error:
+            raise UserError(f"{kind.__name__}: {_one_line(error)}") from None
+        except ZeroDivisionError:
+            raise UserError(f"{kind.__name__}: the p of all its transforms are 0; one has to be above") from None
+    if isinstance(p := getattr(found, "p", 1.0), int | float) and not 0 <= p <= 1:
+        raise UserError(f"{kind.__name__}: p is {p}; a probability is from 0 to 1")
+    return found
+
+
+def _class(full: str) -> type:
+    a = albumentations()
+    name = full.rsplit(".", 1)[-1]
+    found = classes().get(name)
+    if found is None:
+        close = difflib.get_close_matches(name, list(classes()), 3)
+        hint = f"did you mean {' or '.join(close)}?" if close else "`curate transforms` lists what there is"
+        raise UserError(f"no transform is called {name!r}; {hint}")
+    assert issubclass(found, a.BasicTransform | a.BaseCompose)
+    return found
+
+
+@cache
+def classes() -> dict[str, type]:
+    """Every transform and composition of Albumentations by its name, and those that this package adds."""
+    a = albumentations()
+    found = {name: value for name, value in vars(a).items() if isinstance(value, type)}
+    try:
+        import albumentations.pytorch as a_torch
+
+        found["ToTensorV2"] = a_torch.ToTensorV2
+    except ImportError:  # pragma: no cover - torch is there, this package needs it
+        pass
+    return {
+        name: value
+        for name, value in found.items()
+        if issubclass(value, a.BasicTransform | a.BaseCompose) and name not in ABSTRACT
+    }
+
+
+ABSTRACT = ("BasicTransform", "DualTransform", "ImageOnlyTransform", "Transform3D", "BaseCompose", "Lambda")
+"""What cannot be named in a pipeline: base classes, and functions."""
+
+
+def albumentations() -> Any:
+    """The package, imported without its look for a newer version on the network."""
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+    return importlib.import_module("albumentations")
+
+
+def _number(key: str, value: Any) -> Any:
+    """OpenCV's number for a word such as reflect_101; lists as tuples, which a JSON file has not."""
+    if isinstance(value, str) and value in SHORT.get(key, {}):
+        return SHORT[key][value]
+    if isinstance(value, list) and key != "transforms":
+        return tuple(_number("", each) for each in value)
+    return value
+
+
+def _setting_names(settings: Any) -> list[str]:
+    return [name for name in settings.get_transform_init_args_names() if name != "p"]
+
+
+def _one_line(error: Exception) -> str:
+    """What pydantic says over several lines, in one: the settings and what is wrong with each."""
+    cause = error.__cause__
+    problems = getattr(cause, "errors", None)
+    if problems is None:
+        return " ".join(str(error).split()) or type(error).__name__
+    found = []
+    for problem in problems():
+        place = ".".join(str(part) for part in problem["loc"][:1])
+        found.append(f"{place} = {problem['input']!r}: {problem['msg'][:1].lower()}{problem['msg'][1:]}")
+    return "; ".join(dict.fromkeys(found))

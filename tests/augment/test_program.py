@@ -1,0 +1,129 @@
+"""What a compiled pipeline takes and gives: layouts, types, ids, sizes; one clear line for what it does not take."""
+
+import numpy as np
+import pytest
+import torch
+
+import curate.augment
+from curate.augment.pipeline import albumentations
+from curate.errors import UserError
+from tests.augment.cases import pictures
+
+A = albumentations()
+FLIPS = A.Compose([A.HorizontalFlip(p=0.5), A.VerticalFlip(p=0.5)])
+IDS = np.arange(8)
+
+
+def test_layouts_agree():
+    images = pictures(32, 3)
+    augment = curate.augment.compile(FLIPS, seed=3)
+    wanted = augment(images, IDS, 1)
+    planes = augment(np.ascontiguousarray(images.transpose(0, 3, 1, 2)), IDS, 1)
+    tensors = augment(torch.from_numpy(images).permute(0, 3, 1, 2), torch.arange(8), 1)
+    np.testing.assert_array_equal(planes.transpose(0, 2, 3, 1), wanted)
+    np.testing.assert_array_equal(tensors.permute(0, 2, 3, 1), wanted)
+    grey = augment(images[..., 0], IDS, 1)
+    np.testing.assert_array_equal(grey, wanted[..., 0])
+    assert isinstance(wanted, np.ndarray)
+    assert isinstance(tensors, torch.Tensor)
+
+
+def test_names_are_ids_too():
+    augment = curate.augment.compile(FLIPS)
+    names = [f"photos/{number}.png" for number in range(8)]
+    whole = augment(pictures(32, 3), names, 0)
+    np.testing.assert_array_equal(augment(pictures(32, 3)[3:5], names[3:5], 0), whole[3:5])
+
+
+def test_epochs_and_seeds_differ():
+    images = np.repeat(pictures(32, 3), 8, 0)
+    drawn = {
+        (seed, epoch): curate.augment.compile(FLIPS, seed=seed)(images, np.arange(64), epoch).tobytes()
+        for seed in (0, 1, 2**63)
+        for epoch in (0, 1, 500)
+    }
+    assert len(set(drawn.values())) == 9
+
+
+@pytest.mark.parametrize("mode", ["exact", "fused"])
+def test_type_as_asked(mode):
+    augment = curate.augment.compile(FLIPS, dtype=torch.bfloat16, mode=mode)
+    result = augment(torch.from_numpy(pictures(32, 3)), IDS, 0)
+    assert result.dtype == torch.bfloat16
+    assert augment(torch.from_numpy(pictures(32, 3)[:0]), IDS[:0], 0).shape == (0, 32, 32, 3)
+
+
+def test_sizes_are_grouped():
+    images = [pictures(side, 3)[number] for number, side in enumerate((32, 40, 32, 50))]
+    augment = curate.augment.compile(A.Compose([A.RandomCrop(24, 24), A.HorizontalFlip()]))
+    result = augment(images, IDS[:4], 0)
+    assert result.shape == (4, 24, 24, 3)
+    np.testing.assert_array_equal(result[1], augment([images[1]], [1], 0)[0])
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "images", "ids", "says"),
+    [
+        (FLIPS, pictures(32, 3).astype(np.float32), IDS, "images are float32; give uint8"),
+        (FLIPS, np.full((8, 4, 4, 3), np.nan), IDS, "images are float64; give uint8"),
+        (FLIPS, pictures(32, 3), IDS[:7], "8 images, but ids of shape (7,)"),
+        (FLIPS, pictures(32, 3), IDS / 2, "ids are of type float64"),
+        (FLIPS, pictures(32, 3), None, "8 images, but ids of shape (0,)"),
+        (FLIPS, pictures(32, 3)[0][0], IDS, "images have 2 axes"),
+        (FLIPS, np.zeros((8, 3, 5, 3), np.uint8), IDS, 'either axis could be the channels; say layout="NHWC"'),
+        (FLIPS, np.zeros((8, 4, 5, 4), np.uint8), IDS, "no axis has 1 or 3 channels"),
+        (FLIPS, "photos", IDS, "images are a str"),
+        (FLIPS, [], [], "no images: the list is empty"),
+        (
+            A.Compose([A.RandomCrop(40, 33)]),
+            pictures(32, 3),
+            IDS,
+            "RandomCrop cuts 33 x 40 px out of images of 32 x 32",
+        ),
+        (A.Compose([A.RandomCrop(24, 24, p=0.5)]), pictures(32, 3), IDS, "RandomCrop makes 24 x 24 px of 32 x 32 px"),
+        (A.Compose([A.D4()]), pictures(32, 3)[:, :30], IDS, "D4 would turn some images of 32 x 30 px"),
+        (FLIPS, [pictures(32, 3)[0], pictures(224, 3)[0]], IDS[:2], "leaves images in several sizes"),
+        (FLIPS, [pictures(32, 3)[0], pictures(32, 1)[0]], IDS[:2], "leaves images in several sizes"),
+    ],
+)
+def test_what_it_does_not_take(pipeline, images, ids, says):
+    with pytest.raises(UserError) as error:
+        curate.augment.compile(pipeline)(images, ids, 0)
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"mode": "quick"}, 'mode is "exact" or "fused"'),
+        ({"layout": "HWC"}, 'layout is "auto", "NHWC" or "NCHW"'),
+        ({"fallback": "gpu"}, 'fallback is None or "cpu"'),
+        ({"seed": -1}, "seed is -1"),
+    ],
+)
+def test_settings(settings, says):
+    with pytest.raises(UserError) as error:
+        curate.augment.compile(FLIPS, **settings)
+    assert says in str(error.value)
+
+
+def test_fallback():
+    pipeline = A.Compose([A.HorizontalFlip(), A.RandomFog(p=0.5)])
+    augment = curate.augment.compile(pipeline, fallback="cpu")
+    images = pictures(32, 3)
+    whole = augment(images, IDS, 0)
+    np.testing.assert_array_equal(whole[[6, 2]], augment(images[[6, 2]], IDS[[6, 2]], 0))
+    assert (whole != curate.augment.compile(A.Compose([A.HorizontalFlip()]))(images, IDS, 0)).any()
+
+
+def test_fallback_that_needs_more():
+    with pytest.raises(UserError, match="needs mask beside the image"):
+        curate.augment.compile(A.Compose([A.MaskDropout()]), fallback="cpu")
+
+
+def test_replay_of_another_pipeline():
+    pipeline = A.Compose([A.Transpose(p=1)], save_applied_params=True)
+    applied = [pipeline(image=image)["applied_transforms"] for image in pictures(32, 3)]
+    with pytest.raises(UserError, match=r"image 0: Transpose was applied .* but has no place in the pipeline"):
+        curate.augment.compile(FLIPS).replay(pictures(32, 3), applied)
