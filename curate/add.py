@@ -12,7 +12,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -133,9 +133,11 @@ def add(
                     after, fate = _merge(before, rows, said)
             kept = rows[fate != "skipped"]
             publish(to, {path.removeprefix(f"images/{name}/") for path in kept["path"]})
+            followed = manifest.follow_originals(before, after)
             if len(kept):
-                transaction.write_table(MANIFEST, after)
-    return _summary(name, layout, rows, fate, read.skipped, rule, alike)
+                transaction.write_table(MANIFEST, followed)
+    added = _summary(name, layout, rows, fate, read.skipped, rule, alike)
+    return replace(added, warnings=added.warnings + _outdated(len(after) - len(followed)))
 
 
 def _read_manifest(workspace: Workspace) -> pd.DataFrame:
@@ -347,6 +349,12 @@ def _warnings(rows: pd.DataFrame, skipped: list[Skipped], rule: split_rule.Rule 
     if len(rows) and isinstance(rule, dict) and not (rows["label"] != "").any():
         warnings.append("the shares of --split were not used: no image has a label")
     return warnings
+
+
+def _outdated(generated: int) -> list[str]:
+    """A line on generated images that were taken out."""
+    told = f"{generated:,} augmented images were taken out: their originals changed, or are not for training any more"
+    return [f"{told}; 'curate augment add' makes new ones"] if generated else []
 
 
 def _count(skipped: list[Skipped]) -> dict[str, int]:

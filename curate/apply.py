@@ -51,7 +51,8 @@ def diff(before: pd.DataFrame, after: pd.DataFrame, decisions: pd.DataFrame) -> 
     """What changed between two manifests: columns `image_id`, `change`, `before`, `after`, `because`.
 
     `change` is one of `CHANGES`: an image can be added, dropped, relabelled, moved to another split, or have other
-    content under its name. `because` names the finders of the decision on it, or "" where there was none.
+    content under its name. `because` names the finders of the decision on it, or on the original that it followed, or
+    "" where there was none.
     """
     both = before.merge(after, on="image_id", how="outer", suffixes=("_before", "_after"), indicator=True, sort=True)
     gone, new, stayed = (both["_merge"] == side for side in ("left_only", "right_only", "both"))
@@ -64,7 +65,10 @@ def diff(before: pd.DataFrame, after: pd.DataFrame, decisions: pd.DataFrame) -> 
         rows.append(_rows(both[differs], change, f"{column}_before", f"{column}_after"))
     table = pd.concat(rows, ignore_index=True)
     reasons = decisions.drop_duplicates("image_id", keep="last").set_index("image_id")["because"]
-    table["because"] = reasons.reindex(table["image_id"], fill_value="").to_numpy()
+    parents = pd.concat([before, after]).drop_duplicates("image_id").set_index("image_id")["parent_id"]
+    followed = table["change"].isin(["dropped", "relabelled"]) & ~table["image_id"].isin(reasons.index)
+    key = table["image_id"].where(~followed, parents.reindex(table["image_id"]).to_numpy())
+    table["because"] = reasons.reindex(key, fill_value="").to_numpy()
     return table
 
 

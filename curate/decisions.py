@@ -90,7 +90,8 @@ def decide(
 
     The first rule that fits an image decides; where a later one would do something else, the conflict is named. A
     person's decision beats the policy's and is never asked again. The policy's own earlier decisions are replaced; one
-    that comes out the same keeps its time, so that the same inputs give the same file.
+    that comes out the same keeps its time, so that the same inputs give the same file. Labels are asked about and given
+    where they belong: generated images, which follow their original, are at most dropped.
     """
     by_people = earlier[earlier["by"] != POLICY]
     matches = _matches(findings, manifest, rules)
@@ -142,11 +143,14 @@ def merge(earlier: pd.DataFrame, imported: pd.DataFrame, *, by: str, at: str) ->
 
 def _matches(findings: pd.DataFrame, manifest: pd.DataFrame, rules: list[Rule]) -> pd.DataFrame:
     """Every finding with every rule that takes it: in the order of the rules, within a rule the worst score first."""
-    splits = manifest.set_index("image_id")["split"]
-    found = findings.assign(split=findings["image_id"].map(splits))
+    about = manifest.set_index("image_id")
+    found = findings.assign(split=findings["image_id"].map(about["split"]))
+    original = found["image_id"].map(about["parent_id"]) == ""
     tables = []
     for order, rule in enumerate(rules):
-        table = found[(found["finder"] == rule.finder) & _fits(found, rule) & found["split"].isin(rule.splits)].copy()
+        mine = (found["finder"] == rule.finder) & found["split"].isin(rule.splits)
+        mine &= original | (rule.action == "drop")
+        table = found[mine & _fits(found, rule)].copy()
         table["action"], table["order"] = rule.action, order
         if rule.action == "relabel":  # without a suggestion somebody has to look
             table.loc[table["suggested_label"] == "", "action"] = "review"

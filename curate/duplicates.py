@@ -84,11 +84,17 @@ def groups(manifest: pd.DataFrame, pairs: pd.DataFrame) -> np.ndarray:
     Where they stay together when a set is split, nothing is learned by heart on one side and asked on the other.
     """
     pairs = same_photo(pairs)
-    parents = pd.Index(manifest["image_id"]).get_indexer(pd.Index(manifest["parent_id"]))
-    children = np.flatnonzero(parents >= 0)
-    a = np.concatenate([pairs["a"].to_numpy(), parents[children]])
-    b = np.concatenate([pairs["b"].to_numpy(), children])
+    family = pd.factorize(families(manifest))[0]
+    _, first = np.unique(family, return_index=True)
+    a = np.concatenate([pairs["a"].to_numpy(), first[family]])
+    b = np.concatenate([pairs["b"].to_numpy(), np.arange(len(manifest))])
     return components(len(manifest), a, b)
+
+
+def families(manifest: pd.DataFrame) -> np.ndarray:
+    """The original of each image, mostly itself, whether it is there or was dropped: shape (N,), texts."""
+    parent, image = manifest["parent_id"].to_numpy(dtype=object), manifest["image_id"].to_numpy(dtype=object)
+    return np.where(parent == "", image, parent)
 
 
 def components(count: int, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -122,8 +128,7 @@ def exact_keepers(manifest: pd.DataFrame) -> np.ndarray:
 
 def generated_together(manifest: pd.DataFrame, pairs: pd.DataFrame) -> np.ndarray:
     """Which pairs are an image and its augmented version, or two of one image, in one split: alike on purpose."""
-    parent, image = manifest["parent_id"].to_numpy(dtype=object), manifest["image_id"].to_numpy(dtype=object)
-    family, split = np.where(parent == "", image, parent), manifest["split"].to_numpy(dtype=object)
+    family, split = families(manifest), manifest["split"].to_numpy(dtype=object)
     a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
     return ((family[a] == family[b]) & (split[a] == split[b])).astype(bool)
 

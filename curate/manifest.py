@@ -67,6 +67,26 @@ def label_codes(manifest: pd.DataFrame, names: list[str]) -> np.ndarray:
     return pd.Index(names, dtype="str").get_indexer(pd.Index(manifest["label"])).astype(np.int64)
 
 
+def follow_originals(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """The manifest `after` some rows of `before` were replaced, with generated images as their originals are now.
+
+    They take the label of their original. Those whose original went to another split, or shows something else, are left
+    out: what is learned from must not show what is measured on.
+    """
+    parents = pd.Index(after["parent_id"])
+    row, earlier = (pd.Index(table["image_id"]).get_indexer(parents) for table in (after, before))
+    children = np.flatnonzero((row >= 0) & (earlier >= 0))
+    own, now, then = after.iloc[children], after.iloc[row[children]], before.iloc[earlier[children]]
+    differs = [
+        ours[column].to_numpy() != theirs[column].to_numpy()
+        for ours, theirs, column in ((own, now, "split"), (now, then, "pixel_hash"))
+    ]
+    labels = after["label"].to_numpy(dtype=object, copy=True)
+    labels[children] = now["label"].to_numpy()
+    table = after.assign(label=pd.Series(labels, index=after.index, dtype="str"))
+    return table.drop(index=after.index[children[differs[0] | differs[1]]]).reset_index(drop=True)
+
+
 def decodable(manifest: pd.DataFrame) -> np.ndarray:
     """Which rows hold an image that can be decoded: shape (N,), bool."""
     return (manifest["error"] == "").to_numpy()

@@ -19,9 +19,7 @@ TERM_WIDTH = 26
 
 def verbs() -> dict[str, str]:
     """Verb -> its line in lists, in the order of `curate --help`."""
-    return {
-        _name(command): _doc(command).split("\n", 1)[0] for command in app.registered_commands if not command.hidden
-    }
+    return {name: _doc(command).split("\n", 1)[0] for name, command in _commands()}
 
 
 def page() -> str:
@@ -32,17 +30,28 @@ def page() -> str:
         "on stderr says what), 2 wrong usage, 3 a gate was not met, 130 interrupted. Tables and JSON go to stdout, "
         "progress and warnings to stderr. With `CURATE_TRACEBACK=1` an error shows where it comes from.",
     ]
-    for command in app.registered_commands:
-        if not command.hidden:
-            parts += [f"## `curate {_name(command)}`", f"```text\n{_help(command)}\n```"]
+    for name, command in _commands():
+        parts += [f"## `curate {name}`", f"```text\n{_help(name, command)}\n```"]
     return "\n\n".join(parts) + "\n"
 
 
-def _help(command: CommandInfo) -> str:
+def _commands() -> list[tuple[str, CommandInfo]]:
+    """Every verb that is not hidden, by how it is called: `apply`, `augment add`."""
+    groups = [("", app), *((f"{group.name} ", group.typer_instance) for group in app.registered_groups)]
+    return [
+        (prefix + _name(command), command)
+        for prefix, group in groups
+        if group
+        for command in group.registered_commands
+        if not command.hidden
+    ]
+
+
+def _help(name: str, command: CommandInfo) -> str:
     callback = command.callback
     assert callback
     arguments, options = _parameters(callback)
-    usage = " ".join(["curate", _name(command), *[usage for usage, _ in arguments], "[OPTIONS]"])
+    usage = " ".join(["curate", name, *[usage for usage, _ in arguments], "[OPTIONS]"])
     blocks = [f"Usage: {usage}", _wrap(_doc(command), "  ")]
     for title, rows in (("Arguments", arguments), ("Options", options)):
         if rows:

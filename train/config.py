@@ -107,6 +107,9 @@ class TrainConfig:
     cutmix: float = 0.0
     """Alpha of Yun et al. 2019: a square of another image, of an area drawn from Beta(alpha, alpha). Off, as mixup; the
     paper has 1. One of the two."""
+    augment: Mapping[str, Any] | list[Any] | None = field(default=None, hash=False)
+    """A pipeline of Albumentations in place of `pad` … `cutmix`: what `A.to_dict` gives, or a list such as
+    [HorizontalFlip: {p: 0.5}, Transpose]; see docs/augment.md. None: what those settings say."""
     precision: Precision = "auto"
     """bf16 where the hardware computes in it: 1.8 times the speed of fp32 (resnet_fast, AVX512-BF16)."""
     device: Device = "auto"
@@ -139,6 +142,8 @@ class TrainConfig:
                 raise UserError(
                     f"training setting {name} = {value!r}; it has to be a {kind} number from {low:g} to {high:g}"
                 )
+        if self.augment is not None and not isinstance(self.augment, Mapping | list):
+            raise UserError(f"training setting augment = {self.augment!r}; it has to be a list of transforms")
         mixing = "mixup" if self.mixup else "cutmix"
         if self.skip_easy and (self.mixup or self.cutmix):
             raise UserError(

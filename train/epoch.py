@@ -10,17 +10,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from curate.augment import Program
+from curate.augment.transform import frame_of
 from curate.errors import UserError
 from train import distributed
-from train.augment import Draws, augment, cropped, draw, mixed, three_quarters
+from train.augment import three_quarters
 from train.blocks import Network
 from train.budget import Clock
 from train.compiling import Forward
 from train.config import TrainConfig
 from train.hardware import autocast
-from train.mapped import Images
+from train.mapped import Images, fetched
 from train.room import explained
 from train.schedule import batches, schedule
+from train.visits import Visits, draw_visits
 
 AUXILIARY = 0.3
 """What the loss of an auxiliary head counts: Szegedy et al. 2015, section 5."""
@@ -33,10 +36,14 @@ class Training:
     config: TrainConfig
     model: Network
     optimizer: torch.optim.Optimizer
+    augment: Program
+    """What is done to images before the network sees them."""
     images: Images
     """Shape (N, 3, S, S), uint8, on the network's device or on their way to it, see `train.mapped`."""
+    ids: Tensor
+    """Shape (N,), int64, on the network's device: what names the images, so that each has its own random numbers."""
     labels: Tensor
-    """Shape (N,), int64, on the network's device."""
+    """Shape (N,), int64, there."""
     soft_labels: Tensor | None
     """Shape (N, K), float32, there: what the network is to say in place of the labels; None: these."""
     losses: Tensor
@@ -51,7 +58,7 @@ class Passed:
     """What an epoch came to. The sums are still on the device, and of this process's share alone."""
 
     loss_sum: Tensor
-    """Of all images, each counted as `Draws.weight` says; so is `correct`."""
+    """Of all images, each counted as `Visits.weight` says; so is `correct`."""
     correct: Tensor
     weight_sum: Tensor
     seen: int
@@ -62,7 +69,7 @@ class Passed:
     """Of the epoch's steps that were taken: 1, or less where time was up."""
 
 
-def run_epoch(training: Training, forward: Forward, draws: Draws, epoch: int, clock: Clock) -> Passed:
+def run_epoch(training: Training, forward: Forward, visits: Visits, epoch: int, clock: Clock) -> Passed:
     """Take the steps of epoch `epoch`, 0 for the first; fewer, but one, where the clock says that time is up.
 
     Raises `UserError` where memory runs out, and, on a CPU, at the first loss that is no number.
@@ -70,7 +77,7 @@ def run_epoch(training: Training, forward: Forward, draws: Draws, epoch: int, cl
     config, model, device = training.config, training.model, training.labels.device
     criterion = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing, reduction="none")
     loss_sum, correct, weight_sum = torch.zeros((3,), device=device).unbind()
-    steps = batches(draws.order, config, len(training.labels))
+    steps = batches(visits.order, config, len(training.labels))
     done, seen, progress = 0, 0, 0.0
     for index in steps:
         now = clock.progress((epoch + done / len(steps)) / config.epochs)
@@ -80,9 +87,9 @@ def run_epoch(training: Training, forward: Forward, draws: Draws, epoch: int, cl
         for group in training.optimizer.param_groups:
             group["lr"] = group["peak"] * schedule(config, progress)
         mine = distributed.share(index)
-        weight = draws.weight[mine]
+        weight = visits.weight[mine]
         with explained(model, training.images, config, len(mine)):
-            batch, target = inputs(training, draws, index, progress)
+            batch, target = inputs(training, index, epoch, progress)
             with autocast(config.precision, device):
                 logits = forward(model, batch)
             loss = criterion(logits.float(), target)
@@ -115,43 +122,44 @@ def margin(logits: Tensor, labels: Tensor) -> Tensor:
     return own[:, 0] - others.max(1).values
 
 
-def inputs(training: Training, draws: Draws, index: Tensor, progress: float) -> tuple[Tensor, Tensor]:
+def inputs(training: Training, index: Tensor, epoch: int, progress: float) -> tuple[Tensor, Tensor]:
     """What the network is shown of this process's share of a batch, the images at `index`, and what it is to say.
 
     Returns: shape (B, 3, S, S), uint8 or float32; shape (B,), int64, or, with soft labels or mixed images, (B, K),
     float32.
     """
-    config, mine = training.config, distributed.share(index)
-    batch = view(training, draws, mine)
-    target = (training.labels if training.soft_labels is None else training.soft_labels)[mine]
-    if config.mixup or config.cutmix:
-        others = distributed.share(index.flip(0))  # of the whole batch: pairs are the same for any number of processes
-        labels = training.soft_labels
-        if labels is None:
-            labels = F.one_hot(training.labels, training.model.head.out_features)
-        pair = batch, view(training, draws, others)
-        batch, target = mixed(pair, (labels[mine], labels[others]), draws, mine, cut=bool(config.cutmix))
+    config, augment = training.config, training.augment
+    labels = training.labels if training.soft_labels is None else training.soft_labels
+    if augment.mixes:  # of the whole batch: pairs are the same for any number of processes
+        targets = labels[index] if labels.ndim == 2 else F.one_hot(labels[index], training.model.head.out_features)
+        batch = augment.run(pixels(training, index), training.ids[index], epoch)
+        target = augment.targets(targets.float(), training.ids[index], epoch, frame_of(batch))
+        batch, target = distributed.share(batch), distributed.share(target)
+    else:
+        mine = distributed.share(index)
+        batch, target = augment.run(pixels(training, mine), training.ids[mine], epoch), labels[mine]
+    batch = batch.permute(0, 3, 1, 2)
     if config.small_first == 1 or progress < config.small_first:
         batch = three_quarters(batch)
     return batch.contiguous(memory_format=torch.channels_last), target
 
 
-def view(training: Training, draws: Draws, index: Tensor) -> Tensor:
-    """The images at `index`, each changed as was drawn for it: shape (B,) -> (B, 3, S, S)."""
-    batch = augment(training.images, draws, index, cutout=training.config.cutout)
-    return cropped(batch, draws.window[index]) if training.config.crop_area < 1 else batch
+def pixels(training: Training, index: Tensor) -> Tensor:
+    """The images at `index` as they are: shape (B,) -> (B, S, S, 3), uint8."""
+    images, at = fetched(training.images, index)
+    return images.permute(0, 2, 3, 1)[at]
 
 
 def kinds_of_batch(training: Training) -> Iterator[Tensor]:
     """One batch of each shape that `run_epoch` will show the network: what has to be compiled."""
     count = len(training.labels)
-    draws = draw(training.config, count, training.images.shape[-1], epoch=0).to(training.labels.device)
-    steps = batches(draws.order, training.config, count)
+    visits = draw_visits(training.config, count, epoch=0).to(training.labels.device)
+    steps = batches(visits.order, training.config, count)
     lengths = {len(index): index for index in steps}  # two, where not all are alike
     stages = [0.0, 1.0] if 0 < training.config.small_first < 1 else [0.0]
     for index in lengths.values():
         for progress in stages:
-            yield inputs(training, draws, index, progress)[0]
+            yield inputs(training, index, 0, progress)[0]
 
 
 def check_finite(loss: Tensor, config: TrainConfig, when: str) -> None:

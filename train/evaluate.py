@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from train.augment import reflect
+from curate.augment.lattice import within
 from train.blocks import Network
 from train.config import Precision
 from train.data import ImageSet
@@ -117,7 +118,7 @@ def shifted(images: Tensor, shift: int) -> Tensor:
     """
     side = images.shape[-1]
     by = round(shift * side / 32) or (shift > 0) - (shift < 0)
-    line = reflect(torch.arange(side, device=images.device) - by, side)
+    line = within(torch.arange(side, device=images.device) - by, side, cv2.BORDER_REFLECT_101)
     return images[:, :, line][:, :, :, line] if shift else images
 
 

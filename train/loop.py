@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from curate.augment.batches import numbers
 from curate.errors import UserError
 from train import distributed, models
-from train.augment import draw, small_side
+from train.augment import program, small_side
 from train.blocks import Network
 from train.budget import Clock
 from train.checkpoint import Epoch, read_checkpoint, restore, write_checkpoint
@@ -26,6 +27,7 @@ from train.optimizer import build as build_optimizer
 from train.room import explained
 from train.schedule import epoch_seed, lr_share, schedule, wanted_batch
 from train.skipping import share_losses, without_easy
+from train.visits import draw_visits
 
 STEM_SAMPLE = 2000
 """Images, at most, whose patches the first filters are drawn from: half a million patches at 32 px."""
@@ -98,7 +100,9 @@ def train(
     optimizer = build_optimizer(model, config, share)
     losses = torch.full((count,), float("inf"), device=device)
     margins = _margins(config, count).to(device) if keep_margins else None
-    training = Training(config, model, optimizer, images, labels, soft_labels, losses, margins)
+    augment = program(config, size)
+    ids = numbers(train_set.image_ids, count, device)
+    training = Training(config, model, optimizer, augment, images, ids, labels, soft_labels, losses, margins)
 
     history: list[Epoch] = []
     data = train_set.fingerprint() if run_dir else ""
@@ -125,12 +129,12 @@ def train(
         clock.resume()
         model.train()
         torch.manual_seed(epoch_seed(config, epoch))  # for dropout
-        draws = draw(config, count, size, epoch).to(device)
+        visits = draw_visits(config, count, epoch).to(device)
         if epoch:  # there are losses
-            draws = without_easy(draws, losses, config, clock.progress(epoch / config.epochs))
+            visits = without_easy(visits, losses, config, clock.progress(epoch / config.epochs))
         with fastest_convolutions(device):
-            passed = run_epoch(training, forward, draws, epoch, clock)
-        share_losses(losses, draws, config)
+            passed = run_epoch(training, forward, visits, epoch, clock)
+        share_losses(losses, visits, config)
         loss_sum, correct = distributed.total(passed.loss_sum), distributed.total(passed.correct)
         check_finite(loss_sum, config, f"epoch {epoch + 1}")
         weight_sum = float(distributed.total(passed.weight_sum))

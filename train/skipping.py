@@ -6,16 +6,16 @@ import torch
 from torch import Tensor
 
 from train import distributed
-from train.augment import Draws
 from train.config import TrainConfig
 from train.schedule import batches
+from train.visits import Visits
 
 ALL_AGAIN = 0.875
 """Share of training after which every image is seen again: Qin et al. 2024, section 3.4."""
 
 
-def without_easy(draws: Draws, losses: Tensor, config: TrainConfig, progress: float) -> Draws:
-    """The draws of an epoch that begins at `progress`, without a share of the images of a loss below the mean.
+def without_easy(visits: Visits, losses: Tensor, config: TrainConfig, progress: float) -> Visits:
+    """The visits of an epoch that begins at `progress`, without a share of the images of a loss below the mean.
 
     Those of them that stay count for those that go, so that an epoch's sum of gradients is what it would have been:
     Qin et al. 2024, "InfoBatch: Lossless Training Speed Up by Unbiased Dynamic Data Pruning". As there, a step averages
@@ -23,20 +23,20 @@ def without_easy(draws: Draws, losses: Tensor, config: TrainConfig, progress: fl
     left out, too. losses: shape (N,), float32. progress: of training, 0 to 1.
     """
     if not config.skip_easy or progress >= ALL_AGAIN:
-        return draws
+        return visits
     easy = losses < losses.mean()
-    order = draws.order[~(easy & (draws.chance < config.skip_easy))[draws.order]]
-    size = len(batches(draws.order, config, len(losses))[0])
+    order = visits.order[~(easy & (visits.chance < config.skip_easy))[visits.order]]
+    size = len(batches(visits.order, config, len(losses))[0])
     whole = len(order) // size * size
     if not whole:  # a set of a batch or two
-        return draws
-    return replace(draws, order=order[:whole], weight=torch.where(easy, 1 / (1 - config.skip_easy), 1.0))
+        return visits
+    return replace(visits, order=order[:whole], weight=torch.where(easy, 1 / (1 - config.skip_easy), 1.0))
 
 
-def share_losses(losses: Tensor, draws: Draws, config: TrainConfig) -> None:
+def share_losses(losses: Tensor, visits: Visits, config: TrainConfig) -> None:
     """Let every process know what the others saw in an epoch. losses: shape (N,), changed in place."""
     if not config.skip_easy or distributed.count() == 1:
         return
-    mine = torch.cat([distributed.share(batch) for batch in batches(draws.order, config, len(losses))])
+    mine = torch.cat([distributed.share(batch) for batch in batches(visits.order, config, len(losses))])
     own = torch.zeros_like(losses).index_copy_(0, mine, losses[mine])
-    losses[draws.order] = distributed.total(own)[draws.order]
+    losses[visits.order] = distributed.total(own)[visits.order]

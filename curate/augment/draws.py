@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from curate.augment.device import constant, has_kernels
+
 WORD = 0xFFFFFFFF
 ROUNDS = 10
 MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
@@ -33,17 +35,35 @@ def philox(counter: Sequence[Tensor], seed: int) -> tuple[Tensor, Tensor, Tensor
 
 
 @dataclass
-class Stream:
-    """All random numbers of one call: N images in one epoch.
+class Ahead:
+    """How many blocks of four words each place took in earlier calls, so that all are made at once."""
 
-    `ahead` says how many blocks of four words each place took before, so that all are made at once.
-    """
+    blocks: dict[int, int] = field(default_factory=dict)
+    _counters: Tensor | None = None
+
+    def took(self, place: int, blocks: int) -> None:
+        if blocks > self.blocks.get(place, 0):
+            self.blocks[place] = blocks
+            self._counters = None
+
+    def counters(self, device: torch.device) -> Tensor:
+        """The first word of the counter of each block: shape (K,), int64."""
+        if self._counters is None or self._counters.device != device:
+            lines = [place * PLACES + torch.arange(count) for place, count in self.blocks.items()]
+            self._counters = torch.cat(lines).to(device)
+        return self._counters
+
+
+@dataclass
+class Stream:
+    """All random numbers of one call: N images in one epoch."""
 
     seed: int
-    epoch: int
+    epoch: int | Tensor
+    """0 for the first; a tensor of no axes on the device of `ids`, where a CUDA graph is to be replayed for others."""
     ids: Tensor
     """Shape (N,), int64, not negative: names the images for good."""
-    ahead: dict[int, int] = field(default_factory=dict)
+    ahead: Ahead = field(default_factory=Ahead)
     _ready: dict[int, Tensor] | None = None
 
     def at(self, place: int, chosen: Tensor | None = None) -> "Draws":
@@ -58,26 +78,28 @@ class Stream:
         if ready is not None and 4 * blocks.stop <= ready.shape[1]:
             words = ready[:, 4 * blocks.start : 4 * blocks.stop]
             return words if chosen is None else words[chosen]
-        self.ahead[place] = max(self.ahead.get(place, 0), blocks.stop)
+        self.ahead.took(place, blocks.stop)
         counters = place * PLACES + torch.arange(blocks.start, blocks.stop, device=self.ids.device)
         return self._blocks(counters, self.ids if chosen is None else self.ids[chosen])
 
     def once(self) -> "Stream":
         """The numbers that stay the same in every epoch."""
-        return replace(self, epoch=0, ahead={}, _ready=None)
+        return replace(self, epoch=0, ahead=Ahead(), _ready=None)
 
     def _made(self) -> dict[int, Tensor]:
-        if not self.ahead:
+        blocks = dict(self.ahead.blocks)
+        if not blocks:
             return {}
-        counters = torch.cat([place * PLACES + torch.arange(count) for place, count in self.ahead.items()])
-        words = self._blocks(counters.to(self.ids.device), self.ids)
-        parts = words.split([4 * count for count in self.ahead.values()], 1)
-        return dict(zip(self.ahead, parts, strict=True))
+        words = self._blocks(self.ahead.counters(self.ids.device), self.ids)
+        return dict(zip(blocks, words.split([4 * count for count in blocks.values()], 1), strict=True))
 
     def _blocks(self, counters: Tensor, ids: Tensor) -> Tensor:
+        if has_kernels(ids):
+            from curate.augment.philox_kernel import words_with_kernel
+
+            return words_with_kernel(counters, self.epoch, ids, self.seed)
         low, high = ids[:, None] & WORD, ids[:, None] >> 32 & WORD
-        epoch = torch.full_like(low, self.epoch)
-        words = philox((counters[None], epoch, low, high), self.seed)
+        words = philox((counters[None], torch.zeros_like(low) + self.epoch, low, high), self.seed)
         return torch.stack(torch.broadcast_tensors(*words), 2).flatten(1)
 
 
@@ -100,7 +122,7 @@ class Draws:
         return self.stream.ids.device
 
     @property
-    def epoch(self) -> int:
+    def epoch(self) -> int | Tensor:
         return self.stream.epoch
 
     def once(self) -> "Draws":
@@ -142,8 +164,8 @@ class Draws:
 
     def choice(self, weights: Sequence[float]) -> Tensor:
         """Position in `weights`, each as probable as its weight: shape (N,), int64."""
-        bounds = torch.tensor(weights, dtype=torch.float64, device=self.device).cumsum(0)
-        return (self.uniform()[:, None] * bounds[-1] >= bounds[:-1]).sum(1)
+        bounds = [sum(weights[:count]) / sum(weights) for count in range(1, len(weights))]
+        return (self.uniform()[:, None] >= constant(bounds, torch.float64, self.device)).sum(1)
 
     def permutation(self, count: int) -> Tensor:
         """0 … count - 1 in random order: shape (N, count), int64."""
@@ -179,9 +201,8 @@ class Draws:
         """
         keys = self.words(2)
         keys = torch.where(keys > 0x7FFFFFFF, keys - (1 << 32), keys).int()
-        number = torch.arange(math.prod(shape), dtype=torch.int32, device=self.device)
-        word = _mixed(number * 0x61C88647 + keys[:, :1]) ^ keys[:, 1:]
-        return _mixed(word).unflatten(1, tuple(shape))
+        number = torch.arange(math.prod(shape), dtype=torch.int32, device=self.device) * 0x61C88647
+        return _mix_(_mix_(number + keys[:, :1]).bitwise_xor_(keys[:, 1:])).unflatten(1, tuple(shape))
 
     def grid_uniform(self, shape: Sequence[int]) -> Tensor:
         """Uniform in [0, 1), 24 bits: shape (N, *shape), float32."""
@@ -197,12 +218,12 @@ class Draws:
         return both[:, :size].unflatten(1, tuple(shape))
 
 
-def _mixed(word: Tensor) -> Tensor:
-    """A bijection of 32 bits, int32: shifts are those of unsigned numbers."""
+def _mix_(word: Tensor) -> Tensor:
+    """A bijection of 32 bits, int32, in place: shifts are those of unsigned numbers."""
     for shift, factor in ((17, -312814405), (11, -1404298415), (15, 830770091)):
-        word = (word ^ _shifted(word, shift)) * factor
-    return word ^ _shifted(word, 14)
+        word.bitwise_xor_(_shifted(word, shift)).mul_(factor)
+    return word.bitwise_xor_(_shifted(word, 14))
 
 
 def _shifted(word: Tensor, bits: int) -> Tensor:
-    return word >> bits & (1 << 32 - bits) - 1
+    return word.bitwise_right_shift(bits).bitwise_and_((1 << 32 - bits) - 1)

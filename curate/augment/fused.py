@@ -1,14 +1,13 @@
-"""The fused mode: steps after one another become one look-up of pixels, one table, one matrix.
+"""The fused mode: steps after one another become one look-up of pixels, one table or matrix of colours, one mask.
 
-Where it differs from the exact mode: resampling happens once for all geometric steps, so their borders are those of the
-first one, and what a first turn cut off may come back with the second; matrices are composed without rounding and
-cutting off in between. Everything else is computed as in the exact mode.
+Where it differs from the exact mode: resampling happens once for all geometric steps after one another, so what a first
+one cut off may come back with the second; matrices of colours are composed without rounding and cutting off in between;
+jitter of colours is computed on unrounded levels. Everything else gives the same pixels.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import cv2
@@ -16,21 +15,26 @@ import torch
 from torch import Tensor
 
 from curate.augment.choices import Chooser
+from curate.augment.device import constant
 from curate.augment.draws import Stream
 from curate.augment.frame import Frame
-from curate.augment.lattice import Moves, moved
+from curate.augment.holes import Holes
+from curate.augment.lattice import Moves
 from curate.augment.pipeline import Step
-from curate.augment.pointwise import Linear, Pointwise, Recolor, looked_up
+from curate.augment.pointwise import Linear, Pointwise, Recolor
+from curate.augment.rendering import Parts, render
 from curate.augment.transform import Lattice, Params, Transform, frame_of
-from curate.augment.warp import Warp, warp_affine
+from curate.augment.warp import Warp
 
 Run = Callable[[Step, Tensor, Stream, Chooser], Tensor]
 """How a step is run by itself: `curate.augment.program.exact`."""
+MOVES, AIMS, COLOURS, HOLES, SCALE = range(5)
+"""What is done to the pixels of a group, in this order."""
 
 
 @runtime_checkable
 class Aimed(Protocol):
-    """A transform that resamples from where a matrix points, though it is no `Warp`: a crop that is resized."""
+    """A transform that resamples from where a matrix points: a `Warp`, or a crop that is resized."""
 
     def matrix(self, params: Params, frame: Frame) -> Tensor:
         """As `Warp.matrix`."""
@@ -60,20 +64,7 @@ class Stage(ABC):
 
     @abstractmethod
     def __call__(self, pixels: Tensor, stream: Stream, chooser: Chooser) -> Tensor:
-        """shape (N, H, W, C) -> (N, H', W', C)."""
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """What was drawn for a step, and for which images: shape (N,), bool, or None for all."""
-
-    step: Step
-    params: Params
-    passed: Tensor | None
-
-    @classmethod
-    def of(cls, step: Step, frame: Frame, stream: Stream, chooser: Chooser) -> "Drawn":
-        return cls(step, step.transform.draw(stream.at(step.place), frame), chooser.passes(step.gates))
+        """Shape (N, H, W, C) -> (N, H', W', C)."""
 
 
 @dataclass(frozen=True)
@@ -90,120 +81,115 @@ class Single(Stage):
 
 
 @dataclass(frozen=True)
-class Geometry(Stage):
-    """Pixels that move, and then at most one resampling."""
-
-    moves: Sequence[Step]
-    aims: Sequence[Step]
-    """The first one resamples; those after it, too, or they are moves that a matrix can express."""
-
-    def __call__(self, pixels: Tensor, stream: Stream, chooser: Chooser) -> Tensor:
-        pixels = rounded(pixels)
-        if self.moves:
-            pixels = self._moved(pixels, stream, chooser)
-        return self._aimed(pixels, stream, chooser) if self.aims else pixels
-
-    def _moved(self, pixels: Tensor, stream: Stream, chooser: Chooser) -> Tensor:
-        frame, total = frame_of(pixels), None
-        fill: float | Sequence[float] = 0
-        for step in self.moves:
-            drawn, transform = Drawn.of(step, frame, stream, chooser), step.transform
-            assert isinstance(transform, Lattice), "see `fused`"
-            moves = transform.moves(drawn.params, frame, pixels.device).only(drawn.passed)
-            fill = transform.fill() if moves.fills else fill
-            total = moves if total is None else total.after(moves)
-            frame = transform.output(frame)
-        assert total is not None, "there is a first one"
-        return moved(pixels, total, fill)
-
-    def _aimed(self, pixels: Tensor, stream: Stream, chooser: Chooser) -> Tensor:
-        frame, total = frame_of(pixels), torch.eye(3, dtype=torch.float64, device=pixels.device)[None]
-        for step in self.aims:
-            drawn = Drawn.of(step, frame, stream, chooser)
-            matrix = _matrix(step.transform, drawn.params, frame, pixels.device)
-            if drawn.passed is not None:
-                same = torch.eye(3, dtype=torch.float64, device=pixels.device)
-                matrix = torch.where(drawn.passed[:, None, None], matrix, same)
-            total, frame = total @ matrix, step.transform.output(frame)
-        border, fill = _border(self.aims)
-        return warp_affine(pixels, total.expand(len(pixels), 3, 3), frame, border=border, fill=fill)
-
-
-@dataclass(frozen=True)
-class Tables(Stage):
-    """Tables of levels after one another: one table, to the same pixels."""
-
-    steps: Sequence[Step]
-
-    def __call__(self, pixels: Tensor, stream: Stream, chooser: Chooser) -> Tensor:
-        pixels, total = rounded(pixels), None
-        frame = frame_of(pixels)
-        same = torch.arange(256, dtype=torch.uint8, device=pixels.device)
-        for step in self.steps:
-            drawn, transform = Drawn.of(step, frame, stream, chooser), step.transform
-            assert isinstance(transform, Pointwise), "see `fused`"
-            table = transform.table(drawn.params, frame.channels)
-            if drawn.passed is not None:
-                table = torch.where(drawn.passed[:, None, None], table, same)
-            total = table if total is None else _composed(total, table)
-        assert total is not None, "there is a first one"
-        return looked_up(pixels, total)
-
-
-@dataclass(frozen=True)
-class Colours(Stage):
-    """Colours mixed by one matrix for each image; what is no matrix is computed on unrounded levels."""
-
-    steps: Sequence[Step]
-
-    def __call__(self, pixels: Tensor, stream: Stream, chooser: Chooser) -> Tensor:
-        levels, frame, total = pixels.float(), frame_of(pixels), None
-        for step in self.steps:
-            drawn, transform = Drawn.of(step, frame, stream, chooser), step.transform
-            if isinstance(transform, Fast):
-                levels, total = _mixed(levels, total), None
-                done = transform.fast(levels, drawn.params)
-                levels = done if drawn.passed is None else torch.where(drawn.passed[:, None, None, None], done, levels)
-            else:
-                linear = _linear(transform, drawn.params)
-                assert linear is not None, "see `fused`"
-                linear = linear.only(drawn.passed)
-                total = linear if total is None else total.then(linear)
-        return _mixed(levels, total)
-
-
-@dataclass(frozen=True)
-class Scale(Stage):
-    """Levels become floats: normalised."""
+class Levels(Stage):
+    """One step, on unrounded levels."""
 
     step: Step
 
     def __call__(self, pixels: Tensor, stream: Stream, chooser: Chooser) -> Tensor:
-        transform, frame = self.step.transform, frame_of(pixels)
-        assert isinstance(transform, Scaling), "see `fused`"
-        found = transform.scale_shift(frame.channels)
-        assert found is not None, "see `fused`"
-        scale, shift = (part.to(pixels.device).repeat(frame.height * frame.width) for part in found)
-        return torch.addcmul(shift, pixels.flatten(1), scale).view(pixels.shape)
+        drawn, levels = Drawn.of(self.step, frame_of(pixels), stream, chooser), pixels.float()
+        assert isinstance(self.step.transform, Fast), "see `_kind`"
+        done = self.step.transform.fast(levels, drawn.params)
+        return done if drawn.passed is None else torch.where(drawn.passed[:, None, None, None], done, levels)
 
 
-def fused(steps: Sequence[Step], run: Run) -> list[Stage]:
-    """The steps in stages. run: how a step is run that cannot be composed with others."""
+@dataclass
+class Group(Stage):
+    """Steps whose pixels are computed at once."""
+
+    steps: tuple[list[Step], ...] = field(default_factory=lambda: tuple([] for _ in range(SCALE + 1)))
+    """Those of each kind, in order."""
+    dtype: torch.dtype | None = None
+    """Of the result; None: float32 where it is scaled, otherwise uint8."""
+
+    def __call__(self, pixels: Tensor, stream: Stream, chooser: Chooser) -> Tensor:
+        only_scale = not any(self.steps[:SCALE])
+        pixels = pixels if only_scale else rounded(pixels)
+        return render(pixels, self.parts(frame_of(pixels), pixels.device, stream, chooser), self.dtype)
+
+    def parts(self, frame: Frame, device: torch.device, stream: Stream, chooser: Chooser) -> Parts:
+        """What is done to each pixel of images of this size."""
+        parts = Parts(frame)
+        for step in self.steps[MOVES]:
+            drawn = Drawn.of(step, frame, stream, chooser)
+            parts.add_moves(_moves(drawn, frame, device), _fill(step.transform))
+            frame = step.transform.output(frame)
+        for step in self.steps[AIMS]:
+            drawn = Drawn.of(step, frame, stream, chooser)
+            parts.add_matrix(_matrix(drawn, frame, device), *_edge(step.transform))
+            frame = step.transform.output(frame)
+        for step in self.steps[COLOURS]:
+            drawn = Drawn.of(step, frame, stream, chooser)
+            if self.mixes():
+                parts.add_linear(_linear(drawn, frame.channels))
+            else:
+                parts.add_table(_table(drawn, frame.channels))
+        for step in self.steps[HOLES]:
+            parts.add_holes(*_holes(Drawn.of(step, frame, stream, chooser), frame))
+        for step in self.steps[SCALE]:
+            parts.scale_shift = _scale_shift(step.transform, frame.channels, device)
+        parts.size = frame
+        return parts
+
+    def mixes(self) -> bool:
+        """Whether colours go through a matrix; otherwise through a table."""
+        return any(isinstance(step.transform, Recolor) for step in self.steps[COLOURS])
+
+    def takes(self, step: Step, kind: int) -> bool:
+        """Whether a step that comes next can be one of the group."""
+        transform = step.transform
+        if any(self.steps[kind + 1 :]):
+            plain_move = kind == MOVES and not any(self.steps[COLOURS:]) and not _fills(transform)
+            return plain_move and bool(self.steps[AIMS])
+        if kind == MOVES:
+            return _same([*self.steps[MOVES], step], _filled)
+        if kind == AIMS:
+            return _same([*self.steps[AIMS], step], _bordered)
+        if kind == COLOURS:
+            tables = all(isinstance(each.transform, Pointwise) for each in self.steps[COLOURS])
+            joined = [*self.steps[COLOURS], step]
+            return (tables and isinstance(transform, Pointwise)) or all(_is_linear(each.transform) for each in joined)
+        return not self.steps[SCALE] and (kind != HOLES or _same([*self.steps[HOLES], step], _hole_value))
+
+    def add(self, step: Step, kind: int) -> None:
+        """Make it one of the group. A move after what resamples is a matrix, too."""
+        self.steps[AIMS if kind == MOVES and self.steps[AIMS] else kind].append(step)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What was drawn for a step, and for which images: shape (N,), bool, or None for all."""
+
+    transform: Transform
+    params: Params
+    passed: Tensor | None
+
+    @classmethod
+    def of(cls, step: Step, frame: Frame, stream: Stream, chooser: Chooser) -> "Drawn":
+        return cls(step.transform, step.transform.draw(stream.at(step.place), frame), chooser.passes(step.gates))
+
+
+def fused(steps: Sequence[Step], run: Run, dtype: torch.dtype | None = None) -> list[Stage]:
+    """The steps in stages.
+
+    run: how a step is run that cannot be composed with others. dtype: of the result, where the last stage is a group.
+    """
     stages: list[Stage] = []
-    scaled = next((number for number, step in enumerate(steps) if isinstance(step.transform, Scaling)), len(steps) - 1)
-    for kind, group in groupby(steps[: scaled + 1], _kind):
-        members = list(group)
-        if kind == "geometry":
-            stages.extend(_geometry(members))
-        elif kind == "colour" and all(isinstance(step.transform, Pointwise) for step in members):
-            stages.append(Tables(members))
-        elif kind == "colour":
-            stages.extend(_colours(members))
-        elif kind == "scale":
-            stages.extend(Scale(step) for step in members)
+    scaled = False
+    for step in steps:
+        kind = _kind(step)
+        if scaled or kind is None:
+            fast = isinstance(step.transform, Fast) and not scaled
+            stages.append(Levels(step) if fast else Single(step, run, scaled))
         else:
-            stages.extend(Single(step, run) for step in members)
-    return [*stages, *(Single(step, run, scaled=True) for step in steps[scaled + 1 :])]
+            last = stages[-1] if stages else None
+            if not isinstance(last, Group) or not last.takes(step, kind):
+                stages.append(last := Group())
+            last.add(step, kind)
+        scaled = scaled or isinstance(step.transform, Scaling)
+    if stages and isinstance(stages[-1], Group):
+        stages[-1].dtype = dtype
+    return stages
 
 
 def scales(steps: Sequence[Step]) -> bool:
@@ -216,40 +202,27 @@ def rounded(pixels: Tensor) -> Tensor:
     return pixels if pixels.dtype == torch.uint8 else pixels.round().to(torch.uint8)
 
 
-def _kind(step: Step) -> str:
+def _kind(step: Step) -> int | None:
+    """What a step does to pixels; None for what cannot be composed."""
     transform = step.transform
-    if isinstance(transform, Lattice) or _aims(transform):
-        return "geometry"
-    if isinstance(transform, Pointwise | Recolor | Fast):
-        return "colour"
+    if isinstance(transform, Lattice):
+        return MOVES
+    if isinstance(transform, Aimed):
+        return AIMS if transform.method() == cv2.INTER_LINEAR else None
+    if isinstance(transform, Pointwise | Recolor):
+        return COLOURS if transform.composes() else None
+    if isinstance(transform, Holes):
+        return HOLES if transform.value() is not None else None
     if isinstance(transform, Scaling) and not step.gates and transform.scale_shift(3) is not None:
-        return "scale"
-    return "single"
+        return SCALE
+    return None
 
 
-def _aims(transform: Transform) -> bool:
-    """Whether it resamples as one matrix says, bilinear."""
-    return isinstance(transform, Aimed) and transform.method() == cv2.INTER_LINEAR
-
-
-def _geometry(steps: Sequence[Step]) -> list[Stage]:
-    """Moves come before what resamples; after it they join where a matrix can express them."""
-    stages: list[Stage] = []
-    moves: list[Step] = []
-    aims: list[Step] = []
-    for step in steps:
-        transform = step.transform
-        if isinstance(transform, Lattice) and not aims:
-            joins = _same([*moves, step], _filled)
-        elif isinstance(transform, Lattice):
-            joins = not transform.fills()
-        else:
-            joins = _same([*aims, step], _edge)
-        if not joins:
-            stages.append(Geometry(moves, aims))
-            moves, aims = [], []
-        (aims if aims or not isinstance(transform, Lattice) else moves).append(step)
-    return [*stages, Geometry(moves, aims)]
+def _is_linear(transform: Transform) -> bool:
+    """Whether a matrix says what becomes of colours."""
+    return isinstance(transform, Recolor) or (
+        isinstance(transform, Pointwise) and type(transform).linear is not Pointwise.linear
+    )
 
 
 def _same(steps: Sequence[Step], what: Callable[[Transform], object]) -> bool:
@@ -257,29 +230,46 @@ def _same(steps: Sequence[Step], what: Callable[[Transform], object]) -> bool:
     return len({repr(found) for step in steps if (found := what(step.transform)) is not None}) <= 1
 
 
+def _fills(transform: Transform) -> bool:
+    return isinstance(transform, Lattice) and transform.fills()
+
+
 def _filled(transform: Transform) -> object:
-    return transform.fill() if isinstance(transform, Lattice) and transform.fills() else None
+    return _fill(transform) if _fills(transform) else None
 
 
-def _edge(transform: Transform) -> object:
+def _fill(transform: Transform) -> float | Sequence[float]:
+    return transform.fill() if isinstance(transform, Lattice) else 0
+
+
+def _bordered(transform: Transform) -> object:
     """Border and what it is filled with; None for what shows nothing from outside."""
-    return (transform.border(), transform.fill()) if isinstance(transform, Warp) else None
+    return _edge(transform) if isinstance(transform, Warp) else None
 
 
-def _border(steps: Sequence[Step]) -> tuple[int, float | Sequence[float]]:
-    """Border of all of these steps, and what it is filled with."""
-    for step in steps:
-        if isinstance(step.transform, Warp):
-            return step.transform.border(), step.transform.fill()
-    return cv2.BORDER_REPLICATE, 0
+def _edge(transform: Transform) -> tuple[int | None, float | Sequence[float]]:
+    return (transform.border(), transform.fill()) if isinstance(transform, Warp) else (None, 0)
 
 
-def _matrix(transform: Transform, params: Params, frame: Frame, device: torch.device) -> Tensor:
+def _hole_value(transform: Transform) -> object:
+    return transform.value() if isinstance(transform, Holes) else None
+
+
+def _moves(drawn: Drawn, frame: Frame, device: torch.device) -> Moves:
+    assert isinstance(drawn.transform, Lattice), "see `_kind`"
+    return drawn.transform.moves(drawn.params, frame, device).only(drawn.passed)
+
+
+def _matrix(drawn: Drawn, frame: Frame, device: torch.device) -> Tensor:
     """From pixels of the result to those of the image: shape (N, 3, 3) or (1, 3, 3), float64."""
-    if isinstance(transform, Lattice):
-        return as_matrix(transform.moves(params, frame, device))
-    assert isinstance(transform, Aimed), "see `fused`"
-    return transform.matrix(params, frame)
+    if isinstance(drawn.transform, Lattice):
+        return as_matrix(_moves(drawn, frame, device))
+    assert isinstance(drawn.transform, Aimed), "see `_kind`"
+    matrix = drawn.transform.matrix(drawn.params, frame)
+    if drawn.passed is None:
+        return matrix
+    same = torch.eye(3, dtype=torch.float64, device=device)
+    return torch.where(drawn.passed[:, None, None], matrix, same)
 
 
 def as_matrix(moves: Moves) -> Tensor:
@@ -289,45 +279,40 @@ def as_matrix(moves: Moves) -> Tensor:
     matrix = torch.zeros((count, 3, 3), dtype=torch.float64, device=rows.device)
     matrix[:, 2, 2] = 1
     for line, places in ((0, columns), (1, rows)):
-        step = places[:, 1] - places[:, 0] if places.shape[1] > 1 else torch.ones_like(places[:, 0])
-        matrix[:, line, line] = step
+        matrix[:, line, line] = places[:, 1] - places[:, 0] if places.shape[1] > 1 else 1
         matrix[:, line, 2] = places[:, 0]
     if moves.turned is not None:
-        crossed = matrix[:, :, [1, 0, 2]]
+        crossed = torch.stack([matrix[:, :, 1], matrix[:, :, 0], matrix[:, :, 2]], 2)
         matrix = torch.where(moves.turned[:, None, None], crossed, matrix)
     return matrix
 
 
-def _colours(steps: Sequence[Step]) -> list[Stage]:
-    """Runs of tables, and of what is a matrix or computed on levels."""
-
-    def floats(step: Step) -> bool:
-        transform = step.transform
-        return not isinstance(transform, Pointwise) or type(transform).linear is not Pointwise.linear
-
-    stages: list[Stage] = []
-    for mixes, group in groupby(steps, floats):
-        members = list(group)
-        stages.append(Colours(members) if mixes else Tables(members))
-    return stages
+def _linear(drawn: Drawn, channels: int) -> Linear:
+    assert isinstance(drawn.transform, Pointwise | Recolor), "see `_kind`"
+    linear = drawn.transform.linear(drawn.params, channels)
+    assert linear is not None, "see `_is_linear`"
+    return linear.only(drawn.passed)
 
 
-def _linear(transform: Transform, params: Params) -> Linear | None:
-    return transform.linear(params) if isinstance(transform, Pointwise | Recolor) else None
+def _table(drawn: Drawn, channels: int) -> Tensor:
+    assert isinstance(drawn.transform, Pointwise), "see `_kind`"
+    table = drawn.transform.table(drawn.params, channels)
+    if drawn.passed is None:
+        return table
+    same = torch.arange(256, dtype=torch.uint8, device=table.device)
+    return torch.where(drawn.passed[:, None, None], table, same)
 
 
-def _mixed(levels: Tensor, linear: Linear | None) -> Tensor:
-    """matrix @ levels + shift, cut off: shape (N, H, W, C), float32."""
-    if linear is None:
-        return levels
-    count, height, width, channels = levels.shape
-    matrix = linear.matrix.to(levels.dtype).mT.expand(count, channels, channels)
-    shift = linear.shift.to(levels.dtype)[:, None].expand(count, 1, channels)
-    done = torch.baddbmm(shift, levels.view(count, height * width, channels), matrix)
-    return done.clamp_(0, 255).view(levels.shape)
+def _holes(drawn: Drawn, frame: Frame) -> tuple[Tensor, float | Sequence[float]]:
+    assert isinstance(drawn.transform, Holes), "see `_kind`"
+    holes, value = drawn.transform.holes(drawn.params, frame), drawn.transform.value()
+    assert value is not None, "see `_kind`"
+    return holes if drawn.passed is None else holes * drawn.passed[:, None, None], value
 
 
-def _composed(first: Tensor, second: Tensor) -> Tensor:
-    """second[first], level by level: shape (N or 1, C or 1, 256), uint8 each."""
-    shape = torch.broadcast_shapes(first.shape, second.shape)
-    return second.expand(shape).gather(2, first.long().expand(shape))
+def _scale_shift(transform: Transform, channels: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    assert isinstance(transform, Scaling), "see `_kind`"
+    found = transform.scale_shift(channels)
+    assert found is not None, "see `_kind`"
+    scale, shift = (constant(part.tolist(), torch.float32, device) for part in found)
+    return scale, shift

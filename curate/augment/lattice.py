@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
-import numpy as np
 import torch
 from torch import Tensor
 
+from curate.augment.device import constant
 from curate.augment.frame import Frame
 
 NOWHERE = -1
@@ -90,8 +90,8 @@ def _square(moves: Moves) -> bool:
 
 def per_channel(value: float | Sequence[float], channels: int, device: torch.device) -> Tensor:
     """One value for each channel, as OpenCV reads a scalar: shape (C,), float64. One number counts for all of them."""
-    values = np.broadcast_to(np.asarray(value, np.float64).reshape(-1)[:channels], (channels,))
-    return torch.as_tensor(values.copy(), device=device)
+    values = [float(value)] if isinstance(value, int | float) else [float(each) for each in value][:channels]
+    return constant(values * channels if len(values) == 1 else values, torch.float64, device)
 
 
 def within(position: Tensor, size: int, border: int) -> Tensor:

@@ -71,8 +71,6 @@ def _steps(
         raise UserError(
             f"{type(node).__name__} cannot be run on batches; Compose, Sequential, OneOf, SomeOf and RandomOrder can"
         )
-    elif expand := getattr(node, "expand", None):
-        yield from _steps(expand(), gates, True, places, fallback)
     elif not isinstance(node, a.NoOp):
         yield Step(batched(node, fallback), next(places), gates)
 
@@ -115,7 +113,22 @@ def known_transforms() -> dict[str, type[Transform]]:
             own = isinstance(value, type) and issubclass(value, Transform) and value.__module__ == module.__name__
             if own and not name.startswith("_"):
                 found[name] = value
+    found |= {name: kind.for_batches for name, kind in added().items() if hasattr(kind, "for_batches")}
     return dict(sorted(found.items()))
+
+
+@cache
+def added() -> dict[str, Any]:
+    """What this package adds to Albumentations by its name, see `curate.augment.policies`."""
+    a = albumentations()
+    return {
+        name: value
+        for module in modules(importlib.import_module("curate.augment.policies")).values()
+        for name, value in vars(module).items()
+        if isinstance(value, type)
+        and issubclass(value, a.BasicTransform | a.BaseCompose)
+        and value.__module__ == module.__name__
+    }
 
 
 def read_pipeline(path: Path) -> Any:
@@ -137,6 +150,17 @@ def read_pipeline(path: Path) -> Any:
         return from_dict(content)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
+
+
+def as_dict(pipeline: Any) -> dict[str, Any]:
+    """What `A.to_dict` gives, as a JSON file would hold it."""
+    found: dict[str, Any] = json.loads(json.dumps(albumentations().to_dict(pipeline), default=_plain))
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """A value that JSON has not: an enumeration, an array, a number of NumPy."""
+    return value.value if hasattr(value, "value") else value.tolist()
 
 
 def from_dict(content: Any) -> Any:
@@ -214,7 +238,7 @@ def _class(full: str) -> type:
 def classes() -> dict[str, type]:
     """Every transform and composition of Albumentations by its name, and those that this package adds."""
     a = albumentations()
-    found = {name: value for name, value in vars(a).items() if isinstance(value, type)}
+    found = {name: value for name, value in {**vars(a), **added()}.items() if isinstance(value, type)}
     try:
         import albumentations.pytorch as a_torch
 

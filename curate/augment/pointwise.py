@@ -1,12 +1,17 @@
 """What becomes of a pixel depends on that pixel alone."""
 
 from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+from stringzilla import translate
 from torch import Tensor
 
 from curate.augment.transform import Params, Transform, frame_of
+
+PART = 1 << 19
+"""Levels that are worked on at a time: of 2**16 … 2**20 the fastest for greys of 224 px images."""
 
 
 class Pointwise(Transform):
@@ -14,9 +19,13 @@ class Pointwise(Transform):
 
     @abstractmethod
     def table(self, params: Params, channels: int) -> Tensor:
-        """What each of the 256 levels becomes: shape (N, C, 256) or (N, 1, 256), uint8."""
+        """What each of the 256 levels becomes: shape (N or 1, C or 1, 256), uint8; 1 where all are alike."""
 
-    def linear(self, params: Params) -> "Linear | None":
+    def composes(self) -> bool:
+        """Whether the params tell the table; False where it needs a look at the image, and is computed by itself."""
+        return True
+
+    def linear(self, params: Params, channels: int) -> "Linear | None":
         """The same as a matrix, unrounded, where it is one; for the fused mode."""
         return None
 
@@ -27,8 +36,12 @@ class Pointwise(Transform):
 class Recolor(Transform):
     """The channels of each pixel are mixed by a matrix."""
 
+    def composes(self) -> bool:
+        """Whether it is a matrix with these settings; otherwise it is computed by itself."""
+        return True
+
     @abstractmethod
-    def linear(self, params: Params) -> "Linear":
+    def linear(self, params: Params, channels: int) -> "Linear":
         """The matrix; `apply` rounds as Albumentations does."""
 
 
@@ -54,10 +67,63 @@ class Linear:
         return Linear(second.matrix @ self.matrix, (second.matrix @ self.shift[:, :, None])[:, :, 0] + second.shift)
 
 
+def levels(device: torch.device, dtype: torch.dtype = torch.float64) -> Tensor:
+    """All levels, 0 … 255: shape (256,)."""
+    return torch.arange(256, device=device, dtype=dtype)
+
+
 def looked_up(images: Tensor, table: Tensor) -> Tensor:
-    """Every level replaced by what the image's table says: shapes (N, H, W, C) and (N, C or 1, 256) -> (N, H, W, C)."""
+    """Every level replaced by what the image's table says.
+
+    images: shape (N, H, W, C), uint8. table: shape (N or 1, C or 1, 256), uint8. Returns: shape (N, H, W, C), uint8.
+    """
+    if images.device.type == "cpu" and not torch.compiler.is_compiling():
+        return translated(images, table)
+    return indexed(images, table)
+
+
+def indexed(images: Tensor, table: Tensor) -> Tensor:
+    """As `looked_up`, by one look-up in all tables, on any device."""
     count, _, _, channels = images.shape
     table = table.expand(count, channels, 256)
     start = torch.arange(count * channels, device=images.device, dtype=torch.int32).view(count, 1, 1, channels) * 256
     at = images.int() + start
     return table.reshape(-1).index_select(0, at.reshape(-1)).view(images.shape)
+
+
+def translated(images: Tensor, table: Tensor) -> Tensor:
+    """As `looked_up`, by the look-up of bytes that Albumentations has; on a CPU.
+
+    One after another, for each takes less than a microsecond: 4 to 20 times as fast as `indexed` on one core.
+    """
+    if table.shape[1] == 1:
+        result = images.clone(memory_format=torch.contiguous_format)
+        _translate(result, table)
+        return result
+    planes = as_planes(images)
+    _translate(planes, table.expand(len(images), -1, -1))
+    return interleaved(planes.unbind(1))
+
+
+def as_planes(images: Tensor) -> Tensor:
+    """Shape (N, H, W, C) -> (N, C, H, W), contiguous: arithmetic on a channel is several times as fast there."""
+    return images.permute(0, 3, 1, 2).contiguous()
+
+
+def interleaved(planes: Sequence[Tensor]) -> Tensor:
+    """Channels of shape (N, H, W) -> images of shape (N, H, W, C)."""
+    return torch.stack(tuple(planes), 3)
+
+
+def in_parts(function: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    """What a function makes of the images, shape (N, …) in and out; on a CPU of some at a time, which fit its cache."""
+    on_cpu = images.device.type == "cpu"
+    done = [function(part) for part in images.split(max(1, PART // images[0].numel()) if on_cpu else len(images))]
+    return torch.cat(done) if len(done) > 1 else done[0]
+
+
+def _translate(pixels: Tensor, table: Tensor) -> None:
+    """In place, each part of equal length through its table."""
+    tables = table.reshape(-1, 256).numpy()
+    for part, row in zip(pixels.view(len(tables), -1).numpy(), tables, strict=True):
+        translate(memoryview(part), memoryview(row), inplace=True)

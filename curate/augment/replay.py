@@ -11,17 +11,22 @@ from curate.errors import UserError
 Applied = tuple[str, Mapping[str, Any]]
 """Name and params of one entry of `applied_transforms`."""
 
+TOLD = ("interpolation", "fill")
+"""Settings that stand among the params, unless these hold what was drawn from a range."""
+
 
 def matched(steps: Sequence[Step], applied: Sequence[Sequence[Applied]]) -> list[list[Mapping[str, Any] | None]]:
     """For each step, what was drawn for each image; None where it was not applied.
 
     Entries are in the order in which they were applied, which is that of the steps: each is that of the first step left
-    that is called so and has its settings. Raises `UserError` for an entry without such a step.
+    that is called so, has its settings and may have drawn its numbers. Raises `UserError` for an entry without one.
     """
     found: list[list[Mapping[str, Any] | None]] = [[None] * len(applied) for _ in steps]
     for image, entries in enumerate(applied):
         number = 0
         for name, params in entries:
+            if name == "NoOp":  # which is no step
+                continue
             while number < len(steps) and not _fits(steps[number], name, params):
                 number += 1
             if number == len(steps):
@@ -34,8 +39,11 @@ def matched(steps: Sequence[Step], applied: Sequence[Sequence[Applied]]) -> list
 
 def _fits(step: Step, name: str, params: Mapping[str, Any]) -> bool:
     settings = step.transform.settings
-    return type(settings).__name__ == name and all(
-        np.array_equal(params[key], getattr(settings, key))
-        for key in ("interpolation", "fill")
-        if key in params and hasattr(settings, key)
-    )
+    if type(settings).__name__ != name:
+        return False
+    ranges = {key: getattr(settings, key) for key in params if isinstance(getattr(settings, key, None), tuple)}
+    drawn = [(params[key], limits) for key, limits in ranges.items() if len(limits) == 2]
+    if any(np.ndim(number) == 0 and not low <= number <= high for number, (low, high) in drawn):
+        return False
+    told = [(params[key], getattr(settings, key)) for key in TOLD if key in params and hasattr(settings, key)]
+    return all(np.array_equal(*pair) for pair in told if np.shape(pair[0]) == np.shape(pair[1]))

@@ -1,4 +1,4 @@
-"""Verbs that say what there is: finders, models, sources, doctor."""
+"""Verbs that say what there is: finders, models, transforms, sources, doctor."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated
@@ -32,6 +32,15 @@ def models(as_json: options.Json = False) -> None:
     from train import models as networks
 
     _list([{"name": name, "summary": summary} for name, summary in networks.summaries().items()], as_json)
+
+
+@app.command(epilog="Example: curate transforms")
+def transforms(as_json: options.Json = False) -> None:
+    """List the transforms that a pipeline may hold: on whole batches, or only with --fallback cpu."""
+    from curate.augment import listing
+
+    rows = [{"name": item.name, "runs": item.runs, "summary": item.summary} for item in listing.transforms()]
+    _list(rows, as_json)
 
 
 @app.command(epilog="Example: curate sources")

@@ -31,6 +31,9 @@ def train(
             metavar="TIME", help="End each training well after 90s, 16m or 2h; its results do not repeat exactly."
         ),
     ] = None,
+    augment: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A pipeline of Albumentations, in place of the recipe's.")
+    ] = None,
     changes: options.Set = None,
     processes: Annotated[int, typer.Option(min=1, help="Share every batch among so many, a GPU or a core each.")] = 1,
     at_once: options.AtOnce = None,
@@ -43,6 +46,7 @@ def train(
     as_json: options.Json = False,
 ) -> None:
     """Train a network with skip connections and evaluate it on the test images."""
+    from curate.augment.pipeline import as_dict, read_pipeline
     from curate.errors import UserError
     from curate.workspace import Workspace
     from train import distributed, verbs
@@ -58,6 +62,8 @@ def train(
     settings = (
         options.training_settings(recipe, changes) | {"device": device} | {name: it for name, it in given.items() if it}
     )
+    if augment is not None:
+        settings["augment"] = as_dict(read_pipeline(augment))
     with distributed.joined(device):
         if not distributed.first():
             verbs.help_train(Workspace.open(ws), data=data, seeds=seeds, settings=settings, name=name)

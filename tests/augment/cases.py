@@ -6,6 +6,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 
 from curate.augment.frame import Frame
 from curate.augment.pipeline import albumentations, classes, known_transforms, made
@@ -54,3 +55,8 @@ def takes(transform: Transform, side: int, channels: int) -> bool:
     except UserError:
         return False
     return True
+
+
+def columns(values: torch.Tensor) -> np.ndarray:
+    """Each number of a param apart: shape (N, …) -> (M, N)."""
+    return values.reshape(len(values), -1).double().numpy().T

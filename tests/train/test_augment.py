@@ -1,150 +1,108 @@
-"""Shifts, mirror images and holes, drawn per image."""
+"""What the settings of a training make of its images."""
 
-from dataclasses import replace
-
+import numpy as np
 import pytest
 import torch
 
-from train.augment import Draws, augment, cropped, draw, mixed
+from curate.augment.pipeline import albumentations
+from curate.errors import UserError
+from train.augment import program, three_quarters
 from train.config import TrainConfig
 
-SIDE = 4
-IMAGE = torch.arange(SIDE * SIDE, dtype=torch.uint8).view(1, 1, SIDE, SIDE).expand(1, 3, SIDE, SIDE)
-WHOLE = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
+A = albumentations()
+COUNT, SIDE = 64, 16
+IMAGES = torch.randint(0, 256, (COUNT, 3, SIDE, SIDE), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+IDS = torch.arange(COUNT)
+NOTHING = {"pad": 0, "flip": False}
 
 
-def fixed(*, shift: tuple[int, int] = (0, 0), mirror: bool = False, hole: tuple[int, int] = (0, 0)) -> Draws:
-    drawn = draw(TrainConfig(), 1, SIDE, 0)
-    return replace(drawn, shift=torch.tensor([shift]), mirror=torch.tensor([mirror]), hole=torch.tensor([hole]))
+def augmented(epoch: int = 0, images: torch.Tensor = IMAGES, **settings: object) -> torch.Tensor:
+    return program(TrainConfig(**{**NOTHING, **settings}), SIDE)(images, IDS[: len(images)], epoch)
 
 
-def rows(batch: torch.Tensor) -> list[list[int]]:
-    assert (batch[0, 0] == batch[0, 2]).all()
-    return batch[0, 0].tolist()
+def test_nothing_asked_for_is_nothing_done() -> None:
+    assert torch.equal(augmented(), IMAGES)
 
 
-@pytest.mark.parametrize(
-    ("draws", "first_row"),
-    [
-        (fixed(), [0, 1, 2, 3]),
-        (fixed(mirror=True), [3, 2, 1, 0]),
-        (fixed(shift=(0, 1)), [1, 0, 1, 2]),  # the border is reflected
-        (fixed(shift=(0, -1)), [1, 2, 3, 2]),
-        (fixed(shift=(1, 0)), [4, 5, 6, 7]),
-        (fixed(shift=(-2, 0)), [8, 9, 10, 11]),
-        (fixed(shift=(0, 2), mirror=True), [1, 0, 1, 2]),  # shifted, then mirrored
-    ],
-)
-def test_what_is_drawn_is_done(draws: Draws, first_row: list[int]) -> None:
-    assert rows(augment(IMAGE, draws, torch.tensor([0])))[0] == first_row
-
-
-def test_a_hole_is_grey_and_stays_inside() -> None:
-    batch = augment(IMAGE, fixed(hole=(0, 3)), torch.tensor([0]), cutout=2)
-    assert rows(batch) == [[0, 1, 128, 128], [4, 5, 6, 7], [8, 9, 10, 11], [12, 13, 14, 15]]
+def test_shifts_reflect_the_border() -> None:
+    line = torch.arange(SIDE, dtype=torch.uint8) * 10
+    shown = augmented(images=line.expand(COUNT, 3, SIDE, SIDE), pad=2)
+    rows = {tuple(row[:3].tolist()) for row in shown[:, 0, 0]}
+    assert rows == {(20, 10, 0), (10, 0, 10), (0, 10, 20), (10, 20, 30), (20, 30, 40)}
 
 
 def test_a_shift_larger_than_the_image_is_still_an_image() -> None:
-    assert augment(IMAGE, fixed(shift=(9, -9)), torch.tensor([0])).shape == (1, 3, SIDE, SIDE)
-
-
-def test_draws_follow_seed_and_epoch() -> None:
-    config = TrainConfig(pad=2)
-    same = [draw(config, 100, 32, 3), draw(config, 100, 32, 3)]
-    assert torch.equal(same[0].order, same[1].order)
-    assert torch.equal(same[0].shift, same[1].shift)
-    assert not torch.equal(draw(config, 100, 32, 4).order, same[0].order)
-    assert not torch.equal(draw(TrainConfig(seed=1), 100, 32, 3).order, same[0].order)
-    assert sorted(same[0].order.tolist()) == list(range(100))
-    assert same[0].shift.min() == -2
-    assert same[0].shift.max() == 2
+    assert augmented(pad=3 * SIDE).shape == IMAGES.shape
 
 
 def test_two_epochs_show_every_image_both_ways() -> None:
-    config = TrainConfig()
-    even, odd = draw(config, 1000, 32, 0).mirror, draw(config, 1000, 32, 1).mirror
-    assert (even ^ odd).all()
-    assert 400 < even.sum() < 600
+    even, odd = augmented(0, flip=True), augmented(1, flip=True)
+    mirrored = (even != IMAGES).flatten(1).any(1)
+    assert torch.equal(even[mirrored], IMAGES[mirrored].flip(3))
+    assert torch.equal(odd[~mirrored], IMAGES[~mirrored].flip(3))
+    assert torch.equal(odd[mirrored], IMAGES[mirrored])
+    assert 16 < mirrored.sum() < 48
 
 
-def test_without_flip_nothing_is_mirrored() -> None:
-    assert not draw(TrainConfig(flip=False), 1000, 32, 1).mirror.any()
+def test_a_hole_is_grey_and_stays_inside() -> None:
+    shown = augmented(images=torch.zeros_like(IMAGES), cutout=6)
+    grey = (shown == 128).sum((2, 3))[:, 0]
+    assert grey.max() == 36
+    assert 9 <= grey.min() < 36  # cut off at a corner
+    assert set(shown.unique().tolist()) == {0, 128}
+
+
+def test_a_crop_is_brought_to_full_size() -> None:
+    line = (torch.arange(SIDE, dtype=torch.uint8) * 10).expand(COUNT, 3, SIDE, SIDE)
+    shown = augmented(images=line, crop_area=0.25).float()
+    span = shown[:, 0, 0, -1] - shown[:, 0, 0, 0]
+    assert span.min() < 100
+    assert span.max() > 110
+
+
+def test_mixtures_mix_labels_too() -> None:
+    black, white = torch.zeros_like(IMAGES[:32]), torch.full_like(IMAGES[:32], 200)
+    labels = torch.eye(2)[torch.arange(COUNT) // 32]
+    for settings in ({"mixup": 1.0}, {"cutmix": 1.0}):
+        augment = program(TrainConfig(**NOTHING, **settings), SIDE)
+        shown, targets = augment(torch.cat([black, white]), IDS, 0, labels=labels)
+        torch.testing.assert_close(targets.sum(1), torch.ones(COUNT))
+        torch.testing.assert_close(shown.float().mean((1, 2, 3)) / 200, targets[:, 1], atol=0.005, rtol=0)
+        assert ((targets > 0.05) & (targets < 0.95)).any()
+
+
+def test_seed_and_epoch_decide() -> None:
+    assert torch.equal(augmented(3, pad=2), augmented(3, pad=2))
+    assert not torch.equal(augmented(4, pad=2), augmented(3, pad=2))
+    assert not torch.equal(augmented(3, pad=2, seed=1), augmented(3, pad=2))
 
 
 def test_the_originals_stay_as_they_were() -> None:
-    images = torch.randint(0, 256, (8, 3, 16, 16), dtype=torch.uint8)
-    before = images.clone()
-    config = TrainConfig(cutout=8)
-    augment(images, draw(config, 8, 16, 0), torch.arange(8), cutout=8)
-    assert torch.equal(images, before)
+    before = IMAGES.clone()
+    augmented(pad=2, flip=True, cutout=8)
+    assert torch.equal(IMAGES, before)
 
 
-def mixing(own: list[float], *, hole: tuple[int, int] = (2, 2)) -> Draws:
-    drawn = draw(TrainConfig(), len(own), SIDE, 0)
-    return replace(drawn, hole=torch.tensor([hole] * len(own)), own=torch.tensor(own))
+def test_a_pipeline_takes_the_place_of_the_settings() -> None:
+    asked = A.Compose([A.Transpose(p=1), A.Normalize(), A.pytorch.ToTensorV2()])
+    shown = augmented(augment=A.to_dict(asked), pad=4)
+    assert torch.equal(shown, IMAGES.transpose(2, 3))  # networks normalise bytes by themselves
 
 
-PAIR = torch.tensor([0, 200], dtype=torch.uint8).view(2, 1, 1, 1).expand(2, 3, SIDE, SIDE)
-"""A black image and a bright one."""
-BOTH = PAIR, PAIR.flip(0)
-"""Each with the other."""
+@pytest.mark.parametrize(
+    ("augment", "says"),
+    [
+        (A.to_dict(A.Compose([A.CenterCrop(8, 8)])), "the pipeline makes 8 x 8 px of images of 16 x 16 px"),
+        (A.to_dict(A.Compose([A.RandomCrop(32, 32)])), "RandomCrop cuts 32 x 32 px out of images of 16 x 16 px"),
+        ({"a": 1}, "no pipeline"),
+    ],
+)
+def test_a_pipeline_that_is_not_for_the_images(augment: dict[str, object], says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        program(TrainConfig(augment=augment), SIDE)
 
 
-def labels(first: int, second: int) -> tuple[torch.Tensor, torch.Tensor]:
-    own = torch.eye(3)[[first, second]]
-    return own, own.flip(0)
-
-
-def test_mixup_is_the_weighted_mean_of_images_and_labels() -> None:
-    batch, target = mixed(BOTH, labels(1, 2), mixing([0.75, 0.5]), torch.arange(2), cut=False)
-    assert batch.shape == PAIR.shape
-    assert batch[0].unique().tolist() == [50]
-    assert batch[1].unique().tolist() == [100]
-    assert target.tolist() == [[0, 0.75, 0.25], [0, 0.5, 0.5]]
-
-
-def test_cutmix_takes_a_square_of_the_other_image_and_its_share_of_the_label() -> None:
-    batch, target = mixed(BOTH, labels(1, 2), mixing([0.75, 1.0]), torch.arange(2), cut=True)
-    assert batch.dtype == torch.uint8
-    assert rows(batch) == [[0, 0, 0, 0], [0, 200, 200, 0], [0, 200, 200, 0], [0, 0, 0, 0]]
-    assert (batch[1] == 200).all()
-    assert target.tolist() == [[0, 0.75, 0.25], [0, 0, 1]]
-
-
-def test_a_square_cut_off_at_the_border_counts_as_what_is_seen_of_it() -> None:
-    _, target = mixed(BOTH, labels(0, 1), mixing([0.0, 0.0], hole=(0, 0)), torch.arange(2), cut=True)
-    assert target[0].tolist() == [0.75, 0.25, 0]  # a quarter of a square of 4 pixels lies inside
-
-
-def test_shares_are_drawn_from_a_beta_distribution() -> None:
-    draws = draw(TrainConfig(mixup=0.2), 20_000, 32, 0)
-    assert torch.equal(draws.own, draw(TrainConfig(mixup=0.2), 20_000, 32, 0).own)
-    assert abs(float(draws.own.mean()) - 0.5) < 0.01
-    assert abs(float(draws.own.var()) - 0.25 / 1.4) < 0.003  # Beta(a, a): 1 / (4 (2 a + 1))
-    assert (draw(TrainConfig(), 100, 32, 0).own == 1).all()
-
-
-def test_a_window_of_all_is_the_image() -> None:
-    assert torch.allclose(cropped(IMAGE, WHOLE), IMAGE.float(), atol=1e-4)
-
-
-def test_a_window_is_brought_to_full_size() -> None:
-    lower_right = cropped(IMAGE, torch.tensor([[0.5, 0.5, 0.5, 0.5]]))
-    assert lower_right.shape == IMAGE.shape
-    assert lower_right[0, 0, 0, 0] == pytest.approx(10 - 1.25)  # a quarter of a pixel up and left of pixel 10's centre
-    assert lower_right[0, 0, 3, 3] == 15  # the border is repeated
-    upper_half = cropped(IMAGE, torch.tensor([[0.0, 0.0, 0.5, 1.0]]))
-    assert torch.allclose(upper_half[0, 0, :, 0], torch.tensor([0, 1, 3, 5.0]))
-
-
-def test_windows_have_the_area_asked_for_and_stay_inside() -> None:
-    top, left, height, width = draw(TrainConfig(crop_area=0.25), 10_000, 32, 0).window.T
-    area = height * width
-    assert 0.2 < area.min() < 0.3
-    assert area.max() > 0.95
-    assert abs(float(area.mean()) - 0.6) < 0.03  # a little less than 0.625: windows wider than the image are cut
-    assert 0.75 - 1e-4 < (width / height).min() < 0.8
-    assert top.min() >= 0
-    assert left.min() >= 0
-    assert (top + height).max() <= 1 + 1e-6
-    assert (left + width).max() <= 1 + 1e-6
+def test_three_quarters() -> None:
+    small = three_quarters(torch.full((2, 3, 32, 32), 7, dtype=torch.uint8))
+    assert small.shape == (2, 3, 24, 24)
+    assert np.allclose(small, 7)

@@ -13,12 +13,13 @@ import torch
 from tests.train.digits import QUICK
 from train import epoch as passes
 from train import models
-from train.augment import draw
+from train.augment import program
 from train.budget import Clock
 from train.compiling import plain
 from train.config import TrainConfig
 from train.epoch import Training, check_finite, kinds_of_batch, margin, run_epoch
 from train.optimizer import build
+from train.visits import draw_visits
 
 COUNT, SIDE = 100, 32
 DEVICE = torch.device("meta")
@@ -38,7 +39,9 @@ def training(config: TrainConfig) -> Training:
     losses = torch.empty(COUNT, device=DEVICE)
     mixes = config.mixup or config.cutmix
     margins = None if mixes else torch.empty((config.epochs, COUNT), dtype=torch.float16, device=DEVICE)
-    return Training(config, network, build(network, config), images, labels, None, losses, margins)
+    ids = torch.empty(COUNT, dtype=torch.int64, device=DEVICE)
+    augment = program(config, SIDE)
+    return Training(config, network, build(network, config), augment, images, ids, labels, None, losses, margins)
 
 
 @pytest.mark.parametrize(
@@ -59,8 +62,8 @@ def training(config: TrainConfig) -> Training:
 def test_it_stays_on_the_device_and_waits_for_nothing(settings: dict[str, object]) -> None:
     config = TrainConfig.from_mapping({"epochs": 1, "precision": "bf16", "batch_size": 32, **settings})
     prepared = training(config)
-    draws = draw(config, COUNT, SIDE, epoch=0).to(DEVICE)
-    passed = run_epoch(prepared, plain, draws, 0, Clock(None))
+    visits = draw_visits(config, COUNT, epoch=0).to(DEVICE)
+    passed = run_epoch(prepared, plain, visits, 0, Clock(None))
     assert passed.seen == COUNT
     assert passed.loss_sum.device == passed.correct.device == DEVICE
     buffers = [state["momentum_buffer"] for state in prepared.optimizer.state.values()]
@@ -83,9 +86,9 @@ def test_every_shape_of_batch_is_known_before(small_first: float) -> None:
         return plain(model, batch)
 
     prepared = training(config)
-    draws = draw(config, COUNT, SIDE, epoch=0).to(DEVICE)
+    visits = draw_visits(config, COUNT, epoch=0).to(DEVICE)
     for epoch in range(config.epochs):
-        run_epoch(prepared, forward, draws, epoch, Clock(None))
+        run_epoch(prepared, forward, visits, epoch, Clock(None))
     assert {(batch.shape, batch.dtype) for batch in kinds_of_batch(prepared)} == shown
 
 

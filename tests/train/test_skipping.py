@@ -8,12 +8,12 @@ import torch
 
 from tests.train.digits import QUICK, digits
 from tests.train.test_loop import Stop, same_weights, stop_after
-from train.augment import draw
 from train.config import TrainConfig
 from train.evaluate import evaluate, predict
 from train.loop import train
 from train.schedule import batches
 from train.skipping import without_easy
+from train.visits import draw_visits
 
 CONFIG = TrainConfig(epochs=8, batch_size=100, skip_easy=0.5)
 COUNT = 10_050
@@ -21,36 +21,36 @@ LOSSES = torch.cat([torch.full((COUNT - 2000,), 0.1), torch.full((2000,), 2.0)])
 
 
 def test_half_of_the_easy_images_go_and_the_others_count_twice() -> None:
-    draws = without_easy(draw(CONFIG, COUNT, 32, 3), LOSSES, CONFIG, 3 / 8)
-    kept = torch.zeros(COUNT, dtype=torch.bool).index_fill_(0, draws.order, True)
-    assert len(draws.order) == kept.sum()
+    visits = without_easy(draw_visits(CONFIG, COUNT, 3), LOSSES, CONFIG, 3 / 8)
+    kept = torch.zeros(COUNT, dtype=torch.bool).index_fill_(0, visits.order, True)
+    assert len(visits.order) == kept.sum()
     assert 0.47 < kept[:-2000].float().mean() < 0.53
     assert kept[-2000:].float().mean() > 0.96  # but for those that do not fill a batch
-    assert (draws.weight[:-2000] == 2).all()
-    assert (draws.weight[-2000:] == 1).all()
-    whole = batches(draw(CONFIG, COUNT, 32, 3).order, CONFIG, COUNT)
-    assert {len(part) for part in batches(draws.order, CONFIG, COUNT)} == {len(whole[0])}
+    assert (visits.weight[:-2000] == 2).all()
+    assert (visits.weight[-2000:] == 1).all()
+    whole = batches(draw_visits(CONFIG, COUNT, 3).order, CONFIG, COUNT)
+    assert {len(part) for part in batches(visits.order, CONFIG, COUNT)} == {len(whole[0])}
 
 
 def test_the_sum_of_weights_stays_what_it_was() -> None:
     totals = []
     for seed in range(20):
         config = replace(CONFIG, seed=seed)
-        draws = without_easy(draw(config, COUNT, 32, 3), LOSSES, config, 3 / 8)
-        totals.append(float(draws.weight[draws.order].sum()))
+        visits = without_easy(draw_visits(config, COUNT, 3), LOSSES, config, 3 / 8)
+        totals.append(float(visits.weight[visits.order].sum()))
     assert 0.98 < sum(totals) / len(totals) / COUNT < 1  # about half a batch is over
 
 
 @pytest.mark.parametrize(("skip_easy", "progress"), [(0.0, 0.5), (0.5, 0.875)])
 def test_all_are_seen_at_the_end_and_where_it_is_off(skip_easy: float, progress: float) -> None:
     config = replace(CONFIG, skip_easy=skip_easy)
-    draws = draw(config, COUNT, 32, 3)
-    assert without_easy(draws, LOSSES, config, progress) is draws
+    visits = draw_visits(config, COUNT, 3)
+    assert without_easy(visits, LOSSES, config, progress) is visits
 
 
 def test_a_set_of_one_batch_is_left_whole() -> None:
-    draws = draw(CONFIG, 20, 32, 3)
-    assert without_easy(draws, LOSSES[-2020:-2000].clone(), CONFIG, 0.5).order.numel() == 20
+    visits = draw_visits(CONFIG, 20, 3)
+    assert without_easy(visits, LOSSES[-2020:-2000].clone(), CONFIG, 0.5).order.numel() == 20
 
 
 def test_it_learns_from_fewer_images_and_resumes_to_the_same_weights(tmp_path: Path) -> None:

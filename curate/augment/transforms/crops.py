@@ -7,6 +7,7 @@ import cv2
 import torch
 from torch import Tensor
 
+from curate.augment.device import constant
 from curate.augment.draws import Draws
 from curate.augment.frame import Frame
 from curate.augment.lattice import Moves, within
@@ -147,7 +148,8 @@ class CenterCrop(_Crop):
         params, wanted = self.padded(draws, frame), self.settings
         height, width = max(frame.height, wanted.height), max(frame.width, wanted.width)
         top, left = (height - wanted.height) // 2, (width - wanted.width) // 2
-        coords = torch.tensor([[left, top, left + wanted.width, top + wanted.height]], device=draws.device)
+        corners = [[left, top, left + wanted.width, top + wanted.height]]
+        coords = constant(corners, torch.int64, draws.device)
         return {"crop_coords": coords.expand(len(draws), 4), **params}
 
 

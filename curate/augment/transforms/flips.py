@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from curate.augment.device import constant
 from curate.augment.draws import Draws
 from curate.augment.frame import Frame
 from curate.augment.lattice import Moves, stay
@@ -93,7 +94,7 @@ class SquareSymmetry(D4):
 
 def _symmetry(element: Tensor, frame: Frame, device: torch.device) -> Moves:
     """The moves of `ELEMENTS` at these positions: shape (N,), int64."""
-    turned, rows, columns = torch.tensor(SYMMETRIES, dtype=torch.bool, device=device)[element].unbind(1)
+    turned, rows, columns = constant(SYMMETRIES, torch.bool, device)[element].unbind(1)
     line = torch.arange(frame.height, device=device)
     return Moves(
         torch.where(rows[:, None], line.flip(0), line), torch.where(columns[:, None], line.flip(0), line), turned

@@ -1,0 +1,104 @@
+"""Batches as they come and go: layouts, types, and what names the images."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from curate.errors import UserError
+
+Layout = Literal["auto", "NHWC", "NCHW"]
+Batch = Tensor | np.ndarray
+"""A result is what the images were."""
+CHANNELS = (1, 3)
+"""Numbers of channels that tell one layout from the other."""
+
+
+def channels_last(images: Any, layout: Layout) -> Tensor:
+    """Images as they came -> shape (N, H, W, C), uint8, contiguous.
+
+    Raises `UserError` for what is no batch of images.
+    """
+    pixels = _tensor(images)
+    if pixels.ndim == 3:
+        return pixels[..., None].contiguous()
+    return (pixels.permute(0, 2, 3, 1) if _planes(pixels, layout) else pixels).contiguous()
+
+
+def as_given(pixels: Tensor, images: Batch, layout: Layout, *, planes: bool) -> Batch:
+    """A result of shape (N, H, W, C) as the images came: tensor or array, in their layout.
+
+    planes: whether it is (N, C, H, W) whatever they were.
+    """
+    given = _tensor(images)
+    if given.ndim == 3 and not planes and pixels.shape[3] == 1:
+        pixels = pixels[..., 0]
+    elif planes or (given.ndim == 4 and _planes(given, layout)):
+        pixels = pixels.permute(0, 3, 1, 2)
+    return pixels.numpy() if isinstance(images, np.ndarray) else pixels
+
+
+def with_channels(images: Sequence[Any]) -> list[np.ndarray]:
+    """Images of several sizes, as they came in a list -> shape (H, W, C) each. Raises `UserError` for other things."""
+    if not len(images):
+        raise UserError("no images: the list is empty; give an array of shape (0, H, W, C) where that is meant")
+    for number, image in enumerate(images):
+        if not isinstance(image, np.ndarray) or image.ndim not in (2, 3):
+            raise UserError(f"image {number} of the list is no array of shape (H, W, C), but {type(image).__name__}")
+    return [image[:, :, None] if image.ndim == 2 else image for image in images]
+
+
+def numbers(ids: Any, count: int, device: torch.device) -> Tensor:
+    """What names so many images, as whole numbers on their device: shape (N,), int64. Names are hashed.
+
+    Raises `UserError` where there is not one for each image.
+    """
+    if isinstance(ids, Tensor):
+        found = ids
+    else:
+        values = np.atleast_1d(np.asarray(() if ids is None else ids))
+        if values.dtype.kind in "OUS":
+            values = np.array([_hashed(str(name)) for name in values.tolist()], np.int64)
+        if values.dtype.kind not in "iu" and values.size:
+            raise UserError(f"ids are of type {values.dtype}; they have to be whole numbers or names")
+        found = torch.from_numpy(values.astype(np.int64))
+    if found.shape != (count,):
+        raise UserError(f"{count} images, but ids of shape {tuple(found.shape)}; give one id for each image")
+    if found.is_floating_point() or found.dtype == torch.bool:
+        raise UserError(f"ids are of type {found.dtype}; they have to be whole numbers or names")
+    return found.to(device=device, dtype=torch.int64, non_blocking=True)
+
+
+def _hashed(name: str) -> int:
+    """63 bits that stay the same for good."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little") >> 1
+
+
+def _tensor(images: Any) -> Tensor:
+    pixels = torch.from_numpy(images) if isinstance(images, np.ndarray) else images
+    if not isinstance(pixels, Tensor):
+        raise UserError(f"images are a {type(images).__name__}; give a tensor, an array or a list of arrays")
+    if pixels.dtype != torch.uint8:
+        raise UserError(
+            f"images are {str(pixels.dtype).removeprefix('torch.')}; give uint8, levels from 0 to 255, and let the "
+            "pipeline make floats of them (Normalize, ToFloat)"
+        )
+    return pixels
+
+
+def _planes(pixels: Tensor, layout: Layout) -> bool:
+    """Whether the layout is NCHW."""
+    if pixels.ndim != 4:
+        raise UserError(
+            f"images have {pixels.ndim} axes, shape {tuple(pixels.shape)}; a batch is (N, H, W, C) or (N, C, H, W)"
+        )
+    if layout != "auto":
+        return layout == "NCHW"
+    last, first = pixels.shape[3] in CHANNELS, pixels.shape[1] in CHANNELS
+    if last == first:
+        reason = "either axis could be the channels" if last else "no axis has 1 or 3 channels"
+        raise UserError(f'images of shape {tuple(pixels.shape)}: {reason}; say layout="NHWC" or layout="NCHW"')
+    return first

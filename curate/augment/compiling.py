@@ -1,0 +1,65 @@
+"""Makes a program of a pipeline, however that is given."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from curate.augment.batches import Layout
+from curate.augment.fused import Scaling
+from curate.augment.pipeline import Step, albumentations, from_dict, read_pipeline, steps
+from curate.augment.program import Mode, Program
+from curate.errors import UserError
+
+
+def compile(
+    pipeline: Any,
+    *,
+    seed: int = 0,
+    mode: Mode = "exact",
+    dtype: torch.dtype | None = None,
+    layout: Layout = "auto",
+    fallback: Literal["cpu"] | None = None,
+) -> Program:
+    """A pipeline of Albumentations made ready for batches.
+
+    pipeline: an `A.Compose`, or any transform; what `A.to_dict` gives; a list of transforms; or the path of a JSON or
+    YAML file, see `curate.augment.pipeline.read_pipeline`. mode: "exact" gives the pixels of Albumentations; "fused"
+    composes what can be composed, which is faster and differs as docs/augment.md says. fallback: "cpu" runs transforms
+    that have no version for batches through Albumentations, one image after the other.
+
+    Raises `UserError` for a pipeline that cannot be read or run.
+    """
+    if mode not in ("exact", "fused"):
+        raise UserError(f'mode is "exact" or "fused", not {mode!r}')
+    if layout not in ("auto", "NHWC", "NCHW"):
+        raise UserError(f'layout is "auto", "NHWC" or "NCHW", not {layout!r}')
+    if fallback not in (None, "cpu"):
+        raise UserError(f'fallback is None or "cpu", not {fallback!r}')
+    if not 0 <= seed < 2**64:
+        raise UserError(f"seed is {seed}; it has to be from 0 to 2**64 - 1")
+    if isinstance(pipeline, str | Path):
+        pipeline = read_pipeline(Path(pipeline))
+    elif isinstance(pipeline, list) and any(hasattr(each, "p") for each in pipeline):
+        pipeline = albumentations().Compose(pipeline)
+    elif isinstance(pipeline, Mapping | list):
+        pipeline = from_dict(pipeline)
+    replacement = None
+    if fallback == "cpu":
+        from curate.augment.fallback import Fallback
+
+        replacement = Fallback
+    found = steps(pipeline, replacement)
+    _check_order(found)
+    return Program(found, seed, mode, dtype, layout)
+
+
+def _check_order(steps: Sequence[Step]) -> None:
+    """Raises `UserError` for a step that is for levels, but comes when these are floats already."""
+    scaled = ""
+    for step in steps:
+        transform = step.transform
+        if scaled and not transform.floats:
+            raise UserError(f"{transform.name} comes after {scaled}, and takes levels from 0 to 255; put {scaled} last")
+        scaled = transform.name if isinstance(transform, Scaling) else scaled

@@ -1,0 +1,33 @@
+"""What differs between a CPU and a GPU: constants that stay on the device, and whether there are kernels for it."""
+
+import importlib.util
+from collections.abc import Sequence
+from functools import cache
+
+import torch
+from torch import Tensor
+
+
+@torch.compiler.assume_constant_result
+def constant(values: Sequence[object] | float, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Numbers on a device, brought there once: a copy from the host would wait, and cannot stand in a CUDA graph."""
+    return _constant(_frozen(values), dtype, device)
+
+
+def has_kernels(tensor: Tensor) -> bool:
+    """Whether what is done to a tensor can be done by Triton's kernels."""
+    return tensor.is_cuda and _has_triton()
+
+
+@cache
+def _constant(values: object, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.tensor(values, dtype=dtype, device=device)
+
+
+@cache
+def _has_triton() -> bool:
+    return importlib.util.find_spec("triton") is not None
+
+
+def _frozen(values: object) -> object:
+    return tuple(_frozen(value) for value in values) if isinstance(values, list | tuple) else values

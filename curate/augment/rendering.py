@@ -1,0 +1,111 @@
+"""The pixels of a batch, computed from all that was composed: where each comes from, and what becomes of its colour."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import torch
+from torch import Tensor
+
+from curate.augment.device import has_kernels
+from curate.augment.frame import Frame
+from curate.augment.holes import inside, painted
+from curate.augment.lattice import Moves, moved, per_channel
+from curate.augment.pointwise import Linear, looked_up
+from curate.augment.warp import warp_affine
+
+Fill = float | Sequence[float]
+"""One level for all channels, or one for each."""
+
+
+@dataclass
+class Parts:
+    """What is done to each pixel of N images, in this order; None for what is not."""
+
+    size: Frame
+    """Of the results."""
+    moves: Moves | None = None
+    moves_fill: Fill = 0
+    matrix: Tensor | None = None
+    """Shape (N, 3, 3) or (1, 3, 3), float64: from pixels of the results to those of the moved images."""
+    border: int = cv2.BORDER_REPLICATE
+    border_fill: Fill = 0
+    table: Tensor | None = None
+    """Shape (N or 1, C or 1, 256), uint8: of levels."""
+    linear: Linear | None = None
+    """Of colours; only one of the two is there."""
+    holes: Tensor | None = None
+    """Shape (N, K, 4), int64."""
+    holes_fill: Fill = 0
+    scale_shift: tuple[Tensor, Tensor] | None = None
+    """Shape (C,), float32 each: the result is levels * scale + shift."""
+
+    def add_moves(self, moves: Moves, fill: Fill) -> None:
+        self.moves = moves if self.moves is None else self.moves.after(moves)
+        self.moves_fill = fill if moves.fills else self.moves_fill
+
+    def add_matrix(self, matrix: Tensor, border: int | None, fill: Fill) -> None:
+        """border: None for what shows nothing from outside."""
+        self.matrix = matrix if self.matrix is None else self.matrix @ matrix
+        if border is not None:
+            self.border, self.border_fill = border, fill
+
+    def add_linear(self, linear: Linear) -> None:
+        self.linear = linear if self.linear is None else self.linear.then(linear)
+
+    def add_table(self, table: Tensor) -> None:
+        if self.table is not None:
+            shape = torch.broadcast_shapes(self.table.shape, table.shape)
+            table = table.expand(shape).gather(2, self.table.long().expand(shape))
+        self.table = table
+
+    def add_holes(self, holes: Tensor, fill: Fill) -> None:
+        self.holes = holes if self.holes is None else torch.cat([self.holes, holes], 1)
+        self.holes_fill = fill
+
+
+def render(pixels: Tensor, parts: Parts, dtype: torch.dtype | None = None) -> Tensor:
+    """The images with all of it done: shape (N, H, W, C) -> (N, H', W', C).
+
+    pixels: uint8; unrounded levels, float32, where nothing but the scale is asked for. dtype: of the result; None:
+    float32 where it is scaled, otherwise uint8.
+    """
+    if has_kernels(pixels) and pixels.dtype == torch.uint8:
+        from curate.augment.kernel import render_with_kernel
+
+        return render_with_kernel(pixels, parts, dtype=dtype)
+    done = _rendered(pixels, parts)
+    return done if dtype is None else done.to(dtype)
+
+
+def _rendered(pixels: Tensor, parts: Parts) -> Tensor:
+    if parts.moves is not None:
+        pixels = moved(pixels, parts.moves, parts.moves_fill)
+    if parts.matrix is not None:
+        matrix = parts.matrix.expand(len(pixels), 3, 3)
+        pixels = warp_affine(pixels, matrix, parts.size, border=parts.border, fill=parts.border_fill)
+    if parts.table is not None:
+        pixels = looked_up(pixels, parts.table)
+    if parts.linear is not None:
+        pixels = mixed(pixels, parts.linear)
+    if parts.holes is not None:
+        value = per_channel(parts.holes_fill, pixels.shape[3], pixels.device).to(pixels.dtype)
+        pixels = painted(pixels, inside(parts.holes, parts.size), value)
+    if parts.scale_shift is None:
+        return pixels if pixels.dtype == torch.uint8 else pixels.round().to(torch.uint8)
+    return scaled(pixels, *parts.scale_shift)
+
+
+def mixed(pixels: Tensor, linear: Linear) -> Tensor:
+    """matrix @ levels + shift, cut off at 0 and 255: shape (N, H, W, C), float32."""
+    count, height, width, channels = pixels.shape
+    levels = pixels.float().view(count, height * width, channels)
+    matrix = linear.matrix.float().mT.expand(count, channels, channels)
+    shift = linear.shift.float()[:, None].expand(count, 1, channels)
+    return torch.baddbmm(shift, levels, matrix).clamp_(0, 255).view(pixels.shape)
+
+
+def scaled(pixels: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """levels * scale + shift, channel by channel: shape (N, H, W, C), float32."""
+    count = pixels.shape[1] * pixels.shape[2]
+    return torch.addcmul(shift.repeat(count), pixels.flatten(1), scale.repeat(count)).view(pixels.shape)

@@ -1,0 +1,181 @@
+"""Verbs that augment: see what a pipeline does, time it, keep augmented images."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from curate.cli import app, options, output
+from curate.errors import UserError
+
+if TYPE_CHECKING:
+    from curate.augment.bench import Bench
+    from curate.augment.materialize import Augmented
+
+augment = typer.Typer(
+    help="Augment with a pipeline of Albumentations: see it, time it, keep the images.",
+    no_args_is_help=True,
+)
+app.add_typer(augment, name="augment")
+
+Pipeline = Annotated[
+    Path, typer.Option(metavar="FILE", help="JSON or YAML that A.save wrote, or a list such as - HorizontalFlip.")
+]
+Fallback = Annotated[
+    str | None,
+    typer.Option(
+        metavar="cpu", help="cpu: transforms without a version for batches are run by Albumentations, one by one."
+    ),
+]
+
+
+@augment.command(epilog="Example: curate augment preview ws --pipeline flips.yaml --draws 8")
+def preview(
+    ws: options.Workspace,
+    pipeline: Pipeline,
+    draws: Annotated[int, typer.Option(min=1, help="How many draws of each image.")] = 8,
+    images: Annotated[int, typer.Option(min=1, help="How many images, from all classes in turn.")] = 6,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the choice and of the draws.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Of the page and the sheet, which end in .html and .png.")
+    ] = None,
+    fallback: Fallback = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show what a pipeline makes of some images: a page and a sheet of originals and draws."""
+    from curate.augment.preview import preview as show
+    from curate.workspace import Workspace
+
+    result = show(
+        Workspace.open(ws),
+        pipeline,
+        images=images,
+        draws=draws,
+        seed=seed,
+        fallback=_fallback(fallback),
+        out=out,
+    )
+    output.warn(result.skipped)
+    if as_json:
+        output.print_json(result)
+        return
+    if result.left_out:
+        output.say(f"Without {', '.join(result.left_out)}: what makes floats of the levels cannot be shown.")
+    output.say(
+        f"{result.images:,} images, {result.draws:,} draws of each.",
+        f"Wrote {result.page} and {result.sheet}. "
+        f"Next: curate augment add {ws} --pipeline {pipeline} --balance, or train with it",
+    )
+
+
+@augment.command(epilog="Example: curate augment bench --size 224 --rounds 9")
+def bench(
+    ws: Annotated[
+        Path | None, typer.Argument(metavar="[WS]", help="Whose images are augmented; by default noise.")
+    ] = None,
+    pipeline: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="As for preview; by default: pad, crop, flip, cut out, normalise."),
+    ] = None,
+    size: Annotated[int, typer.Option(min=1, help="Pixels of the images' sides.")] = 32,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Images a batch; by default 512, above 64 pixels 32.")
+    ] = None,
+    device: options.Device = "auto",
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds that count, in alternating order.")] = 5,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes of Albumentations.")] = 2,
+    fallback: Fallback = None,
+    as_json: options.Json = False,
+) -> None:
+    """Time a pipeline beside Albumentations itself, and beside Kornia where that is installed."""
+    from curate.augment.bench import bench as time
+    from curate.workspace import Workspace
+
+    result = time(
+        Workspace.open(ws) if ws else None,
+        pipeline,
+        size=size,
+        batch_size=batch_size,
+        device=device,
+        rounds=rounds,
+        workers=workers,
+        fallback=_fallback(fallback),
+    )
+    if as_json:
+        output.print_json(result)
+    else:
+        _say_rates(result)
+
+
+@augment.command(epilog="Example: curate augment add ws --pipeline flips.yaml --balance")
+def add(
+    ws: options.Workspace,
+    pipeline: Pipeline,
+    balance: Annotated[bool, typer.Option("--balance", help="As many in every class as in the largest.")] = False,
+    per_class: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="So many in every class, those that are there included.")
+    ] = None,
+    total: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="So many in all, those that are there included.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same files.")] = 0,
+    fallback: Fallback = None,
+    as_json: options.Json = False,
+) -> None:
+    """Add augmented training images: to balance the classes, or up to a number."""
+    from curate.augment.materialize import materialize
+    from curate.augment.wanted import Target
+    from curate.workspace import Workspace
+
+    if [balance, per_class is not None, total is not None].count(True) != 1:
+        raise UserError("how many: say one of --balance, --per-class N and --total N")
+    target = Target(per_class, total)
+    result = materialize(Workspace.open(ws), pipeline, target, seed=seed, fallback=_fallback(fallback))
+    if as_json:
+        output.print_json(result)
+    else:
+        _say_augmented(result, ws)
+
+
+def _fallback(name: str | None) -> Literal["cpu"] | None:
+    if name not in (None, "cpu"):
+        raise UserError(f"--fallback {name!r} must be cpu, or left out")
+    return "cpu" if name else None
+
+
+def _say_rates(result: "Bench") -> None:
+    import pandas as pd
+
+    rows = [
+        {
+            "": rate.name,
+            "images/s": f"{rate.images_per_second:,.0f}" if rate.images_per_second else rate.note,
+            "lowest": f"{rate.lowest:,.0f}" if rate.lowest else "",
+            "highest": f"{rate.highest:,.0f}" if rate.highest else "",
+        }
+        for rate in result.rates
+    ]
+    output.print_table(pd.DataFrame(rows))
+    output.say(
+        f"Median of {result.rounds} rounds of {result.images:,} images of {result.size} px in batches of "
+        f"{result.batch_size}; {result.pipeline}.",
+        f"On {result.device} ({result.hardware}), "
+        + ", ".join(f"{name} {version}" for name, version in result.versions.items())
+        + ".",
+    )
+
+
+def _say_augmented(result: "Augmented", ws: Path) -> None:
+    for why, count in result.skipped.items():
+        output.say(f"{count:,} originals were left out: {why}.")
+    if not result.added:
+        output.say(f"Nothing to add: {result.there:,} augmented images are there already.")
+        return
+    told = f"{result.added:,} images added ({output.counts(result.by_class)})"
+    output.say(f"{told}; {result.there:,} were there already. Training images now: {result.training_images:,}.")
+    if result.copies:
+        output.say(
+            f"{result.copies:,} of them look like their original or another one: the pipeline changes too little."
+        )
+    after = f"curate apply {ws}" if result.curated else f"curate train {ws}"
+    output.say(f"Wrote {result.written}. Next: {after}")
