@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from curate.engine import Local
 from curate.errors import UserError, known
 from curate.evidence import Evidence
 from curate.workspace import FINDINGS, Workspace, read_table
-from train import parallel, profiles, rounds, run
+from train import parallel, policy_search, profiles, rounds, run
 from train.checkpoint import Epoch
 from train.config import TrainConfig
 from train.data import common_size, load_images
@@ -164,6 +164,45 @@ def train(
     with workspace.writing("train", {"data": data, "name": asked.run_dir.name, "seeds": seeds, **settings}):
         pass  # writes no table; the ledger says that the run was made, and of which data
     return asked.run_dir, result
+
+
+def search_policies(
+    workspace: Workspace,
+    *,
+    data: str,
+    settings: Mapping[str, object],
+    files: Sequence[Path] = (),
+    say: Callable[[policy_search.Training], None] | None = None,
+) -> policy_search.Found:
+    """Compare a handful of augmentations by short trainings, see `train.policy_search`.
+
+    Measured on the images of `val`, or, where there are none with a label, on a part of the training images that is
+    held out, duplicates and generated images with their originals; never on test images. Written to
+    `runs/augment-search`; an interrupted call goes on.
+    """
+    config = configure(workspace, settings)
+    raw = verbs.read_manifest(workspace)
+    chosen = verbs.read_images(workspace, data)
+    rows, val = train_rows_of(chosen), _usable(raw, "val")
+    if rows.empty:
+        raise UserError(f"{workspace.root} has no labelled training images; add some")
+    classes = manifest.classes(raw[manifest.decodable(raw)])
+    size = config.image_size or common_size(rows)
+    tried = policy_search.candidates(config, size, files)
+    with workspace.locked("runs/augment-search"):
+        images = load_images(rows, workspace.root, classes=classes, image_size=size)
+        if len(val):
+            held_out = load_images(val, workspace.root, classes=classes, image_size=size)
+        else:
+            with workspace.locked():  # measures what the scan has not measured yet, and of the same rows as a scan
+                together = groups(raw, Evidence(workspace, raw, Local()).get("duplicate_pairs"))
+            of_rows = pd.Series(together, raw["image_id"])[rows["image_id"]].to_numpy()
+            images, held_out = policy_search.split(images, of_rows, seed=config.seed)
+        folder = workspace.root / "runs" / "augment-search"
+        found = policy_search.search(config, images, held_out, tried, folder, say=say)
+    with workspace.writing("augment search", {"data": data, "pipelines": [str(file) for file in files], **settings}):
+        pass  # writes no table
+    return found
 
 
 def help_train(

@@ -218,6 +218,7 @@ def _albumentations(pipeline: Any, images: np.ndarray, batch_size: int, workers:
         num_workers=workers,
         persistent_workers=True,
         worker_init_fn=_one_thread,
+        multiprocessing_context="spawn",  # fork copies locked mutexes of OpenCV's and torch's threads
     )
 
     def epoch(number: int) -> None:

@@ -11,6 +11,7 @@ from curate.errors import UserError
 if TYPE_CHECKING:
     from curate.augment.bench import Bench
     from curate.augment.materialize import Augmented
+    from train.policy_search import Found, Place, Training
 
 augment = typer.Typer(
     help="Augment with a pipeline of Albumentations: see it, time it, keep the images.",
@@ -137,6 +138,35 @@ def add(
         _say_augmented(result, ws)
 
 
+@augment.command(epilog="Example: curate augment search ws --pipeline strong.yaml --set epochs=8")
+def search(
+    ws: options.Workspace,
+    pipeline: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="One more to try; may be repeated.")
+    ] = None,
+    data: Annotated[str, typer.Option(help="raw or curated.")] = "raw",
+    recipe: options.TrainingRecipe = None,
+    device: options.Device = "auto",
+    changes: options.Set = None,
+    as_json: options.Json = False,
+) -> None:
+    """Compare a handful of pipelines by short trainings: the better half of them goes on for longer."""
+    from curate.workspace import Workspace
+    from train import verbs
+
+    found = verbs.search_policies(
+        Workspace.open(ws),
+        data=data,
+        settings=options.training_settings(recipe, changes) | {"device": device},
+        files=pipeline or (),
+        say=None if as_json else _say_training,
+    )
+    if as_json:
+        output.print_json(found)
+    else:
+        _say_found(found, ws)
+
+
 def _fallback(name: str | None) -> Literal["cpu"] | None:
     if name not in (None, "cpu"):
         raise UserError(f"--fallback {name!r} must be cpu, or left out")
@@ -163,6 +193,48 @@ def _say_rates(result: "Bench") -> None:
         + ", ".join(f"{name} {version}" for name, version in result.versions.items())
         + ".",
     )
+
+
+def _say_training(training: "Training") -> None:
+    epochs = f"{training.epochs} epoch{'s' if training.epochs > 1 else ''}"
+    told = f"{training.candidate}: {training.accuracy:.2%} after {epochs}, seed {training.seed}"
+    output.say(f"{told} ({training.seconds:.0f} s)")
+
+
+def _say_found(found: "Found", ws: Path) -> None:
+    import pandas as pd
+
+    rows = [
+        {
+            "pipeline": place.candidate,
+            "epochs": place.epochs,
+            "n": place.n,
+            "accuracy, %": f"{100 * place.accuracy:.2f} ± {100 * place.half_width:.2f}",
+            "minus recipe, points": _difference(place),
+        }
+        for place in found.places
+    ]
+    output.print_table(pd.DataFrame(rows))
+    output.say(
+        f"On {found.held_out:,} images that none was trained on; 95 % intervals. {found.seconds:.0f} s of training."
+    )
+    if found.best == "recipe":
+        output.say("None is better than what the recipe has: keep that.", f"Wrote {found.written[1]}.")
+    elif found.clear:
+        output.say(f"{found.best} is better than what the recipe has.")
+    else:
+        output.say(
+            f"{found.best} is ahead of what the recipe has, by no more than its interval: more epochs would tell."
+        )
+    if found.best != "recipe":
+        output.say(f"Wrote {found.written[0]}. Next: curate train {ws} --augment {found.written[0]}")
+
+
+def _difference(place: "Place") -> str:
+    if place.difference is None:
+        return ""
+    half = "" if place.difference_half_width is None else f" ± {100 * place.difference_half_width:.2f}"
+    return f"{100 * place.difference:+.2f}{half}"
 
 
 def _say_augmented(result: "Augmented", ws: Path) -> None:

@@ -10,9 +10,9 @@ from curate.augment.pipeline import batched
 from tests.augment.cases import columns, names, pictures, reference, settings, takes
 
 FRAME = Frame(32, 32, 3)
-THEIRS = 3000
+THEIRS = 1500
 """Draws of Albumentations for each example; the benchmarks take 100,000."""
-OURS = 20_000
+OURS = 10_000
 SURE = 1e-4
 """Lowest probability of so large a difference that passes: some hundred are tested."""
 

@@ -25,7 +25,6 @@ SUPPORT = 3.5
 """A Gaussian kernel of no given size reaches this many sigmas, as Pillow's does."""
 TINY = 1e-6
 """Sigma from which on a Gaussian kernel is a single 1: a sigma of 0, which would be drawn once in 2**32, is none."""
-
 SMALL_DISC = 8
 """Radius up to which kernels of discs are of one size, in Albumentations."""
 

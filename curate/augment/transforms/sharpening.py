@@ -1,4 +1,4 @@
-"""Sharpened, and embossed."""
+"""Edges brought out: sharpened, embossed, with halos."""
 
 import math
 from collections.abc import Mapping, Sequence
