@@ -14,6 +14,17 @@ def constant(values: Sequence[object] | float, dtype: torch.dtype, device: torch
     return _constant(_frozen(values), dtype, device)
 
 
+@cache
+def keep_memory() -> None:
+    """Has the C library keep what batches on a CPU free, for the next one; until the process ends.
+
+    It gives back what lies unused at its end, and how much it keeps follows from the largest block that was ever freed,
+    up to 32 MB: one of that size, never touched, makes it keep 64. Without it each batch waits for the system to hand
+    it its pages anew: 512 images of 32 px, padded, cropped, mirrored, cut out and normalised took 2.5 times as long.
+    """
+    torch.empty((1 << 25) - (1 << 16), dtype=torch.uint8)
+
+
 def has_kernels(tensor: Tensor) -> bool:
     """Whether what is done to a tensor can be done by Triton's kernels."""
     return tensor.is_cuda and _has_triton()

@@ -103,8 +103,7 @@ class Group(Stage):
     """Of the result; None: float32 where it is scaled, otherwise uint8."""
 
     def __call__(self, pixels: Tensor, stream: Stream, chooser: Chooser) -> Tensor:
-        only_scale = not any(self.steps[:SCALE])
-        pixels = pixels if only_scale else rounded(pixels)
+        pixels = rounded(pixels) if any(self.steps[:HOLES]) else pixels
         return render(pixels, self.parts(frame_of(pixels), pixels.device, stream, chooser), self.dtype)
 
     def parts(self, frame: Frame, device: torch.device, stream: Stream, chooser: Chooser) -> Parts:

@@ -59,10 +59,18 @@ def stay(frame: Frame, device: torch.device) -> Moves:
     return Moves(torch.arange(frame.height, device=device)[None], torch.arange(frame.width, device=device)[None])
 
 
-def moved(images: Tensor, moves: Moves, fill: float | Sequence[float] = 0) -> Tensor:
+def moved(
+    images: Tensor,
+    moves: Moves,
+    fill: float | Sequence[float] = 0,
+    *,
+    hidden: Tensor | None = None,
+    hidden_fill: float | Sequence[float] = 0,
+) -> Tensor:
     """The images with their pixels at their new places.
 
-    images: shape (N, H, W, C). fill: of pixels from nowhere, one value or one for each channel.
+    images: shape (N, H, W, C). fill: of pixels from nowhere, one value or one for each channel. hidden: shape
+    (N, H', W'), bool, pixels of the results that are filled with `hidden_fill`; None for none.
     """
     count, height, width, channels = images.shape
     rows, columns = moves.rows[:, :, None], moves.columns[:, None, :]
@@ -73,15 +81,18 @@ def moved(images: Tensor, moves: Moves, fill: float | Sequence[float] = 0) -> Te
             columns = torch.where(turned, moves.columns[:, :, None], columns)
         else:  # all are turned
             rows, columns = moves.rows[:, None, :], moves.columns[:, :, None]
-    kind = torch.int32 if count * height * width < 2**31 else torch.int64
+    kind = torch.int32 if count * height * width < 2**31 - 2 else torch.int64
     start = torch.arange(count, device=images.device, dtype=kind)[:, None, None] * height
     at = (start + rows.clamp(min=0).to(kind)) * width + columns.clamp(min=0).to(kind)
-    result = images.reshape(-1, channels).index_select(0, at.reshape(-1)).view(*at.shape, channels)
-    if not moves.fills:
-        return result
-    inside = (rows >= 0) & (columns >= 0)
-    value = per_channel(fill, channels, images.device).to(images.dtype)
-    return torch.where(inside[..., None], result, value)
+    pixels = images.reshape(-1, channels)
+    if moves.fills or hidden is not None:  # two more pixels to look up: faster than to fill what was looked up
+        fills = [per_channel(each, channels, images.device).to(images.dtype) for each in (fill, hidden_fill)]
+        pixels = torch.cat([pixels, torch.stack(fills)])
+    if moves.fills:
+        at.masked_fill_((rows < 0) | (columns < 0), count * height * width)
+    if hidden is not None:
+        at.masked_fill_(hidden, count * height * width + 1)
+    return pixels.index_select(0, at.reshape(-1)).view(*at.shape, channels)
 
 
 def _square(moves: Moves) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from curate.augment.batches import Batch, Layout, as_given, channels_last, numbers, with_channels
 from curate.augment.choices import Chooser, positions
+from curate.augment.device import keep_memory
 from curate.augment.draws import Ahead, Stream
 from curate.augment.frame import Frame
 from curate.augment.fused import Stage, fused, rounded, scales
@@ -36,7 +38,9 @@ class Program:
     """Of the result; None: what the last step gives."""
     layout: Layout = "auto"
     """Of the images, and of the result unless ToTensorV2 makes it NCHW. "auto": told from where 1 or 3 channels are."""
-    ahead: Ahead = field(default_factory=Ahead)
+    ahead: Ahead = field(default_factory=Ahead, init=False, repr=False)
+    _checked: set[Frame] = field(default_factory=set, init=False, repr=False)
+    """Sizes of images that the pipeline is for."""
 
     @overload
     def __call__(self, images: Batch | list[np.ndarray], ids: Any, epoch: int | Tensor = 0) -> Batch: ...
@@ -104,10 +108,12 @@ class Program:
         if not len(pixels):
             size = self.output(frame_of(pixels))
             return torch.empty((0, *size), dtype=self.dtype or pixels.dtype, device=pixels.device)
+        if pixels.device.type == "cpu":
+            keep_memory()
         stream = Stream(self.seed, epoch, ids, self.ahead)
         chooser = Chooser(stream)
         if self.mode == "fused":
-            for stage in self.stages():
+            for stage in self.stages:
                 pixels = stage(pixels, stream, chooser)
             if not scales(self.steps):
                 pixels = rounded(pixels)
@@ -132,6 +138,7 @@ class Program:
         """Whether images are mixed with one another, and their labels have to be."""
         return any(isinstance(step.transform, Mix) for step in self.steps)
 
+    @cached_property
     def stages(self) -> Sequence[Stage]:
         """The steps in groups that are computed at once."""
         return fused(self.steps, exact, self.dtype)
@@ -144,6 +151,9 @@ class Program:
 
     def check(self, frame: Frame) -> None:
         """Raises `UserError` where images of this size would not all come out in one."""
+        if frame in self._checked:
+            return
+        given = frame
         for step in self.steps:
             after = step.transform.output(frame)
             if step.gates and after != frame:
@@ -152,6 +162,7 @@ class Program:
                     "have one size. Give it p=1, or put the same size behind every choice"
                 )
             frame = after
+        self._checked.add(given)
 
     def _replayed(self, pixels: Tensor, drawn: Sequence[Sequence[Mapping[str, Any] | None]]) -> Tensor:
         """drawn: for each step, for each image the params, None where it was not applied."""

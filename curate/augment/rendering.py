@@ -67,20 +67,19 @@ class Parts:
 def render(pixels: Tensor, parts: Parts, dtype: torch.dtype | None = None) -> Tensor:
     """The images with all of it done: shape (N, H, W, C) -> (N, H', W', C).
 
-    pixels: uint8; unrounded levels, float32, where nothing but the scale is asked for. dtype: of the result; None:
+    pixels: uint8; unrounded levels, float32, where nothing but holes and scale are asked for. dtype: of the result; None:
     float32 where it is scaled, otherwise uint8.
     """
     if has_kernels(pixels) and pixels.dtype == torch.uint8:
         from curate.augment.kernel import render_with_kernel
 
         return render_with_kernel(pixels, parts, dtype=dtype)
-    done = _rendered(pixels, parts)
-    return done if dtype is None else done.to(dtype)
-
-
-def _rendered(pixels: Tensor, parts: Parts) -> Tensor:
+    hidden = None if parts.holes is None else inside(parts.holes, parts.size)
+    alone = parts.matrix is None and parts.table is None and parts.linear is None
     if parts.moves is not None:
-        pixels = moved(pixels, parts.moves, parts.moves_fill)
+        own = hidden if alone else None
+        pixels = moved(pixels, parts.moves, parts.moves_fill, hidden=own, hidden_fill=parts.holes_fill)
+        hidden = hidden if own is None else None
     if parts.matrix is not None:
         matrix = parts.matrix.expand(len(pixels), 3, 3)
         pixels = warp_affine(pixels, matrix, parts.size, border=parts.border, fill=parts.border_fill)
@@ -88,21 +87,22 @@ def _rendered(pixels: Tensor, parts: Parts) -> Tensor:
         pixels = looked_up(pixels, parts.table)
     if parts.linear is not None:
         pixels = mixed(pixels, parts.linear)
-    if parts.holes is not None:
+    if hidden is not None:
         value = per_channel(parts.holes_fill, pixels.shape[3], pixels.device).to(pixels.dtype)
-        pixels = painted(pixels, inside(parts.holes, parts.size), value)
+        pixels = painted(pixels, hidden, value)
     if parts.scale_shift is None:
-        return pixels if pixels.dtype == torch.uint8 else pixels.round().to(torch.uint8)
-    return scaled(pixels, *parts.scale_shift)
+        pixels = pixels if pixels.dtype == torch.uint8 else pixels.round().to(torch.uint8)
+    else:
+        pixels = scaled(pixels, *parts.scale_shift)
+    return pixels if dtype is None else pixels.to(dtype)
 
 
 def mixed(pixels: Tensor, linear: Linear) -> Tensor:
     """matrix @ levels + shift, cut off at 0 and 255: shape (N, H, W, C), float32."""
-    count, height, width, channels = pixels.shape
-    levels = pixels.float().view(count, height * width, channels)
-    matrix = linear.matrix.float().mT.expand(count, channels, channels)
-    shift = linear.shift.float()[:, None].expand(count, 1, channels)
-    return torch.baddbmm(shift, levels, matrix).clamp_(0, 255).view(pixels.shape)
+    planes = pixels.flatten(1, 2).mT.float().contiguous()  # channel by channel it takes half the time on a CPU
+    matrix = linear.matrix.float().expand(len(pixels), -1, -1)
+    mixed = torch.baddbmm(linear.shift.float()[:, :, None], matrix, planes).clamp_(0, 255)
+    return mixed.mT.reshape(*pixels.shape[:3], -1)
 
 
 def scaled(pixels: Tensor, scale: Tensor, shift: Tensor) -> Tensor:

@@ -20,11 +20,12 @@ NUMBERS = 16
 
 
 def run() -> None:
-    """A row for each transform, of all its settings: numbers compared, the least probable difference."""
+    """A row for each transform: numbers compared, the least probable difference."""
     found: dict[str, list[float]] = {}
     for name, example in settings():
-        found.setdefault(name, []).extend(probabilities(name, example))
-        print(name, len(found[name]), flush=True)
+        if name not in found or not found[name]:  # the first settings with which something is drawn
+            found[name] = probabilities(name, example)
+            print(name, len(found[name]), flush=True)
     rows = {name: {"compared": len(values), "lowest_p": min(values)} for name, values in found.items() if values}
     compared = sum(len(values) for values in found.values())
     lowest = min(min(values) for values in found.values() if values)

@@ -52,8 +52,14 @@ class Pad(Lattice):
         return self.settings.fill
 
     def moves(self, params: Params, frame: Frame, device: torch.device) -> Moves:
-        after = self.output(frame)
-        return window(frame, after, (params["pad_left"], params["pad_top"]), self.settings.border_mode)
+        left, top = params["pad_left"], params["pad_top"]
+        if not self.scatters():  # all images alike
+            left, top = left[:1], top[:1]
+        return window(frame, self.output(frame), (left, top), self.settings.border_mode)
+
+    def scatters(self) -> bool:
+        """Whether chance decides on which sides pixels are added."""
+        return False
 
 
 class PadIfNeeded(Pad):
@@ -71,9 +77,12 @@ class PadIfNeeded(Pad):
         left, right = _missing(frame.width, wanted.min_width, wanted.pad_width_divisor)
         return _placed((top, bottom, left, right), wanted.position)
 
+    def scatters(self) -> bool:
+        return bool(self.settings.position == "random")
+
     def draw(self, draws: Draws, frame: Frame) -> Params:
         params = super().draw(draws, frame)
-        return _scattered(params, draws) if self.settings.position == "random" else params
+        return _scattered(params, draws) if self.scatters() else params
 
 
 class _Crop(Lattice):
@@ -97,20 +106,23 @@ class _Crop(Lattice):
     def padded(self, draws: Draws, frame: Frame) -> Params:
         """Pixels added at each side before, shape (N,) each."""
         wanted = self.settings
-        sides = (0, 0, 0, 0)
-        if wanted.pad_if_needed:
-            missing = (*_missing(frame.height, wanted.height, None), *_missing(frame.width, wanted.width, None))
-            sides = _placed(missing, wanted.pad_position)
+        if not wanted.pad_if_needed:
+            return {}
+        missing = (*_missing(frame.height, wanted.height, None), *_missing(frame.width, wanted.width, None))
+        sides = _placed(missing, wanted.pad_position)
         whole = torch.zeros(len(draws), dtype=torch.int64, device=draws.device)
         params = {name: whole + pixels for name, pixels in zip(SIDES, sides, strict=True)}
-        return _scattered(params, draws) if wanted.pad_if_needed and wanted.pad_position == "random" else params
+        return _scattered(params, draws) if wanted.pad_position == "random" else params
 
     def moves(self, params: Params, frame: Frame, device: torch.device) -> Moves:
         left, top = params["crop_coords"][:, 0], params["crop_coords"][:, 1]
+        wanted = self.settings
+        if not wanted.pad_if_needed:
+            x, y = (torch.arange(size, device=device) for size in (wanted.width, wanted.height))
+            return Moves(top[:, None] + y, left[:, None] + x)
         outside = params["pad_left"] - left, params["pad_top"] - top
-        size = Frame(self.settings.height, self.settings.width, frame.channels)
-        moves = window(frame, size, outside, self.settings.border_mode)
-        return moves if self.fills() else Moves(moves.rows, moves.columns)
+        size = Frame(wanted.height, wanted.width, frame.channels)
+        return window(frame, size, outside, wanted.border_mode)
 
     def replay(self, drawn: Sequence[Mapping[str, Any]], frame: Frame, device: torch.device) -> Params:
         none = dict.fromkeys(SIDES, 0)

@@ -65,20 +65,16 @@ class ColorJitter(Transform):
 
     def fast(self, levels: Tensor, params: Params) -> Tensor:
         """Shape (N, H, W, C), float32, from 0 to 255, in and out, nothing rounded; cut off before the hue and last."""
-        factors = torch.stack([params[kind] for kind in KINDS], 1)
-        return in_groups(self._fast, levels, factors, params["order"])
-
-    def _fast(self, levels: Tensor, factors: Tensor, order: Tensor) -> Tensor:
-        planes = [levels[..., channel].contiguous() for channel in range(levels.shape[3])]
+        planes = levels.flatten(1, 2).mT.contiguous()
+        factors, order = torch.stack([params[kind] for kind in KINDS], 1), params["order"]
         slot = torch.arange(len(KINDS), device=order.device)
-        rotates = len(planes) == 3 and HUE in self.used
+        rotates = planes.shape[1] == 3 and HUE in self.used
         place = (order == HUE).int().argmax(1, keepdim=True) if rotates else len(KINDS)
         planes = _mixed(planes, factors, order, slot < place)
         if rotates:
-            red, green, blue = planes
-            planes = list(turned((red, green, blue), torch.floor(factors[:, HUE] * TURN)))
+            planes = in_groups(_turned_planes, planes[..., None], torch.floor(factors[:, HUE] * TURN))[..., 0]
             planes = _mixed(planes, factors, order, slot > place)
-        return torch.stack([plane.flatten() for plane in planes], 1).view(levels.shape)
+        return planes.mT.reshape(levels.shape)
 
 
 class HueSaturationValue(Transform):
@@ -252,37 +248,35 @@ def _turned(levels: Tensor, hue: Tensor, saturation: Tensor | None, value: Tenso
     return torch.stack([plane.flatten() for plane in planes], 1).view(levels.shape)
 
 
-def _mixed(planes: list[Tensor], factors: Tensor, order: Tensor, counted: Tensor) -> list[Tensor]:
+def _turned_planes(planes: Tensor, hue: Tensor) -> Tensor:
+    """As `turned`: shape (N, 3, P, 1) in and out."""
+    red, green, blue = planes.unbind(1)
+    return torch.stack(turned((red, green, blue), hue), 1)
+
+
+def _mixed(planes: Tensor, factors: Tensor, order: Tensor, counted: Tensor) -> Tensor:
     """Brightness, contrast and saturation of the slots that are counted, as one matrix; then cut off.
 
-    planes: shape (N, H, W) each. factors: of each kind, shape (N, 4). order, counted: of each slot, shape (N, 4).
+    planes: shape (N, C, P). factors: of each kind, shape (N, 4). order, counted: of each slot, shape (N, 4).
     """
     factors = torch.where(counted & (order != HUE), factors.gather(1, order), 1).float()
-    matrix, shift = _composed(factors, order, torch.stack([plane.mean((1, 2)) for plane in planes], 1))
-    mixed = []
-    for row in range(len(planes)):
-        total = shift[:, row, None, None]
-        for column, plane in enumerate(planes):
-            total = torch.addcmul(total, plane, matrix[:, row, column, None, None])
-        mixed.append(total.clamp_(0, 255))
-    return mixed
+    matrix, shift = _composed(factors, order, planes.mean(2))
+    return torch.baddbmm(shift[:, :, None], matrix, planes).clamp_(0, 255)
 
 
 def _composed(factors: Tensor, order: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
     """That matrix, and what is added: shape (N, C, C) and (N, C), float32. mean: of each channel, shape (N, C).
 
     A slot makes factor * levels + (1 - factor) * rest: the rest is 0, the mean grey level, or the pixel's own grey.
+    What is added follows from what an image that is all mean becomes.
     """
-    weights = [share / 2**15 for share in GREY] if mean.shape[1] == 3 else [1.0]
-    matrix = torch.eye(mean.shape[1], device=mean.device).expand(len(mean), -1, -1)
-    shift = torch.zeros_like(mean)
-    for slot, kind in enumerate(order.unbind(1)):
-        factor = factors[:, slot, None]
-        contrast = (1 - factor) * (kind == CONTRAST)[:, None]
-        saturation = (1 - factor) * (kind == SATURATION)[:, None]
-        grey = sum((matrix[:, [row]] * weight for row, weight in enumerate(weights)), torch.zeros_like(matrix[:, :1]))
-        grey_shift = sum((shift[:, [row]] * weight for row, weight in enumerate(weights)), torch.zeros_like(factor))
-        grey_mean = (grey[:, 0] * mean).sum(1, keepdim=True) + grey_shift
-        matrix = factor[:, :, None] * matrix + saturation[:, :, None] * grey
-        shift = factor * shift + saturation * grey_shift + contrast * grey_mean
-    return matrix, shift
+    channels = mean.shape[1]
+    weights = [share / 2**15 for share in GREY] if channels == 3 else [1.0]
+    grey = constant([weights] * channels, torch.float32, mean.device)
+    same = torch.eye(channels, device=mean.device)
+    own, rest = factors[:, :, None, None] * same, (1 - factors)[:, :, None, None] * grey
+    own = own + rest * (order == SATURATION)[:, :, None, None]
+    both = torch.stack([own, own + rest * (order == CONTRAST)[:, :, None, None]])
+    first, second, third, fourth = both.unbind(2)
+    matrix, of_mean = (fourth @ third @ (second @ first)).unbind(0)
+    return matrix, ((of_mean - matrix) @ mean[:, :, None])[:, :, 0]
