@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from statistics import fmean
 from typing import Any
 
+import augment_tables
 import gpu_tables
 
 Figures = Mapping[str, Any]
@@ -371,6 +372,11 @@ def flat(figures: Figures) -> str:
     return table(["figure", "value"], rows)
 
 
+def _with(section: Callable[[Figures, augment_tables.Table], str]) -> Callable[[Figures], str]:
+    """A section of another module, given how a table is written."""
+    return lambda figures: section(figures, table)
+
+
 TABLES: dict[str, tuple[str, Callable[[Figures], str], Callable[[Figures], str] | None]] = {
     "scan_speed": ("Adding and scanning", scan_speed, scan_speed_headline),
     "label_errors": ("Finding wrong labels", label_errors, label_errors_headline),
@@ -382,6 +388,10 @@ TABLES: dict[str, tuple[str, Callable[[Figures], str], Callable[[Figures], str] 
     "fast_recipe": ("A quarter of an hour of training", fast_recipe, fast_recipe_headline),
     "techniques": ("What each technique is worth", techniques, None),
     "train_speed": ("Training speed on a CPU", train_speed, train_speed_headline),
+    "augment_speed": ("Speed of augmentation", _with(augment_tables.speed), augment_tables.speed_headline),
+    "augment_parity": ("The same pixels", _with(augment_tables.parity), augment_tables.parity_headline),
+    "augment_draws": ("The same draws", _with(augment_tables.draws), None),
+    "augment_modes": ("Exact and fused mode", _with(augment_tables.modes), None),
 }
 """Benchmark -> its title, its table, and its line in the README. They are shown in this order."""
 

@@ -19,6 +19,7 @@ import command_reference
 import gpu_tables
 
 from curate import finders, recipe, registry, signals, sources
+from curate.augment import listing
 from train import config, experiments, models, recipes
 from train.reproduce import scales
 
@@ -42,6 +43,7 @@ def pages() -> dict[str, str]:
         "docs/reference/signals.md": GENERATED + _signals(),
         "docs/reference/models.md": GENERATED + _models(),
         "docs/reference/sources.md": GENERATED + _sources(),
+        "docs/reference/transforms.md": GENERATED + _transforms(),
         "docs/reference/experiments.md": GENERATED + _experiments(),
     }
 
@@ -129,6 +131,24 @@ def _finders() -> str:
     parts.append(_index(found))
     for name, function in found.items():
         parts += [f"## `{name}`", _docstring(function), f"Needs: {_needs(function)}.", _settings(function)]
+    return _joined(parts)
+
+
+def _transforms() -> str:
+    kinds = {
+        "batch": "## On whole batches",
+        "fallback": "## With `--fallback cpu`, image after image",
+    }
+    parts = [
+        "# Transforms",
+        "What a pipeline may hold, see [augmentation](../augment.md). Settings, distributions and pixels of those on "
+        "whole batches are Albumentations' own, but for what it lacks: `AlternatingFlip`, `AugMix`, `CutMix`, "
+        "`Cutout`, `MixUp`, `RandAugment`, `Sharpness`, `TrivialAugment`. `Compose`, `Sequential`, `OneOf`, `SomeOf` "
+        "and `RandomOrder` put them together.",
+    ]
+    for runs, title in kinds.items():
+        rows = [[f"`{each.name}`", each.summary] for each in listing.transforms() if each.runs == runs]
+        parts += [title, benchmark_tables.table(["transform", "does"], rows)]
     return _joined(parts)
 
 

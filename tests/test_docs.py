@@ -43,6 +43,14 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"}
 
 
+def test_the_loop_of_the_augmentation_page_runs(environment: dict[str, str], tmp_path: Path) -> None:
+    page = (DOCS / "augment.md").read_text(encoding="utf-8")
+    code = page.partition("<!-- begin loop -->\n\n```python\n")[2].partition("```")[0]
+    shown = f"{code}print(batch.shape, batch.dtype)"
+    done = subprocess.run([sys.executable, "-c", shown], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.stdout == "torch.Size([16, 3, 32, 32]) torch.bfloat16\n", done.stderr
+
+
 def test_tutorial_runs_and_says_what_it_shows(tmp_path: Path, environment: dict[str, str]) -> None:
     folder = tmp_path / "here"
     folder.mkdir()

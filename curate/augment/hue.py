@@ -33,10 +33,12 @@ def shifted(images: Tensor, hue: Tensor, saturation: Tensor | None = None, value
     return in_groups(_shifted, images, hue, saturation, value)
 
 
-def in_groups(change: Callable[..., Tensor], images: Tensor, *params: Tensor | None) -> Tensor:
+def in_groups(
+    change: Callable[..., Tensor], images: Tensor, *params: Tensor | None, pixels: int | None = None
+) -> Tensor:
     """change(images, *params), on a CPU for few images at a time: shape (N, H, W, C), and (N, …) each, or None."""
     count, height, width, _ = images.shape
-    size = max(PART // (height * width), 1) if images.device.type == "cpu" else max(count, 1)
+    size = max((pixels or PART) // (height * width), 1) if images.device.type == "cpu" else max(count, 1)
     done = []
     for start in range(0, max(count, 1), size):
         part = slice(start, start + size)

@@ -43,6 +43,11 @@ def _module(augmentation: Any, transform: Any, padding: Any, size: int) -> Any:
         return augmentation.RandomCrop((transform.height, transform.width), **pads)
     if name == "Normalize" and p == 1 and transform.normalization == "standard":
         return augmentation.Normalize(mean=torch.tensor(transform.mean), std=torch.tensor(transform.std))
+    if name == "RandomResizedCrop" and p == 1:
+        return augmentation.RandomResizedCrop(tuple(transform.size), scale=transform.scale, ratio=transform.ratio)
+    if name == "ColorJitter":
+        ranges = (transform.brightness, transform.contrast, transform.saturation, transform.hue)
+        return augmentation.ColorJitter(*(tuple(each) for each in ranges), p=p)
     if name == "CoarseDropout" and (side := _square(transform)):
         share = side**2 / size**2
         return augmentation.RandomErasing(scale=(share, share), ratio=(1.0, 1.0), value=0.0, p=p)

@@ -67,8 +67,8 @@ class Parts:
 def render(pixels: Tensor, parts: Parts, dtype: torch.dtype | None = None) -> Tensor:
     """The images with all of it done: shape (N, H, W, C) -> (N, H', W', C).
 
-    pixels: uint8; unrounded levels, float32, where nothing but holes and scale are asked for. dtype: of the result; None:
-    float32 where it is scaled, otherwise uint8.
+    pixels: uint8; unrounded levels, float32, where nothing but holes and scale are asked for. dtype: of the result;
+    None: float32 where it is scaled, otherwise uint8.
     """
     if has_kernels(pixels) and pixels.dtype == torch.uint8:
         from curate.augment.kernel import render_with_kernel

@@ -70,7 +70,7 @@ def pictures(archive: str, count: int, side: int) -> np.ndarray:
         for member in file:
             if len(found) == count:
                 break
-            if member.isfile() and member.name.endswith((".jpg", ".png")):
+            if member.isfile() and member.name.lower().endswith((".jpg", ".jpeg", ".png")):
                 stream = file.extractfile(member)
                 assert stream is not None, "a file"
                 image = decode(stream.read())

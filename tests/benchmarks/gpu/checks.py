@@ -2,6 +2,7 @@
 
 from tests.benchmarks.gpu.accuracy import best, imagenette, to_93
 from tests.benchmarks.gpu.airbench import airbench94, airbench96
+from tests.benchmarks.gpu.augmentation import augmentation
 from tests.benchmarks.gpu.job import Check
 from tests.benchmarks.gpu.labels import label_errors
 from tests.benchmarks.gpu.many import many_networks
@@ -21,6 +22,13 @@ CHECKS: dict[str, Check] = {
         CIFAR10,
         "does the GPU compute what the CPU does, and does training wait for it?",
         "probabilities in fp32 differ by less than 0.001, and no epoch waits",
+    ),
+    "augmentation": Check(
+        augmentation,
+        150,
+        "noise: 65,536 images of 32 px, 2,048 of 256 px",
+        "how many images a second are augmented, and as on the processor?",
+        "50 million of 32 px and 1.5 million of 224 px, on an H200; ten times Kornia",
     ),
     "neighbors": Check(
         neighbors,
