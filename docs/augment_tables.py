@@ -57,8 +57,8 @@ def draws(figures: Figures, table: Table) -> str:
     found = figures["transforms"]
     rows = [[f"`{name}`", str(each["compared"]), f"{each['lowest_p']:.3f}"] for name, each in found.items()]
     told = (
-        f"{figures['compared']} numbers in all; the least p is {figures['lowest_p']:.4f}, and of so many it is expected "
-        f"at {figures['expected_lowest_p']:.4f} where nothing differs."
+        f"{figures['compared']} numbers in all; the least p is {figures['lowest_p']:.4f}, and of so many it is "
+        f"expected at {figures['expected_lowest_p']:.4f} where nothing differs."
     )
     return f"{table(['transform', 'numbers compared', 'least p'], rows)}\n\n{told}"
 

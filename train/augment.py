@@ -27,7 +27,12 @@ def program(config: TrainConfig, size: int) -> Program:
     asked = pipeline(config, size) if config.augment is None else _without_formats(from_dict(config.augment))
     found = curate.augment.compile(asked, seed=config.seed, mode="fused", layout="NCHW")
     frame = Frame(size, size, 3)
-    found.check(frame)
+    try:
+        found.check(frame)
+    except UserError as error:
+        raise UserError(
+            f"images are trained at {frame} px (image_size), and the pipeline is not for these: {error}"
+        ) from None
     if (after := found.output(frame)) != frame:
         raise UserError(
             f"the pipeline makes {after} px of images of {frame} px; a network is trained and tested at one size: set "

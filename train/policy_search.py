@@ -248,7 +248,8 @@ def _mean(trained: Sequence[Training], name: str) -> float:
 
 
 def _above_zero(place: Place) -> bool:
-    return place.difference is not None and place.difference > (place.difference_half_width or math.inf)
+    half_width = place.difference_half_width
+    return place.difference is not None and half_width is not None and place.difference > half_width
 
 
 def _composed(steps: Sequence[Any]) -> dict[str, Any]:

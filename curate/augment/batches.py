@@ -24,8 +24,12 @@ def channels_last(images: Any, layout: Layout) -> Tensor:
     """
     pixels = _tensor(images)
     if pixels.ndim == 3:
-        return pixels[..., None].contiguous()
-    return (pixels.permute(0, 2, 3, 1) if _planes(pixels, layout) else pixels).contiguous()
+        pixels = pixels[..., None]
+    elif _planes(pixels, layout):
+        pixels = pixels.permute(0, 2, 3, 1)
+    if not all(pixels.shape[1:]):
+        raise UserError(f"images of shape {tuple(pixels.shape)} have no pixels")
+    return pixels.contiguous()
 
 
 def as_given(pixels: Tensor, images: Batch, layout: Layout, *, planes: bool) -> Batch:
@@ -38,7 +42,11 @@ def as_given(pixels: Tensor, images: Batch, layout: Layout, *, planes: bool) -> 
         pixels = pixels[..., 0]
     elif planes or (given.ndim == 4 and _planes(given, layout)):
         pixels = pixels.permute(0, 3, 1, 2)
-    return pixels.numpy() if isinstance(images, np.ndarray) else pixels
+    if isinstance(images, Tensor):
+        return pixels
+    if pixels.dtype == torch.bfloat16:
+        raise UserError("NumPy has no bfloat16: give the images as a tensor, or ask for another dtype")
+    return pixels.numpy()
 
 
 def with_channels(images: Sequence[Any]) -> list[np.ndarray]:
@@ -61,32 +69,49 @@ def numbers(ids: Any, count: int, device: torch.device) -> Tensor:
     else:
         values = np.atleast_1d(np.asarray(() if ids is None else ids))
         if values.dtype.kind in "OUS":
-            values = np.array([_hashed(str(name)) for name in values.tolist()], np.int64)
+            values = np.array([_hashed(name) for name in values.tolist()], np.int64)
         if values.dtype.kind not in "iu" and values.size:
             raise UserError(f"ids are of type {values.dtype}; they have to be whole numbers or names")
+        if values.size and not 0 <= int(values.min()) <= int(values.max()) < 2**63:
+            raise UserError(f"ids are from {values.min()} to {values.max()}; they have to be from 0 to 2**63 - 1")
         found = torch.from_numpy(values.astype(np.int64))
     if found.shape != (count,):
-        raise UserError(f"{count} images, but ids of shape {tuple(found.shape)}; give one id for each image")
+        alone = "; a single image is a batch as image[None]" if found.shape == (1,) else ""
+        raise UserError(f"{count} images, but ids of shape {tuple(found.shape)}; give one id for each image{alone}")
     if found.is_floating_point() or found.dtype == torch.bool:
         raise UserError(f"ids are of type {found.dtype}; they have to be whole numbers or names")
     return found.to(device=device, dtype=torch.int64, non_blocking=True)
 
 
-def _hashed(name: str) -> int:
-    """63 bits that stay the same for good."""
-    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little") >> 1
+def check_epoch(epoch: Any) -> None:
+    """Raises `UserError` for what is no whole number from 0 on. A tensor is not looked into: that would wait for it."""
+    if isinstance(epoch, Tensor):
+        whole = epoch.ndim == 0 and not epoch.is_floating_point() and epoch.dtype != torch.bool
+    else:
+        whole = isinstance(epoch, int) and not isinstance(epoch, bool) and 0 <= epoch < 2**32
+    if not whole:
+        raise UserError(f"epoch is {epoch!r}; it has to be a whole number from 0 on, or a tensor of one without axes")
+
+
+def _hashed(name: object) -> int:
+    """63 bits of a text that stay the same for good; whole numbers as they are."""
+    if isinstance(name, int):
+        return name
+    if not isinstance(name, str):
+        raise UserError(f"an id is {name!r}; ids have to be whole numbers or names")
+    return int.from_bytes(hashlib.blake2b(name.encode(errors="surrogateescape"), digest_size=8).digest(), "little") >> 1
 
 
 def _tensor(images: Any) -> Tensor:
-    pixels = torch.from_numpy(images) if isinstance(images, np.ndarray) else images
-    if not isinstance(pixels, Tensor):
-        raise UserError(f"images are a {type(images).__name__}; give a tensor, an array or a list of arrays")
-    if pixels.dtype != torch.uint8:
+    if not isinstance(images, Tensor | np.ndarray):
+        raise UserError(f"images are of type {type(images).__name__}; give a tensor, an array or a list of arrays")
+    if images.dtype not in (torch.uint8, np.uint8):
         raise UserError(
-            f"images are {str(pixels.dtype).removeprefix('torch.')}; give uint8, levels from 0 to 255, and let the "
+            f"images are {str(images.dtype).removeprefix('torch.')}; give uint8, levels from 0 to 255, and let the "
             "pipeline make floats of them (Normalize, ToFloat)"
         )
-    return pixels
+    # an array that was reversed, as from BGR to RGB, has strides that torch lacks
+    return images if isinstance(images, Tensor) else torch.from_numpy(np.ascontiguousarray(images))
 
 
 def _planes(pixels: Tensor, layout: Layout) -> bool:
@@ -99,6 +124,8 @@ def _planes(pixels: Tensor, layout: Layout) -> bool:
         return layout == "NCHW"
     last, first = pixels.shape[3] in CHANNELS, pixels.shape[1] in CHANNELS
     if last == first:
-        reason = "either axis could be the channels" if last else "no axis has 1 or 3 channels"
-        raise UserError(f'images of shape {tuple(pixels.shape)}: {reason}; say layout="NHWC" or layout="NCHW"')
+        shape = f"images of shape {tuple(pixels.shape)}"
+        if not last:
+            raise UserError(f"{shape}: no axis has 1 or 3 channels; leave transparency out, or make them grey or RGB")
+        raise UserError(f'{shape}: either axis could be the channels; say layout="NHWC" or layout="NCHW"')
     return first

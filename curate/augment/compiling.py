@@ -37,11 +37,13 @@ def compile(
         raise UserError(f'layout is "auto", "NHWC" or "NCHW", not {layout!r}')
     if fallback not in (None, "cpu"):
         raise UserError(f'fallback is None or "cpu", not {fallback!r}')
-    if not 0 <= seed < 2**64:
-        raise UserError(f"seed is {seed}; it has to be from 0 to 2**64 - 1")
+    if not isinstance(seed, int) or not 0 <= seed < 2**64:
+        raise UserError(f"seed is {seed!r}; it has to be a whole number from 0 to 2**64 - 1")
+    if dtype is not None and not (isinstance(dtype, torch.dtype) and (dtype.is_floating_point or dtype == torch.uint8)):
+        raise UserError(f"dtype is {dtype!r}; it has to be torch.uint8, or one of floats such as torch.bfloat16")
     if isinstance(pipeline, str | Path):
         pipeline = read_pipeline(Path(pipeline))
-    elif isinstance(pipeline, list) and any(hasattr(each, "p") for each in pipeline):
+    elif isinstance(pipeline, list) and pipeline and all(hasattr(each, "p") for each in pipeline):
         pipeline = albumentations().Compose(pipeline)
     elif isinstance(pipeline, Mapping | list):
         pipeline = from_dict(pipeline)

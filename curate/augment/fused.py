@@ -1,8 +1,9 @@
 """The fused mode: steps after one another become one look-up of pixels, one table or matrix of colours, one mask.
 
 Where it differs from the exact mode: resampling happens once for all geometric steps after one another, so what a first
-one cut off may come back with the second; matrices of colours are composed without rounding and cutting off in between;
-jitter of colours is computed on unrounded levels. Everything else gives the same pixels.
+one cut off may come back with the second, and places between pixels are rounded once; matrices of colours are composed
+without rounding and cutting off in between; jitter of colours is computed on unrounded levels. Everything else gives
+the same pixels.
 """
 
 from abc import ABC, abstractmethod

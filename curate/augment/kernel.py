@@ -199,10 +199,7 @@ def _render(
 
 def _inner(parts: Parts, height: int, width: int) -> tuple[int, int]:
     """Height and width of the moved image, which is resampled."""
-    if parts.moves is None:
-        return height, width
-    lines = parts.moves.rows.shape[1], parts.moves.columns.shape[1]
-    return lines[::-1] if parts.moves.turned is not None else lines
+    return (height, width) if parts.moves is None else parts.moves.size
 
 
 def _lines(moves: Moves | None, none: Tensor) -> tuple[Tensor, Tensor, Tensor]:

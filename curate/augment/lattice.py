@@ -22,26 +22,33 @@ class Moves:
     """
 
     rows: Tensor
-    """Shape (N, H'), int64, `NOWHERE` for filled ones; where turned (N, W')."""
+    """Shape (N, H'), int64, `NOWHERE` for filled ones; with `turned` (N, L), where L is the larger of H' and W'."""
     columns: Tensor
-    """Shape (N, W'), where turned (N, H')."""
+    """Shape (N, W'), with `turned` (N, L). What is too many may be any row or column of the image."""
     turned: Tensor | None = None
     """Shape (N,), bool: whose rows become columns. None: no image's. Images must be square where only some are."""
     fills: bool = False
     """Whether there may be pixels from nowhere."""
+    shape: tuple[int, int] | None = None
+    """H' and W' where rows and columns are more than that."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """H' and W'."""
+        return self.shape or (self.rows.shape[1], self.columns.shape[1])
 
     def after(self, second: "Moves") -> "Moves":
         """These moves and then those of `second`, in one."""
+        fills = self.fills or second.fills
         if self.turned is None:
             rows, columns = _looked_up(self.rows, second.rows), _looked_up(self.columns, second.columns)
-            return Moves(rows, columns, second.turned, self.fills or second.fills)
-        rows, columns = _looked_up(self.rows, second.columns), _looked_up(self.columns, second.rows)
-        if _square(self):
-            turned = self.turned[:, None]
-            rows = torch.where(turned, rows, _looked_up(self.rows, second.rows))
-            columns = torch.where(turned, columns, _looked_up(self.columns, second.columns))
+            return Moves(rows, columns, second.turned, fills, second.shape)
+        turned = self.turned[:, None]
+        down, across = (_lengthened(line, max(second.size)) for line in (second.rows, second.columns))
+        rows = torch.where(turned, _looked_up(self.rows, across), _looked_up(self.rows, down))
+        columns = torch.where(turned, _looked_up(self.columns, down), _looked_up(self.columns, across))
         turned = self.turned if second.turned is None else self.turned ^ second.turned
-        return Moves(rows, columns, turned, self.fills or second.fills)
+        return Moves(rows, columns, turned, fills, second.size)
 
     def only(self, chosen: Tensor | None) -> "Moves":
         """The moves for images that are `chosen`, shape (N,), bool, and none for others. Sizes must stay."""
@@ -51,7 +58,7 @@ class Moves:
         rows = torch.where(chosen[:, None], self.rows, line)
         line = torch.arange(self.columns.shape[1], device=self.rows.device)
         columns = torch.where(chosen[:, None], self.columns, line)
-        return Moves(rows, columns, None if self.turned is None else self.turned & chosen, self.fills)
+        return Moves(rows, columns, None if self.turned is None else self.turned & chosen, self.fills, self.shape)
 
 
 def stay(frame: Frame, device: torch.device) -> Moves:
@@ -73,14 +80,12 @@ def moved(
     (N, H', W'), bool, pixels of the results that are filled with `hidden_fill`; None for none.
     """
     count, height, width, channels = images.shape
-    rows, columns = moves.rows[:, :, None], moves.columns[:, None, :]
+    high, wide = moves.size
+    rows, columns = moves.rows[:, :high, None], moves.columns[:, None, :wide]
     if moves.turned is not None:
         turned = moves.turned[:, None, None]
-        if _square(moves):
-            rows = torch.where(turned, moves.rows[:, None, :], rows)
-            columns = torch.where(turned, moves.columns[:, :, None], columns)
-        else:  # all are turned
-            rows, columns = moves.rows[:, None, :], moves.columns[:, :, None]
+        rows = torch.where(turned, moves.rows[:, None, :wide], rows)
+        columns = torch.where(turned, moves.columns[:, :high, None], columns)
     kind = torch.int32 if count * height * width < 2**31 - 2 else torch.int64
     start = torch.arange(count, device=images.device, dtype=kind)[:, None, None] * height
     at = (start + rows.clamp(min=0).to(kind)) * width + columns.clamp(min=0).to(kind)
@@ -93,10 +98,6 @@ def moved(
     if hidden is not None:
         at.masked_fill_(hidden, count * height * width + 1)
     return pixels.index_select(0, at.reshape(-1)).view(*at.shape, channels)
-
-
-def _square(moves: Moves) -> bool:
-    return moves.rows.shape[1] == moves.columns.shape[1]
 
 
 def per_channel(value: float | Sequence[float], channels: int, device: torch.device) -> Tensor:
@@ -133,3 +134,8 @@ def _looked_up(first: Tensor, second: Tensor) -> Tensor:
         second = second.expand(len(first), -1)
         found = first.gather(1, second.clamp(min=0))
     return torch.where(second < 0, NOWHERE, found)
+
+
+def _lengthened(line: Tensor, length: int) -> Tensor:
+    """With its first number repeated at its end: shape (N, M) -> (N, length)."""
+    return torch.cat([line, line[:, :1].expand(-1, length - line.shape[1])], 1)

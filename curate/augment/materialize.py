@@ -114,6 +114,8 @@ def materialize(
 
 def _for_files(program: Program, pipeline: Path) -> Program:
     """The program itself, if what it gives can be kept as images."""
+    if not program.steps:
+        raise UserError(f"{pipeline} has no transforms: what it adds would be copies")
     _, floats = in_levels(program)
     if floats:
         names = " and ".join(floats)

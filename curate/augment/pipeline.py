@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import inspect
 import json
 import os
 import warnings
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ from curate.registry import modules
 
 MAJOR = "2.0"
 """Versions of Albumentations whose pipelines are read."""
+PLACES, MOST = 1 << 16, 4096
+"""Places that random numbers are drawn at; steps that a pipeline may have."""
 SHORT = {
     "border_mode": {"constant": 0, "replicate": 1, "reflect": 2, "wrap": 3, "reflect_101": 4},
     "interpolation": {"nearest": 0, "linear": 1, "cubic": 2, "area": 3, "lanczos4": 4},
@@ -45,8 +49,10 @@ def steps(pipeline: Any, fallback: Callable[[Any], Transform] | None = None) -> 
 
     fallback: makes one from such a transform of Albumentations; None: that is an error.
     """
-    places = iter(range(1 << 16))
-    return list(_steps(pipeline, (), False, places, fallback))
+    found = list(islice(_steps(pipeline, (), False, iter(range(PLACES)), fallback), MOST + 1))
+    if len(found) > MOST:
+        raise UserError(f"the pipeline has more than {MOST:,} steps; SomeOf and RandomOrder have one for each choice")
+    return found
 
 
 def _steps(
@@ -54,7 +60,14 @@ def _steps(
 ) -> Iterator[Step]:
     """The steps of a transform or composition. forced: whether its own probability does not count."""
     a = albumentations()
+    if not isinstance(node, a.BasicTransform | a.BaseCompose):
+        raise UserError(
+            f"{_shortened(node)} is no transform of Albumentations; it has to be like A.HorizontalFlip(p=0.5)"
+        )
+    check_probability(node)
     children: Sequence[Any] = getattr(node, "transforms", ())
+    if isinstance(node, a.BaseCompose) and not isinstance(node, a.Compose | a.Sequential) and not children:
+        raise UserError(f"{type(node).__name__} has no transforms to choose from")
     if isinstance(node, a.SomeOf) or not forced:
         gates = (*gates, *coin(next(places), node.p))
     if isinstance(node, a.OneOf):
@@ -71,7 +84,7 @@ def _steps(
         raise UserError(
             f"{type(node).__name__} cannot be run on batches; Compose, Sequential, OneOf, SomeOf and RandomOrder can"
         )
-    elif not isinstance(node, a.NoOp):
+    elif type(node) is not a.NoOp:
         yield Step(batched(node, fallback), next(places), gates)
 
 
@@ -79,6 +92,8 @@ def _some(
     node: Any, gates: Gates, places: Iterator[int], fallback: Callable[[Any], Transform] | None
 ) -> Iterator[Step]:
     a = albumentations()
+    if not isinstance(node.n, int) or node.n < 1:
+        raise UserError(f"{type(node).__name__}: n is {node.n!r}; it has to be a whole number from 1 on")
     ordered = not isinstance(node, a.RandomOrder)
     choice = Choice(next(places), (1.0,) * len(node.transforms), node.n, node.replace, ordered)
     slots: Sequence[int | None] = [None] if ordered and not node.replace else range(node.n)
@@ -91,16 +106,18 @@ def batched(settings: Any, fallback: Callable[[Any], Transform] | None = None) -
     """The version for batches of one transform of Albumentations."""
     name = type(settings).__name__
     if unknown := getattr(settings, "invalid_args", None):
-        raise UserError(f"{name} has no setting {', '.join(unknown)}; it has {', '.join(_setting_names(settings))}")
+        there_are = ", ".join(["p", *_setting_names(settings)])
+        raise UserError(f"{name} has no setting {', '.join(unknown)}; it has {there_are}")
     found = known_transforms()
-    if name in found:
+    if name in found and classes().get(name) is type(settings):  # not another one that is called so
         return found[name](settings)
     if fallback is not None:
         return fallback(settings)
-    close = ", ".join(difflib.get_close_matches(name, list(found), 3)) or "`curate transforms` lists them"
+    close = difflib.get_close_matches(name, list(found), 3)
+    near = f" (near it: {', '.join(close)})" if close else ""
     raise UserError(
-        f"there is no version of {name} for batches (near it: {close}); allow --fallback cpu, in Python "
-        'fallback="cpu", and Albumentations runs it on the processor'
+        f'there is no version of {name} for batches{near}; with fallback="cpu" (curate augment: --fallback cpu) '
+        "Albumentations runs it on the processor"
     )
 
 
@@ -150,6 +167,8 @@ def read_pipeline(path: Path) -> Any:
         return from_dict(content)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
+    except RecursionError:
+        raise UserError(f"{path}: a transform that holds itself, or too many in one another") from None
 
 
 def as_dict(pipeline: Any) -> dict[str, Any]:
@@ -192,11 +211,10 @@ def _built(node: Any) -> Any:
     if not isinstance(node, Mapping) or "__class_fullname__" not in node:
         raise UserError(f"{node!r} is no transform; it has to be like HorizontalFlip: {{p: 0.5}}")
     kind = _class(str(node["__class_fullname__"]))
-    settings = {
-        str(key): _number(str(key), value)
-        for key, value in node.items()
-        if key not in ("__class_fullname__", "__version__") and value is not None
-    }
+    given = {str(key): value for key, value in node.items() if key not in ("__class_fullname__", "__version__")}
+    if wrong := [key for key, value in given.items() if value is None and not _is_setting(kind, key)]:
+        raise UserError(f"{kind.__name__} has no setting {', '.join(wrong)}; decimals have a point, as in p: 0.5")
+    settings = {key: _number(key, value) for key, value in given.items() if value is not None}
     if "transforms" in settings:
         if not isinstance(settings["transforms"], list):
             raise UserError(f"{kind.__name__}: transforms has to be a list")
@@ -217,9 +235,14 @@ def made(kind: type, settings: Mapping[str, Any]) -> Any:
             raise UserError(f"{kind.__name__}: {_one_line(error)}") from None
         except ZeroDivisionError:
             raise UserError(f"{kind.__name__}: the p of all its transforms are 0; one has to be above") from None
-    if isinstance(p := getattr(found, "p", 1.0), int | float) and not 0 <= p <= 1:
-        raise UserError(f"{kind.__name__}: p is {p}; a probability is from 0 to 1")
+    check_probability(found)
     return found
+
+
+def check_probability(node: Any) -> None:
+    """Raises `UserError` for a transform whose `p` is no probability."""
+    if not isinstance(node.p, int | float) or not 0 <= node.p <= 1:
+        raise UserError(f"{type(node).__name__}: p is {node.p!r}; a probability is from 0 to 1")
 
 
 def _class(full: str) -> type:
@@ -271,6 +294,16 @@ def _number(key: str, value: Any) -> Any:
     return value
 
 
+def _is_setting(kind: type, name: str) -> bool:
+    return any(name in inspect.signature(each).parameters for each in kind.__mro__ if each is not object)
+
+
+def _shortened(value: object) -> str:
+    """A value as it would be written, in 60 characters."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
 def _setting_names(settings: Any) -> list[str]:
     return [name for name in settings.get_transform_init_args_names() if name != "p"]
 
@@ -284,5 +317,7 @@ def _one_line(error: Exception) -> str:
     found = []
     for problem in problems():
         place = ".".join(str(part) for part in problem["loc"][:1])
-        found.append(f"{place} = {problem['input']!r}: {problem['msg'][:1].lower()}{problem['msg'][1:]}")
+        message = f"{problem['msg'][:1].lower()}{problem['msg'][1:]}"
+        given = "" if problem["type"] == "missing" else f" = {_shortened(problem['input'])}"
+        found.append(f"{place}{given}: {message}")
     return "; ".join(dict.fromkeys(found))

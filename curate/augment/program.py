@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from curate.augment.batches import Batch, Layout, as_given, channels_last, numbers, with_channels
+from curate.augment.batches import Batch, Layout, as_given, channels_last, check_epoch, numbers, with_channels
 from curate.augment.choices import Chooser, positions
 from curate.augment.device import keep_memory
 from curate.augment.draws import Ahead, Stream
@@ -105,9 +105,10 @@ class Program:
     def run(self, pixels: Tensor, ids: Tensor, epoch: int | Tensor) -> Tensor:
         """As `__call__`: shape (N, H, W, C), uint8, and (N,), int64, on one device."""
         self.check(frame_of(pixels))
+        check_epoch(epoch)
         if not len(pixels):
-            size = self.output(frame_of(pixels))
-            return torch.empty((0, *size), dtype=self.dtype or pixels.dtype, device=pixels.device)
+            size, made = self.output(frame_of(pixels)), torch.float32 if scales(self.steps) else torch.uint8
+            return torch.empty((0, *size), dtype=self.dtype or made, device=pixels.device)
         if pixels.device.type == "cpu":
             keep_memory()
         stream = Stream(self.seed, epoch, ids, self.ahead)
@@ -157,9 +158,12 @@ class Program:
         for step in self.steps:
             after = step.transform.output(frame)
             if step.gates and after != frame:
+                sizes = [
+                    f"{each} px" if after[:2] != frame[:2] else f"{each.channels} channels" for each in (after, frame)
+                ]
                 raise UserError(
-                    f"{step.transform.name} makes {after} px of {frame} px, but of some images alone: in a batch all "
-                    "have one size. Give it p=1, or put the same size behind every choice"
+                    f"{step.transform.name} makes {sizes[0]} of {sizes[1]}, but of some images alone: "
+                    "in a batch all have one size. Take it out of what chance decides: p=1, and in no OneOf or SomeOf"
                 )
             frame = after
         self._checked.add(given)

@@ -65,7 +65,8 @@ def preview(
     output.say(
         f"{result.images:,} images, {result.draws:,} draws of each.",
         f"Wrote {result.page} and {result.sheet}. "
-        f"Next: curate augment add {ws} --pipeline {pipeline} --balance, or train with it",
+        f"Next: curate train {ws} --augment {pipeline}"
+        + ("" if result.left_out else f", or curate augment add {ws} --pipeline {pipeline} --balance"),
     )
 
 

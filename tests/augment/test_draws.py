@@ -7,9 +7,11 @@ import pytest
 import torch
 from scipy import stats
 
-from curate.augment.draws import WORD, Ahead, Draws, Stream, philox
+from curate.augment.draws import PLACES, WORD, Ahead, Draws, Stream, philox, philox_in_numpy
 
 COUNT = 20_000
+SEEDS = (0, 5, 2**63 + 12345)
+FAR_IDS = torch.tensor([0, 1, 7, 2**31, 2**32 + 5, 2**40, 2**62 - 1, 2**62])
 SURE = 1e-4
 """Lowest probability of so large a difference that passes."""
 KNOWN = (
@@ -32,6 +34,24 @@ def drawn(*, seed: int = 3, epoch: int = 0, place: int = 0, first: int = 0, coun
 def test_philox(counter, key, words):
     found = philox([torch.tensor([word]) for word in counter], key[0] | key[1] << 32)
     assert [int(word) for word in found] == words
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_philox_in_numpy(seed):
+    counter = [torch.tensor([[0, 1, WORD]]), torch.tensor(3), FAR_IDS[:, None] & WORD, FAR_IDS[:, None] >> 32]
+    wanted = torch.stack(torch.broadcast_tensors(*philox(counter, seed)), -1)
+    np.testing.assert_array_equal(philox_in_numpy([part.numpy() for part in counter], seed), wanted)
+
+
+@pytest.mark.parametrize("epoch", [0, 3, torch.tensor(2**20)])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_words_with_the_kernel(seed, epoch):
+    pytest.importorskip("triton", reason="Triton is not installed")
+    from curate.augment.philox_kernel import words_with_kernel
+
+    place = 2**16 - 1
+    words = words_with_kernel(place * PLACES + torch.arange(70), epoch, FAR_IDS, seed)
+    assert torch.equal(words, Stream(seed, epoch, FAR_IDS).at(place).words(280))
 
 
 @pytest.mark.parametrize(

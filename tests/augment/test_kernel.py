@@ -75,6 +75,18 @@ def test_as_in_torch(kind: str, border: int, channels: int) -> None:
     torch.testing.assert_close(ours, wanted, rtol=1e-5, atol=1e-3 if ours.is_floating_point() else 0)
 
 
+@pytest.mark.parametrize("kind", ["moved", "warped"])
+def test_turned_and_cut_to_a_rectangle(kind: str) -> None:
+    asked = Parts(size=Frame(9, 15, 3))
+    asked.add_moves(
+        moves("turned", cv2.BORDER_CONSTANT).after(Moves(torch.arange(3, 12)[None], torch.arange(15)[None])), 77
+    )
+    if kind == "warped":
+        asked.add_matrix(matrix(), cv2.BORDER_REFLECT_101, 99)
+    ours = render_with_kernel(images(3), asked)
+    assert torch.equal(ours, render(images(3), asked))
+
+
 def test_type_as_asked() -> None:
     asked = parts("scaled", 0, 3)
     ours = render_with_kernel(images(3), asked, dtype=torch.bfloat16)

@@ -104,6 +104,10 @@ def test_random_order_tries_every_order():
         ([["HorizontalFlip"]], "is no transform; it has to be like HorizontalFlip: {p: 0.5}"),
         ([{"HorizontalFlip": [1]}], "its settings have to be like {p: 0.5}"),
         ([{"RandomFog": {}}], "there is no version of RandomFog for batches"),
+        ([{"HorizontalFlip": {"p": 0, "5": None}}], "HorizontalFlip has no setting 5; decimals have a point"),
+        ([{"SomeOf": {"transforms": ["Transpose"], "n": -1}}], "SomeOf: n is -1"),
+        ([{"OneOf": {"transforms": []}}], "OneOf"),
+        ([{"SomeOf": {"transforms": ["Transpose"] * 9, "n": 999, "replace": True}}], "more than 4,096 steps"),
         ([{"Lambda": {"name": "f"}}], "no transform is called 'Lambda'"),
         ([{"os.system": {}}], "no transform is called 'system'"),
         ({"a": 1}, "no pipeline"),
@@ -124,6 +128,41 @@ def test_what_is_no_pipeline(content, says):
     assert "\n" not in str(error.value)
 
 
+def inverted(image, **_):
+    return 255 - image
+
+
+class HorizontalFlip(A.ImageOnlyTransform):
+    """Not the one of Albumentations."""
+
+    def apply(self, img, **params):
+        return 255 - img
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "says"),
+    [
+        (A.OneOf([A.Transpose()], p=float("nan")), "OneOf: p is nan"),
+        (A.Compose([A.Transpose()], p=2), "Compose: p is 2"),
+        (A.Compose([A.Lambda(image=inverted, p=1)]), "there is no version of Lambda for batches"),
+        (A.Compose([HorizontalFlip(p=1)]), "there is no version of HorizontalFlip for batches"),
+        (None, "None is no transform of Albumentations"),
+        (A.HorizontalFlip, "is no transform of Albumentations"),
+        ([A.Transpose(), "Transpose"], "is no transform"),
+    ],
+)
+def test_objects_that_cannot_be_run(pipeline, says):
+    with pytest.raises(UserError) as error:
+        curate.augment.compile(pipeline)
+    assert says in str(error.value)
+
+
+def test_transforms_of_others_run_with_the_fallback():
+    for transform in (HorizontalFlip(p=1), A.Lambda(image=inverted, p=1)):
+        augment = curate.augment.compile(A.Compose([transform]), fallback="cpu")
+        np.testing.assert_array_equal(augment(pictures(32, 3), np.arange(8), 0), 255 - pictures(32, 3))
+
+
 def test_misspelt_setting_of_an_object():
     with pytest.warns(UserWarning, match="not valid"):
         pipeline = A.Compose([A.RandomCrop(height=8, width=8, colour=3)])
@@ -141,6 +180,7 @@ def test_misspelt_setting_of_an_object():
         ("bytes.yaml", b"\xff\xfe\x00", "not a text file"),
         ("typo.json", json.dumps([{"Flop": {}}]), "typo.json: no transform is called 'Flop'"),
         ("empty.yaml", "", "no pipeline"),
+        ("itself.yaml", "- &a {Compose: {transforms: [*a]}}", "a transform that holds itself"),
     ],
 )
 def test_what_is_no_file(name, content, says, tmp_path):

@@ -240,7 +240,7 @@ def test_one_image_is_not_enough_for_albumentations(policy):
         ({"TrivialAugment": {"p": 2}}, "p is 2"),
         ({"AugMix": {"severity": 11}}, "severity = 11"),
         ({"AugMix": {"depth": 0}}, "depth = 0"),
-        ({"AugMix": {"chains": 3}}, "AugMix has no setting chains; it has alpha, depth, fill, severity, width"),
+        ({"AugMix": {"chains": 3}}, "AugMix has no setting chains; it has p, alpha, depth, fill, severity, width"),
         ({"MixUp": {"alpha": 0}}, "alpha = 0"),
         ({"CutMix": {"alpha": -1}}, "alpha = -1"),
         ({"Sharpness": {"factor": [2, 1]}}, "a range such as"),

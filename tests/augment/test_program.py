@@ -69,10 +69,14 @@ def test_sizes_are_grouped():
         (FLIPS, pictures(32, 3), IDS[:7], "8 images, but ids of shape (7,)"),
         (FLIPS, pictures(32, 3), IDS / 2, "ids are of type float64"),
         (FLIPS, pictures(32, 3), None, "8 images, but ids of shape (0,)"),
+        (FLIPS, pictures(32, 3), IDS - 1, "ids are from -1 to 6; they have to be from 0"),
+        (FLIPS, pictures(32, 3), [None] * 8, "an id is None"),
+        (FLIPS, pictures(32, 3)[0], [0], "a single image is a batch as image[None]"),
+        (FLIPS, np.zeros((8, 0, 4, 3), np.uint8), IDS, "have no pixels"),
         (FLIPS, pictures(32, 3)[0][0], IDS, "images have 2 axes"),
         (FLIPS, np.zeros((8, 3, 5, 3), np.uint8), IDS, 'either axis could be the channels; say layout="NHWC"'),
         (FLIPS, np.zeros((8, 4, 5, 4), np.uint8), IDS, "no axis has 1 or 3 channels"),
-        (FLIPS, "photos", IDS, "images are a str"),
+        (FLIPS, "photos", IDS, "images are of type str"),
         (FLIPS, [], [], "no images: the list is empty"),
         (
             A.Compose([A.RandomCrop(40, 33)]),
@@ -81,6 +85,7 @@ def test_sizes_are_grouped():
             "RandomCrop cuts 33 x 40 px out of images of 32 x 32",
         ),
         (A.Compose([A.RandomCrop(24, 24, p=0.5)]), pictures(32, 3), IDS, "RandomCrop makes 24 x 24 px of 32 x 32 px"),
+        (A.Compose([A.ToGray(1, p=0.5)]), pictures(32, 3), IDS, "ToGray makes 1 channels of 3 channels"),
         (A.Compose([A.D4()]), pictures(32, 3)[:, :30], IDS, "D4 would turn some images of 32 x 30 px"),
         (FLIPS, [pictures(32, 3)[0], pictures(224, 3)[0]], IDS[:2], "leaves images in several sizes"),
         (FLIPS, [pictures(32, 3)[0], pictures(32, 1)[0]], IDS[:2], "leaves images in several sizes"),
@@ -100,12 +105,41 @@ def test_what_it_does_not_take(pipeline, images, ids, says):
         ({"layout": "HWC"}, 'layout is "auto", "NHWC" or "NCHW"'),
         ({"fallback": "gpu"}, 'fallback is None or "cpu"'),
         ({"seed": -1}, "seed is -1"),
+        ({"seed": 1.5}, "seed is 1.5; it has to be a whole number"),
+        ({"dtype": "float16"}, "dtype is 'float16'; it has to be torch.uint8, or one of floats"),
+        ({"dtype": torch.int8}, "dtype is torch.int8"),
     ],
 )
 def test_settings(settings, says):
     with pytest.raises(UserError) as error:
         curate.augment.compile(FLIPS, **settings)
     assert says in str(error.value)
+
+
+@pytest.mark.parametrize("epoch", [-1, 1.5, "a", None, True, 2**40, torch.tensor(1.5), torch.tensor([3])])
+def test_what_is_no_epoch(epoch):
+    with pytest.raises(UserError, match=r"epoch is .*; it has to be a whole number from 0 on"):
+        curate.augment.compile(FLIPS)(pictures(32, 3), IDS, epoch)
+
+
+def test_epoch_may_be_a_tensor():
+    augment = curate.augment.compile(FLIPS)
+    np.testing.assert_array_equal(augment(pictures(32, 3), IDS, torch.tensor(3)), augment(pictures(32, 3), IDS, 3))
+
+
+def test_an_array_that_was_reversed():
+    augment = curate.augment.compile(FLIPS)
+    reversed_ = pictures(32, 3)[..., ::-1]
+    np.testing.assert_array_equal(augment(reversed_, IDS, 0), augment(reversed_.copy(), IDS, 0))
+
+
+def test_an_array_cannot_become_bfloat16():
+    with pytest.raises(UserError, match="NumPy has no bfloat16"):
+        curate.augment.compile(FLIPS, dtype=torch.bfloat16)(pictures(32, 3), IDS, 0)
+
+
+def test_an_empty_batch_has_the_type_of_others():
+    assert curate.augment.compile(A.Compose([A.Normalize()]))(pictures(32, 3)[:0], IDS[:0], 0).dtype == np.float32
 
 
 def test_fallback():

@@ -54,8 +54,9 @@ class Transpose(Lattice):
         return {}
 
     def moves(self, params: Params, frame: Frame, device: torch.device) -> Moves:
-        same = stay(frame, device)
-        return Moves(same.rows, same.columns, torch.ones(1, dtype=torch.bool, device=device))
+        line, turned = torch.arange(max(frame[:2]), device=device)[None], torch.ones(1, dtype=torch.bool, device=device)
+        rows, columns = line.clamp(max=frame.height - 1), line.clamp(max=frame.width - 1)
+        return Moves(rows, columns, turned, shape=(frame.width, frame.height))
 
 
 class RandomRotate90(Lattice):
