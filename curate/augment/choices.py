@@ -39,6 +39,14 @@ class Gate:
     option: int
     slot: int | None = None
 
+    @property
+    def share(self) -> float:
+        """Of the images that pass, on average."""
+        choice = self.choice
+        if choice.slots == 1:
+            return choice.weights[self.option] / sum(choice.weights)
+        return (1 if self.slot is not None else choice.slots) / len(choice.weights)
+
 
 Gates = tuple[Gate, ...]
 """All have to be open."""

@@ -6,6 +6,7 @@ without rounding and cutting off in between; jitter of colours is computed on un
 the same pixels.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -169,17 +170,19 @@ class Drawn:
         return cls(step.transform, step.transform.draw(stream.at(step.place), frame), chooser.passes(step.gates))
 
 
-def fused(steps: Sequence[Step], run: Run, dtype: torch.dtype | None = None) -> list[Stage]:
+def fused(steps: Sequence[Step], run: Run, dtype: torch.dtype | None = None, *, rare: float = 0) -> list[Stage]:
     """The steps in stages.
 
-    run: how a step is run that cannot be composed with others. dtype: of the result, where the last stage is a group.
+    run: how a step is run that cannot be composed with others, or that a share of the images below `rare` pass: on a
+    CPU it is cheaper to change these alone. dtype: of the result, where the last stage is a group.
     """
     stages: list[Stage] = []
     scaled = False
     for step in steps:
-        kind = _kind(step)
-        if scaled or kind is None:
-            fast = isinstance(step.transform, Fast) and not scaled
+        alone = scaled or math.prod(gate.share for gate in step.gates) < rare
+        kind = None if alone else _kind(step)
+        if kind is None:
+            fast = isinstance(step.transform, Fast) and not alone
             stages.append(Levels(step) if fast else Single(step, run, scaled))
         else:
             last = stages[-1] if stages else None
