@@ -42,7 +42,7 @@ def augmentation(job: Job) -> Parts:
 def five() -> Any:
     """What small networks are trained with."""
     a = albumentations()
-    hole = a.CoarseDropout(hole_height_range=(8, 8), hole_width_range=(8, 8), fill=0, p=1)
+    hole = a.CoarseDropout(num_holes_range=(1, 1), hole_height_range=(8, 8), hole_width_range=(8, 8), fill=0, p=1)
     return a.Compose([a.Pad(4, border_mode=4), a.RandomCrop(32, 32), a.HorizontalFlip(), hole, a.Normalize()])
 
 
