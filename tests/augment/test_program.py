@@ -86,6 +86,7 @@ def test_sizes_are_grouped():
         ),
         (A.Compose([A.RandomCrop(24, 24, p=0.5)]), pictures(32, 3), IDS, "RandomCrop makes 24 x 24 px of 32 x 32 px"),
         (A.Compose([A.ToGray(1, p=0.5)]), pictures(32, 3), IDS, "ToGray makes 1 channels of 3 channels"),
+        (A.Compose([A.CropAndPad(px=-40, p=1)]), pictures(32, 3), IDS, "CropAndPad cuts off all of images of 32 x 32"),
         (A.Compose([A.D4()]), pictures(32, 3)[:, :30], IDS, "D4 would turn some images of 32 x 30 px"),
         (FLIPS, [pictures(32, 3)[0], pictures(224, 3)[0]], IDS[:2], "leaves images in several sizes"),
         (FLIPS, [pictures(32, 3)[0], pictures(32, 1)[0]], IDS[:2], "leaves images in several sizes"),

@@ -143,13 +143,15 @@ class CropAndPad(Transform):
 
     def output(self, frame: Frame) -> Frame:
         frame, bounds = super().output(frame), self.bounds(frame)
+        top, right, bottom, left = (low for low, _ in bounds)
+        cuts = (-min(top, 0) - min(bottom, 0)) / frame.height, (-min(left, 0) - min(right, 0)) / frame.width
+        # brought back to their size, Albumentations leaves a pixel of images, unless twice their size is cut off
+        if max(cuts) > 2 or (max(cuts) >= 1 and not self.settings.keep_size):
+            raise UserError(f"CropAndPad cuts off all of images of {frame} px; make px or percent smaller")
         if self.settings.keep_size:
             return frame
         if any(low != high for low, high in bounds):
             raise UserError("CropAndPad with keep_size=False makes images of different sizes; set keep_size=True")
-        top, right, bottom, left = (low for low, _ in bounds)
-        if -min(top, 0) - min(bottom, 0) >= frame.height or -min(left, 0) - min(right, 0) >= frame.width:
-            raise UserError(f"CropAndPad cuts off all of images of {frame} px; make px or percent smaller")
         return Frame(frame.height + top + bottom, frame.width + left + right, frame.channels)
 
     def draw(self, draws: Draws, frame: Frame) -> Params:
