@@ -270,8 +270,30 @@ def wrong_labels(figures: Figures) -> str:
     )
 
 
+def augmentation(figures: Figures) -> str:
+    """The best rate of each pipeline, beside Kornia's and what reading and writing alone would allow."""
+    told = []
+    for name in dict.fromkeys(part.rpartition(", ")[0] for part in figures):
+        rates = {
+            part.rpartition(", ")[2]: values["images_per_second"]
+            for part, values in figures.items()
+            if part.rpartition(", ")[0] == name and "images_per_second" in values
+        }
+        ours = {way: rates[way] for way in ("eager", "compiled", "CUDA graph") if way in rates}
+        if not ours:
+            continue
+        way = max(ours, key=lambda each: ours[each])
+        beside = [
+            f"{ours[way] / rates[each]:.1f} times {each}" for each in ("Kornia", "Kornia compiled") if each in rates
+        ]
+        floor = [f"{rates['floor'] / ours[way]:.1f} times the floor's time"] if "floor" in rates else []
+        told.append(", ".join([f"{name}: {ours[way] / 1e6:.1f} million images a second ({way})", *beside, *floor]))
+    return "; ".join(told)
+
+
 ANSWERS: dict[str, Callable[[Figures], str]] = {
     "parity": parity,
+    "augmentation": augmentation,
     "neighbors": neighbors,
     "airbench94": airbench,
     "airbench96": airbench,

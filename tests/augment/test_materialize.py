@@ -162,8 +162,15 @@ def test_one_name_for_a_pipeline_in_two_formats(ws: Workspace, crops: Path, tmp_
 
 def test_copies_are_told(ws: Workspace, tmp_path: Path) -> None:
     nothing = tmp_path / "nothing.yaml"
-    nothing.write_text("- NoOp\n")
+    nothing.write_text("- HorizontalFlip: {p: 0}\n")
     assert materialize(ws, nothing, BALANCE).copies == 3
+
+
+def test_a_pipeline_without_transforms(ws: Workspace, tmp_path: Path) -> None:
+    nothing = tmp_path / "nothing.yaml"
+    nothing.write_text("- NoOp\n")
+    with pytest.raises(UserError, match=r"nothing\.yaml has no transforms: what it adds would be copies"):
+        materialize(ws, nothing, BALANCE)
 
 
 def test_grey_results_and_fallback(ws: Workspace, tmp_path: Path) -> None:
