@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from curate.augment.pipeline import as_dict, read_pipeline
+import curate.augment as ours
+from curate.augment.pipeline import albumentations, as_dict, from_dict, read_pipeline
 from curate.errors import UserError
 from curate.files import write_bytes_atomic, write_json
 from curate.interval import mean_interval
@@ -94,9 +95,7 @@ def candidates(config: TrainConfig, size: int, files: Sequence[Path] = ()) -> li
     What mirrors or turns is left out where the recipe does not mirror: letters and digits must not be.
     Raises `UserError` for a file that is no pipeline, and for one that is not for images of this size.
     """
-    import curate.augment as ours
-
-    own = list(pipeline(config, size)) if config.augment is None else _steps(config.augment)
+    own = list(pipeline(config, size)) if config.augment is None else [from_dict(config.augment)]
     tried = {
         RECIPE: own,
         "none": [],
@@ -253,20 +252,10 @@ def _above_zero(place: Place) -> bool:
 
 
 def _composed(steps: Sequence[Any]) -> dict[str, Any]:
-    from curate.augment.pipeline import albumentations
-
     return as_dict(albumentations().Compose(list(steps)))
 
 
-def _steps(augment: Any) -> list[Any]:
-    from curate.augment.pipeline import from_dict
-
-    return [from_dict(augment)]
-
-
 def _color() -> list[Any]:
-    from curate.augment.pipeline import albumentations
-
     a = albumentations()
     return [a.ColorJitter(0.3, 0.3, 0.3, 0.05, p=0.8), a.ToGray(p=0.05)]
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import torch
 
 from curate.augment.batches import Layout
+from curate.augment.fallback import Fallback
 from curate.augment.fused import Scaling
 from curate.augment.pipeline import Step, albumentations, from_dict, read_pipeline, steps
 from curate.augment.program import Mode, Program
@@ -47,12 +48,7 @@ def compile(
         pipeline = albumentations().Compose(pipeline)
     elif isinstance(pipeline, Mapping | list):
         pipeline = from_dict(pipeline)
-    replacement = None
-    if fallback == "cpu":
-        from curate.augment.fallback import Fallback
-
-        replacement = Fallback
-    found = steps(pipeline, replacement)
+    found = steps(pipeline, Fallback if fallback else None)
     _check_order(found)
     return Program(found, seed, mode, dtype, layout)
 

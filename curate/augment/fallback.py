@@ -24,10 +24,6 @@ class Fallback(Transform):
         if missing := set(settings.targets_as_params) - {"image"}:
             raise UserError(f"{self.name} needs {', '.join(sorted(missing))} beside the image, which a batch has not")
 
-    @property
-    def name(self) -> str:
-        return type(self.settings).__name__
-
     def output(self, frame: Frame) -> Frame:
         """Found out by trying it on a grey image."""
         image = np.full((*frame,), 127, np.uint8)

@@ -21,7 +21,7 @@ import pandas as pd
 from curate import apply, manifest, verbs
 from curate.augment.compiling import compile
 from curate.augment.originals import Job, files, in_levels, shuffled
-from curate.augment.pipeline import albumentations, read_pipeline
+from curate.augment.pipeline import as_dict, read_pipeline
 from curate.augment.program import Program
 from curate.augment.wanted import ANY, Target, deal, missing
 from curate.engine import Local
@@ -127,7 +127,7 @@ def _for_files(program: Program, pipeline: Path) -> Program:
 
 def _digest(settings: Any) -> str:
     """Names a pipeline by its settings: the same for the same pipeline in another file, or in another format."""
-    text = json.dumps(albumentations().to_dict(settings)["transform"], sort_keys=True, default=str)
+    text = json.dumps(as_dict(settings)["transform"], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
 
 

@@ -24,10 +24,6 @@ class Mix(Transform):
     examples = ()  # Albumentations sees one image, so there is nothing to compare with
     floats = True
 
-    @property
-    def name(self) -> str:
-        return type(self.settings).__name__
-
     @abstractmethod
     def own(self, params: Params, frame: Frame) -> Tensor:
         """Share of each image that stays its own: shape (N,), float32, from 0 to 1."""

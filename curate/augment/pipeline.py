@@ -262,12 +262,7 @@ def classes() -> dict[str, type]:
     """Every transform and composition of Albumentations by its name, and those that this package adds."""
     a = albumentations()
     found = {name: value for name, value in {**vars(a), **added()}.items() if isinstance(value, type)}
-    try:
-        import albumentations.pytorch as a_torch
-
-        found["ToTensorV2"] = a_torch.ToTensorV2
-    except ImportError:  # pragma: no cover - torch is there, this package needs it
-        pass
+    found["ToTensorV2"] = importlib.import_module("albumentations.pytorch").ToTensorV2
     return {
         name: value
         for name, value in found.items()

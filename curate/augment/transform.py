@@ -41,7 +41,8 @@ class Transform(ABC):
 
     @property
     def name(self) -> str:
-        return type(self).__name__
+        """What Albumentations calls it."""
+        return type(self.settings).__name__
 
     def output(self, frame: Frame) -> Frame:
         """Size of what becomes of images of this size. Raises `UserError` for images that it is not for."""

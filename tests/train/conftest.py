@@ -1,19 +1,11 @@
-"""Small work on shared cores: one thread does not wait for another that is not running."""
-
-from collections.abc import Iterator
+"""One thread for each training, and a clock for tests."""
 
 import pytest
-import torch
 
+from tests.threads import one_thread
 from train import budget
 
-
-@pytest.fixture(autouse=True, scope="session")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+__all__ = ["one_thread", "ticking"]
 
 
 @pytest.fixture

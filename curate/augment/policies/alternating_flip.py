@@ -14,10 +14,6 @@ class BatchAlternatingFlip(Lattice):
 
     examples = ()  # Albumentations knows no epochs, so there is nothing to compare with
 
-    @property
-    def name(self) -> str:
-        return type(self.settings).__name__
-
     def draw(self, draws: Draws, frame: Frame) -> Params:
         odd = draws.epoch % 2 == 1
         return {"mirrored": draws.once().coin(0.5) ^ odd}

@@ -32,10 +32,6 @@ class BatchAugMix(Transform):
         self.steps = steps(chain(settings.depth, settings.severity, settings.fill))
         self._ahead = Ahead()
 
-    @property
-    def name(self) -> str:
-        return type(self.settings).__name__
-
     def output(self, frame: Frame) -> Frame:
         for step in self.steps:
             frame = step.transform.output(frame)

@@ -15,10 +15,6 @@ class BatchCutout(Holes):
 
     examples = ()  # CoarseDropout, the nearest in Albumentations, has whole squares alone
 
-    @property
-    def name(self) -> str:
-        return type(self.settings).__name__
-
     def rectangles(self, draws: Draws, frame: Frame) -> Tensor:
         size = self.settings.size
         top = draws.integers(0, frame.height) - size // 2

@@ -17,10 +17,6 @@ class BatchSharpness(Transform):
 
     examples = ({"factor": (0.01, 1.99)}, {"factor": (0.0, 0.0)}, {"factor": (2.5, 2.5)})
 
-    @property
-    def name(self) -> str:
-        return type(self.settings).__name__
-
     def draw(self, draws: Draws, frame: Frame) -> Params:
         return {"factor": draws.uniform(*self.settings.factor)}
 
