@@ -53,7 +53,7 @@ def check(decisions: pd.DataFrame, manifest: pd.DataFrame, where: str) -> pd.Dat
 
     `decisions`: as `read_csv` gives them, the index is the line of the file. Raises `UserError` with that line for a
     missing column, an unknown action, image or label, for a label that no action carries out, and for an image that
-    stands twice.
+    one person decided on twice.
     """
     for name in ("image_id", "action"):
         if name not in decisions.columns:
@@ -70,7 +70,8 @@ def check(decisions: pd.DataFrame, manifest: pd.DataFrame, where: str) -> pd.Dat
         where,
         "not in this manifest; is the file for another workspace?",
     )
-    _refuse(decisions, decisions["image_id"].duplicated(), "image_id", where, "stands twice; keep one of the rows")
+    twice = decisions.duplicated(["image_id", "by"])
+    _refuse(decisions, twice, "image_id", where, "stands twice, by the same person; keep one of the rows")
     labels = sorted(set(manifest["label"]) - {""})
     bad_label = (decisions["action"] == "relabel") & ~decisions["label"].isin(labels)
     _refuse(
@@ -119,9 +120,9 @@ def decide(
     return Decided(decisions, review[list(REVIEW_COLUMNS)], _conflicts(matches))
 
 
-def merge(earlier: pd.DataFrame, imported: pd.DataFrame, *, by: str, at: str) -> tuple[pd.DataFrame, list[str]]:
-    """Take over a person's decisions: they replace earlier ones on the same image. Returns the table and, for each
-    decision of another person that was replaced, a line that names it.
+def merge(earlier: pd.DataFrame, imported: pd.DataFrame, *, by: str, at: str) -> pd.DataFrame:
+    """Take over people's decisions: they replace earlier ones of the same person, and of the policy, on the same image.
+    Those of other people stay beside them, see `curate.reviewers`.
 
     A row without `by`, and a row of the policy that was edited, become the decision of `by`; unchanged rows stay.
     """
@@ -130,15 +131,16 @@ def merge(earlier: pd.DataFrame, imported: pd.DataFrame, *, by: str, at: str) ->
     fresh["by"] = fresh["by"].where(~unsigned, by)
     fresh["at"] = fresh["at"].where((fresh["at"] != "") & ~unsigned, at)
     fresh = _changed(fresh, earlier)  # what the person said before keeps its time
-    before = {row.image_id: row for row in earlier.itertuples()}
-    replaced = []
-    for row in fresh.itertuples():
-        old = before.get(row.image_id)
-        if old and old.by not in (POLICY, row.by) and (old.action, old.label) != (row.action, row.label):
-            said, says = (f"{say.action} {say.label}".strip() for say in (old, row))
-            replaced.append(f"{row.image_id}: {old.by} said {said}, {row.by} says {says}; the later one counts")
-    kept = earlier[~earlier["image_id"].isin(fresh["image_id"])]
-    return pd.concat([kept, fresh], ignore_index=True).astype("str"), replaced
+    fresh = fresh.drop_duplicates(["image_id", "by"], keep="last")
+    return pd.concat([_others(earlier, fresh), fresh], ignore_index=True).astype("str")
+
+
+def _others(earlier: pd.DataFrame, fresh: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `earlier` that people's `fresh` ones leave: on other images, or of other people."""
+    own = pd.MultiIndex.from_frame(earlier[["image_id", "by"]]).isin(
+        pd.MultiIndex.from_frame(fresh[["image_id", "by"]])
+    )
+    return earlier[~own & ~((earlier["by"] == POLICY) & earlier["image_id"].isin(fresh["image_id"])).to_numpy()]
 
 
 def _matches(findings: pd.DataFrame, manifest: pd.DataFrame, rules: list[Rule]) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationErr
 
 from curate.errors import UserError
 from curate.manifest import Split
+from curate.workspace import RECIPE, Workspace
 
 MAX_BYTES = 1_000_000
 """A recipe is written by hand; a file beyond this is something else that was named by mistake."""
@@ -86,6 +87,16 @@ class Rule(_Model):
     """Where the rule acts. The test split is what everything is measured on: change it only knowingly."""
 
 
+class Reviewers(_Model):
+    """What counts where several people decided on one image."""
+
+    rule: Literal["majority", "unanimous", "latest"] = "majority"
+    """`majority`: what more than half of them said; `unanimous`: what all said; `latest`: who spoke last. Where a rule
+    comes to nothing, the image stays as it is until somebody settles it."""
+    arbiter: str = ""
+    """Whose word settles it, whatever others say."""
+
+
 class Recipe(_Model):
     """A training set and what to do with it."""
 
@@ -107,11 +118,12 @@ class Recipe(_Model):
     scan: dict[str, dict[str, Scalar]] = {}
     """Finder -> its settings, which the scan checks."""
     policy: list[Rule] = []
+    reviewers: Reviewers = Reviewers()
 
 
-INHERITED = ("split", "train", "scan", "policy")
+INHERITED = ("split", "train", "scan", "policy", "reviewers")
 """What a recipe that doesn't name it takes from `default.yaml`."""
-NESTED: dict[str, type[_Model]] = {"download": File, "policy": Rule}
+NESTED: dict[str, type[_Model]] = {"download": File, "policy": Rule, "reviewers": Reviewers}
 
 
 def load(name_or_path: str | Path) -> Recipe:
@@ -144,6 +156,11 @@ def find(name: str) -> Path:
     if "/" in name or not path.is_file():
         raise UserError(f"no recipe is called {name!r}{_meant(name, names())}; there are: {', '.join(names())}")
     return path
+
+
+def in_workspace(workspace: Workspace) -> Recipe:
+    """The recipe kept in the workspace, which may be edited, or the default."""
+    return load(workspace.path(RECIPE)) if workspace.has(RECIPE) else default()
 
 
 def dump(recipe: Recipe) -> str:

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from curate import answers, decisions, findings, manifest, predictions, queue, recipe, threshold, versions
+from curate import answers, decisions, findings, manifest, predictions, queue, recipe, reviewers, threshold, versions
 from curate import apply as applying
 from curate.csv_text import read_csv
 from curate.engine import Engine
 from curate.errors import UserError
 from curate.evidence import Evidence
-from curate.workspace import CURATED, DECISIONS, EDIT, FINDINGS, MANIFEST, RECIPE, Workspace, read_table, timestamp
+from curate.workspace import CURATED, DECISIONS, EDIT, FINDINGS, MANIFEST, Workspace, read_table, timestamp
 
 REVIEW = "review.csv"
 CURATE_SCAN = "curate scan"
@@ -56,11 +56,6 @@ class Applied:
     test_left_alone: int
 
 
-def workspace_recipe(workspace: Workspace) -> recipe.Recipe:
-    """The recipe kept in the workspace, which may be edited, or the default."""
-    return recipe.load(workspace.path(RECIPE)) if workspace.has(RECIPE) else recipe.default()
-
-
 def read_manifest(workspace: Workspace) -> pd.DataFrame:
     """The manifest, checked."""
     return manifest.check(workspace.read_table(MANIFEST, written_by=f"curate add {workspace.root} SOURCE"), MANIFEST)
@@ -79,10 +74,15 @@ def read_images(workspace: Workspace, data: str) -> pd.DataFrame:
     return manifest.check(table, CURATED)
 
 
-def read_decisions(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
-    """The decisions, checked against the manifest; none where there is no file."""
+def read_answers(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
+    """The decisions file, checked against the manifest: a row per image and person; none where there is no file."""
     path = workspace.path(DECISIONS)
     return decisions.check(read_table(path), images, str(path)) if path.exists() else decisions.empty()
+
+
+def read_decisions(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
+    """The decisions that count, one per image: where people disagree, what the recipe's rule makes of it."""
+    return reviewers.settle(read_answers(workspace, images), images, recipe.in_workspace(workspace).reviewers)
 
 
 def read_findings(workspace: Workspace) -> pd.DataFrame:
@@ -93,7 +93,7 @@ def read_findings(workspace: Workspace) -> pd.DataFrame:
 def scan(workspace: Workspace, *, only: list[str] | None, settings: findings.Settings, engine: Engine) -> Scanned:
     """Run finders and write `findings.parquet`; the findings of finders that were not run stay."""
     chosen = findings.select(only, predictions.exists(workspace))
-    merged = _merge_settings(workspace_recipe(workspace).scan, settings)
+    merged = _merge_settings(recipe.in_workspace(workspace).scan, settings)
     findings.check_settings(merged)
     with workspace.writing("scan", {"only": only, "set": settings}) as transaction:
         images = read_manifest(workspace)
@@ -173,20 +173,21 @@ def decide(workspace: Workspace, policy: Path | None, budget: int | None = None)
     People's earlier answers set the probabilities of `label_error` right before the rules are read. budget: so many
     labels are asked about at most, those that matter most; what other finders leave to people is asked in any case.
     """
-    rules = (recipe.load(policy) if policy else workspace_recipe(workspace)).policy
+    rules = (recipe.load(policy) if policy else recipe.in_workspace(workspace)).policy
     for rule in rules:
         findings.select([rule.finder], True)
     with workspace.writing("decide", {"policy": str(policy) if policy else None, "budget": budget}) as transaction:
         images = read_manifest(workspace)
         _refuse_to_lose_answers(workspace)
         scanned = read_findings(workspace)
-        earlier = _signed(workspace, read_decisions(workspace, images))
-        found, _ = answers.calibrate(scanned, earlier, images)
+        earlier = signed(workspace, read_answers(workspace, images))
+        settled = reviewers.settle(earlier, images, recipe.in_workspace(workspace).reviewers)
+        found, _ = answers.calibrate(scanned, settled, images)
         decided = decisions.decide(found, images, rules, earlier, at=timestamp())
         review, worth = queue.review(decided, found, images, rules, budget=budget)
         transaction.write_table(DECISIONS, decided.decisions)
         transaction.write_table(REVIEW, review)
-    said = answers.counted(answers.answered(earlier, scanned, images))
+    said = answers.counted(answers.answered(settled, scanned, images))
     result = _decided(workspace, decided.decisions, len(review), decided.conflicts, said, worth)
     return replace(result, warnings=result.warnings + _without_probabilities(workspace, scanned, rules))
 
@@ -196,14 +197,13 @@ def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decide
     if not path.is_file():
         way_out = f"'curate decide {workspace.root}' writes {workspace.path(REVIEW)} to fill in"
         raise UserError(f"{path} is no file; {way_out}")
-    name = by or _user()
-    if name == decisions.POLICY:
-        raise UserError(f"--by {name!r} is the policy's own name; give yours")
+    name = reviewer(by)
+    rule = recipe.in_workspace(workspace).reviewers
     left = 0
     with workspace.writing("decide", {"import": str(path), "by": name}) as transaction:
         images = read_manifest(workspace)
         imported = decisions.check(read_csv(path), images, str(path))
-        merged, replaced = decisions.merge(read_decisions(workspace, images), imported, by=name, at=timestamp())
+        merged = decisions.merge(read_answers(workspace, images), imported, by=name, at=timestamp())
         merged = decisions.in_order(merged, images)
         transaction.write_table(DECISIONS, merged)
         if workspace.has(REVIEW):
@@ -212,8 +212,9 @@ def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decide
             left = len(review)
             transaction.write_table(REVIEW, review)
     scanned = read_findings(workspace) if workspace.has(FINDINGS) else findings.empty()
-    said = answers.counted(answers.answered(merged, scanned, images))
-    return _decided(workspace, merged, left, replaced, said, None)
+    said = answers.counted(answers.answered(reviewers.settle(merged, images, rule), scanned, images))
+    about_these = merged[merged["image_id"].isin(imported["image_id"])]
+    return _decided(workspace, merged, left, reviewers.disagreements(about_these, images, rule), said, None)
 
 
 def apply(workspace: Workspace, *, include_test: bool) -> Applied:
@@ -231,7 +232,7 @@ def apply(workspace: Workspace, *, include_test: bool) -> Applied:
     )
 
 
-def _signed(workspace: Workspace, table: pd.DataFrame) -> pd.DataFrame:
+def signed(workspace: Workspace, table: pd.DataFrame) -> pd.DataFrame:
     """The decisions, those that were edited in the file by hand under the name of who edited: a person's word holds."""
     entries = [entry for entry in workspace.ledger() if DECISIONS in entry.writes]
     by_verbs = [entry.writes[DECISIONS] for entry in entries if entry.command != EDIT and entry.writes[DECISIONS]]
@@ -239,12 +240,15 @@ def _signed(workspace: Workspace, table: pd.DataFrame) -> pd.DataFrame:
         return table
     before = read_table(workspace.version_file(DECISIONS, by_verbs[-1]))
     edited = ~table["image_id"].isin(decisions.unchanged(table, before)["image_id"])
-    return table.assign(by=table["by"].where(~edited | (table["by"] != decisions.POLICY), _user()))
+    return table.assign(by=table["by"].where(~edited | (table["by"] != decisions.POLICY), reviewer(None)))
 
 
-def _user() -> str:
+def reviewer(by: str | None) -> str:
+    """The name under which decisions are taken: the one given, or that of the account."""
+    if by is not None:
+        return reviewers.checked_name(by, "--by")
     try:
-        return getpass.getuser()
+        return reviewers.checked_name(getpass.getuser(), "the account's name")
     except (KeyError, OSError):
         raise UserError("this account has no name; give yours with --by or CURATE_REVIEWER") from None
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from curate import apply, decisions
+from curate import apply, decisions, recipe, reviewers
 from curate.errors import UserError
 from curate.workspace import CURATED, DECISIONS, MANIFEST, VERSIONED, Workspace, read_table
 
@@ -21,7 +21,7 @@ def compare(workspace: Workspace, before: int | None, after: int | None) -> pd.D
         second = read_table(workspace.path(CURATED if workspace.has(CURATED) else MANIFEST))
     else:
         second = _images(workspace, after)
-    return apply.diff(first, second, _decisions(workspace, after))
+    return apply.diff(first, second, _decisions(workspace, after, first))
 
 
 def restore(workspace: Workspace, version: int) -> list[str]:
@@ -73,12 +73,16 @@ def _images(workspace: Workspace, version: int) -> pd.DataFrame:
         raise UserError(f"version {version} of {workspace.root} holds no images")
     images = read_table(workspace.version_file(name, state[name]))
     if name == MANIFEST and CURATED in state:
-        return apply.apply(images, _decisions(workspace, version), include_test=False).table
+        return apply.apply(images, _decisions(workspace, version, images), include_test=False).table
     return images
 
 
-def _decisions(workspace: Workspace, version: int | None) -> pd.DataFrame:
+def _decisions(workspace: Workspace, version: int | None, images: pd.DataFrame) -> pd.DataFrame:
+    """The decisions that counted for these images, by the rule that the recipe has now."""
     if version is None:
-        return read_table(workspace.path(DECISIONS)) if workspace.has(DECISIONS) else decisions.empty()
-    digest = workspace.state(version).get(DECISIONS)
-    return read_table(workspace.version_file(DECISIONS, digest)) if digest else decisions.empty()
+        path = workspace.path(DECISIONS) if workspace.has(DECISIONS) else None
+    else:
+        digest = workspace.state(version).get(DECISIONS)
+        path = workspace.version_file(DECISIONS, digest) if digest else None
+    table = read_table(path) if path else decisions.empty()
+    return reviewers.settle(table, images, recipe.in_workspace(workspace).reviewers)

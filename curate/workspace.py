@@ -25,6 +25,8 @@ UNDER_THE_LOCK = (".", HISTORY, "signals/*/v*")
 """Folders that only the holder of the tables' lock writes to: the measures, but not the folds of a training."""
 EDIT = "edit"
 """Command of a ledger entry for files that were changed by hand."""
+JOURNAL = "review.jsonl"
+"""What people decided in a review, as it came: a line per act, see `curate.review.journal`."""
 SECONDS_TO_WAIT = 10
 """How long a writer waits for another before it gives up."""
 
@@ -175,7 +177,7 @@ class Workspace:
         kept in the history first, as an entry of its own.
         """
         with self.locked():
-            self._note_edits()
+            self.note_edits()
             reads = self.hashes()
             transaction = Transaction(self)
             try:
@@ -213,8 +215,9 @@ class Workspace:
     def _kept(self, name: str, digest: str) -> Path:
         return self.path(HISTORY) / f"{digest}{Path(name).suffix}"
 
-    def _note_edits(self) -> None:
-        """An entry for what changed outside curate, or by a verb killed between its writes and its ledger line."""
+    def note_edits(self) -> None:
+        """An entry for what changed outside curate, in a review, or by a verb killed between its writes and its ledger
+        line. Whoever calls it holds the lock."""
         known: dict[str, str] = {}
         for entry in self.ledger():
             known |= entry.writes
@@ -228,7 +231,17 @@ class Workspace:
         for name in changed:
             self._keep(name, self.path(name))
         writes = {name: now.get(name, "") for name in now | known if now.get(name, "") != known.get(name, "")}
-        self._append(EDIT if by_hand else "interrupted", {}, known, writes)
+        reviewed = set(changed) == {DECISIONS} and changed[DECISIONS] == self._reviewed()
+        self._append("review" if reviewed else EDIT if by_hand else "interrupted", {}, known, writes)
+
+    def _reviewed(self) -> str:
+        """The hash of the decisions as the last act of a review left them; "" where there was none."""
+        path = self.path(JOURNAL)
+        lines = path.read_bytes().splitlines() if path.exists() else []
+        try:
+            return str(json.loads(lines[-1])["decisions"]) if lines else ""
+        except (ValueError, KeyError, TypeError):  # cut short by a power failure
+            return ""
 
     def _append(
         self, command: str, arguments: dict[str, object], reads: dict[str, str], writes: dict[str, str]

@@ -198,31 +198,35 @@ def test_rows_without_action_and_unknown_columns_are_left_out(tmp_path: Path, ro
     assert actions(table) == {"a": "drop "}
 
 
-def test_import_signs_and_replaces() -> None:
+def test_import_signs_and_stands_beside_what_others_say() -> None:
     earlier = decided(("a", "drop", "", "policy", "dark", "", NOON), ("b", "drop", "", "bob", "", "", NOON))
     imported = decided(("a", "keep"), ("b", "keep"), ("c", "drop", "", "eve", "", "hers", NOON))
-    table, replaced = merge(earlier, imported, by="ada", at=LATER)
+    table = merge(earlier, imported, by="ada", at=LATER)
     assert table[["image_id", "action", "by", "at"]].to_numpy().tolist() == [
+        ["b", "drop", "bob", NOON],
         ["a", "keep", "ada", LATER],
         ["b", "keep", "ada", LATER],
         ["c", "drop", "eve", NOON],
     ]
-    assert replaced == ["b: bob said drop, ada says keep; the later one counts"]
+    changed_mind = merge(table, decided(("b", "relabel", "cat")), by="ada", at=LATER)
+    assert changed_mind[changed_mind["image_id"] == "b"][["action", "by"]].to_numpy().tolist() == [
+        ["drop", "bob"],
+        ["relabel", "ada"],
+    ]
 
 
 def test_import_of_what_is_there_changes_nothing() -> None:
     earlier = decided(("a", "drop", "", "policy", "dark", "too dark", NOON), ("b", "keep", "", "ada", "", "", NOON))
-    assert merge(earlier, earlier, by="ada", at=LATER)[0].equals(earlier)  # the policy's stays the policy's
-    assert merge(earlier, decided(("b", "keep")), by="ada", at=LATER)[0].equals(earlier)  # the same answer once more
-    assert merge(earlier, decided(), by="ada", at=LATER)[0].equals(earlier)
-    assert merge(decided(), decided(), by="ada", at=LATER)[0].equals(decided())
+    assert merge(earlier, earlier, by="ada", at=LATER).equals(earlier)  # the policy's stays the policy's
+    assert merge(earlier, decided(("b", "keep")), by="ada", at=LATER).equals(earlier)  # the same answer once more
+    assert merge(earlier, decided(), by="ada", at=LATER).equals(earlier)
+    assert merge(decided(), decided(), by="ada", at=LATER).equals(decided())
 
 
 def test_editing_a_row_of_the_policy_makes_it_yours() -> None:
     earlier = decided(("a", "drop", "", "policy", "dark", "", NOON))
-    table, replaced = merge(earlier, earlier.assign(action="keep"), by="ada", at=LATER)
-    assert table.iloc[0].to_list() == ["a", "keep", "", "ada", "dark", "", LATER]
-    assert replaced == []
+    table = merge(earlier, earlier.assign(action="keep"), by="ada", at=LATER)
+    assert table.to_numpy().tolist() == [["a", "keep", "", "ada", "dark", "", LATER]]
 
 
 # Through the verbs

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from curate import manifest, predictions, verbs
+from curate import manifest, predictions, recipe, verbs
 from curate.duplicates import groups
 from curate.engine import Local
 from curate.errors import UserError, known
@@ -44,7 +44,7 @@ class Predicted:
 
 def configure(workspace: Workspace, settings: Mapping[str, object]) -> TrainConfig:
     """The training settings of the workspace's recipe, changed by `settings`."""
-    return TrainConfig.from_mapping({**verbs.workspace_recipe(workspace).train, **settings})
+    return TrainConfig.from_mapping({**recipe.in_workspace(workspace).train, **settings})
 
 
 def predict(

@@ -1,0 +1,209 @@
+"""A reviewer's place at a workspace: decisions go into `decisions.csv` at once, one act after another, until undone.
+
+A verb keeps each version of the decisions in the history; a review writes hundreds, and keeps the one before it and the
+one after it. Between them the journal holds each act.
+"""
+
+import difflib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from curate import decisions, manifest, verbs
+from curate.csv_text import write_csv
+from curate.decisions import ACTIONS, COLUMNS, POLICY, Action
+from curate.errors import UserError, known
+from curate.files import file_hash, replacing
+from curate.review import journal
+from curate.workspace import DECISIONS, MANIFEST, Workspace, timestamp
+
+CLASSES_NAMED = 20
+"""So many classes are listed where one is not known and none is close."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a person says of an image."""
+
+    image_id: str
+    action: Action
+    label: str = ""
+    because: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What an act did."""
+
+    images: int
+    gone: tuple[str, ...] = ()
+    """Images that are no longer in the workspace: nothing was written of them."""
+    stayed: tuple[str, ...] = ()
+    """Of an undo: images that were decided on anew since, which stay as they are."""
+    conflicts: tuple[str, ...] = ()
+    """A line for each decision of this person that was changed in the file since the act before."""
+
+
+@dataclass
+class Desk:
+    """The decisions of a workspace, open for one reviewer. What others write meanwhile is read before each act."""
+
+    workspace: Workspace
+    by: str
+    _read: dict[str, tuple[object, pd.DataFrame]] = field(default_factory=dict)
+
+    def images(self) -> pd.DataFrame:
+        """The manifest as it is now."""
+        return self._fresh(MANIFEST, lambda: verbs.read_manifest(self.workspace))
+
+    def decisions(self) -> pd.DataFrame:
+        """The decisions as they are now: a row per image and person."""
+        images = self.images()
+        return self._fresh(DECISIONS, lambda: verbs.read_answers(self.workspace, images))
+
+    def take(self, answers: Sequence[Answer]) -> Taken:
+        """Write the answers down: on the disk when this returns.
+
+        They replace what this person, or the policy, said of these images. Raises `UserError` for an unknown action or
+        class, and where another verb writes meanwhile and does not end; then nothing is written.
+        """
+        self._check(answers)
+        with self.workspace.locked():
+            conflicts = self._take_in_edits()
+            there = pd.Index(self.images()["image_id"])
+            known_ = there.get_indexer(pd.Index([answer.image_id for answer in answers])) >= 0
+            gone = tuple(answer.image_id for answer, is_there in zip(answers, known_, strict=True) if not is_there)
+            at = timestamp()
+            rows = {
+                answer.image_id: _row(answer, self.by, at)
+                for answer, is_there in zip(answers, known_, strict=True)
+                if is_there
+            }
+            if rows:
+                table = self.decisions()
+                replaced = table["image_id"].isin(rows) & table["by"].isin([self.by, POLICY])
+                self._write(table[~replaced], list(rows.values()), _rows(table[replaced]))
+        return Taken(len(rows), gone, conflicts=conflicts)
+
+    def undo(self) -> Taken | None:
+        """Take back this person's last act that stands; None where there is none.
+
+        Images that were decided on anew since stay as they are, and are named.
+        """
+        with self.workspace.locked():
+            conflicts = self._take_in_edits()
+            acts = journal.read(self.workspace)
+            number = journal.last_standing(acts, self.by)
+            if number is None:
+                return None
+            act, table = acts[number], self.decisions()
+            mine = {row["image_id"]: _said(row) for row in _rows(table[table["by"] == self.by])}
+            standing = {row["image_id"] for row in act.after if mine.get(row["image_id"]) == _said(row)}
+            stayed = tuple(row["image_id"] for row in act.after if row["image_id"] not in standing)
+            # the policy's decision does not come back where another person has spoken meanwhile
+            others = set(table["image_id"][~table["by"].isin([self.by, POLICY])])
+            back = standing & set(self.images()["image_id"])
+            before = [
+                row
+                for row in act.before
+                if row["image_id"] in back and not (row["by"] == POLICY and row["image_id"] in others)
+            ]
+            replaced = table["image_id"].isin(standing) & (table["by"] == self.by)
+            self._write(table[~replaced], before, _rows(table[replaced]), undoes=number)
+        return Taken(len(standing), stayed=stayed, conflicts=conflicts)
+
+    def keep_version(self) -> None:
+        """Put the decisions as they are into history and ledger; for the end of a review."""
+        with self.workspace.locked():
+            self.workspace.note_edits()
+
+    def _take_in_edits(self) -> tuple[str, ...]:
+        """What others wrote since the last act goes into history and ledger, and counts from here on.
+
+        Returns a line for each decision of this person that it changed.
+        """
+        path = self.workspace.path(DECISIONS)
+        known_, before = self._read.get(DECISIONS, (None, None))
+        if known_ == _signature(path):
+            return ()
+        self.workspace.note_edits()
+        table = verbs.signed(self.workspace, verbs.read_answers(self.workspace, self.images()))
+        self._read[DECISIONS] = (_signature(path), table)
+        return () if before is None else _changes(before, table, self.by)
+
+    def _write(self, left: pd.DataFrame, rows: list[journal.Row], before: list[journal.Row], **more: int) -> None:
+        """The decisions first, then the journal: what was cut short between is kept, and cannot be undone by key."""
+        path = self.workspace.path(DECISIONS)
+        fresh = pd.DataFrame(rows, columns=list(COLUMNS), dtype="str")
+        table = decisions.in_order(pd.concat([left, fresh], ignore_index=True).astype("str"), self.images())
+        with replacing(path) as temporary:
+            write_csv(temporary, table)
+        journal.append(
+            self.workspace, journal.Act(timestamp(), self.by, rows, before, decisions=file_hash(path), **more)
+        )
+        self._read[DECISIONS] = (_signature(path), table)
+
+    def _check(self, answers: Sequence[Answer]) -> None:
+        classes = manifest.classes(self.images())
+        for answer in answers:
+            if answer.action not in ACTIONS:
+                raise known("action", answer.action, list(ACTIONS))
+            if answer.action == "relabel" and answer.label not in classes:
+                raise unknown_class(answer.label, classes)
+
+    def _fresh(self, name: str, read: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        """A table of the workspace, read again where the file is another than before."""
+        signature = _signature(self.workspace.path(name))
+        if name not in self._read or self._read[name][0] != signature:
+            self._read[name] = (signature, read())
+        return self._read[name][1]
+
+
+def unknown_class(label: str, classes: list[str]) -> UserError:
+    """The error for a label that no image has: it names those that are close, or the first ones."""
+    close = difflib.get_close_matches(label, classes, n=3)
+    if close:
+        return UserError(f"no class is called {label!r}; did you mean {' or '.join(map(repr, close))}?")
+    more = ", …" if len(classes) > CLASSES_NAMED else ""
+    return UserError(f"no class is called {label!r}; there are: {', '.join(classes[:CLASSES_NAMED])}{more}")
+
+
+def _row(answer: Answer, by: str, at: str) -> journal.Row:
+    label = answer.label if answer.action == "relabel" else ""
+    return dict(zip(COLUMNS, (answer.image_id, answer.action, label, by, answer.because, answer.note, at), strict=True))
+
+
+def _rows(table: pd.DataFrame) -> list[journal.Row]:
+    columns = [table[name].to_list() for name in COLUMNS]
+    return [dict(zip(COLUMNS, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _said(row: journal.Row) -> tuple[str, ...]:
+    return row["action"], row["label"], row["note"]
+
+
+def _changes(before: pd.DataFrame, after: pd.DataFrame, by: str) -> tuple[str, ...]:
+    """A line for each decision of this person that differs between two versions of the decisions."""
+    then, now = ({row["image_id"]: _said(row) for row in _rows(table[table["by"] == by])} for table in (before, after))
+    return tuple(
+        f"{image_id}: {by} said {_words(said)}, {DECISIONS} now says {_words(now.get(image_id, ()))}"
+        for image_id, said in then.items()
+        if now.get(image_id) != said
+    )
+
+
+def _words(said: tuple[str, ...]) -> str:
+    return " ".join(filter(None, said[:2])) or "nothing"
+
+
+def _signature(path: Path) -> object:
+    """What tells one version of a file from another without reading it."""
+    try:
+        about = os.stat(path)  # noqa: PTH116
+    except FileNotFoundError:
+        return None
+    return (about.st_mtime_ns, about.st_size, about.st_ino)
