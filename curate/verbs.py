@@ -167,6 +167,29 @@ def _cut(
     return found, cut
 
 
+@dataclass(frozen=True)
+class Asking:
+    """What a policy makes of the findings as they are now, and what is left to ask people."""
+
+    findings: pd.DataFrame
+    """As people's answers have set them right."""
+    decided: decisions.Decided
+    review: pd.DataFrame
+    worth: queue.Worth
+    answers: answers.Answers
+
+
+def ask(workspace: Workspace, images: pd.DataFrame, rules: list[recipe.Rule], budget: int | None) -> Asking:
+    """Read findings and answers, and what the rules make of them; nothing is written."""
+    scanned = read_findings(workspace)
+    earlier = signed(workspace, read_answers(workspace, images))
+    settled = reviewers.settle(earlier, images, recipe.in_workspace(workspace).reviewers)
+    found, _ = answers.calibrate(scanned, settled, images)
+    decided = decisions.decide(found, images, rules, earlier, at=timestamp())
+    review, worth = queue.review(decided, found, images, rules, budget=budget)
+    return Asking(found, decided, review, worth, answers.counted(answers.answered(settled, scanned, images)))
+
+
 def decide(workspace: Workspace, policy: Path | None, budget: int | None = None) -> Decided:
     """Write decisions by policy, and `review.csv` for what a person is asked.
 
@@ -179,17 +202,12 @@ def decide(workspace: Workspace, policy: Path | None, budget: int | None = None)
     with workspace.writing("decide", {"policy": str(policy) if policy else None, "budget": budget}) as transaction:
         images = read_manifest(workspace)
         _refuse_to_lose_answers(workspace)
-        scanned = read_findings(workspace)
-        earlier = signed(workspace, read_answers(workspace, images))
-        settled = reviewers.settle(earlier, images, recipe.in_workspace(workspace).reviewers)
-        found, _ = answers.calibrate(scanned, settled, images)
-        decided = decisions.decide(found, images, rules, earlier, at=timestamp())
-        review, worth = queue.review(decided, found, images, rules, budget=budget)
-        transaction.write_table(DECISIONS, decided.decisions)
-        transaction.write_table(REVIEW, review)
-    said = answers.counted(answers.answered(settled, scanned, images))
-    result = _decided(workspace, decided.decisions, len(review), decided.conflicts, said, worth)
-    return replace(result, warnings=result.warnings + _without_probabilities(workspace, scanned, rules))
+        asking = ask(workspace, images, rules, budget)
+        transaction.write_table(DECISIONS, asking.decided.decisions)
+        transaction.write_table(REVIEW, asking.review)
+    table, conflicts = asking.decided.decisions, asking.decided.conflicts
+    result = _decided(workspace, table, len(asking.review), conflicts, asking.answers, asking.worth)
+    return replace(result, warnings=result.warnings + _without_probabilities(workspace, asking.findings, rules))
 
 
 def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decided:

@@ -1,0 +1,158 @@
+"""What the App's keys and buttons do: a verdict on samples is written down, shown on them, and counted."""
+
+import os
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from curate import recipe, reviewers, verbs
+from curate.errors import UserError
+from curate.review import asking, dataset, journal, samples, verdicts
+from curate.review.desk import Answer, Desk, Taken
+from curate.review.pace import Pace, pace
+from curate.wording import plural
+from curate.workspace import Workspace
+
+if TYPE_CHECKING:
+    import fiftyone as fo
+
+REVIEWER, BUDGET, SECOND = "CURATE_REVIEWER", "CURATE_REVIEW_BUDGET", "CURATE_REVIEW_SECOND"
+"""Variables by which `curate review` tells the App's server who looks, and what is asked."""
+DISPUTED = "disputed"
+PAST = {"accept": "accepted", "relabel": "relabelled", "drop": "dropped", "keep_this": "decided", "fine": "kept"}
+
+
+@dataclass
+class Session:
+    """A reviewer at a dataset of a workspace, with what is asked and proposed."""
+
+    desk: Desk
+    asked: asking.Asked
+    proposed: pd.DataFrame
+    group: pd.Series
+    queued: dict[str, samples.Document]
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def workspace(self) -> Workspace:
+        return self.desk.workspace
+
+    @property
+    def waiting(self) -> pd.DataFrame:
+        """What this person has not answered yet, in the order in which to look."""
+        table, said = self.asked.table, self.desk.decisions()
+        mine = said["image_id"][said["by"] == self.desk.by]
+        return table[table["asked"] & ~table["image_id"].isin(mine)]
+
+
+_sessions: dict[tuple[str, str], Session] = {}
+_opening = threading.Lock()
+
+
+def begin(workspace: Workspace, by: str, asked: asking.Asked) -> Session:
+    """A session for what was asked."""
+    images, findings = verbs.read_manifest(workspace), verbs.read_findings(workspace)
+    return Session(
+        Desk(workspace, by),
+        asked,
+        verdicts.proposals(findings, asked),
+        asking.groups(findings, images),
+        samples.queued(asked),
+    )
+
+
+def session(data: "fo.Dataset") -> Session:
+    """The session of the dataset that is open in the App. Raises `UserError` for one that is not of a workspace."""
+    root = (data.info.get(dataset.MARK) or {}).get("workspace")
+    if not root:
+        raise UserError(
+            f"dataset {data.name!r} is not of a workspace of curate; open one with 'curate review WS --fiftyone'"
+        )
+    by = verbs.reviewer(os.environ.get(REVIEWER))
+    with _opening:
+        if (root, by) not in _sessions:
+            workspace = Workspace.open(Path(root))
+            budget, second = (int(os.environ.get(name) or 0) for name in (BUDGET, SECOND))
+            asked = asking.asked(workspace, by, budget=budget or None, second=second)
+            _sessions[root, by] = begin(workspace, by, asked)
+        return _sessions[root, by]
+
+
+def act(
+    at: Session, data: "fo.Dataset", verdict: verdicts.Verdict, image_ids: list[str], *, label: str = "", note: str = ""
+) -> str:
+    """Write a verdict on these images down, show it, and say what was done."""
+    with at.lock:
+        splits = at.desk.images().set_index("image_id")["split"]
+        answers = verdicts.answers(
+            verdict, image_ids, proposed=at.proposed, group=at.group, splits=splits, label=label, note=note
+        )
+        taken = at.desk.take(answers)
+        show(at, data, [answer.image_id for answer in answers])
+    return _told(taken, _what(verdict, answers))
+
+
+def undo(at: Session, data: "fo.Dataset") -> str:
+    """Take back this person's last act, show that, and say so."""
+    with at.lock:
+        acts = journal.read(at.workspace)
+        number = journal.last_standing(acts, at.desk.by)
+        taken = at.desk.undo()
+        if number is None or taken is None:
+            raise UserError(f"there is nothing that {at.desk.by} could undo")
+        show(at, data, [row["image_id"] for row in acts[number].after])
+    return _told(taken, "undone")
+
+
+def take(at: Session, data: "fo.Dataset", answers: list[Answer]) -> Taken:
+    """Write answers down that were given in another way, and show them."""
+    with at.lock:
+        taken = at.desk.take(answers)
+        show(at, data, [answer.image_id for answer in answers])
+    return taken
+
+
+def show(at: Session, data: "fo.Dataset", image_ids: list[str]) -> None:
+    """Bring samples in line with the decisions: what counts, or, where nothing does, who says what."""
+    images, said = at.desk.images(), at.desk.decisions()
+    said = said[said["image_id"].isin(image_ids)]
+    rule = recipe.in_workspace(at.workspace).reviewers
+    decided = samples.decided(reviewers.settle(said, images, rule))
+    for image_id, who in reviewers.disputed(said, images, rule).items():
+        decided[str(image_id)] = samples.written(DISPUTED, note=who)
+    mine = set(said["image_id"][said["by"] == at.desk.by])
+    dataset.decide(
+        data,
+        {
+            image_id: (decided.get(image_id), None if image_id in mine else at.queued.get(image_id))
+            for image_id in image_ids
+        },
+    )
+
+
+def standing(at: Session) -> Pace:
+    """Where the review stands."""
+    with at.lock:
+        waiting = at.waiting
+        gains = waiting["gain"][waiting["kind"] == "labels"].to_numpy()
+        return pace(journal.read(at.workspace), at.desk.by, gains, left=len(waiting))
+
+
+def _what(verdict: verdicts.Verdict, answers: list[Answer]) -> str:
+    if verdict != "keep_this":
+        labels = {answer.label for answer in answers if answer.action == "relabel"}
+        return PAST[verdict] + (f" ({next(iter(labels))})" if len(labels) == 1 else "")
+    dropped = sum(answer.action == "drop" for answer in answers)
+    return f"decided: {len(answers) - dropped} kept, {dropped} dropped"
+
+
+def _told(taken: Taken, what: str) -> str:
+    parts = [f"{plural(taken.images, 'image', 'images')} {what}"]
+    if taken.gone:
+        parts.append(f"{plural(len(taken.gone), 'image is', 'images are')} no longer in the workspace: {taken.gone[0]}")
+    if taken.stayed:
+        parts.append(f"decided anew since, and left as they are: {', '.join(taken.stayed[:3])}")
+    return "; ".join([*parts, *taken.conflicts[:3]])

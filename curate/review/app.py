@@ -1,0 +1,278 @@
+"""FiftyOne's App on a workspace: the dataset brought up to date, a server of our own, and hand edits read back."""
+
+import importlib.util
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from curate import manifest, predictions, remote, verbs
+from curate.engine import Local
+from curate.errors import UserError
+from curate.files import file_hash, write_bytes_atomic
+from curate.images import ImageError, encode_jpeg, read_image, thumbnail
+from curate.review import acting, asking, dataset, samples
+from curate.review.database import fiftyone, leave, reachable
+from curate.review.desk import Desk
+from curate.review.server import HOST
+from curate.wording import plural
+from curate.workspace import Workspace
+
+if TYPE_CHECKING:
+    import fiftyone as fo
+
+PORT = 5151
+"""FiftyOne's own."""
+START_SECONDS = 60
+"""How long the server may take until it answers; four, mostly."""
+LOOK_SECONDS = 2.0
+"""How often edits by hand are read back."""
+THUMBNAILS = Path("signals") / "review_thumbnails"
+PLAIN = {"image_id", "filepath", "split", "source", "ground_truth", "prediction", "digest"}
+"""Fields that every image may have; with others there is something to look at."""
+PLUGIN = Path(__file__).parent / "plugin"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A workspace in FiftyOne."""
+
+    data: "fo.Dataset"
+    session: acting.Session
+    synced: dataset.Synced
+    warnings: list[str]
+
+
+def prepare(workspace: Workspace, by: str, *, budget: int | None, second: int) -> Opened:
+    """Bring the workspace's dataset up to date: edits by hand are taken over first, then what changed is written.
+
+    Raises `UserError` where there is no database, or a dataset of that name is not ours.
+    """
+    fiftyone()
+    with reachable():
+        data = dataset.open_dataset(workspace)
+        warnings = take_by_hand(Desk(workspace, by), data) if len(data) else []
+        images, findings = verbs.read_manifest(workspace), verbs.read_findings(workspace)
+        asked = asking.asked(workspace, by, budget=budget, second=second)
+        paths = manifest.locate(images, workspace.root)
+        predicted, embeddings, version = _predicted(workspace, images)
+        documents = samples.documents(
+            images, paths, findings, verbs.read_decisions(workspace, images), asked, predicted
+        )
+        small = _thumbnails(workspace, images, paths, documents)
+        synced = dataset.sync(data, documents)
+        dataset.show_fields(data, thumbnails=small)
+        dataset.save_views(data)
+        dataset.embed(data, embeddings, version)
+    return Opened(data, acting.begin(workspace, by, asked), synced, warnings + _missing(paths) + verbs.stale(workspace))
+
+
+def take_by_hand(desk: Desk, data: "fo.Dataset", shown: Callable[[list[str]], None] | None = None) -> list[str]:
+    """Take over what was decided in the App by tags and edited labels; a line for each that cannot be."""
+    images = desk.images()
+    labels = dict(zip(images["image_id"], images["label"], strict=True))
+    found = dataset.by_hand(data, labels, manifest.classes(images))
+    if found.answers:
+        desk.take(found.answers)
+        decided = [answer.image_id for answer in found.answers]
+        dataset.taken_over(data, labels, decided)
+        if shown:
+            shown(decided)
+    return found.refused
+
+
+@contextmanager
+def served(opened: Opened, *, port: int, budget: int | None, second: int) -> Iterator[subprocess.Popen]:
+    """The App's server, answering, as long as the block lasts. Raises `UserError` where the port is taken."""
+    _refuse_taken(port)
+    workspace = opened.session.workspace
+    roots = _roots(verbs.read_manifest(workspace), workspace)
+    with tempfile.TemporaryDirectory(prefix="curate-plugins-") as folder, open(os.devnull, "wb") as nothing:
+        _link_plugins(Path(folder))
+        environment = os.environ | {
+            "FIFTYONE_PLUGINS_DIR": folder,
+            "FIFTYONE_DO_NOT_TRACK": "true",
+            acting.REVIEWER: opened.session.desk.by,
+            acting.BUDGET: str(budget or 0),
+            acting.SECOND: str(second),
+        }
+        command = [sys.executable, "-m", "curate.review.server", str(port), opened.data.name, *roots]
+        errors = Path(folder) / ".errors"
+        with errors.open("wb") as log:
+            process = subprocess.Popen(
+                command, env=environment, stdin=subprocess.PIPE, stdout=nothing, stderr=log, start_new_session=True
+            )
+        try:
+            _wait_until_it_answers(process, port, errors)
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            if process.stdin:
+                process.stdin.close()
+
+
+def watch(opened: Opened, process: subprocess.Popen, say: Callable[[str], None]) -> None:
+    """Read edits by hand back until the server ends or the user interrupts; say once what cannot be taken over."""
+    told: set[str] = set()
+    desk = opened.session.desk
+    _map_in_background(opened)
+    while process.poll() is None:
+        with reachable():
+            opened.data.reload()
+            refused = take_by_hand(desk, opened.data, lambda ids: acting.show(opened.session, opened.data, ids))
+        for line in refused:
+            if line not in told:
+                say(line)
+                told.add(line)
+        time.sleep(LOOK_SECONDS)
+    raise UserError("the App's server has ended; no decision is lost, run the command again to go on")
+
+
+def close(opened: Opened) -> list[str]:
+    """The end of a review: the last edits by hand, and the decisions as a version of the workspace."""
+    try:
+        with reachable():
+            opened.data.reload()
+            refused = take_by_hand(opened.session.desk, opened.data)
+    except UserError as error:
+        refused = [str(error)]
+    opened.session.desk.keep_version()
+    leave()
+    return refused
+
+
+def url(opened: Opened, port: int) -> str:
+    """Where the App shows the dataset."""
+    return f"http://{HOST}:{port}/datasets/{opened.data.name}"
+
+
+def _predicted(
+    workspace: Workspace, images: pd.DataFrame
+) -> tuple[tuple[np.ndarray, np.ndarray, list[str]] | None, dict[str, np.ndarray], str]:
+    if not predictions.exists(workspace):
+        return None, {}, ""
+    found = predictions.read(workspace, images)
+    probs = np.nan_to_num(found.pred_probs, nan=-1.0)
+    codes = np.where(found.present, probs.argmax(axis=1), -1)
+    known = ~np.isnan(found.embeddings).any(axis=1)
+    embeddings = dict(zip(images["image_id"][known], found.embeddings[known], strict=True))
+    return (codes, probs.max(axis=1), found.classes), embeddings, file_hash(workspace.root / predictions.FILE)
+
+
+def _thumbnails(
+    workspace: Workspace, images: pd.DataFrame, paths: list[str], documents: dict[str, samples.Document]
+) -> bool:
+    """Give large images that something is said of a smaller copy; whether there is any. Made once, by content."""
+    said = {image_id for image_id, document in documents.items() if document.keys() - PLAIN}
+    large = (images[["width", "height"]].max(axis=1) > samples.LARGE).to_numpy()
+    if not large.any():
+        return False
+    folder = workspace.root / THUMBNAILS
+    wanted = []
+    for image_id, path, digest, is_large in zip(images["image_id"], paths, images["content_hash"], large, strict=True):
+        document = documents[image_id]
+        document["thumbnail"] = path
+        if is_large and image_id in said:
+            document["thumbnail"] = str((folder / f"{digest}.jpg").resolve())
+            wanted.append((path, document["thumbnail"]))
+        document["digest"] = samples.digest(document)
+    missing = [pair for pair in wanted if not os.path.exists(pair[1])]  # noqa: PTH110
+    folder.mkdir(parents=True, exist_ok=True)
+    for _ in Local().map_batches(_make, missing, batch_size=16, describe="thumbnails", total=len(missing)):
+        pass
+    return True
+
+
+def _make(pairs: list[tuple[str, str]]) -> list[bool]:
+    made = []
+    for path, small in pairs:
+        try:
+            write_bytes_atomic(Path(small), encode_jpeg(thumbnail(read_image(path), samples.LARGE), quality=85))
+            made.append(True)
+        except (ImageError, OSError):  # the App shows that there is nothing; `corrupt` says why
+            made.append(False)
+    return made
+
+
+def _missing(paths: list[str]) -> list[str]:
+    """A warning where files have gone since they were added."""
+    gone = [path for path in paths if not remote.is_url(path) and not os.path.exists(path)]  # noqa: PTH110
+    if not gone:
+        return []
+    told = f"{plural(len(gone), 'image is', 'images are')} not where 'curate add' saw them ({gone[0]})"
+    return [f"{told}; put them back, or add them again; decisions on them count all the same"]
+
+
+def _roots(images: pd.DataFrame, workspace: Workspace) -> list[str]:
+    """The folders that the images lie in, one for each source, and the workspace's own."""
+    folders: dict[str, set[str]] = defaultdict(set)
+    for source, path in zip(images["source"], manifest.locate(images, workspace.root), strict=True):
+        if not remote.is_url(path):
+            folders[source].add(os.path.dirname(os.path.abspath(path)))  # noqa: PTH100, PTH120
+    roots = {os.path.commonpath(each) for each in folders.values()}
+    return sorted(roots | {str((workspace.root / name).resolve()) for name in ("images", THUMBNAILS)})
+
+
+def _link_plugins(folder: Path) -> None:
+    """Our plugin beside those that the user has."""
+    import fiftyone as fo
+
+    (folder / "curate-review").symlink_to(PLUGIN, target_is_directory=True)
+    own = Path(fo.config.plugins_dir or "")
+    if fo.config.plugins_dir and own.is_dir():
+        for each in own.iterdir():
+            if each.is_dir() and each.name != "curate-review":
+                (folder / each.name).symlink_to(each.resolve(), target_is_directory=True)
+
+
+def _refuse_taken(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            with socket.socket() as free:
+                free.bind((HOST, 0))
+                other = free.getsockname()[1]
+            raise UserError(f"port {port} is taken, perhaps by another App; take another: --port {other}") from None
+
+
+def _wait_until_it_answers(process: subprocess.Popen, port: int, errors: Path) -> None:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(f"http://{HOST}:{port}/fiftyone", timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    lines = errors.read_text(errors="replace").strip().splitlines()
+    raise UserError(
+        f"the App's server does not start: {lines[-1] if lines else 'it says nothing'}; try 'curate doctor'"
+    )
+
+
+def _map_in_background(opened: Opened) -> None:
+    """The map by UMAP, where that is installed: it takes minutes for a large set, and nobody has to wait for it."""
+    if importlib.util.find_spec("umap") is not None:
+        threading.Thread(target=dataset.embed_by_umap, args=(opened.data,), daemon=True).start()

@@ -1,0 +1,223 @@
+"""What a reviewer is asked: the images in the order in which to look, those that are alike together."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from curate import duplicates, manifest, predictions, queue, recipe, reviewers, verbs
+from curate.answers import LABEL_ERROR
+from curate.decisions import POLICY
+from curate.review.clusters import cluster, odd
+from curate.workspace import Workspace
+
+COLUMNS = {
+    "image_id": "str",
+    "asked": "bool",  # False: shown beside others, no answer is wanted
+    "path": "str",  # absolute, or a URL
+    "split": "str",
+    "given_label": "str",
+    "suggested_label": "str",
+    "suggested_prob": "float64",  # that the suggestion is right; 0 where that is not known
+    "score": "float64",  # of the finder that asks: 1 fine … 0 certainly bad
+    "gain": "float64",  # right labels that an answer is worth; 0 for other questions
+    "because": "str",  # finders, joined by ";"
+    "detail": "str",
+    "cluster": "int64",  # rows of one stand together and may be decided in one go
+    "title": "str",
+    "kind": "str",  # labels, duplicates or other
+    "odd": "bool",  # an outlier of its cluster
+    "proposal": "str",  # what "accept" does: relabel or drop
+}
+DUPLICATES = ("exact_duplicate", "near_duplicate", "split_leak", "conflicting_labels")
+"""Finders whose images are looked at beside their twins."""
+TOGETHER = 12
+"""Twins that are shown beside the images of a group at most."""
+DISPUTED, SECOND_LOOK = "disputed", "second look"
+"""Titles of what is asked again: of images on which people disagree, and of some that another person decided on."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What there is to look at, and what it is worth."""
+
+    table: pd.DataFrame
+    """With `COLUMNS`, in the order in which to look."""
+    worth: queue.Worth
+    classes: list[str]
+    answered: int
+    """Images that this person decided on before."""
+
+
+def asked(workspace: Workspace, by: str, *, budget: int | None = None, second: int = 0) -> Asked:
+    """What `by` is asked: what people disagree on, then what the policy leaves to people, then `second` images that
+    others decided on, drawn by chance, to see how far people agree.
+
+    budget: so many labels at most, see `curate.queue`. Nobody is asked twice about an image; nothing is written.
+    """
+    images = verbs.read_manifest(workspace)
+    rules = recipe.in_workspace(workspace)
+    asking = verbs.ask(workspace, images, rules.policy, budget)
+    said = verbs.read_answers(workspace, images)
+    mine = said["image_id"][said["by"] == by]
+    again = reviewers.disputed(said, images, rules.reviewers).drop(mine, errors="ignore")
+    others = said[(said["by"] != POLICY) & ~said["image_id"].isin([*mine, *again.index])]
+    looks = others.drop_duplicates("image_id").sample(min(second, others["image_id"].nunique()), random_state=0)
+    rows = pd.concat(
+        [
+            _question(pd.Series(again.index, dtype="str"), DISPUTED, again.to_list(), asking.findings),
+            asking.review[["image_id", "because", "suggested_label", "score", "gain"]],
+            _question(looks["image_id"], SECOND_LOOK, "", asking.findings),
+        ],
+        ignore_index=True,
+    )
+    table = lay_out(rows, asking.findings, images, _embeddings(workspace, images))
+    located = dict(zip(images["image_id"], manifest.locate(images, workspace.root), strict=True))
+    table["path"] = table["image_id"].map(located)
+    return Asked(table.astype(COLUMNS), asking.worth, manifest.classes(images), len(mine))
+
+
+def lay_out(
+    rows: pd.DataFrame, findings: pd.DataFrame, images: pd.DataFrame, embeddings: np.ndarray | None
+) -> pd.DataFrame:
+    """The questions with what is known of each, alike ones together, twins beside them.
+
+    rows: `image_id`, `because`, `suggested_label`, `score`, `gain`, in the order of the review list; `detail` and
+    `title` where they are not those of the finder. embeddings: shape (N, D) over `images`. `path` is that of the
+    manifest.
+    """
+    place = pd.Index(images["image_id"]).get_indexer(pd.Index(rows["image_id"]))
+    about = images.iloc[place].reset_index(drop=True)
+    rows = rows.reset_index(drop=True).assign(split=about["split"], given_label=about["label"], path=about["path"])
+    finders = rows["because"].str.split(";")
+    first = finders.str[0]
+    by_twin = np.array([bool(set(names) & set(DUPLICATES)) for names in finders], bool)
+    by_label = np.array([LABEL_ERROR in names for names in finders], bool)
+    rows["kind"] = np.where(by_twin, "duplicates", np.where(by_label, "labels", "other"))
+    said = findings.drop_duplicates(["image_id", "finder"]).set_index(["image_id", "finder"])
+    own = said.reindex(pd.MultiIndex.from_arrays([rows["image_id"], np.where(by_label, LABEL_ERROR, first)]))
+    rows["suggested_prob"] = own["suggested_prob"].fillna(0).to_numpy(np.float64)
+    details = said["detail"].reindex(pd.MultiIndex.from_arrays([rows["image_id"], first])).fillna("").to_numpy()
+    rows["detail"] = (
+        rows["detail"].fillna("").where(rows["detail"].fillna("") != "", details) if "detail" in rows else details
+    )
+    relabels = (rows["suggested_label"] != "") & (rows["suggested_label"] != rows["given_label"])
+    rows["proposal"] = np.where(relabels, "relabel", "drop")
+    other = rows["suggested_label"].where(rows["suggested_label"] != "", queue.NO_SUGGESTION)
+    titles = pd.Series(np.where(rows["kind"] == "labels", rows["given_label"] + " → " + other, first))
+    rows["title"] = (
+        rows["title"].fillna("").where(rows["title"].fillna("") != "", titles) if "title" in rows else titles
+    )
+    rows["asked"] = True
+    return _together(rows, findings, images, None if embeddings is None else embeddings[place])
+
+
+def _together(
+    rows: pd.DataFrame, findings: pd.DataFrame, images: pd.DataFrame, embeddings: np.ndarray | None
+) -> pd.DataFrame:
+    """Rows with `cluster` and `odd`, cluster by cluster: those first of whose answers most is gained per answer."""
+    twins = _twins(rows, findings, images)
+    group = pd.Index(twins["image_id"]).get_indexer(pd.Index(rows["image_id"]))
+    names = np.where(group >= 0, twins["group"].to_numpy()[group] if len(twins) else "", rows["title"])
+    later = np.where((rows["kind"] == "labels") & (rows["gain"] < queue.LEAST), "later", "")
+    whole = group >= 0  # a group of twins stays together, whatever its size
+    found = np.empty(len(rows), np.int64)
+    found[~whole] = cluster((rows["title"] + later)[~whole].to_numpy(str), _at(embeddings, ~whole))
+    found[whole] = pd.factorize(names[whole])[0] + found[~whole].max(initial=-1) + 1
+    rows.loc[whole, "title"] = rows["title"][whole].groupby(names[whole]).transform("first")
+    rows["cluster"] = found
+    rows["odd"] = odd(found, embeddings, rows["suggested_prob"].to_numpy()) & ~whole
+    rows["order"] = _order(rows, later == "later")
+    beside = twins[~twins["image_id"].isin(rows["image_id"])]
+    first_of = rows.assign(group=names)[whole].drop_duplicates("group").set_index("group")
+    beside = beside[beside["group"].isin(first_of.index)]
+    shown = images.set_index("image_id").loc[beside["image_id"]]
+    companions = pd.DataFrame(
+        {
+            "image_id": beside["image_id"].to_numpy(),
+            "asked": False,
+            "path": shown["path"].to_numpy(),
+            "split": shown["split"].to_numpy(),
+            "given_label": shown["label"].to_numpy(),
+            **{name: first_of.loc[beside["group"], name].to_numpy() for name in ("cluster", "title", "kind", "order")},
+        }
+    )
+    companions = companions.assign(
+        suggested_label="", suggested_prob=0.0, score=1.0, gain=0.0, because="", detail="", odd=False, proposal=""
+    )
+    table = pd.concat([rows, companions], ignore_index=True)
+    table = table.sort_values(["order", "asked", "odd"], ascending=[True, False, False], kind="stable")
+    table["cluster"] = pd.factorize(table["cluster"])[0]
+    return table.reset_index(drop=True)[list(COLUMNS)]
+
+
+def _order(rows: pd.DataFrame, later: np.ndarray) -> pd.Series:
+    """The place of each row's cluster: disputed ones, labels by what is gained per answer, the rest as it came.
+
+    An answer for a cluster is one, and one more for each member that it is expected not to fit.
+    """
+    expected = rows.assign(exceptions=1 - rows["suggested_prob"], place=np.arange(len(rows)), later=later)
+    by_cluster = expected.groupby("cluster").agg(
+        gain=("gain", "sum"),
+        exceptions=("exceptions", "sum"),
+        place=("place", "min"),
+        later=("later", "max"),
+        title=("title", "first"),
+        kind=("kind", "first"),
+    )
+    by_cluster["disputed"] = by_cluster["title"] == DISPUTED
+    by_cluster["last"] = by_cluster["title"] == SECOND_LOOK
+    by_cluster["worth"] = (by_cluster["gain"] / (1 + by_cluster["exceptions"])).round(9)
+    ordered = by_cluster.sort_values(
+        ["disputed", "last", "later", "worth", "place"], ascending=[False, True, True, False, True], kind="stable"
+    )
+    return rows["cluster"].map(pd.Series(np.arange(len(ordered)), index=ordered.index))
+
+
+def _at(embeddings: np.ndarray | None, where: np.ndarray) -> np.ndarray | None:
+    return None if embeddings is None else embeddings[where]
+
+
+def groups(findings: pd.DataFrame, images: pd.DataFrame) -> pd.Series:
+    """image_id -> name of the group of all that show one photo, of every image that was flagged for its twins."""
+    links = findings[findings["finder"].isin(DUPLICATES) & findings["flagged"]]
+    ids = pd.Index(images["image_id"])
+    mates = links[links["group"] >= 0].groupby(["finder", "group"])["image_id"].transform("first")
+    a = np.tile(ids.get_indexer(pd.Index(links["image_id"])), 2)
+    b = np.concatenate(
+        [ids.get_indexer(pd.Index(other)) for other in (links["related_id"], mates.reindex(links.index))]
+    )
+    known = (a >= 0) & (b >= 0)
+    named = duplicates.components(len(images), a[known], b[known])
+    members = np.flatnonzero(np.isin(named, named[np.append(a[known], b[known])]))
+    return pd.Series(named[members].astype(str), index=images["image_id"].to_numpy()[members], dtype="str")
+
+
+def _twins(rows: pd.DataFrame, findings: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """`image_id` and `group` of all that show one photo with an image that is asked about because of its twins."""
+    named = groups(findings, images)
+    wanted = named.reindex(rows["image_id"][rows["kind"] == "duplicates"]).dropna()
+    table = named[named.isin(wanted)].rename("group").rename_axis("image_id").reset_index()
+    beside = ~table["image_id"].isin(rows["image_id"])
+    return table[~beside | (table[beside].groupby("group").cumcount().reindex(table.index) < TOGETHER)]
+
+
+def _question(ids: pd.Series, title: str, detail: object, findings: pd.DataFrame) -> pd.DataFrame:
+    """A row for each image, as of the review list, with what the worst finding of it says."""
+    worst = findings[findings["image_id"].isin(ids)].sort_values(["score", "finder"]).drop_duplicates("image_id")
+    worst = worst.set_index("image_id").reindex(ids)
+    return pd.DataFrame(
+        {
+            "image_id": ids.to_numpy(),
+            "because": worst["finder"].fillna("").to_numpy(),
+            "suggested_label": worst["suggested_label"].fillna("").to_numpy(),
+            "score": worst["score"].fillna(1).to_numpy(),
+            "gain": 0.0,
+            "title": title,
+            "detail": detail,
+        }
+    )
+
+
+def _embeddings(workspace: Workspace, images: pd.DataFrame) -> np.ndarray | None:
+    return predictions.read(workspace, images).embeddings if predictions.exists(workspace) else None

@@ -1,0 +1,111 @@
+"""The App's server, as a process of its own: FiftyOne's, with what it would give away kept in.
+
+`python -m curate.review.server PORT DATASET ROOT…` listens on 127.0.0.1 alone, and ends when its standard input does:
+with the command that started it, however that ends. FiftyOne's route `/media` serves any file that the process may
+read; here it serves images, and those only that lie in a `ROOT` of the workspace. A request that names another host is
+refused (a page of another site could else reach this server under its own name: DNS rebinding), and the pages may load
+nothing from elsewhere: FiftyOne's ask two fonts of Google.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+from curate.images import IMAGE_SUFFIXES
+
+HOST = "127.0.0.1"
+NAMES = (HOST, "localhost")
+POLICY = "; ".join(
+    (
+        "default-src 'self' 'unsafe-inline' 'unsafe-eval' blob: data:",
+        "connect-src 'self' blob: data:",
+        "object-src 'none'",
+        "frame-ancestors 'none'",
+        "form-action 'self'",
+    )
+)
+"""What pages may load: nothing from other hosts. FiftyOne's own code needs the unsafe ones."""
+
+Scope = MutableMapping[str, Any]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Callable[[], Awaitable[Any]], Send], Awaitable[None]]
+
+
+def guarded(app: App, roots: list[str], port: int) -> App:
+    """The app, answering only to its own name, with no files but images below `roots`."""
+    real = [f"{os.path.realpath(root).rstrip(os.sep)}{os.sep}" for root in roots]
+    hosts = {f"{name}:{port}".encode() for name in NAMES}
+
+    async def answer(scope: Scope, receive: Callable[[], Awaitable[Any]], send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await app(scope, receive, send)
+            return
+        host = dict(scope["headers"]).get(b"host", b"")
+        if host not in hosts:
+            await _refuse(send, f"open http://{HOST}:{port}, not another name of it")
+        elif scope["path"].rstrip("/") == "/media" and not may_be_seen(scope["query_string"], real):
+            await _refuse(send, "not an image of this workspace")
+        else:
+            await app(scope, receive, _with_policy(send))
+
+    return answer
+
+
+def may_be_seen(query: bytes, roots: list[str]) -> bool:
+    """Whether the file that a request for media names is an image below one of the roots, links resolved."""
+    named = parse_qs(query.decode("latin-1"), keep_blank_values=True, encoding="utf-8").get("filepath", [])
+    if len(named) != 1 or "\0" in named[0]:
+        return False
+    path = os.path.realpath(named[0])
+    return Path(path).suffix.lower() in IMAGE_SUFFIXES and any(path.startswith(root) for root in roots)
+
+
+def _with_policy(send: Send) -> Send:
+    async def sent(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], (b"content-security-policy", POLICY.encode())]
+        await send(message)
+
+    return sent
+
+
+async def _refuse(send: Send, why: str) -> None:
+    headers = [(b"content-type", b"text/plain; charset=utf-8")]
+    await send({"type": "http.response.start", "status": 403, "headers": headers})
+    await send({"type": "http.response.body", "body": f"refused: {why}\n".encode()})
+
+
+def main(port: int, name: str, roots: list[str]) -> None:
+    """Serve until the process is ended. The dataset that will be looked at is made ready, so that no key waits."""
+    os.environ["FIFTYONE_SERVER"] = "1"
+    from curate.review import acting
+    from curate.review.database import fiftyone
+
+    data = fiftyone().load_dataset(name)
+    threading.Thread(target=acting.session, args=(data,), daemon=True).start()
+    threading.Thread(target=_end_with_input, daemon=True).start()
+    from fiftyone.server.app import app
+    from fiftyone.server.events import set_port
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+
+    config = Config()
+    config.bind = [f"{HOST}:{port}"]
+    config.accesslog = config.errorlog = None
+    set_port(port)
+    asyncio.run(serve(guarded(app, roots, port), config))  # type: ignore[arg-type]
+
+
+def _end_with_input() -> None:
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3:])

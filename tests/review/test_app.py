@@ -1,0 +1,251 @@
+"""`curate review --fiftyone` as people use it: the App in Chromium, keys, and what lies in decisions.csv afterwards."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import psutil
+import pytest
+
+from curate import verbs
+from curate.errors import UserError
+from curate.review import app
+from curate.review.server import may_be_seen
+from curate.workspace import DECISIONS, Workspace, read_table
+from tests.review.small import workspace
+
+CAT = [f"pets/train/cat/{number:02}.png" for number in range(8)]
+NIGHT, TWIN = "pets/train/dog/00.png", "pets/train/cat/twin.png"
+SECONDS = 60
+"""Patience with a machine that has much else to do."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def said(ws: Workspace) -> dict[str, str]:
+    if not ws.has(DECISIONS):
+        return {}
+    table = read_table(ws.path(DECISIONS))
+    return dict(zip(table["image_id"], (table["action"] + " " + table["label"]).str.strip(), strict=True))
+
+
+def until(what: Callable[[], object]) -> object:
+    """Wait until something is true, and give it."""
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        if found := what():
+            return found
+        time.sleep(0.02)
+    raise AssertionError("it did not happen")
+
+
+@pytest.fixture
+def ws(tmp_path: Path, fiftyone: ModuleType) -> Workspace:
+    return workspace(tmp_path)
+
+
+@pytest.fixture
+def review(ws: Workspace) -> Iterator[tuple[subprocess.Popen, int]]:
+    """The command, running, and its port."""
+    port = free_port()
+    command = [sys.executable, "-m", "curate", "review", str(ws.root), "--fiftyone", "--by", "ada", "--no-open"]
+    process = subprocess.Popen(
+        [*command, "--port", str(port)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert process.stdout
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if "Open http" in line:
+            break
+    else:
+        pytest.fail("".join(lines))
+    yield process, port
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        process.wait(SECONDS)
+    process.stdout.close()
+
+
+@pytest.fixture
+def page(browser: Any, ws: Workspace, review: tuple[subprocess.Popen, int]) -> Iterator[Any]:
+    """The App, open at the view of what needs a person. Requests to other hosts are noted in `page.elsewhere`."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    page = context.new_page()
+    page.elsewhere = []
+    page.on("requestfinished", lambda request: _elsewhere(request.url) and page.elsewhere.append(request.url))
+    name = app.dataset.name_of(ws)
+    page.goto(f"http://127.0.0.1:{review[1]}/datasets/{name}?view=needs-a-person")
+    page.wait_for_selector("[data-cy=looker]", timeout=SECONDS * 1000)
+    page.get_by_text("Dismiss").click(timeout=SECONDS * 1000)  # FiftyOne's advertisement
+    page.get_by_text("Dismiss").wait_for(state="detached", timeout=SECONDS * 1000)
+    yield page
+    context.close()
+
+
+def _elsewhere(url: str) -> bool:
+    return not url.startswith(("http://127.0.0.1", "data:", "blob:"))
+
+
+def select(page: Any, place: int) -> None:
+    """Tick the box of the picture at that place of the grid."""
+    box = page.locator("[data-cy=looker]").nth(place).bounding_box()
+    page.mouse.click(box["x"] + 12, box["y"] + 12)
+    page.locator("[data-cy=looker] input:checked").wait_for(state="attached")
+
+
+def test_the_app_from_the_first_key_to_the_last(ws: Workspace, page: Any, review: tuple[subprocess.Popen, int]) -> None:
+    titles = page.locator("[data-cy=looker]").first.locator("[data-cy^=tag-]")
+    assert titles.all_inner_texts() == ["cat", "dog"]  # the given label and the suggested one
+    select(page, 0)
+    page.keyboard.press("a")
+    until(lambda: said(ws) == {CAT[2]: "relabel dog"})
+    page.get_by_text("1 image accepted (dog)").wait_for()
+    page.keyboard.press("u")
+    until(lambda: said(ws) == {})
+
+    # a picture opened: one key decides, and the next one is shown
+    page.locator("[data-cy=looker]").first.click()
+    page.wait_for_selector("[data-cy=modal-looker-container]")
+    page.get_by_text(CAT[2], exact=True).wait_for()
+    page.keyboard.press("d")
+    until(lambda: said(ws) == {CAT[2]: "drop"})
+    page.get_by_text(CAT[3], exact=True).wait_for()
+    page.keyboard.press("r")
+    page.get_by_placeholder("Type or select a value").wait_for()
+    until(lambda: page.evaluate("document.activeElement.tagName") == "INPUT")
+    page.keyboard.type("dog")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Control+Enter")
+    until(lambda: said(ws) == {CAT[2]: "drop", CAT[3]: "relabel dog"})
+    page.get_by_placeholder("Type or select a value").wait_for(state="detached")
+    opened = page.locator("[data-cy=modal-looker-container]")
+    until(lambda: page.keyboard.press("Escape") or page.wait_for_timeout(500) or opened.count() == 0)
+
+    # the panel
+    page.locator("[data-cy=new-panel-btn]").click()
+    page.get_by_text("Review", exact=True).last.click()
+    page.get_by_text("4 left for ada").wait_for()
+    page.get_by_text("Undo [U]").click()
+    until(lambda: said(ws) == {CAT[2]: "drop"})
+    page.get_by_text("5 left for ada").wait_for()
+
+    # the whole view, after a question
+    page.keyboard.press("Shift+N")
+    page.get_by_text("all 5 images of this view?").wait_for()
+    page.get_by_role("button", name="Execute").click()
+    until(lambda: len(said(ws)) == 6)
+    assert page.elsewhere == []
+
+    process = review[0]
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(SECONDS) == 0
+    assert [entry.command for entry in ws.ledger()][-1] == "review"
+
+
+def test_only_this_machine_and_only_pictures(
+    ws: Workspace, review: tuple[subprocess.Popen, int], tmp_path: Path
+) -> None:
+    port = review[1]
+    listening = [
+        connection.laddr.ip
+        for connection in psutil.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
+    ]
+    assert listening == ["127.0.0.1"]
+    others = {
+        address.address
+        for each in psutil.net_if_addrs().values()
+        for address in each
+        if address.family == socket.AF_INET
+    }
+    for other in others - {"127.0.0.1"}:
+        with pytest.raises(OSError, match=r"refused|timed out"):
+            socket.create_connection((other, port), timeout=2)
+    secret = tmp_path / "secret.txt"
+    secret.write_text("secret")
+    hidden = tmp_path / "elsewhere.png"
+    picture = verbs.read_manifest(ws)["path"].iloc[0]
+    hidden.write_bytes(Path(picture).read_bytes())
+    (ws.root / "images").mkdir(exist_ok=True)
+    (ws.root / "images" / "link.png").symlink_to(secret)
+
+    def status(path: str, host: str = "") -> int:
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/media?filepath={path}")
+        if host:
+            request.add_header("Host", host)
+        try:
+            with urllib.request.urlopen(request, timeout=SECONDS) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code
+
+    assert status(picture) == 200
+    assert status(picture, host="evil.example") == 403
+    for refused in (
+        secret,
+        hidden,
+        "/etc/passwd",
+        f"{Path(picture).parent}/../../../secret.txt",
+        ws.root / "images" / "link.png",
+        "",
+    ):
+        assert status(str(refused)) == 403
+
+
+def test_the_server_ends_with_the_command(ws: Workspace, review: tuple[subprocess.Popen, int]) -> None:
+    process, port = review
+    process.kill()
+    process.wait()
+
+    def gone() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) != 0
+
+    until(gone)
+
+
+def test_a_port_that_is_taken_is_named(ws: Workspace) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match=rf"port {port} is taken, perhaps by another App; take another: --port \d+"):
+            app._refuse_taken(port)
+
+
+@pytest.mark.parametrize(
+    ("path", "seen"),
+    [
+        ("/photos/a.png", True),
+        ("/photos/deep/a.JPG", True),
+        ("/photos/a.txt", False),
+        ("/photos2/a.png", False),
+        ("/photos/../etc/a.png", False),
+        ("", False),
+        ("/photos/a.png%00.txt", False),
+        ("/photos/a.png&filepath=/etc/passwd", False),
+    ],
+)
+def test_what_may_be_seen(path: str, seen: bool) -> None:
+    assert may_be_seen(f"filepath={path}".encode(), ["/photos/"]) is seen
+
+
+def test_roots_are_folders_of_images(ws: Workspace) -> None:
+    roots = app._roots(verbs.read_manifest(ws), ws)
+    assert str(ws.root.parent / "photos") in roots
+    assert os.path.join(ws.root, "images") in roots  # noqa: PTH118

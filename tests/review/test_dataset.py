@@ -1,0 +1,217 @@
+"""A workspace in FiftyOne's own database: what is written, what a second opening writes, what is read back."""
+
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from curate import verbs
+from curate.errors import UserError
+from curate.review import app, dataset, samples
+from curate.review.desk import Answer, Desk
+from curate.workspace import DECISIONS, Workspace, read_table
+from tests.review.small import workspace
+
+CAT, NIGHT = "pets/train/cat/02.png", "pets/train/dog/00.png"
+
+
+@pytest.fixture
+def ws(tmp_path: Path, fiftyone: ModuleType) -> Workspace:
+    return workspace(tmp_path)
+
+
+def opened(ws: Workspace, by: str = "ada") -> app.Opened:
+    return app.prepare(ws, by, budget=None, second=0)
+
+
+def sample(data, image_id: str):
+    return data.match({"image_id": image_id}).first()
+
+
+def test_the_samples_hold_what_the_workspace_knows(ws: Workspace) -> None:
+    verbs.decide(ws, None)
+    found = opened(ws)
+    assert (found.synced.images, found.synced.written, found.synced.removed) == (26, 26, 0)
+    cat = sample(found.data, CAT)
+    assert (cat.split, cat.ground_truth.label, cat.prediction.label, round(cat.prediction.confidence, 2)) == (
+        "train",
+        "cat",
+        "cat",
+        0.7,
+    )
+    assert (cat.suggestion.label, round(cat.suggestion.confidence, 2)) == ("dog", 0.55)
+    assert (round(cat.label_error.score, 2), cat.label_error.flagged, cat.label_error.detail) == (
+        0.4,
+        True,
+        "label_error says so",
+    )
+    assert (cat.queue.position, cat.queue.title, cat.queue.proposal) == (1, "cat → dog", "relabel")
+    assert Path(cat.filepath).is_file()
+    leak = sample(found.data, "pets/train/cat/01.png")
+    assert (leak.decision.label, leak.decision.by, leak.queue) == ("policy: drop", "policy", None)
+    assert leak.group == sample(found.data, "pets/test/cat/leak.png").group != None  # noqa: E711
+    assert sample(found.data, "pets/train/dog/05.png").group is None
+
+
+def test_documents_are_those_that_fiftyone_writes(ws: Workspace, fiftyone: ModuleType) -> None:
+    data = opened(ws).data
+    ours = data._sample_collection.find_one({"image_id": CAT})
+    other = fiftyone.Dataset()
+    other.add_sample(
+        fiftyone.Sample(filepath=ours["filepath"], ground_truth=fiftyone.Classification(label="cat", confidence=0.5))
+    )
+    theirs = other._sample_collection.find_one()
+    assert {name: type(theirs[name]) for name in theirs if name in ours} == {
+        name: type(ours[name]) for name in theirs if name in ours
+    }
+    assert {name for name in theirs if name.startswith("_")} == {name for name in ours if name.startswith("_")}
+    assert set(theirs["ground_truth"]) - {"confidence"} == set(ours["ground_truth"])
+    other.delete()
+
+
+def test_a_second_opening_writes_what_changed(ws: Workspace, fiftyone: ModuleType) -> None:
+    first = opened(ws).data
+    mine = sample(first, CAT)
+    mine.tags.append("holiday")
+    mine["mood"] = "sleepy"
+    mine.save()
+    Desk(ws, "bob").take([Answer(NIGHT, "keep")])
+    again = opened(ws)
+    assert again.synced.written == 1
+    night = sample(again.data, NIGHT)
+    assert (night.decision.label, night.decision.by, night.queue) == ("keep", "bob", None)
+    assert again.data.load_saved_view("changed since last time").values("image_id") == [NIGHT]
+    kept = sample(again.data, CAT)
+    assert (kept.tags, kept.mood) == (["holiday"], "sleepy")
+    (Path(kept.filepath).parent / "03.png").unlink()
+    images = verbs.read_manifest(ws)
+    with ws.writing("add", {}) as transaction:
+        transaction.write_table("manifest.parquet", images[images["image_id"] != "pets/train/cat/03.png"])
+    third = opened(ws)
+    assert (third.synced.images, third.synced.removed) == (25, 1)
+
+
+def test_views(ws: Workspace) -> None:
+    verbs.decide(ws, None)
+    Desk(ws, "ada").take([Answer(NIGHT, "keep")])
+    Desk(ws, "bob").take([Answer(NIGHT, "drop")])
+    data = opened(ws, "eve").data
+    counts = {name: len(data.load_saved_view(name)) for name in data.list_saved_views()}
+    assert counts == {
+        "needs a person": 6,
+        "people disagree": 1,
+        "twins side by side": 4,
+        "twins as groups": 2,
+        "leaks": 2,
+        "dropped by policy": 1,
+        "relabelled by policy": 0,
+        "changed since last time": 0,
+        "dark, worst first": 1,
+        "label_error, worst first": 4,
+        "near_duplicate, worst first": 1,
+        "split_leak, worst first": 1,
+    }
+    assert data.load_saved_view("needs a person").first().image_id == NIGHT  # disputed ones come first
+    positions = data.load_saved_view("needs a person").values("queue.position")
+    assert positions == sorted(positions)
+
+
+def test_embeddings_of_our_own(ws: Workspace) -> None:
+    data = opened(ws).data
+    assert {dataset.SIMILARITY, dataset.PCA} <= set(data.list_brain_runs())
+    like = data.sort_by_similarity(sample(data, NIGHT).id, k=10, brain_key=dataset.SIMILARITY)
+    assert set(like.values("ground_truth.label")) == {"dog"}
+    points = data.load_brain_results(dataset.PCA).points
+    assert points.shape == (26, 2)
+    assert np.isfinite(points).all()
+    assert opened(ws).data.list_brain_runs() == data.list_brain_runs()
+    before, after = data.info["curate"], opened(ws).data.info["curate"]
+    assert before["embedded"] == after["embedded"]  # the same predictions: not made again
+
+
+def test_a_dataset_of_somebody_else_is_left_alone(ws: Workspace, fiftyone: ModuleType) -> None:
+    theirs = fiftyone.Dataset(dataset.name_of(ws), persistent=True)
+    theirs.add_sample(fiftyone.Sample(filepath="/nowhere.png"))
+    with pytest.raises(UserError, match=r"FiftyOne has a dataset called 'curate-ws-\w+' that is not of .*; rename it"):
+        opened(ws)
+    assert len(theirs) == 1
+    theirs.delete()
+
+
+@pytest.mark.parametrize(
+    ("tag", "said"),
+    [
+        ("curate:drop", ("drop", "")),
+        ("curate:keep", ("keep", "")),
+        ("curate:relabel:dog", ("relabel", "dog")),
+        ("curate:relabel:dig", "tag 'curate:relabel:dig' names no class of this workspace"),
+        ("curate:burn", "tag 'curate:burn' must be curate:keep, curate:drop or curate:relabel:CLASS"),
+        ("curate:drop:it", "tag 'curate:drop:it' must be"),
+    ],
+)
+def test_tags_set_by_hand(ws: Workspace, tag: str, said: tuple | str) -> None:
+    data = opened(ws).data
+    mine = sample(data, CAT)
+    mine.tags.extend([tag, "other"])
+    mine.save()
+    refused = app.take_by_hand(Desk(ws, "ada"), data)
+    table = read_table(ws.path(DECISIONS)) if ws.has(DECISIONS) else None
+    if isinstance(said, str):
+        assert table is None
+        assert refused[0].startswith(f"{CAT}: {said}")
+        assert tag in sample(data.reload() or data, CAT).tags  # until it is mended
+    else:
+        assert refused == []
+        assert table.iloc[0][["image_id", "action", "label", "by", "note"]].to_list() == [
+            CAT,
+            *said,
+            "ada",
+            "tagged in FiftyOne",
+        ]
+        data.reload()
+        assert data._sample_collection.find_one({"image_id": CAT})["tags"] == ["other"]
+        assert app.take_by_hand(Desk(ws, "ada"), data) == []
+
+
+def test_labels_edited_by_hand(ws: Workspace) -> None:
+    data = opened(ws).data
+    for image_id, label in ((CAT, "dog"), (NIGHT, "dgo")):
+        mine = sample(data, image_id)
+        mine.ground_truth.label = label
+        mine.save()
+    again = opened(ws)  # as if the App had been left open, and the command killed
+    assert again.warnings == [f"{NIGHT}: label 'dgo', edited in FiftyOne, is no class of this workspace"]
+    row = read_table(ws.path(DECISIONS)).iloc[0]
+    assert row[["image_id", "action", "label", "note"]].to_list() == [CAT, "relabel", "dog", "label edited in FiftyOne"]
+    assert (sample(again.data, CAT).ground_truth.label, sample(again.data, CAT).decision.label) == (
+        "cat",
+        "relabel to dog",
+    )
+
+
+def test_images_that_have_moved_are_named(ws: Workspace) -> None:
+    Path(verbs.read_manifest(ws)["path"].iloc[0]).unlink()
+    (warning,) = opened(ws).warnings
+    assert warning.startswith("1 image is not where 'curate add' saw them (")
+    assert warning.endswith("decisions on them count all the same")
+
+
+def test_large_images_get_a_smaller_copy(tmp_path: Path, fiftyone: ModuleType) -> None:
+    ws = workspace(tmp_path)
+    images = verbs.read_manifest(ws)
+    images["width"] = samples.LARGE + 1
+    with ws.writing("add", {}) as transaction:
+        transaction.write_table("manifest.parquet", images)
+    data = opened(ws).data
+    cat, plain = sample(data, CAT), sample(data, "pets/train/dog/05.png")
+    assert Path(cat.thumbnail).is_file()
+    assert Path(cat.thumbnail).is_relative_to((ws.root / app.THUMBNAILS).resolve())
+    assert plain.thumbnail == plain.filepath  # nothing is said of it
+    assert data.app_config.grid_media_field == "thumbnail"
+
+
+def test_names_tell_folders_apart(tmp_path: Path) -> None:
+    names = {dataset.name_of(Workspace(tmp_path / path)) for path in ("a/ws", "b/ws", "b/my set (2)")}
+    assert len(names) == 3
+    assert all(name.replace("-", "").isalnum() for name in names)
