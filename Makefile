@@ -3,13 +3,14 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+CHROMIUM := $(VENV)/.chromium
 
 .PHONY: demo test check docs bench bench-gpu clean
 
 demo: $(STAMP)  ## the whole loop on embedded data, in ./demo
 	$(BIN)/curate demo demo --fresh
 
-test: $(STAMP)  ## every test
+test: $(STAMP) $(CHROMIUM)  ## every test
 	$(BIN)/pytest -n 2 --dist loadfile
 
 check: $(STAMP)  ## formatting, lint, types, and whether the generated docs are current
@@ -37,3 +38,13 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -c "import torch" 2>/dev/null || $(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
+
+# Tests of pages drive Chromium. Where there is none and it cannot be installed, they are skipped and say why; `make clean`
+# or a changed pyproject.toml tries again.
+$(CHROMIUM): $(STAMP)
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+	test "$$(id -u)" = 0 && command -v apt-get >/dev/null || exit 0; \
+	echo "installing Chromium for the tests"; export DEBIAN_FRONTEND=noninteractive; \
+	{ apt-get -o Acquire::http::Timeout=20 update && apt-get install -y --no-install-recommends chromium; } \
+		>/dev/null 2>&1 || echo "Chromium could not be installed; tests that need it are skipped"
+	@touch $@

@@ -23,7 +23,7 @@ from curate import layout as folders
 from curate.engine import Local
 from curate.errors import UserError
 from curate.examine import Seen, examine_batch
-from curate.sources import Options, Sample, Skipped, Why
+from curate.sources import Named, Options, Sample, Skipped, Why
 from curate.unpack import Unpacking, publish, put, unique, unpacking
 from curate.workspace import MANIFEST, Workspace
 
@@ -82,7 +82,7 @@ class _Read:
 
 def add(
     workspace: Workspace,
-    source: Path,
+    source: Path | Named,
     *,
     layout: str | None = None,
     name: str | None = None,
@@ -92,7 +92,9 @@ def add(
     leave_out: LeaveOut | None = None,
     workers: int | None = None,
 ) -> Added:
-    """Add the images of `source`, a folder, archive or table, and make the workspace where there is none.
+    """Add the images of `source`, and make the workspace where there is none.
+
+    source: a folder, archive or table, or a set in a database.
 
     layout: a name of `sources.layouts()`; by default the one that recognises the source.
     name: what the source is called in `image_id`.
@@ -106,14 +108,15 @@ def add(
     """
     options = options or Options()
     rule = split_rule.parse(split) if split else None
-    module = sources.pick(layout or sources.recognise(source))
-    layout = module.__name__.rpartition(".")[2]
-    arguments: dict[str, object] = {"source": os.path.abspath(source), "layout": layout, "split": split, "label": label}
+    module = sources.pick(layout := sources.choose(source, layout))
+    here = _address(source)
+    arguments: dict[str, object] = {"source": here, "layout": layout, "split": split, "label": label}
     with workspace.writing("add", arguments) as transaction:
         before = _read_manifest(workspace)
         arguments["name"] = name = _checked(name) if name else _choose_name(workspace, source, before)
         with unpacking(workspace.root, name) as to:
-            read, seen = _read_all(module.read(source, options), workspace.root, source, to, workers)
+            place = source.name if isinstance(source, Named) else source
+            read, seen = _read_all(module.read(place, options), workspace.root, here, to, workers)
             if not read.names:
                 raise UserError(
                     f"{source} holds no images{_told(_count(read.skipped))}; it was read as layout {layout!r}"
@@ -147,7 +150,7 @@ def _read_manifest(workspace: Workspace) -> pd.DataFrame:
 
 
 def _read_all(
-    samples: Iterator[Sample | Skipped], root: Path, source: Path, to: Unpacking, workers: int | None
+    samples: Iterator[Sample | Skipped], root: Path, source: str, to: Unpacking, workers: int | None
 ) -> tuple[_Read, list[Seen]]:
     """Read the source to its end, and look at every file while it is read."""
     read = _Read()
@@ -177,10 +180,10 @@ def _items(samples: Iterator[Sample | Skipped], read: _Read, to: Unpacking) -> I
         yield location, sample.error
 
 
-def _apart(samples: Iterator[Sample | Skipped], root: Path, source: Path) -> Iterator[Sample | Skipped]:
+def _apart(samples: Iterator[Sample | Skipped], root: Path, source: str) -> Iterator[Sample | Skipped]:
     """Leave out what belongs to the workspace itself, where that lies in the source."""
     inside = os.path.join(os.path.abspath(root), "")
-    if os.path.join(os.path.abspath(source), "").startswith(inside) and os.path.abspath(source) + os.sep != inside:
+    if os.path.join(source, "").startswith(inside) and os.path.join(source, "") != inside:
         yield from samples
         return
     for sample in samples:
@@ -288,10 +291,22 @@ def _checked(name: str) -> str:
     return name
 
 
-def _choose_name(workspace: Workspace, source: Path, before: pd.DataFrame) -> str:
+def _address(source: Path | Named) -> str:
+    """Where a source is: its absolute path, or `fiftyone:pets`."""
+    return str(source) if isinstance(source, Named) else os.path.abspath(source)
+
+
+def _own_name(source: Path | Named) -> str:
+    """What a source is called, as a folder may be."""
+    if isinstance(source, Named):
+        return source.name.replace("/", "-").replace("\\", "-")
+    return archives.stem(os.path.basename(os.path.abspath(source)))
+
+
+def _choose_name(workspace: Workspace, source: Path | Named, before: pd.DataFrame) -> str:
     """The source's own name, with a number where another source has it."""
-    here = os.path.abspath(source)
-    base = archives.stem(os.path.basename(here)).lstrip(".")[:60] or "images"
+    here = _address(source)
+    base = _own_name(source).lstrip(".")[:60] or "images"
     owners: dict[str, set[str]] = {str(name).casefold(): set() for name in before["source"].unique()}
     for entry in workspace.ledger():
         if entry.command == "add" and entry.arguments.get("name"):
@@ -307,9 +322,9 @@ def _is_same(here: str, owners: set[str]) -> bool:
     return here in owners or (os.path.isdir(here) and bool(owners) and not any(map(os.path.exists, owners)))
 
 
-def _split_of_source(source: Path) -> str:
-    """`test` for a folder or file called `test`: what is in it shall not go to `train`."""
-    return folders.SPLIT_FOLDERS.get(archives.stem(os.path.basename(os.path.abspath(source))).lower(), "")
+def _split_of_source(source: Path | Named) -> str:
+    """`test` for a folder, file or set called `test`: what is in it shall not go to `train`."""
+    return folders.SPLIT_FOLDERS.get(_own_name(source).lower(), "")
 
 
 def _summary(

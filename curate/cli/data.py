@@ -11,7 +11,10 @@ from curate.cli import app, options, output
 @app.command(epilog="Example: curate add ws photos/ --split train=0.9,test=0.1")
 def add(
     ws: options.Workspace,
-    sources: Annotated[list[str], typer.Argument(metavar="SOURCE…", help="Recipe name, folder, archive or table.")],
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="SOURCE…", help="Recipe name, folder, archive, table, or fiftyone:DATASET."),
+    ],
     local: Annotated[
         Path | None, typer.Option("--from", metavar="PATH", help="Local copy of what a recipe would download.")
     ] = None,
@@ -29,11 +32,15 @@ def add(
         str | None,
         typer.Option(
             metavar="FOLDER",
-            help="For tables: the folder that paths are relative to and must stay in; or a URL, s3://bucket/photos.",
+            help="For tables and FiftyOne: the folder that paths are relative to and must stay in; for tables also "
+            "a URL, s3://bucket/photos.",
         ),
     ] = None,
     columns: Annotated[
-        list[str] | None, typer.Option("--column", metavar="WHAT=NAME", help="For tables: path=file, label=class, …")
+        list[str] | None,
+        typer.Option(
+            "--column", metavar="WHAT=NAME", help="For tables and FiftyOne: path=file, label=class, split=set."
+        ),
     ] = None,
     near: Annotated[
         str | None,
@@ -70,9 +77,9 @@ def add(
 @app.command(epilog="Example: curate export ws clean/ --as folder")
 def export(
     ws: options.Workspace,
-    dest: Annotated[Path, typer.Argument(help="A new or empty folder.")],
+    dest: Annotated[str, typer.Argument(help="A new or empty folder; with --as fiftyone the name of a new dataset.")],
     layout: Annotated[
-        str, typer.Option("--as", metavar="LAYOUT", help="folder, csv, parquet or webdataset.")
+        str, typer.Option("--as", metavar="LAYOUT", help="folder, csv, parquet, webdataset or fiftyone.")
     ] = "folder",
     data: Annotated[str, typer.Option(help="curated or raw.")] = "curated",
     as_json: options.Json = False,
@@ -87,4 +94,4 @@ def export(
     if as_json:
         output.print_json(result)
         return
-    output.say(f"Wrote {result.images:,} images to {dest} as {layout}. Next: curate add NEW_WS {dest}")
+    output.say(f"Wrote {result.images:,} images to {result.dest} as {layout}. Next: curate add NEW_WS {result.dest}")

@@ -19,7 +19,10 @@ def decide(
     policy: Annotated[
         Path | None, typer.Option(help="Recipe or YAML file with a policy; by default the workspace's recipe.")
     ] = None,
-    imported: Annotated[Path | None, typer.Option("--import", help="Take over decisions from an edited CSV.")] = None,
+    imported: Annotated[
+        Path | None,
+        typer.Option("--import", help="Take over decisions from an edited CSV, or the export of a label job."),
+    ] = None,
     by: Annotated[str | None, typer.Option(envvar="CURATE_REVIEWER", help="Your name, for --import.")] = None,
     budget: Annotated[
         int | None,

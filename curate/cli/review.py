@@ -48,18 +48,30 @@ def review(
 ) -> None:
     """Look at what was found, decide, and have it written down: in FiftyOne, on a page, or as a label job."""
     from curate import verbs
+    from curate.review import verb as reviews
     from curate.workspace import Workspace
 
     if fiftyone + sheet + (job is not None) > 1:
         raise UserError("--fiftyone, --sheet and --as are three ways to look; take one of them")
     if to and not (sheet or job):
         raise UserError(f"--to {to} goes with --sheet or --as; add one of them")
+    if job and not to:
+        raise UserError(f"--as {job} needs a new folder: --to FOLDER")
     workspace = Workspace.open(ws)
     name = verbs.reviewer(by)
     if fiftyone:
         _open_app(workspace, name, port=port, budget=budget, second=second, browser=browser)
-        return
-    _status(workspace, name, budget=budget, second=second, as_json=as_json)
+    elif sheet or job:
+        result = reviews.write(workspace, name, to, job=job, budget=budget, second=second)
+        if as_json:
+            output.print_json(result)
+            return
+        output.say(f"Wrote {result.written}: {plural(result.images, 'image', 'images')} to answer.")
+        if result.left_out:
+            output.say(f"{plural(result.left_out, 'image', 'images')} cannot be shown, and are left out.")
+        output.say(*(worth_line(result.worth, 0)), f"Next: {result.next}")
+    else:
+        _status(workspace, name, budget=budget, second=second, as_json=as_json)
 
 
 def _status(workspace: "Workspace", name: str, *, budget: int | None, second: int, as_json: bool) -> None:

@@ -42,10 +42,18 @@ def _pictures(paths: list[str]) -> list[Picture]:
 
 
 def _picture(path: str) -> Picture:
+    return picture(path, SIDE)
+
+
+def picture(path: str, side: int, *, quality: int = 82) -> Picture:
+    """The picture of an image file, or of what lies behind a URL, made to fit into `side` pixels.
+
+    quality: of a JPEG, 0 to 100.
+    """
     try:
-        small = thumbnail(read_image(path), SIDE)
+        small = thumbnail(read_image(path), side)
     except ImageError as error:
         return Picture("", str(error))
     longer = max(small.shape[:2])
-    kind, data = ("png", encode_png(small)) if longer <= LOSSLESS else ("jpeg", encode_jpeg(small, quality=82))
-    return Picture(f"data:image/{kind};base64,{base64.b64encode(data).decode()}", enlarge=longer < SIDE)
+    kind, data = ("png", encode_png(small)) if longer <= LOSSLESS else ("jpeg", encode_jpeg(small, quality=quality))
+    return Picture(f"data:image/{kind};base64,{base64.b64encode(data).decode()}", enlarge=longer < side)

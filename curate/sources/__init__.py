@@ -7,6 +7,8 @@ A source module has
 * `write(table, root: Path, dest: Path) -> int`, where images can leave in this layout: copy the rows' files into the
   empty folder `dest`, return how many. What it writes, `read` gives back with the same splits, labels and bytes.
 * `PRIORITY`, an int: of several that recognise a path, the highest is taken (a CIFAR archive is a tar file, too).
+* `DATABASE = True`, where images lie in sets that have a name and no path. `read` and `write` are given that name, and
+  recognise no path: `fiftyone:pets` is the set `pets` of `fiftyone.py`. `write` makes a new set, whole or not at all.
 
 The docstring's first line is its line in `curate sources`.
 """
@@ -70,6 +72,17 @@ class Options:
     """Label as the source has it -> label to use, where the source's are not readable."""
 
 
+@dataclass(frozen=True)
+class Named:
+    """A set in a database, where other sources are a path."""
+
+    layout: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.layout}:{self.name}"
+
+
 def layouts() -> dict[str, ModuleType]:
     """Every layout's module by its name."""
     return registry.modules(sys.modules[__name__])
@@ -78,6 +91,17 @@ def layouts() -> dict[str, ModuleType]:
 def writable() -> dict[str, ModuleType]:
     """The layouts that images can leave in."""
     return {name: module for name, module in layouts().items() if hasattr(module, "write")}
+
+
+def databases() -> list[str]:
+    """The layouts whose sets have a name and no path."""
+    return [name for name, module in layouts().items() if hasattr(module, "DATABASE")]
+
+
+def named(text: str) -> Named | None:
+    """The set in a database that `fiftyone:pets` means, None for any other text."""
+    layout, colon, name = text.partition(":")
+    return Named(layout, name) if colon and name and layout in databases() else None
 
 
 @dataclass(frozen=True)
@@ -105,13 +129,24 @@ def pick(name: str) -> ModuleType:
     return found[name]
 
 
+def choose(source: Path | Named, layout: str | None) -> str:
+    """The layout to read `source` in: the one asked for, or the one it is in. Raises `UserError` where that is none."""
+    if isinstance(source, Named):
+        if layout not in (None, source.layout):
+            raise UserError(f"{source} is read as {source.layout}, not as {layout}; leave out --as")
+        return source.layout
+    if layout in databases():
+        raise UserError(f"{layout} reads no file or folder; give the name of a dataset: {layout}:NAME")
+    return layout or recognise(source)
+
+
 def recognise(path: Path) -> str:
     """Name of the layout that `path` is in. Raises `UserError` where it is missing or nothing recognises it."""
     if not path.exists():
         raise UserError(
             f"{path} does not exist; a source is a folder, an archive (tar, zip), a .csv or a .parquet file"
         )
-    found = layouts()
+    found = {name: module for name, module in layouts().items() if name not in databases()}
     try:
         names = [name for name, module in found.items() if module.recognises(path)]
     except PermissionError as error:

@@ -1,0 +1,179 @@
+"""The review sheet: what is asked, as one HTML page that needs neither server nor network; answers leave it as CSV.
+
+`sheet.html.jinja` lays out, `sheet.css` adds to the report's look, `sheet.js` takes the answers and keeps each in the
+browser at once. The page runs no script and no style but these two, whose hashes it names, and loads nothing.
+"""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from curate import wording
+from curate.engine import Local
+from curate.files import write_bytes_atomic
+from curate.report.thumbnails import Picture, picture
+
+SIDE, QUALITY = 136, 65
+"""Pixels of a photo's longer side, and how good its JPEG is: a sheet of 5,000 photos of Imagenette has 31 MB."""
+FACTS = ("given_label", "suggested_label", "suggested_prob", "score", "gain", "because", "detail", "split", "proposal")
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What `write` wrote."""
+
+    written: str
+    images: int
+    asked: int
+    """Images that an answer is wanted for; the others are shown beside them."""
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Tile:
+    """An image with its place in the sheet; `row` has the columns of the asked table."""
+
+    number: int
+    row: Any
+    picture: Picture
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Images that stand together and may be decided in one go."""
+
+    number: int
+    title: str
+    kind: str
+    tiles: list[Tile]
+    asked: int
+    odd: int
+    expected: float
+    """Right labels that answers to all of it are worth."""
+
+
+def write(
+    asked: pd.DataFrame, dest: Path, *, name: str, workspace_id: str, classes: list[str], by: str, command: str
+) -> Sheet:
+    """Write the sheet to `dest`, all of it or nothing.
+
+    asked: as `curate.review.asking` makes it. name: the workspace's, for people. workspace_id: under which the browser
+    keeps the answers of `by`, so that they come back in a newer sheet. classes: what "relabel" offers. by: the
+    reviewer, "" where not known. command: what takes the saved answers over.
+    """
+    ordered = in_order(asked)
+    html = render(
+        clusters(ordered, _pictures_of(ordered["path"])),
+        name=name,
+        workspace_id=workspace_id,
+        classes=classes,
+        by=by,
+        command=command,
+    )
+    data = html.encode("utf-8", "replace")  # a file's name may hold bytes that are no text
+    write_bytes_atomic(dest, data)
+    return Sheet(str(dest), len(ordered), int(ordered["asked"].sum()), len(data))
+
+
+def in_order(asked: pd.DataFrame) -> pd.DataFrame:
+    """The rows as they stand in the sheet: clusters as they come first, in each the odd ones, and last what is shown
+    for comparison. `cluster` becomes a number from 0."""
+    table = asked.assign(
+        cluster=pd.factorize(asked["cluster"])[0],
+        asked=asked["asked"].astype(bool),
+        odd=asked["odd"].astype(bool) & asked["asked"].astype(bool),
+    )
+    order = np.lexsort([~table["odd"], ~table["asked"], table["cluster"]])
+    return table.iloc[order].reset_index(drop=True).fillna({"suggested_prob": 0.0, "score": 0.0, "gain": 0.0})
+
+
+def clusters(ordered: pd.DataFrame, pictures: dict[str, Picture]) -> list[Cluster]:
+    """The rows, in order, as clusters with their tiles."""
+    made: dict[int, list[Tile]] = {}
+    row: Any
+    for number, row in enumerate(ordered.itertuples(index=False)):
+        made.setdefault(row.cluster, []).append(Tile(number, row, pictures[str(row.path)]))
+    return [
+        Cluster(
+            number,
+            tiles[0].row.title,
+            tiles[0].row.kind,
+            tiles,
+            asked=sum(tile.row.asked for tile in tiles),
+            odd=sum(tile.row.odd for tile in tiles),
+            expected=float(sum(tile.row.gain for tile in tiles if tile.row.asked)),
+        )
+        for number, tiles in made.items()
+    ]
+
+
+def render(made: list[Cluster], *, name: str, workspace_id: str, classes: list[str], by: str, command: str) -> str:
+    """The page as HTML. Whatever comes from the workspace is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("curate.review", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "count": wording.count,
+        "middle": wording.middle,
+        "percent": wording.percent,
+        "plural": wording.plural,
+        "score": wording.score,
+    }
+    style = _text("curate.report", "style.css") + _text("curate.review", "sheet.css")
+    script = _text("curate.review", "sheet.js")
+    facts = {
+        "workspace": workspace_id,
+        "by": by,
+        "classes": classes,
+        "clusters": [{"title": item.title, "kind": item.kind} for item in made],
+        "rows": [_facts(tile.row) for item in made for tile in item.tiles],
+    }
+    return environment.get_template("sheet.html.jinja").render(
+        clusters=made,
+        name_of_set=name,
+        by=by,
+        command=command,
+        asked=sum(item.asked for item in made),
+        facts=facts,
+        style=Markup(style),
+        script=Markup(script),
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+    )
+
+
+def _facts(row: Any) -> dict[str, Any]:
+    named = {fact: getattr(row, fact) for fact in FACTS}
+    return {"image_id": row.image_id, "asked": row.asked, "cluster": int(row.cluster), "odd": row.odd, **named}
+
+
+def _pictures_of(paths: pd.Series) -> dict[str, Picture]:
+    wanted = [str(path) for path in dict.fromkeys(paths)]
+    batches = Local().map_batches(_pictures, wanted, batch_size=64, describe="thumbnails", total=len(wanted))
+    made = [picture for batch in batches for picture in batch]
+    return dict(zip(wanted, made, strict=True))
+
+
+def _pictures(paths: list[str]) -> list[Picture]:
+    return [picture(path, SIDE, quality=QUALITY) for path in paths]
+
+
+def _text(package: str, name: str) -> str:
+    return resources.files(package).joinpath(name).read_text("utf-8")
+
+
+def _hash(text: str) -> str:
+    """For the page's Content-Security-Policy: what has another hash does not run."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
