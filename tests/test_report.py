@@ -454,6 +454,20 @@ def test_decisions_made_after_apply_are_said_to_be(tmp_path):
     assert "have changed since they were applied" in written(workspace).text
 
 
+def test_people_who_disagree_are_told(tmp_path):
+    workspace = make(tmp_path, ["cat", "cat", "dog", "dog"])
+    rows = [
+        ("set/0.png", "keep", "ada"),
+        ("set/0.png", "drop", "bob"),
+        ("set/1.png", "keep", "ada"),
+        ("set/1.png", "keep", "bob"),
+    ]
+    decide(workspace, [{"image_id": name, "action": action, "by": by} for name, action, by in rows])
+    text = " ".join(written(workspace).text.split())
+    assert "People disagree on 1 image: nothing is done with them" in text
+    assert "ada and bob 2 1 0.00" in text
+
+
 def test_many_images_are_not_read(tmp_path, monkeypatch):
     workspace = make(tmp_path / "ws", ["cat"])
     count = 60_000

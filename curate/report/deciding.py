@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from curate import recipe
 from curate.decisions import ACTIONS
 from curate.manifest import SPLITS
-from curate.verbs import REVIEW
+from curate.reviewers import Agreement, agreement, disputed
+from curate.verbs import REVIEW, read_answers
 from curate.workspace import CURATED, DECISIONS, MANIFEST, Workspace, read_table
 
 RELABELS = 15
@@ -50,12 +52,17 @@ class Deciding:
     """Split, images before and after `curate apply`; empty where nothing was applied."""
     outdated: bool
     """Whether images or decisions have changed since they were applied."""
+    agreement: list[Agreement]
+    """How far each two people agree."""
+    disputed: int
+    """Images about which people disagree, so that nothing is done with them."""
 
 
 def deciding(workspace: Workspace, images: pd.DataFrame, decisions: pd.DataFrame) -> Deciding | None:
     """Count the decisions; None where nothing was decided or applied."""
     if not workspace.has(DECISIONS) and not workspace.has(CURATED):
         return None
+    said, rule = read_answers(workspace, images), recipe.in_workspace(workspace).reviewers
     finder = decisions["because"].str.split(";").str[0].where(decisions["because"] != "", "no finder named")
     relabels = decisions[decisions["action"] == "relabel"]
     before = relabels["image_id"].map(images.set_index("image_id")["label"])
@@ -73,6 +80,8 @@ def deciding(workspace: Workspace, images: pd.DataFrame, decisions: pd.DataFrame
         waiting=len(read_table(workspace.path(REVIEW))) if workspace.has(REVIEW) else 0,
         sizes=_sizes(workspace, images),
         outdated=_outdated(workspace),
+        agreement=agreement(said, images),
+        disputed=len(disputed(said, images, rule)),
     )
 
 
