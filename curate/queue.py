@@ -2,7 +2,8 @@
 
 An image with its right label is worth 1, one with a wrong label -2, one that is left out nothing: a wrong label costs
 what two right ones bring. Chosen by eye. So without a person it is best to keep a label that is wrong with a
-probability below 1/3, to take a suggestion that is right with one above 2/3, and to drop the rest.
+probability below 1/3, to take a suggestion that is right with one above 2/3, and to drop the rest. What an answer is worth
+is measured against what the policy does, though: one that leaves all to people makes every wrong label worth an answer.
 """
 
 from dataclasses import dataclass
@@ -34,16 +35,17 @@ class Worth:
     """Labels beyond the budget whose answer would be worth as much."""
 
 
-def gain(wrong: np.ndarray, suggested: np.ndarray) -> np.ndarray:
-    """Right labels that asking a person is worth: 0, where it is known what to do, to 1.
+def gain(wrong: np.ndarray, suggested: np.ndarray, done: np.ndarray) -> np.ndarray:
+    """Right labels that asking a person is worth, 0 to 3: with the person 1, less what comes of it without.
 
-    wrong, suggested: shape (N,), the probabilities that the label is wrong and that the suggestion is right. The best
-    that can be done with the person, 1, less the best of keeping, relabelling and dropping without.
+    wrong, suggested: shape (N,), the probabilities that the label is wrong and that the suggestion is right; done:
+    what the policy does with each, "drop", "relabel", or "keep" where it leaves it as it is. A wrong label that is
+    mended is worth 3, since it counted -2; one that would be dropped, 1.
     """
     wrong, suggested = np.asarray(wrong, np.float64), np.asarray(suggested, np.float64)
     keep = RIGHT * (1 - wrong) + WRONG * wrong
     relabel = RIGHT * suggested + WRONG * (1 - suggested)
-    return RIGHT - np.maximum(np.maximum(keep, relabel), 0)
+    return RIGHT - np.select([done == "drop", done == "relabel"], [np.zeros_like(keep), relabel], keep)
 
 
 def worth(gains: np.ndarray) -> tuple[int, float]:
@@ -95,7 +97,11 @@ def _labels(decided: Decided, findings: pd.DataFrame, images: pd.DataFrame, rule
     by_label = (taken["because"].str.split(";").str[0] == LABEL_ERROR) & taken["action"].isin(["drop", "relabel"])
     settled = taken["image_id"][(taken["by"] != POLICY) | ~by_label]
     mine = findings[findings["finder"] == LABEL_ERROR]
-    mine = mine.assign(gain=gain(1 - mine["score"].to_numpy(np.float64), mine["suggested_prob"].to_numpy(np.float64)))
+    policy = taken[taken["by"] == POLICY]
+    does = dict(zip(policy["image_id"], policy["action"], strict=True))
+    done = np.array([does.get(image_id, "keep") for image_id in mine["image_id"]], str)
+    wrong, suggested = 1 - mine["score"].to_numpy(np.float64), mine["suggested_prob"].to_numpy(np.float64)
+    mine = mine.assign(gain=gain(wrong, suggested, done))
     rules = [rule for rule in rules if rule.finder == LABEL_ERROR and rule.action == "review"]
     more = mine[mine["gain"] >= LEAST]
     more = more[more["image_id"].isin(askable(more, images, rules)) & ~more["image_id"].isin(settled)]
