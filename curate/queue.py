@@ -2,8 +2,8 @@
 
 An image with its right label is worth 1, one with a wrong label -2, one that is left out nothing: a wrong label costs
 what two right ones bring. Chosen by eye. So without a person it is best to keep a label that is wrong with a
-probability below 1/3, to take a suggestion that is right with one above 2/3, and to drop the rest. What an answer is worth
-is measured against what the policy does, though: one that leaves all to people makes every wrong label worth an answer.
+probability below 1/3, to take a suggestion that is right with one above 2/3, and to drop the rest. An answer is worth the
+difference that it makes to what the policy does, counted in wrong labels that are mended.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from curate.recipe import Rule
 
 RIGHT, WRONG = 1.0, -2.0
 LEAST = 0.1
-"""Right labels that an answer must be expected to be worth, or 5 for 50 answers: chosen by eye."""
+"""Mended labels that an answer must be expected to be worth, or 5 for 50 answers: chosen by eye."""
 NO_SUGGESTION = "?"
 
 
@@ -28,7 +28,7 @@ class Worth:
     labels: int
     """Labels in the list."""
     gain: float
-    """Right labels that answers to all of them are worth."""
+    """Mended labels that answers to all of them are worth."""
     stop_after: int
     """Of how many, the first ones, each answer is worth `LEAST` or more: 50 more would be worth less than 5."""
     left_out: int
@@ -36,16 +36,17 @@ class Worth:
 
 
 def gain(wrong: np.ndarray, suggested: np.ndarray, done: np.ndarray) -> np.ndarray:
-    """Right labels that asking a person is worth, 0 to 3: with the person 1, less what comes of it without.
+    """What asking a person is worth, 0 to 1, in wrong labels that are mended.
 
     wrong, suggested: shape (N,), the probabilities that the label is wrong and that the suggestion is right; done:
-    what the policy does with each, "drop", "relabel", or "keep" where it leaves it as it is. A wrong label that is
-    mended is worth 3, since it counted -2; one that would be dropped, 1.
+    what the policy does with each, "drop", "relabel", or "keep" where it leaves it as it is. So it is the probability
+    that what stays is wrong; for an image that would be left out 1/3, as it comes back with its right label.
     """
     wrong, suggested = np.asarray(wrong, np.float64), np.asarray(suggested, np.float64)
     keep = RIGHT * (1 - wrong) + WRONG * wrong
     relabel = RIGHT * suggested + WRONG * (1 - suggested)
-    return RIGHT - np.select([done == "drop", done == "relabel"], [np.zeros_like(keep), relabel], keep)
+    without = np.select([done == "drop", done == "relabel"], [np.zeros_like(keep), relabel], keep)
+    return (RIGHT - without) / (RIGHT - WRONG)
 
 
 def worth(gains: np.ndarray) -> tuple[int, float]:

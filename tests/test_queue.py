@@ -43,23 +43,21 @@ def listed(
     [
         (0, 0, "keep", 0),  # it is right
         (1, 1, "relabel", 0),  # the suggestion is
-        (1, 1, "keep", 3),  # nobody else would mend it
-        (1, 0, "drop", 1),  # dropped, though a person would know the label
-        (0, 0, "drop", 1),  # and so it is where the label was right
-        (1 / 3, 0, "keep", 1),
-        (0.1, 0.05, "keep", 0.3),
-        (0.5, 0.5, "keep", 1.5),
-        (0.9, 0.8, "relabel", 0.6),
-        (0.99, 0.98, "relabel", 0.06),
-        (0.99, 0.5, "drop", 1),
+        (1, 1, "keep", 1),  # nobody else would mend it
+        (1, 0, "drop", 1 / 3),  # dropped, though a person would know the label
+        (0, 0, "drop", 1 / 3),  # and so it is where the label was right
+        (0.1, 0.05, "keep", 0.1),
+        (0.5, 0.5, "keep", 0.5),
+        (0.9, 0.8, "relabel", 0.2),
+        (0.99, 0.5, "drop", 1 / 3),
     ],
 )
 def test_gain(wrong: float, suggested: float, done: str, expected: float) -> None:
     assert gain(np.array([wrong]), np.array([suggested]), np.array([done])) == pytest.approx([expected])
 
 
-@pytest.mark.parametrize(("done", "most"), [("keep", 3), ("drop", 1), ("relabel", 3)])
-def test_gain_is_never_below_0(done: str, most: float) -> None:
+@pytest.mark.parametrize(("done", "most"), [("keep", 1), ("drop", 1 / 3), ("relabel", 1)])
+def test_gain_lies_between_0_and_1(done: str, most: float) -> None:
     wrong = np.linspace(0, 1, 101).repeat(101)
     gains = gain(wrong, wrong * np.tile(np.linspace(0, 1, 101), 101), np.full(len(wrong), done))
     assert gains.min() > -1e-9
@@ -106,12 +104,12 @@ def test_labels_first_then_what_others_found() -> None:
     result, value = listed(table, DARK, REVIEW)
     assert result.columns.to_list() == list(REVIEW_COLUMNS)
     assert result[["image_id", "because", "gain", "group"]].to_numpy().tolist() == [
-        ["b", "label_error", 1.8, "cat -> dog"],
-        ["f", "label_error", 1.65, "dog -> ?"],
+        ["b", "label_error", 0.6, "cat -> dog"],
+        ["f", "label_error", 0.55, "dog -> ?"],
         ["a", "dark", 0.0, ""],
         ["g", "dark", 0.0, ""],
     ]
-    assert value == Worth(2, pytest.approx(3.45), 2, 0)
+    assert value == Worth(2, pytest.approx(1.15), 2, 0)
 
 
 def test_what_the_policy_did_is_asked_where_an_answer_is_worth_it() -> None:
@@ -123,10 +121,10 @@ def test_what_the_policy_did_is_asked_where_an_answer_is_worth_it() -> None:
         ("e", 0.02, "", 0.0),
     )
     result, value = listed(table, RELABEL, DROP, REVIEW)
-    assert dict(zip(result["image_id"], result["gain"], strict=True)) == {"c": 1.0, "d": 0.6, "a": 0.45}
+    assert dict(zip(result["image_id"], result["gain"], strict=True)) == {"c": 0.333, "d": 0.2, "a": 0.15}
     assert (result[["action", "label", "note"]] == "").all().all()
     assert (value.labels, value.stop_after, value.left_out) == (3, 3, 0)
-    assert value.gain == pytest.approx(2.05)
+    assert value.gain == pytest.approx(1 / 3 + 0.35)
 
 
 @pytest.mark.parametrize(
@@ -166,8 +164,8 @@ def test_budget_takes_what_matters_most_and_leaves_others_alone() -> None:
     result, value = listed(table, REVIEW, DARK, budget=1)
     assert result["image_id"].to_list() == ["b", "c", "a", "d"]
     assert result["because"].to_list() == ["label_error", "label_error;dark", "dark", "dark"]
-    assert result["gain"].to_list() == [1.8, 0.0, 0.0, 0.0]
-    assert value == Worth(1, pytest.approx(1.8), 1, 2)
+    assert result["gain"].to_list() == [0.6, 0.0, 0.0, 0.0]
+    assert value == Worth(1, pytest.approx(0.6), 1, 2)
     whole, _ = listed(table, REVIEW, DARK)
     assert dict(zip(whole["image_id"], whole["because"], strict=True))["a"] == "dark;label_error"
 
