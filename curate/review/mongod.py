@@ -64,9 +64,11 @@ class Serving:
 
     def leave(self) -> None:
         """Let go of it. One that was started here ends then, unless other processes have joined it."""
+        import psutil
+
         if self.started and self.started.stdin:
             self.started.stdin.close()
-            with contextlib.suppress(subprocess.TimeoutExpired):
+            with contextlib.suppress(psutil.TimeoutExpired):  # not that of subprocess
                 self.started.wait(timeout=LEAVE_SECONDS)
 
 
