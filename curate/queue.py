@@ -2,8 +2,8 @@
 
 An image with its right label is worth 1, one with a wrong label -2, one that is left out nothing: a wrong label costs
 what two right ones bring. Chosen by eye. So without a person it is best to keep a label that is wrong with a
-probability below 1/3, to take a suggestion that is right with one above 2/3, and to drop the rest. An answer is worth the
-difference that it makes to what the policy does, counted in wrong labels that are mended.
+probability below 1/3, to take a suggestion that is right with one above 2/3, and to drop the rest. An answer is worth
+the difference that it makes to what the policy does, counted in wrong labels that are mended.
 """
 
 from dataclasses import dataclass

@@ -6,6 +6,7 @@ from typing import Any
 
 import augment_tables
 import gpu_tables
+import review_tables
 
 Figures = Mapping[str, Any]
 """What a benchmark measured; nested, as it stands in its JSON."""
@@ -392,6 +393,9 @@ TABLES: dict[str, tuple[str, Callable[[Figures], str], Callable[[Figures], str] 
     "augment_parity": ("The same pixels", _with(augment_tables.parity), augment_tables.parity_headline),
     "augment_draws": ("The same draws", _with(augment_tables.draws), None),
     "augment_modes": ("Exact and fused mode", _with(augment_tables.modes), None),
+    "review_speed": ("Speed of a review", _with(review_tables.speed), review_tables.speed_headline),
+    "review_kills": ("Killed while deciding", _with(review_tables.kills), review_tables.kills_headline),
+    "review_worth": ("What an answer is worth", _with(review_tables.worth), review_tables.worth_headline),
 }
 """Benchmark -> its title, its table, and its line in the README. They are shown in this order."""
 

@@ -1,5 +1,6 @@
 """The verb that shows people what was found, and writes down what they decide: review."""
 
+import shlex
 import signal
 import time
 from pathlib import Path
@@ -13,6 +14,8 @@ from curate.errors import UserError
 from curate.wording import plural
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from curate.reviewers import Agreement
     from curate.workspace import Workspace
 
@@ -57,10 +60,12 @@ def review(
         raise UserError(f"--to {to} goes with --sheet or --as; add one of them")
     if job and not to:
         raise UserError(f"--as {job} needs a new folder: --to FOLDER")
+    if sheet and to and to.suffix.lower() not in (".html", ".htm"):
+        raise UserError(f"--to {to} must name a page: --to {to / 'review.html' if to.is_dir() else f'{to}.html'}")
     workspace = Workspace.open(ws)
     name = verbs.reviewer(by)
     if fiftyone:
-        _open_app(workspace, name, port=port, budget=budget, second=second, browser=browser)
+        _open_app(workspace, name, port=port, budget=budget, second=second, browser=browser, as_json=as_json)
     elif sheet or job:
         result = reviews.write(workspace, name, to, job=job, budget=budget, second=second)
         if as_json:
@@ -68,7 +73,7 @@ def review(
             return
         output.say(f"Wrote {result.written}: {plural(result.images, 'image', 'images')} to answer.")
         if result.left_out:
-            output.say(f"{plural(result.left_out, 'image', 'images')} cannot be shown, and are left out.")
+            output.say(f"Left out: {plural(result.left_out, 'image that', 'images that')} cannot be shown.")
         output.say(*(worth_line(result.worth, 0)), f"Next: {result.next}")
     else:
         _status(workspace, name, budget=budget, second=second, as_json=as_json)
@@ -101,15 +106,32 @@ def _status(workspace: "Workspace", name: str, *, budget: int | None, second: in
             }
         )
         return
-    clusters = plural(waiting["cluster"].nunique(), "group", "groups")
-    output.say(f"{plural(len(waiting), 'image waits', 'images wait')} for {name}, in {clusters} of alike ones.")
+    output.say(_waits(waiting["kind"].value_counts(), waiting["cluster"].nunique(), name))
     output.say(*worth_line(asked.worth, asked.answered))
     output.say(*(_agreed(pair) for pair in agreement))
     for image_id, who in list(disputed.items())[:5]:
-        output.say(f"People disagree on {image_id}: {who}")
+        output.say(output.one_line(f"People disagree on {image_id}: {who}"))
     if len(disputed) > 5:
         output.say(f"… and on {len(disputed) - 5:,} more; they are asked first.")
-    output.say(f"Next: curate review {workspace.root} --fiftyone, or --sheet for a page that needs no server")
+    root = shlex.quote(str(workspace.root))
+    way_on = (
+        f"review {root} --fiftyone, or --sheet for a page that needs no server" if len(waiting) else f"decide {root}"
+    )
+    output.say(f"Next: curate {way_on}")
+
+
+def _waits(kinds: "pd.Series", clusters: int, name: str) -> str:
+    """What waits: how many images, of which kinds of question."""
+    if not kinds.sum():
+        return f"Nothing waits for {name}."
+    words = {
+        "labels": ("label", "labels"),
+        "duplicates": ("twin", "twins"),
+        "other": ("of another finder", "of other finders"),
+    }
+    told = ", ".join(plural(int(kinds[kind]), *words[kind]) for kind in words if kind in kinds.index)
+    waiting = plural(int(kinds.sum()), "image waits", "images wait")
+    return f"{waiting} for {name}, in {plural(clusters, 'group', 'groups')} of alike ones: {told}."
 
 
 def _agreed(pair: "Agreement") -> str:
@@ -117,22 +139,31 @@ def _agreed(pair: "Agreement") -> str:
     return f"{pair.a} and {pair.b} agree on {pair.same:,} of {plural(pair.images, 'image', 'images')} ({kappa})."
 
 
-def _open_app(workspace: "Workspace", name: str, *, port: int, budget: int | None, second: int, browser: bool) -> None:
+def _open_app(
+    workspace: "Workspace", name: str, *, port: int, budget: int | None, second: int, browser: bool, as_json: bool
+) -> None:
+    from curate import verbs
     from curate.review import app as apps
+    from curate.workspace import DECISIONS
 
+    say = output.warn if as_json else lambda lines: output.say(*lines)
     started = time.monotonic()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended by another program: as by Ctrl-C
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # ended by another program, or with its terminal: as by Ctrl-C
+        signal.signal(ending, signal.default_int_handler)
+    apps.refuse_taken(port)
     opened = apps.prepare(workspace, name, budget=budget, second=second)
     output.warn(opened.warnings)
     refused: list[str] = []
     try:
         with apps.served(opened, port=port, budget=budget, second=second) as process:
             address = apps.url(opened, port)
-            synced = opened.synced
-            output.say(
-                f"{synced.images:,} images, {synced.written:,} written, ready in {time.monotonic() - started:.1f} s.",
-                f"Open {address} as {name}; Ctrl-C ends it. Keys: A accept, R relabel, D drop, K keep this one,",
-                "N not a problem, U undo; with Shift for the whole view.",
+            synced, seconds = opened.synced, time.monotonic() - started
+            say(
+                [
+                    f"{synced.images:,} images, {synced.written:,} written, ready in {seconds:.1f} s.",
+                    f"Open {address} as {name}; Ctrl-C ends it. Keys: A accept, R relabel, D drop, K keep this one,",
+                    "N not a problem, U undo; with Shift for the whole view.",
+                ]
             )
             if browser:
                 import webbrowser
@@ -144,4 +175,9 @@ def _open_app(workspace: "Workspace", name: str, *, port: int, budget: int | Non
     finally:
         refused = apps.close(opened)
     output.warn(refused)
-    output.say(f"Decisions are in {workspace.root}/decisions.csv. Next: curate decide {workspace.root}")
+    if as_json:
+        said = verbs.read_answers(workspace, verbs.read_manifest(workspace))
+        decided, written = int((said["by"] == name).sum()), workspace.path(DECISIONS)
+        output.print_json({"by": name, "dataset": opened.synced.name, "decided": decided, "written": written})
+        return
+    output.say(f"Decisions are in {workspace.path(DECISIONS)}. Next: curate decide {shlex.quote(str(workspace.root))}")

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +11,10 @@ import pandas as pd
 from curate import recipe, reviewers, verbs
 from curate.errors import UserError
 from curate.review import asking, dataset, journal, samples, verdicts
-from curate.review.desk import Answer, Desk, Taken
+from curate.review.desk import Answer, Desk, Taken, signature
 from curate.review.pace import Pace, pace
 from curate.wording import plural
-from curate.workspace import Workspace
+from curate.workspace import FINDINGS, MANIFEST, Workspace
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 REVIEWER, BUDGET, SECOND = "CURATE_REVIEWER", "CURATE_REVIEW_BUDGET", "CURATE_REVIEW_SECOND"
 """Variables by which `curate review` tells the App's server who looks, and what is asked."""
 DISPUTED = "disputed"
+CHANGED = (
+    "Images or findings have changed since this was opened: decisions count, what is new shows when it is opened again."
+)
 PAST = {"accept": "accepted", "relabel": "relabelled", "drop": "dropped", "keep_this": "decided", "fine": "kept"}
 
 
@@ -34,6 +37,8 @@ class Session:
     proposed: pd.DataFrame
     group: pd.Series
     queued: dict[str, samples.Document]
+    seen: tuple[object, ...]
+    """The images and findings that this was made of."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -61,7 +66,12 @@ def begin(workspace: Workspace, by: str, asked: asking.Asked) -> Session:
         verdicts.proposals(findings, asked),
         asking.groups(findings, images),
         samples.queued(asked),
+        _of(workspace),
     )
+
+
+def _of(workspace: Workspace) -> tuple[object, ...]:
+    return tuple(signature(workspace.path(name)) for name in (MANIFEST, FINDINGS))
 
 
 def session(data: "fo.Dataset") -> Session:
@@ -92,7 +102,8 @@ def act(
         )
         taken = at.desk.take(answers)
         show(at, data, [answer.image_id for answer in answers])
-    return _told(taken, _what(verdict, answers))
+    of_test = sum(answer.action != "keep" and splits.get(answer.image_id) == "test" for answer in answers)
+    return _told(taken, _what(verdict, answers), of_test)
 
 
 def undo(at: Session, data: "fo.Dataset") -> str:
@@ -104,7 +115,7 @@ def undo(at: Session, data: "fo.Dataset") -> str:
         if number is None or taken is None:
             raise UserError(f"there is nothing that {at.desk.by} could undo")
         show(at, data, [row["image_id"] for row in acts[number].after])
-    return _told(taken, "undone")
+    return _told(taken, "undone", of_test=0)
 
 
 def take(at: Session, data: "fo.Dataset", answers: list[Answer]) -> Taken:
@@ -138,7 +149,8 @@ def standing(at: Session) -> Pace:
     with at.lock:
         waiting = at.waiting
         gains = waiting["gain"][waiting["kind"] == "labels"].to_numpy()
-        return pace(journal.read(at.workspace), at.desk.by, gains, left=len(waiting))
+        found = pace(journal.read(at.workspace), at.desk.by, gains, left=len(waiting))
+        return found if at.seen == _of(at.workspace) else replace(found, advice=f"{found.advice} {CHANGED}")
 
 
 def _what(verdict: verdicts.Verdict, answers: list[Answer]) -> str:
@@ -149,8 +161,10 @@ def _what(verdict: verdicts.Verdict, answers: list[Answer]) -> str:
     return f"decided: {len(answers) - dropped} kept, {dropped} dropped"
 
 
-def _told(taken: Taken, what: str) -> str:
+def _told(taken: Taken, what: str, of_test: int) -> str:
     parts = [f"{plural(taken.images, 'image', 'images')} {what}"]
+    if of_test:
+        parts.append(f"{of_test:,} of the test split, which 'curate apply' leaves alone without --include-test")
     if taken.gone:
         parts.append(f"{plural(len(taken.gone), 'image is', 'images are')} no longer in the workspace: {taken.gone[0]}")
     if taken.stayed:

@@ -26,7 +26,7 @@ from curate.errors import UserError
 from curate.files import file_hash, write_bytes_atomic
 from curate.images import ImageError, encode_jpeg, read_image, thumbnail
 from curate.review import acting, asking, dataset, samples
-from curate.review.database import fiftyone, leave, reachable
+from curate.review.database import fiftyone, gone, leave, reachable
 from curate.review.desk import Desk
 from curate.review.server import HOST
 from curate.wording import plural
@@ -39,6 +39,8 @@ PORT = 5151
 """FiftyOne's own."""
 START_SECONDS = 60
 """How long the server may take until it answers; four, mostly."""
+END_SECONDS, END_SECONDS_ALONE = 10, 1
+"""How long the server may take to end, and how long without a database, for which it would wait in vain."""
 LOOK_SECONDS = 2.0
 """How often edits by hand are read back."""
 THUMBNAILS = Path("signals") / "review_thumbnails"
@@ -62,11 +64,11 @@ def prepare(workspace: Workspace, by: str, *, budget: int | None, second: int) -
 
     Raises `UserError` where there is no database, or a dataset of that name is not ours.
     """
+    images, findings = verbs.read_manifest(workspace), verbs.read_findings(workspace)
     fiftyone()
     with reachable():
-        data = dataset.open_dataset(workspace)
+        data = dataset.open_dataset(workspace, by)
         warnings = take_by_hand(Desk(workspace, by), data) if len(data) else []
-        images, findings = verbs.read_manifest(workspace), verbs.read_findings(workspace)
         asked = asking.asked(workspace, by, budget=budget, second=second)
         paths = manifest.locate(images, workspace.root)
         predicted, embeddings, version = _predicted(workspace, images)
@@ -95,10 +97,30 @@ def take_by_hand(desk: Desk, data: "fo.Dataset", shown: Callable[[list[str]], No
     return found.refused
 
 
+def _by_hand(opened: Opened) -> list[str]:
+    """Take over edits by hand since the last look; a line for each that cannot be.
+
+    What keeps all of them from it, such as another verb that writes just now, is no reason to end: they stay where they
+    are until the next look. Raises `UserError` where the dataset has gone.
+    """
+    import fiftyone as fo
+
+    try:
+        opened.data.reload()
+    except fo.DatasetNotFoundError:
+        raise UserError(
+            f"dataset {opened.data.name} was deleted in FiftyOne; no decision is lost, run the command again"
+        ) from None
+    try:
+        return take_by_hand(opened.session.desk, opened.data, lambda ids: acting.show(opened.session, opened.data, ids))
+    except UserError as error:
+        return [f"what was tagged or edited by hand in FiftyOne is not taken over yet: {error}"]
+
+
 @contextmanager
 def served(opened: Opened, *, port: int, budget: int | None, second: int) -> Iterator[subprocess.Popen]:
     """The App's server, answering, as long as the block lasts. Raises `UserError` where the port is taken."""
-    _refuse_taken(port)
+    refuse_taken(port)
     workspace = opened.session.workspace
     roots = _roots(verbs.read_manifest(workspace), workspace)
     with tempfile.TemporaryDirectory(prefix="curate-plugins-") as folder, open(os.devnull, "wb") as nothing:
@@ -122,7 +144,7 @@ def served(opened: Opened, *, port: int, budget: int | None, second: int) -> Ite
         finally:
             process.terminate()
             try:
-                process.wait(10)
+                process.wait(END_SECONDS_ALONE if gone() else END_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -133,12 +155,10 @@ def served(opened: Opened, *, port: int, budget: int | None, second: int) -> Ite
 def watch(opened: Opened, process: subprocess.Popen, say: Callable[[str], None]) -> None:
     """Read edits by hand back until the server ends or the user interrupts; say once what cannot be taken over."""
     told: set[str] = set()
-    desk = opened.session.desk
     _map_in_background(opened)
     while process.poll() is None:
         with reachable():
-            opened.data.reload()
-            refused = take_by_hand(desk, opened.data, lambda ids: acting.show(opened.session, opened.data, ids))
+            refused = _by_hand(opened)
         for line in refused:
             if line not in told:
                 say(line)
@@ -151,18 +171,21 @@ def close(opened: Opened) -> list[str]:
     """The end of a review: the last edits by hand, and the decisions as a version of the workspace."""
     try:
         with reachable():
-            opened.data.reload()
-            refused = take_by_hand(opened.session.desk, opened.data)
+            refused = _by_hand(opened)
     except UserError as error:
         refused = [str(error)]
-    opened.session.desk.keep_version()
+    try:
+        opened.session.desk.keep_version()
+    except UserError as error:
+        refused.append(str(error))
     leave()
     return refused
 
 
 def url(opened: Opened, port: int) -> str:
-    """Where the App shows the dataset."""
-    return f"http://{HOST}:{port}/datasets/{opened.data.name}"
+    """Where the App shows what waits for an answer, or, where nothing does, the dataset."""
+    view = "?view=needs-a-person" if len(opened.session.waiting) else ""
+    return f"http://{HOST}:{port}/datasets/{opened.data.name}{view}"
 
 
 def _predicted(
@@ -244,7 +267,8 @@ def _link_plugins(folder: Path) -> None:
                 (folder / each.name).symlink_to(each.resolve(), target_is_directory=True)
 
 
-def _refuse_taken(port: int) -> None:
+def refuse_taken(port: int) -> None:
+    """Raise `UserError`, with a free port in it, where another program listens on this one."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

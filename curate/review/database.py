@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import socket
 import sys
 import warnings
 from collections.abc import Iterator
@@ -61,10 +62,22 @@ def leave() -> None:
     if "fiftyone" in sys.modules:
         from fiftyone.core.odm import database
 
-        database._disconnect()
+        if gone():  # to close its clients would mean to wait for it, as FiftyOne does when Python ends, if it has one
+            database._client = database._async_client = None
+        else:
+            database._disconnect()
     while _serving:
         os.environ.pop("FIFTYONE_PRIVATE_DATABASE_PORT", None)
         _serving.pop().leave()
+
+
+def gone() -> bool:
+    """Whether the mongod of this machine that this process uses has ended: nothing listens on its port any more."""
+    port = os.environ.get("FIFTYONE_PRIVATE_DATABASE_PORT")
+    if not port or address():
+        return False
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", int(port))) != 0
 
 
 @contextlib.contextmanager
@@ -72,10 +85,12 @@ def reachable() -> Iterator[None]:
     """A block that uses the database. Raises `UserError` where that has gone meanwhile, or forbids what is done."""
     from pymongo.errors import ConnectionFailure, OperationFailure
 
+    if gone():  # told at once: FiftyOne would look for it for seconds, at each read
+        raise _gone_error()
     try:
         yield
     except ConnectionFailure:
-        raise UserError(f"FiftyOne's database is gone: {_why_gone()}; run the command again") from None
+        raise _gone_error() from None
     except OperationFailure as error:
         if error.code not in NOT_ALLOWED:
             raise
@@ -168,5 +183,6 @@ def _told(error: Exception) -> str:
     return re.split(r"(?<=[^.\d])\.\s|\n|, full error:", str(error).strip())[0].rstrip(".")
 
 
-def _why_gone() -> str:
-    return _serving[0].why_gone() if _serving else "it does not answer any more"
+def _gone_error() -> UserError:
+    why = _serving[0].why_gone() if _serving else "it does not answer any more"
+    return UserError(f"FiftyOne's database is gone: {why}; run the command again")

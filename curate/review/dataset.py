@@ -16,7 +16,7 @@ from curate.decisions import POLICY
 from curate.errors import UserError
 from curate.review.asking import DISPUTED
 from curate.review.desk import Answer
-from curate.review.samples import FINDING, LABELS, OWN, QUEUE, TEXTS, Document
+from curate.review.samples import FINDING, LABELS, OWN, QUEUE, TEXTS, Document, written
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -54,27 +54,33 @@ class ByHand:
     """A line for each that cannot be carried out: the sample stays as it was edited, until it is mended."""
 
 
-def name_of(workspace: Workspace) -> str:
-    """The dataset's name: that of the folder, and what tells it from another folder of that name."""
+def name_of(workspace: Workspace, by: str) -> str:
+    """The dataset's name: folder and reviewer, and what tells them from others that read alike.
+
+    Each reviewer has one: what waits differs, and nothing in a tag or an edited label says whose it is.
+    """
     path = workspace.root.resolve()
-    readable = re.sub(r"[^A-Za-z0-9_-]+", "-", path.name).strip("-") or "workspace"
-    return f"curate-{readable}-{blake2b(str(path).encode(errors='surrogateescape'), digest_size=3).hexdigest()}"
+    readable = re.sub(r"[^A-Za-z0-9_]+", "-", f"{path.name}-{by}").strip("-") or "workspace"
+    told_apart = f"{path}\0{by}".encode(errors="surrogateescape")
+    return f"curate-{readable}-{blake2b(told_apart, digest_size=3).hexdigest()}"
 
 
-def open_dataset(workspace: Workspace) -> "fo.Dataset":
-    """The workspace's dataset, made if there is none. One of that name that isn't ours is left alone: `UserError`."""
+def open_dataset(workspace: Workspace, by: str) -> "fo.Dataset":
+    """The reviewer's dataset of the workspace, made if there is none. One of that name that isn't ours is left alone:
+    `UserError`."""
     import fiftyone as fo
 
-    name, root = name_of(workspace), str(workspace.root.resolve())
+    name, root = name_of(workspace, by), str(workspace.root.resolve())
     if name not in fo.list_datasets():
         dataset = fo.Dataset(name, persistent=True)
         dataset.media_type = "image"
-        dataset.info = {MARK: {"workspace": root, "openings": 0}}
+        dataset.info = {MARK: {"workspace": root, "by": by, "openings": 0}}
         dataset.save()
     dataset = fo.load_dataset(name)
-    if (dataset.info.get(MARK) or {}).get("workspace") != root:
+    mark = dataset.info.get(MARK) or {}
+    if (mark.get("workspace"), mark.get("by")) != (root, by):
         way_out = f"rename it ('fiftyone datasets rename {name} NEW_NAME'), or rename the workspace's folder"
-        raise UserError(f"FiftyOne has a dataset called {name!r} that is not of {root}; {way_out}")
+        raise UserError(f"FiftyOne has a dataset called {name!r} that is not of {root} and {by}; {way_out}")
     return dataset
 
 
@@ -219,29 +225,34 @@ def by_hand(dataset: "fo.Dataset", labels: dict[str, str], decided: Iterable[str
     """
     classes = set(decided)
     answers, refused = [], []
-    fields = {"image_id": 1, "tags": 1, "ground_truth.label": 1}
-    for row in dataset._sample_collection.find({"tags": {"$regex": "^curate:"}}, fields):
-        for tag in row["tags"]:
-            if not tag.startswith("curate:"):
-                continue
-            said = TAG.match(tag)
-            if not said or (said[1] == "relabel") != bool(said[2]):
-                refused.append(
-                    f"{row['image_id']}: tag {tag!r} must be curate:keep, curate:drop or curate:relabel:CLASS"
-                )
-            elif said[2] and said[2] not in classes:
-                refused.append(f"{row['image_id']}: tag {tag!r} names no class of this workspace")
-            else:
-                answers.append(Answer(row["image_id"], said[1], said[2] or "", note="tagged in FiftyOne"))  # type: ignore[arg-type]
-    tagged = {answer.image_id for answer in answers}
+    collection = dataset._sample_collection
+    tagged: set[str] = set()
+    for row in collection.find({"tags": {"$regex": "^curate:"}, "image_id": {"$ne": None}}, {"image_id": 1, "tags": 1}):
+        image_id, tags = row["image_id"], [tag for tag in row["tags"] if tag.startswith("curate:")]
+        said = TAG.match(tags[0])
+        if image_id not in labels:
+            refused.append(f"{image_id}: tagged in FiftyOne, but no longer in the workspace")
+        elif len(tags) > 1:
+            refused.append(f"{image_id}: tags {' and '.join(map(repr, tags))} say different things; leave one of them")
+        elif not said or (said[1] == "relabel") != bool(said[2]):
+            refused.append(f"{image_id}: tag {tags[0]!r} must be curate:keep, curate:drop or curate:relabel:CLASS")
+        elif said[2] and said[2] not in classes:
+            refused.append(f"{image_id}: tag {tags[0]!r} names no class of this workspace")
+        else:
+            answers.append(Answer(image_id, said[1], said[2] or "", note="tagged in FiftyOne"))  # type: ignore[arg-type]
+        tagged.add(image_id)
     for image_id, label in zip(*dataset.values(["image_id", "ground_truth.label"]), strict=True):
         label = label or ""
         if image_id in tagged or label == labels.get(image_id, label):
             continue
         if label in classes:
             answers.append(Answer(image_id, "relabel", label, note="label edited in FiftyOne"))
-        else:
+        elif label:
             refused.append(f"{image_id}: label {label!r}, edited in FiftyOne, is no class of this workspace")
+        else:
+            refused.append(
+                f"{image_id}: its label was taken away in FiftyOne; to leave the image out, tag it curate:drop"
+            )
     return ByHand(answers, refused)
 
 
@@ -252,13 +263,18 @@ def taken_over(dataset: "fo.Dataset", labels: dict[str, str], image_ids: Sequenc
     collection = dataset._sample_collection
     for batch in _batches(image_ids):
         collection.update_many({"image_id": {"$in": batch}}, {"$pull": {"tags": {"$regex": "^curate:"}}})
-        collection.bulk_write(
-            [
-                UpdateOne({"image_id": image_id}, {"$set": {"ground_truth.label": labels[image_id]}})
-                for image_id in batch
-                if labels.get(image_id)
-            ]
-        )
+        collection.bulk_write([UpdateOne(*write) for image_id in batch for write in _given(image_id, labels[image_id])])
+
+
+def _given(image_id: str, label: str) -> list[tuple[Document, Document]]:
+    """Filters and updates that bring back the given label, "" for none, with what else the field says of it."""
+    if not label:
+        return [({"image_id": image_id}, {"$set": {"ground_truth": None}})]
+    whole = _with_id(written(label))
+    return [
+        ({"image_id": image_id, "ground_truth": None}, {"$set": {"ground_truth": whole}}),
+        ({"image_id": image_id, "ground_truth": {"$ne": None}}, {"$set": {"ground_truth.label": label}}),
+    ]
 
 
 def _declare(dataset: "fo.Dataset", documents: dict[str, Document]) -> None:
@@ -287,7 +303,7 @@ def _declare(dataset: "fo.Dataset", documents: dict[str, Document]) -> None:
             if f"{field}.{part}" not in schema:
                 dataset.add_sample_field(f"{field}.{part}", kinds[kind])
     if "image_id" not in dataset.list_indexes():
-        dataset.create_index("image_id", unique=True)
+        dataset.create_index("image_id", unique=True, sparse=True)  # samples of the user's own have none
         dataset.create_index("queue.position")
 
 

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -55,6 +56,7 @@ class Desk:
     workspace: Workspace
     by: str
     _read: dict[str, tuple[object, pd.DataFrame]] = field(default_factory=dict)
+    _made: dict[str, tuple[pd.DataFrame, Any]] = field(default_factory=dict)
 
     def images(self) -> pd.DataFrame:
         """The manifest as it is now."""
@@ -74,7 +76,7 @@ class Desk:
         self._check(answers)
         with self.workspace.locked():
             conflicts = self._take_in_edits()
-            there = pd.Index(self.images()["image_id"])
+            there = self._of_images("ids", lambda images: pd.Index(images["image_id"]))
             known_ = there.get_indexer(pd.Index([answer.image_id for answer in answers])) >= 0
             gone = tuple(answer.image_id for answer, is_there in zip(answers, known_, strict=True) if not is_there)
             at = timestamp()
@@ -128,11 +130,11 @@ class Desk:
         """
         path = self.workspace.path(DECISIONS)
         known_, before = self._read.get(DECISIONS, (None, None))
-        if known_ == _signature(path):
+        if known_ == signature(path):
             return ()
         self.workspace.note_edits()
         table = verbs.signed(self.workspace, verbs.read_answers(self.workspace, self.images()))
-        self._read[DECISIONS] = (_signature(path), table)
+        self._read[DECISIONS] = (signature(path), table)
         return () if before is None else _changes(before, table, self.by)
 
     def _write(self, left: pd.DataFrame, rows: list[journal.Row], before: list[journal.Row], **more: int) -> None:
@@ -145,21 +147,28 @@ class Desk:
         journal.append(
             self.workspace, journal.Act(timestamp(), self.by, rows, before, decisions=file_hash(path), **more)
         )
-        self._read[DECISIONS] = (_signature(path), table)
+        self._read[DECISIONS] = (signature(path), table)
 
     def _check(self, answers: Sequence[Answer]) -> None:
-        classes = manifest.classes(self.images())
+        classes = self._of_images("classes", manifest.classes)
         for answer in answers:
             if answer.action not in ACTIONS:
                 raise known("action", answer.action, list(ACTIONS))
             if answer.action == "relabel" and answer.label not in classes:
                 raise unknown_class(answer.label, classes)
 
+    def _of_images(self, what: str, make: Callable[[pd.DataFrame], Any]) -> Any:
+        """What is made of the manifest, once for each version of it: no act waits for 60,000 names to be sorted."""
+        images = self.images()
+        if what not in self._made or self._made[what][0] is not images:
+            self._made[what] = (images, make(images))
+        return self._made[what][1]
+
     def _fresh(self, name: str, read: Callable[[], pd.DataFrame]) -> pd.DataFrame:
         """A table of the workspace, read again where the file is another than before."""
-        signature = _signature(self.workspace.path(name))
-        if name not in self._read or self._read[name][0] != signature:
-            self._read[name] = (signature, read())
+        now = signature(self.workspace.path(name))
+        if name not in self._read or self._read[name][0] != now:
+            self._read[name] = (now, read())
         return self._read[name][1]
 
 
@@ -200,7 +209,7 @@ def _words(said: tuple[str, ...]) -> str:
     return " ".join(filter(None, said[:2])) or "nothing"
 
 
-def _signature(path: Path) -> object:
+def signature(path: Path) -> object:
     """What tells one version of a file from another without reading it."""
     try:
         about = os.stat(path)  # noqa: PTH116

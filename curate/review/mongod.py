@@ -30,6 +30,7 @@ FULL = "the disk is full; make room"
 LITTLE_BYTES = 10_000_000
 """With less mongod cannot even write its log."""
 LOCKED = "another mongod works on it; end that one"
+LATE = f"it does not answer within {START_SECONDS} s; try again when the machine has less to do"
 OR_ELSEWHERE = "or set FIFTYONE_DATABASE_DIR to another folder"
 SIGNS = {
     "Unable to lock the lock file": LOCKED,
@@ -161,9 +162,10 @@ def _start(mongod: Path, folder: str) -> Serving:
         )
         if port := _port(process):
             return Serving(port, log, process)
+        late = process.poll() is None
         process.stdin.close()
         process.wait()
-        why = _why(said, log, before)
+        why = _why(said, log, before) or (LATE if late else "")
     if not why and (missing := ails(mongod)):
         raise UserError(f"{mongod} does not run: {missing}; install that, or set FIFTYONE_DATABASE_URI")
     why = why or f"{log} may say why; mend that"

@@ -85,7 +85,7 @@ def _keep_these(
     if alone:
         raise UserError(f"{alone[0]} has no twins to choose from; 'not a problem' keeps it as it is")
     together = group[group.isin(group.loc[list(chosen)])].index
-    others = [image_id for image_id in together if image_id not in set(chosen) and splits[image_id] != "test"]
+    others = [image_id for image_id in together if image_id not in set(chosen) and splits.get(image_id) != "test"]
     kept, dropped = (proposed["because"].reindex(ids).fillna("").to_list() for ids in (list(chosen), others))
     return [Answer(image_id, "keep", "", why, note) for image_id, why in zip(chosen, kept, strict=True)] + [
         Answer(image_id, "drop", "", why or DUPLICATES[1], note) for image_id, why in zip(others, dropped, strict=True)

@@ -6,7 +6,7 @@ import sys
 
 from tests import benchmarks
 
-HELPERS = {"__main__", "record", "label_sets", "gpu"}
+HELPERS = {"__main__", "record", "label_sets", "review_command", "gpu"}
 """Modules that are no benchmark of this command: what they share, and what needs a GPU (`make bench-gpu`)."""
 
 

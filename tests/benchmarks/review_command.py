@@ -75,7 +75,7 @@ def opened(ws: Path, database: Path, port: int) -> Review:
     for line in process.stdout:
         said.append(line.rstrip())
         if line.startswith("Open http"):
-            return Review(process, line.split()[1], time.perf_counter() - started, said)
+            return Review(process, line.split()[1].partition("?")[0], time.perf_counter() - started, said)
     process.stdout.close()
     raise RuntimeError(f"status {process.wait()}: {' / '.join(said) or 'it said nothing'}")
 
@@ -84,6 +84,11 @@ def end(process: subprocess.Popen) -> list[str]:
     """End the command as Ctrl-C does, if it still runs; the last that it said."""
     with suppress(ProcessLookupError):
         process.send_signal(signal.SIGTERM)
+    return ended(process)
+
+
+def ended(process: subprocess.Popen) -> list[str]:
+    """Wait until the command has ended by itself; the last that it said."""
     assert process.stdout
     said = process.stdout.read().splitlines()
     process.wait(SECONDS)

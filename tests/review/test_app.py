@@ -87,7 +87,7 @@ def page(browser: Any, ws: Workspace, review: tuple[subprocess.Popen, int]) -> I
     page = context.new_page()
     page.elsewhere = []
     page.on("requestfinished", lambda request: _elsewhere(request.url) and page.elsewhere.append(request.url))
-    name = app.dataset.name_of(ws)
+    name = app.dataset.name_of(ws, "ada")
     page.goto(f"http://127.0.0.1:{review[1]}/datasets/{name}?view=needs-a-person")
     page.wait_for_selector("[data-cy=looker]", timeout=SECONDS * 1000)
     page.get_by_text("Dismiss").click(timeout=SECONDS * 1000)  # FiftyOne's advertisement
@@ -154,6 +154,49 @@ def test_the_app_from_the_first_key_to_the_last(ws: Workspace, page: Any, review
     process.send_signal(signal.SIGTERM)
     assert process.wait(SECONDS) == 0
     assert [entry.command for entry in ws.ledger()][-1] == "review"
+
+
+def decided(ws: Workspace) -> list[str]:
+    return [image_id for image_id in CAT if image_id in said(ws)]
+
+
+def test_the_grid_shows_what_was_decided(ws: Workspace, page: Any) -> None:
+    """FiftyOne's own `reload_samples` draws it from what was read before."""
+    grid = page.locator("[data-cy=looker]")
+    tags = grid.first.locator("[data-cy^=tag-]")
+    assert grid.count() == 6
+    select(page, 0)
+    page.keyboard.press("d")
+    until(lambda: grid.count() == 5)  # what was answered waits no longer
+    page.keyboard.press("u")
+    until(lambda: grid.count() == 6)
+    page.goto(page.url.replace("needs-a-person", "label-error-worst-first"))
+    until(lambda: grid.count() == 4)
+    select(page, 0)
+    page.keyboard.press("n")
+    until(lambda: "keep" in tags.all_inner_texts())
+
+
+def test_keys_in_quick_succession_pass_no_image_over(ws: Workspace, page: Any) -> None:
+    page.locator("[data-cy=looker]").first.click()
+    page.get_by_text(CAT[2], exact=True).wait_for()
+    for _ in range(3):
+        page.keyboard.press("n", delay=5)
+    until(lambda: decided(ws))
+    page.wait_for_timeout(2000)
+    first = decided(ws)
+    assert first == CAT[2 : 2 + len(first)]
+    page.get_by_text(CAT[2 + len(first)], exact=True).wait_for()  # the one after the last that was decided
+
+
+def test_where_nothing_was_written_the_image_stays(ws: Workspace, page: Any) -> None:
+    page.locator("[data-cy=looker]").first.click()
+    page.get_by_text(CAT[2], exact=True).wait_for()
+    page.keyboard.press("k")
+    page.get_by_text(f"{CAT[2]} has no twins to choose from").first.wait_for()
+    page.wait_for_timeout(1000)
+    assert page.get_by_text(CAT[2], exact=True).count() == 1
+    assert said(ws) == {}
 
 
 def test_only_this_machine_and_only_pictures(
@@ -225,7 +268,7 @@ def test_a_port_that_is_taken_is_named(ws: Workspace) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(UserError, match=rf"port {port} is taken, perhaps by another App; take another: --port \d+"):
-            app._refuse_taken(port)
+            app.refuse_taken(port)
 
 
 @pytest.mark.parametrize(

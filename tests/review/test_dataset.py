@@ -1,5 +1,6 @@
 """A workspace in FiftyOne's own database: what is written, what a second opening writes, what is read back."""
 
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -8,7 +9,7 @@ import pytest
 
 from curate import verbs
 from curate.errors import UserError
-from curate.review import app, dataset, samples
+from curate.review import app, dataset, journal, samples
 from curate.review.desk import Answer, Desk
 from curate.workspace import DECISIONS, Workspace, read_table
 from tests.review.small import workspace
@@ -131,9 +132,11 @@ def test_embeddings_of_our_own(ws: Workspace) -> None:
 
 
 def test_a_dataset_of_somebody_else_is_left_alone(ws: Workspace, fiftyone: ModuleType) -> None:
-    theirs = fiftyone.Dataset(dataset.name_of(ws), persistent=True)
+    theirs = fiftyone.Dataset(dataset.name_of(ws, "ada"), persistent=True)
     theirs.add_sample(fiftyone.Sample(filepath="/nowhere.png"))
-    with pytest.raises(UserError, match=r"FiftyOne has a dataset called 'curate-ws-\w+' that is not of .*; rename it"):
+    with pytest.raises(
+        UserError, match=r"FiftyOne has a dataset called 'curate-ws-ada-\w+' that is not of .* and ada; rename it"
+    ):
         opened(ws)
     assert len(theirs) == 1
     theirs.delete()
@@ -190,6 +193,91 @@ def test_labels_edited_by_hand(ws: Workspace) -> None:
     )
 
 
+def test_tags_that_contradict_each_other(ws: Workspace) -> None:
+    data = opened(ws).data
+    mine = sample(data, CAT)
+    mine.tags = ["curate:keep", "curate:drop"]
+    mine.save()
+    told = f"{CAT}: tags 'curate:keep' and 'curate:drop' say different things; leave one of them"
+    assert app.take_by_hand(Desk(ws, "ada"), data) == [told]
+    assert not ws.has(DECISIONS)
+
+
+def test_an_image_without_a_label_is_given_one(ws: Workspace) -> None:
+    images = verbs.read_manifest(ws)
+    images.loc[images["image_id"] == CAT, ["label", "split"]] = ["", "pool"]
+    with ws.writing("add", {}) as transaction:
+        transaction.write_table("manifest.parquet", images)
+    data = opened(ws).data
+    mine = sample(data, CAT)
+    assert mine.ground_truth is None
+    mine["ground_truth"] = sample(data, NIGHT).ground_truth.copy()
+    mine.save()
+    for _ in range(2):  # what was taken over is not taken again
+        assert app.take_by_hand(Desk(ws, "ada"), data) == []
+        (row,) = read_table(ws.path(DECISIONS)).itertuples()
+        assert (row.image_id, row.action, row.label) == (CAT, "relabel", "dog")
+    assert len(journal.read(ws)) == 1
+    assert data._sample_collection.find_one({"image_id": CAT})["ground_truth"] is None
+
+
+def test_a_label_that_was_taken_away(ws: Workspace) -> None:
+    data = opened(ws).data
+    mine = sample(data, CAT)
+    mine.ground_truth = None
+    mine.save()
+    told = f"{CAT}: its label was taken away in FiftyOne; to leave the image out, tag it curate:drop"
+    assert app.take_by_hand(Desk(ws, "ada"), data) == [told]
+    mine.tags = ["curate:drop"]
+    mine.save()
+    assert app.take_by_hand(Desk(ws, "ada"), data) == []
+    assert read_table(ws.path(DECISIONS))["action"].to_list() == ["drop"]
+    data.reload()
+    assert sample(data, CAT).ground_truth.label == "cat"
+
+
+def test_samples_of_the_users_own_are_left_alone(ws: Workspace, fiftyone: ModuleType) -> None:
+    data = opened(ws).data
+    own = [fiftyone.Sample(filepath=f"/own/{number}.png", tags=["curate:drop"]) for number in range(2)]
+    data.add_samples(own, progress=False)
+    assert app.take_by_hand(Desk(ws, "ada"), data) == []
+    assert not ws.has(DECISIONS)
+    assert len(opened(ws).data) == 28
+
+
+def test_what_cannot_be_written_now_waits(ws: Workspace) -> None:
+    found = app.prepare(Workspace(ws.root, 0.2), "ada", budget=None, second=0)
+    mine = sample(found.data, CAT)
+    mine.tags = ["curate:drop"]
+    mine.save()
+    with ws.locked():
+        (told,) = app._by_hand(found)
+    assert told.startswith("what was tagged or edited by hand in FiftyOne is not taken over yet: another curate is")
+    assert not ws.has(DECISIONS)
+    assert app._by_hand(found) == []
+    assert read_table(ws.path(DECISIONS))["image_id"].to_list() == [CAT]
+
+
+def test_a_dataset_that_was_deleted_meanwhile(ws: Workspace, fiftyone: ModuleType) -> None:
+    found = opened(ws)
+    fiftyone.core.odm.get_db_conn().datasets.delete_one({"name": found.data.name})  # as another process does
+    with pytest.raises(UserError, match=r"was deleted in FiftyOne; no decision is lost, run the command again"):
+        app._by_hand(found)
+    assert opened(ws).synced.written == 26
+
+
+def test_each_reviewer_has_a_dataset(ws: Workspace) -> None:
+    ada, bob = opened(ws, "ada"), opened(ws, "bob")
+    assert ada.data.name != bob.data.name
+    mine = sample(ada.data, CAT)
+    mine.tags = ["curate:drop"]
+    mine.save()
+    assert app.take_by_hand(Desk(ws, "bob"), bob.data) == []
+    assert not ws.has(DECISIONS)
+    assert app.take_by_hand(Desk(ws, "ada"), ada.data) == []
+    assert read_table(ws.path(DECISIONS))["by"].to_list() == ["ada"]
+
+
 def test_images_that_have_moved_are_named(ws: Workspace) -> None:
     Path(verbs.read_manifest(ws)["path"].iloc[0]).unlink()
     (warning,) = opened(ws).warnings
@@ -211,7 +299,11 @@ def test_large_images_get_a_smaller_copy(tmp_path: Path, fiftyone: ModuleType) -
     assert data.app_config.grid_media_field == "thumbnail"
 
 
-def test_names_tell_folders_apart(tmp_path: Path) -> None:
-    names = {dataset.name_of(Workspace(tmp_path / path)) for path in ("a/ws", "b/ws", "b/my set (2)")}
-    assert len(names) == 3
-    assert all(name.replace("-", "").isalnum() for name in names)
+def test_names_tell_folders_and_reviewers_apart(tmp_path: Path) -> None:
+    names = {
+        dataset.name_of(Workspace(tmp_path / path), by)
+        for path in ("a/ws", "b/ws", "b/my set (2)")
+        for by in ("ada", "Ada", "ünï; <b>")
+    }
+    assert len(names) == 9
+    assert all(re.fullmatch(r"curate-[A-Za-z0-9_-]+", name) for name in names)

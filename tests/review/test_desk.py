@@ -126,6 +126,15 @@ def test_images_that_left_are_named(ws: Workspace) -> None:
     assert said(ws)[0] == ("a", "keep", "", "ada")
 
 
+def test_classes_that_come_meanwhile_are_known(ws: Workspace) -> None:
+    desk = Desk(ws, "ada")
+    with pytest.raises(UserError, match="no class is called 'fox'"):
+        desk.take([Answer("a", "relabel", "fox")])
+    with ws.writing("add", {}) as transaction:
+        transaction.write_table(MANIFEST, pd.concat([IMAGES, images(("f", "train", "fox"))], ignore_index=True))
+    assert desk.take([Answer("a", "relabel", "fox"), Answer("f", "keep")]).images == 2
+
+
 def test_another_writer_is_waited_for_and_named(ws: Workspace) -> None:
     with Workspace(ws.root).locked(), pytest.raises(UserError, match="another curate is writing"):
         Desk(ws, "ada").take([Answer("a", "keep")])

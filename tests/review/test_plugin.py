@@ -15,7 +15,7 @@ from curate.workspace import DECISIONS, Workspace, read_table
 from tests.review.small import workspace
 
 CAT = [f"pets/train/cat/{number:02}.png" for number in range(8)]
-NIGHT, TWIN = "pets/train/dog/00.png", "pets/train/cat/twin.png"
+NIGHT, TWIN, LEAK = "pets/train/dog/00.png", "pets/train/cat/twin.png", "pets/test/cat/leak.png"
 Run = Callable[..., dict]
 
 
@@ -40,12 +40,13 @@ def run(data, tmp_path: Path, fiftyone: ModuleType, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(fiftyone.config, "plugins_dir", str(plugins))
     monkeypatch.setenv(acting.REVIEWER, "ada")
 
-    def execute(operator: str, chosen: list[str] = (), view=None, on=None, **params: object) -> dict:  # type: ignore
+    def execute(operator: str, chosen: list[str] = (), view=None, on=None, current: str = "", **params) -> dict:  # type: ignore
         ids = dict(zip(*(on or data).values(["image_id", "id"]), strict=True)) if chosen else {}
         context = {
             "dataset": on or data,
             "view": view if view is not None else (on or data).view(),
             "selected": [ids[image_id] for image_id in chosen],
+            "current_sample": ids[current] if current else None,
             "params": params,
         }
         return dict(foo.execute_operator(f"@curate/review/{operator}", context).result)
@@ -135,7 +136,30 @@ def test_a_workspace_that_changes_under_an_open_app(ws: Workspace, data, run: Ru
         transaction.write_table("manifest.parquet", images[images["image_id"] != CAT[3]])
     told = run("drop", [CAT[3], CAT[4]])
     assert told == {"message": f"1 image dropped; 1 image is no longer in the workspace: {CAT[3]}", "done": True}
+    assert acting.standing(acting.session(data)).advice.endswith(acting.CHANGED)
     assert [row[0] for row in said(ws)] == [CAT[2], CAT[4]]
+
+
+def test_a_twin_that_has_gone(ws: Workspace, data, run: Run) -> None:  # type: ignore[no-untyped-def]
+    run("fine", [CAT[2]])
+    images = verbs.read_manifest(ws)
+    with ws.writing("add", {}) as transaction:
+        transaction.write_table("manifest.parquet", images[images["image_id"] != CAT[0]])
+    told = run("keep_this", [TWIN])
+    assert told["done"]
+    assert told["message"].endswith(f"1 image is no longer in the workspace: {CAT[0]}")
+    assert (TWIN, "keep", "", "ada") in said(ws)
+
+
+def test_images_of_the_test_split_are_told(ws: Workspace, run: Run) -> None:
+    told = run("drop", [LEAK, CAT[2]])["message"]
+    assert told == "2 images dropped; 1 of the test split, which 'curate apply' leaves alone without --include-test"
+    assert run("fine", [LEAK])["message"] == "1 image kept"
+
+
+def test_the_open_image_is_meant_not_the_selected_ones(ws: Workspace, data, run: Run) -> None:  # type: ignore
+    run("drop", [CAT[2], CAT[3]], current=CAT[4])
+    assert said(ws) == [(CAT[4], "drop", "", "ada")]
 
 
 def test_a_lock_that_is_held_loses_nothing(ws: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

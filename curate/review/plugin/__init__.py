@@ -15,13 +15,15 @@ from curate.review.verdicts import KEYS, LABELS, Verdict
 from curate.wording import plural
 
 NAME = "review"
+SHOW = "@curate/review/show"
+"""The operator of `keys.js` that shows samples in the grid as they are now."""
 
 
 def targets(ctx: Any) -> list[str]:
-    """image_ids that are meant: the selected samples, or the one that is open, or, if asked for, the whole view."""
+    """image_ids that are meant: the sample that is open, or the selected ones, or, if asked for, the whole view."""
     if ctx.params.get("whole_view"):
         return list(ctx.view.values("image_id"))
-    chosen = ctx.selected or ([ctx.current_sample] if ctx.current_sample else [])
+    chosen = [ctx.current_sample] if ctx.current_sample else ctx.selected
     return list(ctx.dataset.select(chosen, ordered=True).values("image_id")) if chosen else []
 
 
@@ -36,7 +38,7 @@ def told(ctx: Any, act: Callable[[], str]) -> dict[str, object]:
     ctx.ops.notify(message, variant=variant)
     if variant == "success":
         ctx.ops.clear_selected_samples()
-        ctx.ops.reload_samples()
+        ctx.trigger(SHOW)
     return {"message": message, "done": variant == "success"}
 
 
