@@ -10,7 +10,7 @@ import pandas as pd
 
 from curate import recipe, reviewers, verbs
 from curate.errors import UserError
-from curate.review import asking, dataset, journal, samples, verdicts
+from curate.review import asking, dataset, journal, samples, twins, verdicts
 from curate.review.desk import Answer, Desk, Taken, signature
 from curate.review.pace import Pace, pace
 from curate.wording import plural
@@ -64,7 +64,7 @@ def begin(workspace: Workspace, by: str, asked: asking.Asked) -> Session:
         Desk(workspace, by),
         asked,
         verdicts.proposals(findings, asked),
-        asking.groups(findings, images),
+        twins.groups(findings, images),
         samples.queued(asked),
         _of(workspace),
     )

@@ -25,7 +25,7 @@ from curate.engine import Local
 from curate.errors import UserError
 from curate.files import file_hash, write_bytes_atomic
 from curate.images import ImageError, encode_jpeg, read_image, thumbnail
-from curate.review import acting, asking, dataset, samples
+from curate.review import acting, asking, dataset, hand_edits, samples, views
 from curate.review.database import fiftyone, gone, leave, reachable
 from curate.review.desk import Desk
 from curate.review.server import HOST
@@ -77,9 +77,9 @@ def prepare(workspace: Workspace, by: str, *, budget: int | None, second: int) -
         )
         small = _thumbnails(workspace, images, paths, documents)
         synced = dataset.sync(data, documents)
-        dataset.show_fields(data, thumbnails=small)
-        dataset.save_views(data)
-        dataset.embed(data, embeddings, version)
+        views.show_fields(data, thumbnails=small)
+        views.save_views(data)
+        views.embed(data, embeddings, version)
     return Opened(data, acting.begin(workspace, by, asked), synced, warnings + _missing(paths) + verbs.stale(workspace))
 
 
@@ -87,11 +87,11 @@ def take_by_hand(desk: Desk, data: "fo.Dataset", shown: Callable[[list[str]], No
     """Take over what was decided in the App by tags and edited labels; a line for each that cannot be."""
     images = desk.images()
     labels = dict(zip(images["image_id"], images["label"], strict=True))
-    found = dataset.by_hand(data, labels, manifest.classes(images))
+    found = hand_edits.by_hand(data, labels, manifest.classes(images))
     if found.answers:
         desk.take(found.answers)
         decided = [answer.image_id for answer in found.answers]
-        dataset.taken_over(data, labels, decided)
+        hand_edits.taken_over(data, labels, decided)
         if shown:
             shown(decided)
     return found.refused
@@ -299,4 +299,4 @@ def _wait_until_it_answers(process: subprocess.Popen, port: int, errors: Path) -
 def _map_in_background(opened: Opened) -> None:
     """The map by UMAP, where that is installed: it takes minutes for a large set, and nobody has to wait for it."""
     if importlib.util.find_spec("umap") is not None:
-        threading.Thread(target=dataset.embed_by_umap, args=(opened.data,), daemon=True).start()
+        threading.Thread(target=views.embed_by_umap, args=(opened.data,), daemon=True).start()

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from curate import duplicates, manifest, predictions, queue, recipe, reviewers, verbs
+from curate import manifest, predictions, queue, recipe, reviewers, verbs
 from curate.answers import LABEL_ERROR
 from curate.decisions import POLICY
 from curate.review.clusters import cluster, odd
+from curate.review.twins import DUPLICATES, beside, twins_of
 from curate.workspace import Workspace
 
 COLUMNS = {
@@ -29,10 +30,6 @@ COLUMNS = {
     "odd": "bool",  # an outlier of its cluster
     "proposal": "str",  # what "accept" does: relabel or drop
 }
-DUPLICATES = ("exact_duplicate", "near_duplicate", "split_leak", "conflicting_labels")
-"""Finders whose images are looked at beside their twins."""
-TOGETHER = 12
-"""Twins that are shown beside the images of a group at most."""
 DISPUTED, SECOND_LOOK = "disputed", "second look"
 """Titles of what is asked again: of images on which people disagree, and of some that another person decided on."""
 
@@ -116,7 +113,7 @@ def _together(
     rows: pd.DataFrame, findings: pd.DataFrame, images: pd.DataFrame, embeddings: np.ndarray | None
 ) -> pd.DataFrame:
     """Rows with `cluster` and `odd`, cluster by cluster: those first of whose answers most is gained per answer."""
-    twins = _twins(rows, findings, images)
+    twins = twins_of(rows, findings, images)
     group = pd.Index(twins["image_id"]).get_indexer(pd.Index(rows["image_id"]))
     names = np.where(group >= 0, twins["group"].to_numpy()[group] if len(twins) else "", rows["title"])
     later = np.where((rows["kind"] == "labels") & (rows["gain"] < queue.LEAST), "later", "")
@@ -128,23 +125,7 @@ def _together(
     rows["cluster"] = found
     rows["odd"] = odd(found, embeddings, rows["suggested_prob"].to_numpy()) & ~whole
     rows["order"] = _order(rows, later == "later")
-    beside = twins[~twins["image_id"].isin(rows["image_id"])]
-    first_of = rows.assign(group=names)[whole].drop_duplicates("group").set_index("group")
-    beside = beside[beside["group"].isin(first_of.index)]
-    shown = images.set_index("image_id").loc[beside["image_id"]]
-    companions = pd.DataFrame(
-        {
-            "image_id": beside["image_id"].to_numpy(),
-            "asked": False,
-            "path": shown["path"].to_numpy(),
-            "split": shown["split"].to_numpy(),
-            "given_label": shown["label"].to_numpy(),
-            **{name: first_of.loc[beside["group"], name].to_numpy() for name in ("cluster", "title", "kind", "order")},
-        }
-    )
-    companions = companions.assign(
-        suggested_label="", suggested_prob=0.0, score=1.0, gain=0.0, because="", detail="", odd=False, proposal=""
-    )
+    companions = beside(rows.assign(group=names)[whole], twins, images)
     table = pd.concat([rows, companions], ignore_index=True)
     table = table.sort_values(["order", "asked", "odd"], ascending=[True, False, False], kind="stable")
     table["cluster"] = pd.factorize(table["cluster"])[0]
@@ -176,30 +157,6 @@ def _order(rows: pd.DataFrame, later: np.ndarray) -> pd.Series:
 
 def _at(embeddings: np.ndarray | None, where: np.ndarray) -> np.ndarray | None:
     return None if embeddings is None else embeddings[where]
-
-
-def groups(findings: pd.DataFrame, images: pd.DataFrame) -> pd.Series:
-    """image_id -> name of the group of all that show one photo, of every image that was flagged for its twins."""
-    links = findings[findings["finder"].isin(DUPLICATES) & findings["flagged"]]
-    ids = pd.Index(images["image_id"])
-    mates = links[links["group"] >= 0].groupby(["finder", "group"])["image_id"].transform("first")
-    a = np.tile(ids.get_indexer(pd.Index(links["image_id"])), 2)
-    b = np.concatenate(
-        [ids.get_indexer(pd.Index(other)) for other in (links["related_id"], mates.reindex(links.index))]
-    )
-    known = (a >= 0) & (b >= 0)
-    named = duplicates.components(len(images), a[known], b[known])
-    members = np.flatnonzero(np.isin(named, named[np.append(a[known], b[known])]))
-    return pd.Series(named[members].astype(str), index=images["image_id"].to_numpy()[members], dtype="str")
-
-
-def _twins(rows: pd.DataFrame, findings: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """`image_id` and `group` of all that show one photo with an image that is asked about because of its twins."""
-    named = groups(findings, images)
-    wanted = named.reindex(rows["image_id"][rows["kind"] == "duplicates"]).dropna()
-    table = named[named.isin(wanted)].rename("group").rename_axis("image_id").reset_index()
-    beside = ~table["image_id"].isin(rows["image_id"])
-    return table[~beside | (table[beside].groupby("group").cumcount().reindex(table.index) < TOGETHER)]
 
 
 def _question(ids: pd.Series, title: str, detail: object, findings: pd.DataFrame) -> pd.DataFrame:

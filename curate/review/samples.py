@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from curate.decisions import POLICY
-from curate.review.asking import Asked, groups
+from curate.review.asking import Asked
+from curate.review.twins import groups
 
 Document = dict[str, Any]
 LABELS = ("ground_truth", "prediction", "suggestion", "decision")

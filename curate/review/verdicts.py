@@ -7,8 +7,9 @@ import pandas as pd
 from curate.answers import LABEL_ERROR
 from curate.decisions import Action
 from curate.errors import UserError
-from curate.review.asking import DUPLICATES, Asked
+from curate.review.asking import Asked
 from curate.review.desk import Answer
+from curate.review.twins import DUPLICATES
 
 Verdict = Literal["accept", "relabel", "drop", "keep_this", "fine"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
@@ -51,7 +52,7 @@ def answers(
 ) -> list[Answer]:
     """An answer for each chosen image, and for its twins where one of a group is kept.
 
-    proposed: as `proposals` gives it; group: as `curate.review.asking.groups` does; splits: by image_id.
+    proposed: as `proposals` gives it; group: as `curate.review.twins.groups` does; splits: by image_id.
     accept: what is proposed; fine: the image stays as it is; keep_this: the chosen ones stay, and all others that show
     the same photo are dropped, but for those of the test split. Raises `UserError` where a verdict has no meaning for
     the chosen ones.

@@ -61,7 +61,7 @@ PHASED = """
 import json, sys, time
 started = time.perf_counter()
 from curate.cli import main
-from curate.review import app, asking, dataset, samples
+from curate.review import app, asking, dataset, samples, views
 took = {}
 def timed(module, name, shown):
     function = getattr(module, name)
@@ -76,7 +76,7 @@ timed(app, "fiftyone", "importing FiftyOne and starting mongod")
 timed(asking, "asked", "what to ask")
 timed(samples, "documents", "documents")
 timed(dataset, "sync", "writing what is new")
-timed(dataset, "embed", "map and similarity")
+timed(views, "embed", "map and similarity")
 timed(app, "_wait_until_it_answers", "starting the server")
 def watch(*arguments):
     took["the rest"] = time.perf_counter() - started - sum(took.values())

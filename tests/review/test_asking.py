@@ -9,8 +9,9 @@ import pytest
 from curate import findings as finding
 from curate.errors import UserError
 from curate.review import asking
-from curate.review.asking import COLUMNS, asked, groups, lay_out
+from curate.review.asking import COLUMNS, asked, lay_out
 from curate.review.desk import Answer, Desk
+from curate.review.twins import groups
 from curate.review.verdicts import answers, proposals
 from curate.workspace import DECISIONS, FINDINGS, MANIFEST, Workspace
 from tests.tables import decided, images

@@ -9,7 +9,7 @@ import pytest
 
 from curate import verbs
 from curate.errors import UserError
-from curate.review import app, dataset, journal, samples
+from curate.review import app, dataset, journal, samples, views
 from curate.review.desk import Answer, Desk
 from curate.workspace import DECISIONS, Workspace, read_table
 from tests.review.small import workspace
@@ -120,10 +120,10 @@ def test_views(ws: Workspace) -> None:
 
 def test_embeddings_of_our_own(ws: Workspace) -> None:
     data = opened(ws).data
-    assert {dataset.SIMILARITY, dataset.PCA} <= set(data.list_brain_runs())
-    like = data.sort_by_similarity(sample(data, NIGHT).id, k=10, brain_key=dataset.SIMILARITY)
+    assert {views.SIMILARITY, views.PCA} <= set(data.list_brain_runs())
+    like = data.sort_by_similarity(sample(data, NIGHT).id, k=10, brain_key=views.SIMILARITY)
     assert set(like.values("ground_truth.label")) == {"dog"}
-    points = data.load_brain_results(dataset.PCA).points
+    points = data.load_brain_results(views.PCA).points
     assert points.shape == (26, 2)
     assert np.isfinite(points).all()
     assert opened(ws).data.list_brain_runs() == data.list_brain_runs()

@@ -1,0 +1,59 @@
+"""Images that show one photo: which belong together, and which are shown beside those that are asked about."""
+
+import numpy as np
+import pandas as pd
+
+from curate import duplicates
+
+DUPLICATES = ("exact_duplicate", "near_duplicate", "split_leak", "conflicting_labels")
+"""Finders whose images are looked at beside their twins."""
+TOGETHER = 12
+"""Twins that are shown beside the images of a group at most."""
+
+
+def groups(findings: pd.DataFrame, images: pd.DataFrame) -> pd.Series:
+    """image_id -> name of the group of all that show one photo, of every image that was flagged for its twins."""
+    links = findings[findings["finder"].isin(DUPLICATES) & findings["flagged"]]
+    ids = pd.Index(images["image_id"])
+    mates = links[links["group"] >= 0].groupby(["finder", "group"])["image_id"].transform("first")
+    a = np.tile(ids.get_indexer(pd.Index(links["image_id"])), 2)
+    b = np.concatenate(
+        [ids.get_indexer(pd.Index(other)) for other in (links["related_id"], mates.reindex(links.index))]
+    )
+    known = (a >= 0) & (b >= 0)
+    named = duplicates.components(len(images), a[known], b[known])
+    members = np.flatnonzero(np.isin(named, named[np.append(a[known], b[known])]))
+    return pd.Series(named[members].astype(str), index=images["image_id"].to_numpy()[members], dtype="str")
+
+
+def twins_of(rows: pd.DataFrame, findings: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """`image_id` and `group` of all that show one photo with an image that is asked about because of its twins."""
+    named = groups(findings, images)
+    wanted = named.reindex(rows["image_id"][rows["kind"] == "duplicates"]).dropna()
+    table = named[named.isin(wanted)].rename("group").rename_axis("image_id").reset_index()
+    beside = ~table["image_id"].isin(rows["image_id"])
+    return table[~beside | (table[beside].groupby("group").cumcount().reindex(table.index) < TOGETHER)]
+
+
+def beside(rows: pd.DataFrame, twins: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """A row for each twin that is shown for comparison alone, with `cluster`, `title`, `kind` and `order` of its group.
+
+    rows: those that are asked about, with `group`; twins: as `twins_of` gives them.
+    """
+    others = twins[~twins["image_id"].isin(rows["image_id"])]
+    first_of = rows.drop_duplicates("group").set_index("group")
+    others = others[others["group"].isin(first_of.index)]
+    shown = images.set_index("image_id").loc[others["image_id"]]
+    table = pd.DataFrame(
+        {
+            "image_id": others["image_id"].to_numpy(),
+            "asked": False,
+            "path": shown["path"].to_numpy(),
+            "split": shown["split"].to_numpy(),
+            "given_label": shown["label"].to_numpy(),
+            **{name: first_of.loc[others["group"], name].to_numpy() for name in ("cluster", "title", "kind", "order")},
+        }
+    )
+    return table.assign(
+        suggested_label="", suggested_prob=0.0, score=1.0, gain=0.0, because="", detail="", odd=False, proposal=""
+    )
