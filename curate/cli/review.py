@@ -151,11 +151,14 @@ def _open_app(
     for ending in (signal.SIGTERM, signal.SIGHUP):  # ended by another program, or with its terminal: as by Ctrl-C
         signal.signal(ending, signal.default_int_handler)
     apps.refuse_taken(port)
-    opened = apps.prepare(workspace, name, budget=budget, second=second)
-    output.warn(opened.warnings)
+    apps.connect(workspace)
+    opened = None
     refused: list[str] = []
     try:
-        with apps.served(opened, port=port, budget=budget, second=second) as process:
+        with apps.served(workspace, name, port=port, budget=budget, second=second) as server:
+            opened = apps.prepare(workspace, name, budget=budget, second=second)
+            output.warn(opened.warnings)
+            apps.wait_until_it_answers(server)
             address = apps.url(opened, port)
             synced, seconds = opened.synced, time.monotonic() - started
             say(
@@ -169,15 +172,18 @@ def _open_app(
                 import webbrowser
 
                 webbrowser.open(address)
-            apps.watch(opened, process, lambda line: output.warn([line]))
+            apps.watch(opened, server.process, lambda line: output.warn([line]))
     except KeyboardInterrupt:
-        pass
+        if opened is None:
+            raise
     finally:
-        refused = apps.close(opened)
+        refused = apps.close(opened) if opened else apps.give_up()
     output.warn(refused)
     if as_json:
         said = verbs.read_answers(workspace, verbs.read_manifest(workspace))
         decided, written = int((said["by"] == name).sum()), workspace.path(DECISIONS)
-        output.print_json({"by": name, "dataset": opened.synced.name, "decided": decided, "written": written})
+        output.print_json(
+            {"by": name, "dataset": apps.dataset.name_of(workspace, name), "decided": decided, "written": written}
+        )
         return
     output.say(f"Decisions are in {workspace.path(DECISIONS)}. Next: curate decide {shlex.quote(str(workspace.root))}")

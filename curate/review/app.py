@@ -30,7 +30,7 @@ from curate.review.database import fiftyone, gone, leave, reachable
 from curate.review.desk import Desk
 from curate.review.server import HOST
 from curate.wording import plural
-from curate.workspace import Workspace
+from curate.workspace import FINDINGS, MANIFEST, Workspace
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -59,19 +59,30 @@ class Opened:
     warnings: list[str]
 
 
+def connect(workspace: Workspace) -> None:
+    """FiftyOne with its database. Raises `UserError` where there is none, or nothing to look at: that is told first."""
+    for name, read in ((MANIFEST, verbs.read_manifest), (FINDINGS, verbs.read_findings)):
+        if not workspace.has(name):
+            read(workspace)
+    if not os.access(workspace.root, os.W_OK):
+        raise UserError(f"{workspace.root} cannot be written to, so no decision could be; mend that, or take --sheet")
+    fiftyone()
+
+
 def prepare(workspace: Workspace, by: str, *, budget: int | None, second: int) -> Opened:
     """Bring the workspace's dataset up to date: edits by hand are taken over first, then what changed is written.
 
     Raises `UserError` where there is no database, or a dataset of that name is not ours.
     """
+    connect(workspace)
     images, findings = verbs.read_manifest(workspace), verbs.read_findings(workspace)
-    fiftyone()
+    found = predictions.read(workspace, images) if predictions.exists(workspace) else None
     with reachable():
         data = dataset.open_dataset(workspace, by)
         warnings = take_by_hand(Desk(workspace, by), data) if len(data) else []
-        asked = asking.asked(workspace, by, budget=budget, second=second)
+        asked = asking.asked(workspace, by, budget=budget, second=second, predicted=found)
         paths = manifest.locate(images, workspace.root)
-        predicted, embeddings, version = _predicted(workspace, images)
+        predicted, embeddings = _predicted(found, images)
         documents = samples.documents(
             images, paths, findings, verbs.read_decisions(workspace, images), asked, predicted
         )
@@ -79,7 +90,8 @@ def prepare(workspace: Workspace, by: str, *, budget: int | None, second: int) -
         synced = dataset.sync(data, documents)
         views.show_fields(data, thumbnails=small)
         views.save_views(data)
-        views.embed(data, embeddings, version)
+        if embeddings:
+            views.embed(data, embeddings, file_hash(workspace.root / predictions.FILE))
     return Opened(data, acting.begin(workspace, by, asked), synced, warnings + _missing(paths) + verbs.stale(workspace))
 
 
@@ -117,30 +129,41 @@ def _by_hand(opened: Opened) -> list[str]:
         return [f"what was tagged or edited by hand in FiftyOne is not taken over yet: {error}"]
 
 
+@dataclass(frozen=True)
+class Server:
+    """The App's server, which may still be starting."""
+
+    process: subprocess.Popen
+    port: int
+    errors: Path
+    """What it says when it does not start."""
+
+
 @contextmanager
-def served(opened: Opened, *, port: int, budget: int | None, second: int) -> Iterator[subprocess.Popen]:
-    """The App's server, answering, as long as the block lasts. Raises `UserError` where the port is taken."""
+def served(workspace: Workspace, by: str, *, port: int, budget: int | None, second: int) -> Iterator[Server]:
+    """The App's server, as long as the block lasts; it starts while the block goes on. The database is there by then.
+
+    Raises `UserError` where the port is taken.
+    """
     refuse_taken(port)
-    workspace = opened.session.workspace
     roots = _roots(verbs.read_manifest(workspace), workspace)
     with tempfile.TemporaryDirectory(prefix="curate-plugins-") as folder, open(os.devnull, "wb") as nothing:
         _link_plugins(Path(folder))
         environment = os.environ | {
             "FIFTYONE_PLUGINS_DIR": folder,
             "FIFTYONE_DO_NOT_TRACK": "true",
-            acting.REVIEWER: opened.session.desk.by,
+            acting.REVIEWER: by,
             acting.BUDGET: str(budget or 0),
             acting.SECOND: str(second),
         }
-        command = [sys.executable, "-m", "curate.review.server", str(port), opened.data.name, *roots]
+        command = [sys.executable, "-m", "curate.review.server", str(port), dataset.name_of(workspace, by), *roots]
         errors = Path(folder) / ".errors"
         with errors.open("wb") as log:
             process = subprocess.Popen(
                 command, env=environment, stdin=subprocess.PIPE, stdout=nothing, stderr=log, start_new_session=True
             )
         try:
-            _wait_until_it_answers(process, port, errors)
-            yield process
+            yield Server(process, port, errors)
         finally:
             process.terminate()
             try:
@@ -176,10 +199,16 @@ def close(opened: Opened) -> list[str]:
         refused = [str(error)]
     try:
         opened.session.desk.keep_version()
-    except UserError as error:
+    except (UserError, OSError) as error:  # the decisions are there all the same; the next verb keeps their version
         refused.append(str(error))
     leave()
     return refused
+
+
+def give_up() -> list[str]:
+    """The end of a review that never began."""
+    leave()
+    return []
 
 
 def url(opened: Opened, port: int) -> str:
@@ -189,16 +218,16 @@ def url(opened: Opened, port: int) -> str:
 
 
 def _predicted(
-    workspace: Workspace, images: pd.DataFrame
-) -> tuple[tuple[np.ndarray, np.ndarray, list[str]] | None, dict[str, np.ndarray], str]:
-    if not predictions.exists(workspace):
-        return None, {}, ""
-    found = predictions.read(workspace, images)
+    found: predictions.Predictions | None, images: pd.DataFrame
+) -> tuple[tuple[np.ndarray, np.ndarray, list[str]] | None, dict[str, np.ndarray]]:
+    """The class that each image is predicted to be, with its probability and the class names; and embeddings."""
+    if found is None:
+        return None, {}
     probs = np.nan_to_num(found.pred_probs, nan=-1.0)
     codes = np.where(found.present, probs.argmax(axis=1), -1)
     known = ~np.isnan(found.embeddings).any(axis=1)
     embeddings = dict(zip(images["image_id"][known], found.embeddings[known], strict=True))
-    return (codes, probs.max(axis=1), found.classes), embeddings, file_hash(workspace.root / predictions.FILE)
+    return (codes, probs.max(axis=1), found.classes), embeddings
 
 
 def _thumbnails(
@@ -280,17 +309,18 @@ def refuse_taken(port: int) -> None:
             raise UserError(f"port {port} is taken, perhaps by another App; take another: --port {other}") from None
 
 
-def _wait_until_it_answers(process: subprocess.Popen, port: int, errors: Path) -> None:
+def wait_until_it_answers(server: Server) -> None:
+    """Raises `UserError` where it does not start."""
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
-        if process.poll() is not None:
+        if server.process.poll() is not None:
             break
         try:
-            with urllib.request.urlopen(f"http://{HOST}:{port}/fiftyone", timeout=2):
+            with urllib.request.urlopen(f"http://{HOST}:{server.port}/fiftyone", timeout=2):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
-    lines = errors.read_text(errors="replace").strip().splitlines()
+    lines = server.errors.read_text(errors="replace").strip().splitlines()
     raise UserError(
         f"the App's server does not start: {lines[-1] if lines else 'it says nothing'}; try 'curate doctor'"
     )

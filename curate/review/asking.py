@@ -46,11 +46,19 @@ class Asked:
     """Images that this person decided on before."""
 
 
-def asked(workspace: Workspace, by: str, *, budget: int | None = None, second: int = 0) -> Asked:
+def asked(
+    workspace: Workspace,
+    by: str,
+    *,
+    budget: int | None = None,
+    second: int = 0,
+    predicted: predictions.Predictions | None = None,
+) -> Asked:
     """What `by` is asked: what people disagree on, then what the policy leaves to people, then `second` images that
     others decided on, drawn by chance, to see how far people agree.
 
-    budget: so many labels at most, see `curate.queue`. Nobody is asked twice about an image; nothing is written.
+    budget: so many labels at most, see `curate.queue`; predicted: the predictions for the manifest, if they were read.
+    Nobody is asked twice about an image; nothing is written.
     """
     images = verbs.read_manifest(workspace)
     rules = recipe.in_workspace(workspace)
@@ -68,7 +76,9 @@ def asked(workspace: Workspace, by: str, *, budget: int | None = None, second: i
         ],
         ignore_index=True,
     )
-    table = lay_out(rows, asking.findings, images, _embeddings(workspace, images))
+    if predicted is None and predictions.exists(workspace):
+        predicted = predictions.read(workspace, images)
+    table = lay_out(rows, asking.findings, images, None if predicted is None else predicted.embeddings)
     located = dict(zip(images["image_id"], manifest.locate(images, workspace.root), strict=True))
     table["path"] = table["image_id"].map(located)
     return Asked(table.astype(COLUMNS), asking.worth, manifest.classes(images), len(mine))
@@ -174,7 +184,3 @@ def _question(ids: pd.Series, title: str, detail: object, findings: pd.DataFrame
             "detail": detail,
         }
     )
-
-
-def _embeddings(workspace: Workspace, images: pd.DataFrame) -> np.ndarray | None:
-    return predictions.read(workspace, images).embeddings if predictions.exists(workspace) else None

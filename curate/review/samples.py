@@ -97,9 +97,11 @@ def _parts(
         yield image_id, "suggestion", _classification(label, confidence=prob)
     for image_id, name in groups(findings, images).items():
         yield str(image_id), "group", name
-    for image_id, decision in decided(decisions).items():
+    waiting = queued(asked)
+    again = decisions["image_id"].isin(waiting) & (decisions["by"] != POLICY)  # a second look is not to be led by them
+    for image_id, decision in decided(decisions[~again]).items():
         yield image_id, "decision", decision
-    for image_id, value in queued(asked).items():
+    for image_id, value in waiting.items():
         yield image_id, "queue", value
 
 

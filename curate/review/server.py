@@ -8,18 +8,22 @@ nothing from elsewhere: FiftyOne's ask two fonts of Google.
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+from curate.errors import UserError
 from curate.images import IMAGE_SUFFIXES
 
 HOST = "127.0.0.1"
+LOOK_SECONDS = 0.5
 NAMES = (HOST, "localhost")
 POLICY = "; ".join(
     (
@@ -84,11 +88,10 @@ async def _refuse(send: Send, why: str) -> None:
 def main(port: int, name: str, roots: list[str]) -> None:
     """Serve until the process is ended. The dataset that will be looked at is made ready, so that no key waits."""
     os.environ["FIFTYONE_SERVER"] = "1"
-    from curate.review import acting
     from curate.review.database import fiftyone
 
-    data = fiftyone().load_dataset(name)
-    threading.Thread(target=acting.session, args=(data,), daemon=True).start()
+    fiftyone()
+    threading.Thread(target=_make_ready, args=(name,), daemon=True).start()
     threading.Thread(target=_end_with_input, daemon=True).start()
     from fiftyone.server.app import app
     from fiftyone.server.events import set_port
@@ -100,6 +103,18 @@ def main(port: int, name: str, roots: list[str]) -> None:
     config.accesslog = config.errorlog = None
     set_port(port)
     asyncio.run(serve(guarded(app, roots, port), config))  # type: ignore[arg-type]
+
+
+def _make_ready(name: str) -> None:
+    """Begin the review of a dataset as soon as the command that started this has made it."""
+    import fiftyone as fo
+
+    from curate.review import acting
+
+    while name not in fo.list_datasets():
+        time.sleep(LOOK_SECONDS)
+    with contextlib.suppress(UserError):  # the first key says it
+        acting.session(fo.load_dataset(name))
 
 
 def _end_with_input() -> None:

@@ -77,7 +77,7 @@ timed(asking, "asked", "what to ask")
 timed(samples, "documents", "documents")
 timed(dataset, "sync", "writing what is new")
 timed(views, "embed", "map and similarity")
-timed(app, "_wait_until_it_answers", "starting the server")
+timed(app, "wait_until_it_answers", "waiting for the server, which starts meanwhile")
 def watch(*arguments):
     took["the rest"] = time.perf_counter() - started - sum(took.values())
     print(json.dumps(took))
@@ -262,7 +262,7 @@ def samples(ws: Workspace) -> list[dict[str, Any]]:
 
     images, found = verbs.read_manifest(ws), verbs.read_findings(ws)
     asked = asking.asked(ws, "nobody")
-    predicted, _, _ = apps._predicted(ws, images)
+    predicted, _ = apps._predicted(predictions.read(ws, images), images)
     paths = manifest.locate(images, ws.root)
     documents = ours.documents(images, paths, found, verbs.read_decisions(ws, images), asked, predicted)
     rows = []

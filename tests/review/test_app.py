@@ -114,8 +114,10 @@ def test_the_app_from_the_first_key_to_the_last(ws: Workspace, page: Any, review
     page.keyboard.press("a")
     until(lambda: said(ws) == {CAT[2]: "relabel dog"})
     page.get_by_text("1 image accepted (dog)").wait_for()
+    until(lambda: page.locator("[data-cy=looker]").count() == 5)
     page.keyboard.press("u")
     until(lambda: said(ws) == {})
+    until(lambda: page.locator("[data-cy=looker]").count() == 6)
 
     # a picture opened: one key decides, and the next one is shown
     page.locator("[data-cy=looker]").first.click()
@@ -171,7 +173,7 @@ def test_the_grid_shows_what_was_decided(ws: Workspace, page: Any) -> None:
     page.keyboard.press("u")
     until(lambda: grid.count() == 6)
     page.goto(page.url.replace("needs-a-person", "label-error-worst-first"))
-    until(lambda: grid.count() == 4)
+    until(lambda: grid.count() == 4 and tags.all_inner_texts() == ["cat", "dog"])
     select(page, 0)
     page.keyboard.press("n")
     until(lambda: "keep" in tags.all_inner_texts())

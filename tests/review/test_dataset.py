@@ -266,6 +266,15 @@ def test_a_dataset_that_was_deleted_meanwhile(ws: Workspace, fiftyone: ModuleTyp
     assert opened(ws).synced.written == 26
 
 
+def test_a_second_look_is_not_led_by_what_others_said(ws: Workspace) -> None:
+    Desk(ws, "ada").take([Answer(CAT, "drop"), Answer(NIGHT, "keep")])
+    bob = app.prepare(ws, "bob", budget=None, second=2)
+    waiting = bob.data.load_saved_view("needs a person")
+    assert {CAT, NIGHT} <= set(waiting.values("image_id"))
+    assert waiting.values("decision.label") == [None] * len(waiting)
+    assert sample(opened(ws, "cleo").data, CAT).decision.label == "drop"  # who is not asked sees it
+
+
 def test_each_reviewer_has_a_dataset(ws: Workspace) -> None:
     ada, bob = opened(ws, "ada"), opened(ws, "bob")
     assert ada.data.name != bob.data.name
