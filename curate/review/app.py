@@ -41,6 +41,10 @@ START_SECONDS = 60
 """How long the server may take until it answers; four, mostly."""
 END_SECONDS, END_SECONDS_ALONE = 10, 1
 """How long the server may take to end, and how long without a database, for which it would wait in vain."""
+FREED_SECONDS = 3.0
+"""How long a port may be taken until that is an error."""
+PORT_SECONDS = 5.0
+"""How long a port may stay taken: the server of a command that was killed ends within these."""
 LOOK_SECONDS = 2.0
 """How often edits by hand are read back."""
 THUMBNAILS = Path("signals") / "review_thumbnails"
@@ -65,7 +69,7 @@ def connect(workspace: Workspace) -> None:
         if not workspace.has(name):
             read(workspace)
     if not os.access(workspace.root, os.W_OK):
-        raise UserError(f"{workspace.root} cannot be written to, so no decision could be; mend that, or take --sheet")
+        raise UserError(f"{workspace.root} cannot be written to, so nothing could be decided; mend that, or take a page")
     fiftyone()
 
 
@@ -297,16 +301,25 @@ def _link_plugins(folder: Path) -> None:
 
 
 def refuse_taken(port: int) -> None:
-    """Raise `UserError`, with a free port in it, where another program listens on this one."""
+    """Raise `UserError`, with a free port in it, where another program listens on this one and does not end."""
+    until = time.monotonic() + PORT_SECONDS
+    while not _is_free(port):
+        if time.monotonic() > until:
+            with socket.socket() as free:
+                free.bind((HOST, 0))
+                other = free.getsockname()[1]
+            raise UserError(f"port {port} is taken, perhaps by another App; take another: --port {other}")
+        time.sleep(0.1)
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except OSError:
-            with socket.socket() as free:
-                free.bind((HOST, 0))
-                other = free.getsockname()[1]
-            raise UserError(f"port {port} is taken, perhaps by another App; take another: --port {other}") from None
+            return False
+    return True
 
 
 def wait_until_it_answers(server: Server) -> None:

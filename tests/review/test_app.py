@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -264,13 +265,25 @@ def test_the_server_ends_with_the_command(ws: Workspace, review: tuple[subproces
     until(gone)
 
 
-def test_a_port_that_is_taken_is_named(ws: Workspace) -> None:
+def test_a_port_that_is_taken_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "PORT_SECONDS", 0.2)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(UserError, match=rf"port {port} is taken, perhaps by another App; take another: --port \d+"):
             app.refuse_taken(port)
+
+
+def test_a_port_that_is_just_let_go_is_waited_for() -> None:
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    taken.listen()
+    timer = threading.Timer(0.3, taken.close)
+    timer.start()
+    app.refuse_taken(taken.getsockname()[1])
+    assert taken.fileno() == -1
+    timer.join()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A workspace in FiftyOne's own database: what is written, what a second opening writes, what is read back."""
 
+import os
 import re
 from pathlib import Path
 from types import ModuleType
@@ -316,3 +317,13 @@ def test_names_tell_folders_and_reviewers_apart(tmp_path: Path) -> None:
     }
     assert len(names) == 9
     assert all(re.fullmatch(r"curate-[A-Za-z0-9_-]+", name) for name in names)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_workspace_that_cannot_be_written_to(ws: Workspace) -> None:
+    ws.root.chmod(0o555)
+    try:
+        with pytest.raises(UserError, match=r"cannot be written to, so nothing could be decided"):
+            opened(ws)
+    finally:
+        ws.root.chmod(0o755)
