@@ -69,7 +69,7 @@ def connect(workspace: Workspace) -> None:
         if not workspace.has(name):
             read(workspace)
     if not os.access(workspace.root, os.W_OK):
-        raise UserError(f"{workspace.root} cannot be written to, so nothing could be decided; mend that, or take a page")
+        raise UserError(f"{workspace.root} cannot be written to, so nothing can be decided; mend that first")
     fiftyone()
 
 

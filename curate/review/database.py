@@ -60,11 +60,10 @@ def fiftyone() -> ModuleType:
 def leave() -> None:
     """Let go of the database before this process ends. Its mongod ends, too, if nobody else uses it."""
     if "fiftyone" in sys.modules:
+        import pymongo
         from fiftyone.core.odm import database
 
-        if gone():  # to close its clients would mean to wait for it, as FiftyOne does when Python ends, if it has one
-            database._client = database._async_client = None
-        else:
+        with pymongo.timeout(0.1 if gone() else None):  # one that has gone would be waited for, to end sessions there
             database._disconnect()
     while _serving:
         os.environ.pop("FIFTYONE_PRIVATE_DATABASE_PORT", None)

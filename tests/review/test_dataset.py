@@ -323,7 +323,7 @@ def test_names_tell_folders_and_reviewers_apart(tmp_path: Path) -> None:
 def test_a_workspace_that_cannot_be_written_to(ws: Workspace) -> None:
     ws.root.chmod(0o555)
     try:
-        with pytest.raises(UserError, match=r"cannot be written to, so nothing could be decided"):
+        with pytest.raises(UserError, match=r"cannot be written to, so nothing can be decided"):
             opened(ws)
     finally:
         ws.root.chmod(0o755)
