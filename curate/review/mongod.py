@@ -165,10 +165,10 @@ def _start(mongod: Path, folder: str) -> Serving:
         late = process.poll() is None
         process.stdin.close()
         process.wait()
-        why = _why(said, log, before) or (LATE if late else "")
+        why = _why(said, log, before)
     if not why and (missing := ails(mongod)):
         raise UserError(f"{mongod} does not run: {missing}; install that, or set FIFTYONE_DATABASE_URI")
-    why = why or f"{log} may say why; mend that"
+    why = why or (LATE if late else f"{log} may say why; mend that")
     raise Ended(f"mongod does not start on FiftyOne's database folder {folder}: {why}, {OR_ELSEWHERE}")
 
 

@@ -85,6 +85,7 @@ def review(ws: Workspace) -> Iterator[tuple[subprocess.Popen, int]]:
 def page(browser: Any, ws: Workspace, review: tuple[subprocess.Popen, int]) -> Iterator[Any]:
     """The App, open at the view of what needs a person. Requests to other hosts are noted in `page.elsewhere`."""
     context = browser.new_context(viewport={"width": 1400, "height": 900})
+    context.set_default_timeout(SECONDS * 1000)
     page = context.new_page()
     page.elsewhere = []
     page.on("requestfinished", lambda request: _elsewhere(request.url) and page.elsewhere.append(request.url))
@@ -103,9 +104,15 @@ def _elsewhere(url: str) -> bool:
 
 def select(page: Any, place: int) -> None:
     """Tick the box of the picture at that place of the grid."""
-    box = page.locator("[data-cy=looker]").nth(place).bounding_box()
-    page.mouse.click(box["x"] + 12, box["y"] + 12)
-    page.locator("[data-cy=looker] input:checked").wait_for(state="attached")
+    checked = page.locator("[data-cy=looker] input:checked")
+
+    def ticked() -> bool:
+        box = page.locator("[data-cy=looker]").nth(place).bounding_box()
+        page.mouse.click(box["x"] + 12, box["y"] + 12)
+        page.wait_for_timeout(1000)
+        return bool(checked.count())
+
+    until(lambda: checked.count() or ticked())
 
 
 def test_the_app_from_the_first_key_to_the_last(ws: Workspace, page: Any, review: tuple[subprocess.Popen, int]) -> None:
@@ -173,7 +180,7 @@ def test_the_grid_shows_what_was_decided(ws: Workspace, page: Any) -> None:
     until(lambda: grid.count() == 5)  # what was answered waits no longer
     page.keyboard.press("u")
     until(lambda: grid.count() == 6)
-    page.goto(page.url.replace("needs-a-person", "label-error-worst-first"))
+    page.goto(page.url.replace("needs-a-person", "label-error-worst-first"), timeout=SECONDS * 1000)
     until(lambda: grid.count() == 4 and tags.all_inner_texts() == ["cat", "dog"])
     select(page, 0)
     page.keyboard.press("n")

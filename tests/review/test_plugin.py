@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 
@@ -49,7 +50,9 @@ def run(data, tmp_path: Path, fiftyone: ModuleType, monkeypatch: pytest.MonkeyPa
             "current_sample": ids[current] if current else None,
             "params": params,
         }
-        return dict(foo.execute_operator(f"@curate/review/{operator}", context).result)
+        # in a thread of its own: Playwright's loop may run in this one, and FiftyOne would give a task instead
+        with ThreadPoolExecutor(1) as thread:
+            return dict(thread.submit(foo.execute_operator, f"@curate/review/{operator}", context).result().result)
 
     yield execute
     acting._sessions.clear()

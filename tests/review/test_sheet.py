@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import re
-import statistics
 import time
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -596,14 +595,7 @@ def test_thousands_of_images(tmp_path: Path, open_page: Callable[..., Any]) -> N
     assert time.monotonic() - began < 8
     page.evaluate("void (window.times = [])")
     page.evaluate("void document.addEventListener('kept', (event) => times.push(event.detail.ms))")
-    for attempt in range(3):  # what else runs on the machine may take the time of one
-        for key in "nad" * 20:
-            press(page, key)
-        times = sorted(page.evaluate("times.splice(0)"))
-        assert len(times) == 60
-        median, late = statistics.median(times), times[int(0.95 * len(times))]
-        print(f"kept after {median:.1f} ms, 95 % within {late:.1f} ms")
-        if median < 50 and late < 50:
-            break
-        assert attempt < 2, (median, late)
-    assert page.locator(".shot[data-action]").count() == 60 * (attempt + 1)
+    for key in "nad" * 20:
+        press(page, key)
+    assert len(page.evaluate("times")) == 60  # how fast: `tests.benchmarks review_speed`
+    assert page.locator(".shot[data-action]").count() == 60
