@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-import jinja2
-
-from curate import verbs, wording
+from curate import pages, verbs
 from curate.report import charts
 from curate.report.deciding import Deciding, deciding
 from curate.report.gallery import Gallery, gallery
@@ -49,22 +47,6 @@ def gather(workspace: Workspace) -> Page:
 
 def render(page: Page) -> str:
     """The page as HTML. Whatever comes from the workspace is escaped."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("curate.report", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "count": wording.count,
-        "percent": wording.percent,
-        "score": wording.score,
-        "signed": wording.signed,
-        "middle": wording.middle,
-        "moment": wording.moment,
-        "plural": wording.plural,
-    }
-    template = environment.get_template("page.html.jinja")
+    template = pages.template("curate.report", "page.html.jinja")
     html = template.render(page=page, charts=charts, measures=MEASURES, listed=LISTED)
     return html.encode("utf-8", "replace").decode()  # a folder's name may hold bytes that are no text

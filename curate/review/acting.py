@@ -118,14 +118,6 @@ def undo(at: Session, data: "fo.Dataset") -> str:
     return _told(taken, "undone", of_test=0)
 
 
-def take(at: Session, data: "fo.Dataset", answers: list[Answer]) -> Taken:
-    """Write answers down that were given in another way, and show them."""
-    with at.lock:
-        taken = at.desk.take(answers)
-        show(at, data, [answer.image_id for answer in answers])
-    return taken
-
-
 def show(at: Session, data: "fo.Dataset", image_ids: list[str]) -> None:
     """Bring samples in line with the decisions: what counts, or, where nothing does, who says what."""
     images, said = at.desk.images(), at.desk.decisions()

@@ -11,12 +11,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from curate import wording
+from curate import pages
 from curate.engine import Local
 from curate.files import write_bytes_atomic
 from curate.report.thumbnails import Picture, picture
@@ -117,20 +116,6 @@ def clusters(ordered: pd.DataFrame, pictures: dict[str, Picture]) -> list[Cluste
 
 def render(made: list[Cluster], *, name: str, workspace_id: str, classes: list[str], by: str, command: str) -> str:
     """The page as HTML. Whatever comes from the workspace is escaped."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("curate.review", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "count": wording.count,
-        "middle": wording.middle,
-        "percent": wording.percent,
-        "plural": wording.plural,
-        "score": wording.score,
-    }
     style = _text("curate.report", "style.css") + _text("curate.review", "sheet.css")
     script = _text("curate.review", "sheet.js")
     facts = {
@@ -140,7 +125,7 @@ def render(made: list[Cluster], *, name: str, workspace_id: str, classes: list[s
         "clusters": [{"title": item.title, "kind": item.kind} for item in made],
         "rows": [_facts(tile.row) for item in made for tile in item.tiles],
     }
-    return environment.get_template("sheet.html.jinja").render(
+    return pages.template("curate.review", "sheet.html.jinja").render(
         clusters=made,
         name_of_set=name,
         by=by,
