@@ -28,15 +28,18 @@ def answered(decisions: pd.DataFrame, findings: pd.DataFrame, images: pd.DataFra
 
     `keep` says that a label is right; `relabel`, and a `drop` because of `label_error`, that it is wrong. A `drop`
     because of other finders says nothing. Labels that `label_error` has no finding of are left out: it takes them for
-    certainly right. images: the manifest; with it, a `relabel` to the label that the image has counts as `keep`.
+    certainly right. images: the manifest; with it, a `relabel` to the label that the image has counts as `keep`, and
+    what is said of images without a label is left out.
     """
     said = decisions[(decisions["by"] != POLICY).to_numpy(bool)]
     found = findings.loc[findings["finder"] == LABEL_ERROR, ["image_id", "score"]]
     said = said.merge(found[found["image_id"].isin(said["image_id"])], on="image_id")
     relabelled = said["action"] == "relabel"
     if images is not None:
-        given = images[images["image_id"].isin(said["image_id"])].set_index("image_id")["label"]
-        relabelled = relabelled & (said["label"] != said["image_id"].map(given))
+        given = said["image_id"].map(images[images["image_id"].isin(said["image_id"])].set_index("image_id")["label"])
+        said = said[given != ""].reset_index(drop=True)
+        given, relabelled = (each[given != ""].reset_index(drop=True) for each in (given, relabelled))
+        relabelled = relabelled & (said["label"] != given)
     named = np.array([LABEL_ERROR in because.split(";") for because in said["because"]], bool)
     dropped = said["action"] == "drop"
     table = pd.DataFrame(

@@ -24,7 +24,8 @@ class Applied:
 def apply(manifest: pd.DataFrame, decisions: pd.DataFrame, *, include_test: bool = False) -> Applied:
     """The manifest without what was dropped and with the labels that were decided; order and columns stay.
 
-    Generated images follow their parent. Decisions on test images are carried out only with `include_test`.
+    An image of the pool that is given a label moves to `train`. Generated images follow their parent. Decisions on test
+    images are carried out only with `include_test`.
     """
     by_image = decisions.drop_duplicates("image_id", keep="last").set_index("image_id")
     own = manifest["image_id"].isin(by_image.index)
@@ -37,6 +38,7 @@ def apply(manifest: pd.DataFrame, decisions: pd.DataFrame, *, include_test: bool
     drop, relabel = action == "drop", (action == "relabel") & (label != manifest["label"])
     table = manifest.copy()
     table.loc[relabel, "label"] = label[relabel]
+    table.loc[(action == "relabel") & (manifest["split"] == "pool"), "split"] = "train"
     table = table[~drop].reset_index(drop=True)
     return Applied(
         table,
@@ -66,7 +68,7 @@ def diff(before: pd.DataFrame, after: pd.DataFrame, decisions: pd.DataFrame) -> 
     table = pd.concat(rows, ignore_index=True)
     reasons = decisions.drop_duplicates("image_id", keep="last").set_index("image_id")["because"]
     parents = pd.concat([before, after]).drop_duplicates("image_id").set_index("image_id")["parent_id"]
-    followed = table["change"].isin(["dropped", "relabelled"]) & ~table["image_id"].isin(reasons.index)
+    followed = table["change"].isin(["dropped", "relabelled", "moved"]) & ~table["image_id"].isin(reasons.index)
     key = table["image_id"].where(~followed, parents.reindex(table["image_id"]).to_numpy())
     table["because"] = reasons.reindex(key, fill_value="").to_numpy()
     return table

@@ -49,7 +49,8 @@ def empty() -> pd.DataFrame:
 
 
 def check(decisions: pd.DataFrame, manifest: pd.DataFrame, where: str) -> pd.DataFrame:
-    """The decisions themselves, if every row can be carried out on this manifest. Rows without an action are left out.
+    """The decisions themselves, if every row can be carried out on this manifest. Rows without an action are left out,
+    but for a label beside an image that waits in the pool for one: that is `relabel`, and `keep` leaves it waiting.
 
     `decisions`: as `read_csv` gives them, the index is the line of the file. Raises `UserError` with that line for a
     missing column, an unknown action, image or label, for a label that no action carries out, and for an image that
@@ -60,6 +61,10 @@ def check(decisions: pd.DataFrame, manifest: pd.DataFrame, where: str) -> pd.Dat
             raise UserError(f"{where}: column {name!r} is missing; there are: {', '.join(map(str, decisions.columns))}")
     decisions = decisions.reindex(columns=list(COLUMNS), fill_value="").fillna("").astype("str")
     without_action = (decisions["action"] == "") & (decisions["label"] != "")
+    waiting = manifest["image_id"][(manifest["split"] == "pool") & (manifest["label"] == "")]
+    labelled = without_action & decisions["image_id"].isin(waiting)
+    decisions = decisions.assign(action=decisions["action"].where(~labelled, "relabel"))
+    without_action &= ~labelled
     _refuse(decisions, without_action, "label", where, "has no action; write 'relabel' beside it, or take it out")
     decisions = decisions[decisions["action"] != ""]
     _refuse(decisions, ~decisions["action"].isin(ACTIONS), "action", where, f"there are: {', '.join(ACTIONS)}")

@@ -1,7 +1,7 @@
 """Findings: what looks wrong with which image, how sure, says which finder. A table, and how finders fill it."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 import pandas as pd
@@ -48,14 +48,25 @@ def complete(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def select(only: list[str] | None, have_predictions: bool) -> dict[str, Callable]:
-    """The finders to run by name: those asked for, or all that can run with what there is."""
+    """The finders to run by name: those asked for, or all that can run with what there is and run unasked."""
     found = registry.functions(finders)
     for name in only or []:
         if name not in found:
             raise known("finder", name, list(found))
     if only:
         return {name: found[name] for name in sorted(set(only))}
-    return {name: function for name, function in found.items() if have_predictions or not needs_predictions(function)}
+    usual = {name: function for name, function in found.items() if not registry.on_request(function)}
+    return {name: function for name, function in usual.items() if have_predictions or not needs_predictions(function)}
+
+
+def kept(earlier: pd.DataFrame, chosen: Collection[str], manifest: pd.DataFrame, *, only: bool) -> pd.DataFrame:
+    """The earlier findings that a scan of the `chosen` finders leaves, of images that are still there.
+
+    only: whether it is of these alone, so that those of all others stay; else those of finders on request do.
+    """
+    stay = {name for name, function in registry.functions(finders).items() if registry.on_request(function)}
+    others = ~earlier["finder"].isin(chosen) & (earlier["finder"].isin(stay) | only)
+    return earlier[others & earlier["image_id"].isin(manifest["image_id"])]
 
 
 def needs_predictions(function: Callable) -> bool:

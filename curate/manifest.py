@@ -1,5 +1,6 @@
 """The manifest: one row per image. A table, and pure functions over it."""
 
+import hashlib
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -65,6 +66,14 @@ def classes(manifest: pd.DataFrame) -> list[str]:
 def label_codes(manifest: pd.DataFrame, names: list[str]) -> np.ndarray:
     """Labels as positions in `names`: shape (N,), int64, -1 for unlabelled."""
     return pd.Index(names, dtype="str").get_indexer(pd.Index(manifest["label"])).astype(np.int64)
+
+
+def data_hash(rows: pd.DataFrame) -> str:
+    """blake2b-128 over content and label of every row, in order: two runs with the same hash saw the same images."""
+    digest = hashlib.blake2b(digest_size=16)
+    for content, label in zip(rows["content_hash"], rows["label"], strict=True):
+        digest.update(f"{content}\0{label}\n".encode())
+    return digest.hexdigest()
 
 
 def follow_originals(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:

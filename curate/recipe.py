@@ -3,6 +3,7 @@
 import difflib
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
@@ -17,6 +18,8 @@ from curate.workspace import RECIPE, Workspace
 MAX_BYTES = 1_000_000
 """A recipe is written by hand; a file beyond this is something else that was named by mistake."""
 DEFAULT = "default"
+FINDINGS_OF = "findings."
+"""How the name of a finder's threshold begins, and of its check."""
 
 Action = Literal["drop", "relabel", "review", "keep"]
 
@@ -33,6 +36,22 @@ def _setting(value: object) -> object:
 
 Scalar = Annotated[bool | int | float | str | None, PlainValidator(_scalar)]
 Setting = Annotated[bool | int | float | str | dict[str, Scalar] | None, PlainValidator(_setting)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Checked = Literal[
+    "curated_current",
+    "findings_current",
+    "findings",
+    "leaks",
+    "images_per_class",
+    "test_images",
+    "disputes",
+    "run_current",
+    "accuracy_loss",
+    "accuracy_at_least",
+    "proof_loss",
+]
+"""Checks of `curate gate`; `findings` stands for those of every finder."""
 
 
 class _Model(BaseModel):
@@ -97,6 +116,29 @@ class Reviewers(_Model):
     """Whose word settles it, whatever others say."""
 
 
+class Gate(_Model):
+    """What a set has to meet, see `curate.gate`. A check without a value is not made."""
+
+    findings: dict[str, Share | None] = {}
+    """Finder -> highest share of the training images of any class that it flags and nobody decided about."""
+    leaks: Count | None = None
+    """Training images, at most, that show a photo of the test or validation images."""
+    images_per_class: Count | None = None
+    """Labelled training images, at least."""
+    test_images: Count | None = None
+    """Labelled test images, at least."""
+    disputes: Count | None = None
+    """Images, at most, about which people disagree and the rule of `reviewers` comes to nothing."""
+    accuracy_loss: Share | None = None
+    """By how much, at most, the newest run may be surely worse than the one before; 0.01 is one point."""
+    accuracy_at_least: Share | None = None
+    """Single-view accuracy of the newest run, 0 to 1."""
+    proof_loss: Share | None = None
+    """By how much, at most, the curated set may be surely worse than the raw one, as `curate prove` has found."""
+    required: list[Checked] = []
+    """Checks that fail, and are not skipped, where there is nothing to check."""
+
+
 class Recipe(_Model):
     """A training set and what to do with it."""
 
@@ -119,30 +161,50 @@ class Recipe(_Model):
     """Finder -> its settings, which the scan checks."""
     policy: list[Rule] = []
     reviewers: Reviewers = Reviewers()
+    gate: Gate = Gate()
+    """Thresholds of `curate gate`."""
 
 
-INHERITED = ("split", "train", "scan", "policy", "reviewers")
+INHERITED = ("split", "train", "scan", "policy", "reviewers", "gate")
 """What a recipe that doesn't name it takes from `default.yaml`."""
-NESTED: dict[str, type[_Model]] = {"download": File, "policy": Rule, "reviewers": Reviewers}
+NESTED: dict[str, type[_Model]] = {"download": File, "policy": Rule, "reviewers": Reviewers, "gate": Gate}
 
 
 def load(name_or_path: str | Path) -> Recipe:
     """The recipe of that name or in that file, laid over the default one.
 
-    `train` and `scan` replace single settings, `policy` replaces all rules. A text is a path where it holds a slash or
-    ends in `.yaml` or `.yml`. Raises `UserError`, one line with file and key, for whatever is wrong in the file.
+    `train`, `scan` and `gate` replace single settings, `policy` replaces all rules. A text is a path where it holds a
+    slash or ends in `.yaml` or `.yml`. Raises `UserError`, one line with file and key, for whatever is wrong in it.
     """
     is_path = isinstance(name_or_path, Path) or "/" in name_or_path or Path(name_or_path).suffix in (".yaml", ".yml")
     own = _read(Path(name_or_path) if is_path else find(str(name_or_path)))
     base = default()
     inherited: dict[str, object] = {key: getattr(base, key) for key in INHERITED if key not in own.model_fields_set}
     scan = {finder: base.scan.get(finder, {}) | own.scan.get(finder, {}) for finder in base.scan | own.scan}
-    return own.model_copy(update=inherited | {"train": base.train | own.train, "scan": scan})
+    merged = {"train": base.train | own.train, "scan": scan, "gate": _over(base.gate, own.gate)}
+    return own.model_copy(update=inherited | merged)
 
 
 def default() -> Recipe:
     """What holds where a recipe says nothing else: `datasets/default.yaml`."""
     return _read(find(DEFAULT))
+
+
+def change_gate(gate: Gate, changes: Mapping[str, object]) -> Gate:
+    """The thresholds with some changed: `{"leaks": 2, "findings.dark": 0.1}`. Raises `UserError` for what is wrong."""
+    own: dict[str, object] = {name: value for name, value in changes.items() if not name.startswith(FINDINGS_OF)}
+    finders = {name.removeprefix(FINDINGS_OF): value for name, value in changes.items() if name.startswith(FINDINGS_OF)}
+    try:
+        changed = Recipe.model_validate({"name": DEFAULT, "gate": own | ({"findings": finders} if finders else {})})
+    except ValidationError as error:
+        raise UserError(f"--set: {_explain(error)}") from None
+    return _over(gate, changed.gate)
+
+
+def _over(base: Gate, own: Gate) -> Gate:
+    """Thresholds laid over others, finder by finder."""
+    given = {name: getattr(own, name) for name in own.model_fields_set}
+    return base.model_copy(update=given | {"findings": base.findings | own.findings})
 
 
 def names() -> list[str]:

@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import pkgutil
+import sys
 from collections.abc import Callable
 from types import ModuleType
 
@@ -40,6 +41,11 @@ def needs(function: Callable) -> list[str]:
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.kind != parameter.KEYWORD_ONLY
     ]
+
+
+def on_request(function: Callable) -> bool:
+    """Whether its module says `ON_REQUEST = True`: it runs where somebody asks for it by name, not with the others."""
+    return bool(getattr(sys.modules.get(function.__module__), "ON_REQUEST", False))
 
 
 def settings(function: Callable) -> dict[str, object]:

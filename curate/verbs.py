@@ -92,7 +92,7 @@ def read_findings(workspace: Workspace) -> pd.DataFrame:
 
 
 def scan(workspace: Workspace, *, only: list[str] | None, settings: findings.Settings, engine: Engine) -> Scanned:
-    """Run finders and write `findings.parquet`; the findings of finders that were not run stay."""
+    """Run finders and write `findings.parquet`; with `only` the findings of all others stay, else those on request."""
     chosen = findings.select(only, predictions.exists(workspace))
     merged = _merge_settings(recipe.in_workspace(workspace).scan, settings)
     findings.check_settings(merged)
@@ -100,14 +100,14 @@ def scan(workspace: Workspace, *, only: list[str] | None, settings: findings.Set
         images = read_manifest(workspace)
         evidence = Evidence(workspace, images, engine)
         table = findings.scan(evidence, chosen, merged)
-        if only and workspace.has(FINDINGS):
+        if workspace.has(FINDINGS):
             earlier = read_table(workspace.path(FINDINGS))
-            others = earlier[~earlier["finder"].isin(chosen) & earlier["image_id"].isin(images["image_id"])]
-            table = findings.complete(pd.concat([others, table], ignore_index=True))
+            stay = findings.kept(earlier, chosen, images, only=bool(only))
+            table = findings.complete(pd.concat([stay, table], ignore_index=True))
         transaction.write_table(FINDINGS, table)
     flagged = {name: int(table["flagged"][table["finder"] == name].sum()) for name in chosen}
     not_run = [] if only else sorted(set(findings.select(None, True)) - set(chosen))
-    return Scanned(str(workspace.path(FINDINGS)), flagged, not_run, _warnings(evidence))
+    return Scanned(str(workspace.path(FINDINGS)), flagged, not_run, uncovered(evidence))
 
 
 @dataclass(frozen=True)
@@ -332,7 +332,7 @@ def _merge_settings(base: findings.Settings, over: findings.Settings) -> dict[st
     return {name: {**base.get(name, {}), **over.get(name, {})} for name in [*base, *over]}
 
 
-def _warnings(evidence: Evidence) -> list[str]:
+def uncovered(evidence: Evidence) -> list[str]:
     """What the findings do not cover: images without prediction, and files that changed or vanished since `add`; and
     what was kept by another version of curate."""
     warnings = []

@@ -7,13 +7,17 @@ from typing import Any
 import augment_tables
 import gpu_tables
 import review_tables
+import study_tables
 
 Figures = Mapping[str, Any]
 """What a benchmark measured; nested, as it stands in its JSON."""
 
 
 def tables(results: Mapping[str, Figures]) -> str:
-    """A section per benchmark: what, figures, and under which circumstances; one for all that need a GPU."""
+    """A section per benchmark: what, figures, and under which circumstances; one for all that need a GPU.
+
+    Those of the study stand in `docs/study.md`.
+    """
     sections = []
     for name, result in _ordered(results):
         about = (
@@ -34,6 +38,7 @@ def headlines(results: Mapping[str, Figures]) -> str:
         if headline:
             anchor = _title(name).lower().replace(" ", "-")
             rows.append([f"[{_title(name)}](docs/benchmarks.md#{anchor})", headline(result["figures"])])
+    rows += study_tables.headlines(results)
     if told := gpu_tables.headline(results):
         rows.append(["[On a GPU](docs/benchmarks.md#on-a-gpu)", told])
     return table(["measured", "result"], rows) if rows else "Nothing has been measured yet: `make bench` does."
@@ -401,9 +406,13 @@ TABLES: dict[str, tuple[str, Callable[[Figures], str], Callable[[Figures], str] 
 
 
 def _ordered(results: Mapping[str, Figures]) -> list[tuple[str, Figures]]:
-    """Those that need no GPU."""
+    """Those that need no GPU, and are not of the study."""
     order = list(TABLES)
-    found = {name: result for name, result in results.items() if not name.startswith(gpu_tables.PREFIX)}
+    found = {
+        name: result
+        for name, result in results.items()
+        if not name.startswith(gpu_tables.PREFIX) and not study_tables.is_study(name)
+    }
     return sorted(found.items(), key=lambda item: (order.index(item[0]) if item[0] in order else len(order), item[0]))
 
 

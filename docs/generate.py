@@ -17,6 +17,7 @@ from types import ModuleType
 import benchmark_tables
 import command_reference
 import gpu_tables
+import study_tables
 
 from curate import finders, recipe, registry, signals, sources
 from curate.augment import listing
@@ -37,6 +38,7 @@ def pages() -> dict[str, str]:
     return {
         "README.md": _filled("README.md", readme),
         "docs/benchmarks.md": _filled("docs/benchmarks.md", {"tables": benchmark_tables.tables(figures)}),
+        "docs/study.md": _filled("docs/study.md", study_tables.pages(figures, benchmark_tables.table)),
         "docs/gpu.md": _filled("docs/gpu.md", {"checks": gpu_tables.checks(benchmark_tables.table)}),
         "docs/reference/cli.md": GENERATED + command_reference.page(),
         "docs/reference/finders.md": GENERATED + _finders(),

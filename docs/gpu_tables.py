@@ -291,6 +291,16 @@ def augmentation(figures: Figures) -> str:
     return "; ".join(told)
 
 
+def curation(figures: Figures) -> str:
+    """The difference and the share of the gap, per set of labels."""
+    return "; ".join(
+        f"{part}: {values['curated minus raw']}"
+        + ("" if values["gap_closed"] is None else f", {values['gap_closed']:.2f} of the way")
+        + f" (n = {values['n']})"
+        for part, values in figures.items()
+    )
+
+
 ANSWERS: dict[str, Callable[[Figures], str]] = {
     "parity": parity,
     "augmentation": augmentation,
@@ -299,6 +309,7 @@ ANSWERS: dict[str, Callable[[Figures], str]] = {
     "airbench96": airbench,
     "folds": folds,
     "label_errors": wrong_labels,
+    "curation": curation,
     "to_93": to_93,
     "epoch_seconds": epoch_seconds,
     "many_networks": many_networks,

@@ -34,6 +34,8 @@ def labels(table: pd.DataFrame) -> str:
         ([("c", "relabel", "dog")], "c=dog a=dog t=dog a1=dog a2=dog v=cat p="),
         ([("c", "relabel", "cat")], "c=cat a=dog t=dog a1=dog a2=dog v=cat p="),
         ([("p", "relabel", "cat")], "c=cat a=dog t=dog a1=dog a2=dog v=cat p=cat"),
+        ([("p", "keep")], "c=cat a=dog t=dog a1=dog a2=dog v=cat p="),  # it goes on waiting
+        ([("p", "drop")], "c=cat a=dog t=dog a1=dog a2=dog v=cat"),
         ([("a", "drop")], "c=cat t=dog v=cat p="),  # what was generated from it goes with it
         ([("a", "relabel", "cat")], "c=cat a=cat t=dog a1=cat a2=cat v=cat p="),
         ([("a", "drop"), ("a1", "keep")], "c=cat t=dog a1=dog v=cat p="),  # its own decision counts
@@ -60,6 +62,50 @@ def test_test_images_are_changed_only_when_asked(row: tuple[str, ...], expected:
     assert (guarded.test_left_alone, guarded.dropped, guarded.relabelled) == (["t"], 0, 0)
     assert labels(asked.table[asked.table["split"] == "test"]) == expected
     assert asked.test_left_alone == []
+
+
+# images of the pool: `p` is one, `q` was generated from it, `r` has a label of its own
+POOL = images(
+    ("p", "pool", ""),
+    ("q", "pool", ""),
+    ("r", "pool", "dog"),
+    ("v", "val", "cat"),
+    ("t", "test", "cat"),
+    parents={"q": "p"},
+)
+
+
+def places(table: pd.DataFrame) -> str:
+    """`p=train/cat`, in the table's order."""
+    return " ".join(f"{row.image_id}={row.split}/{row.label}" for row in table.itertuples())
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([], "p=pool/ q=pool/ r=pool/dog v=val/cat t=test/cat"),
+        ([("p", "keep")], "p=pool/ q=pool/ r=pool/dog v=val/cat t=test/cat"),
+        ([("p", "relabel", "cat")], "p=train/cat q=train/cat r=pool/dog v=val/cat t=test/cat"),
+        ([("r", "relabel", "dog")], "p=pool/ q=pool/ r=train/dog v=val/cat t=test/cat"),
+        ([("p", "relabel", "cat"), ("q", "drop")], "p=train/cat r=pool/dog v=val/cat t=test/cat"),
+        ([("v", "relabel", "dog"), ("t", "relabel", "dog")], "p=pool/ q=pool/ r=pool/dog v=val/dog t=test/cat"),
+    ],
+)
+def test_a_label_brings_an_image_of_the_pool_into_training(rows: list[tuple[str, ...]], expected: str) -> None:
+    applied = apply(POOL, decided(*rows))
+    assert places(applied.table) == expected
+    assert apply(applied.table, decided(*rows)).table.equals(applied.table)
+
+
+def test_diff_shows_what_came_out_of_the_pool_and_why() -> None:
+    said = decided(("p", "relabel", "cat", "policy", "pseudo_label"))
+    table = diff(POOL, apply(POOL, said).table, said)
+    assert table.to_numpy().tolist() == [
+        ["p", "relabelled", "", "cat", "pseudo_label"],
+        ["q", "relabelled", "", "cat", "pseudo_label"],
+        ["p", "moved", "pool", "train", "pseudo_label"],
+        ["q", "moved", "pool", "train", "pseudo_label"],
+    ]
 
 
 def test_keeping_a_test_image_is_nothing_to_be_warned_about() -> None:
@@ -101,9 +147,15 @@ def test_rules_that_hold_for_any_decisions(seed: int) -> None:
     applied = apply(table, decisions, include_test=include_test).table
     assert table.equals(before[0])
     assert decisions.equals(before[1])
-    # nothing is made up, the order stays, and only labels change
+    # nothing is made up, the order stays, and only labels change, and the split of what is labelled in the pool
     stayed = table[table["image_id"].isin(applied["image_id"])].reset_index(drop=True)
-    assert applied.drop(columns="label").equals(stayed.drop(columns="label"))
+    changing = ["label", "split"]
+    assert applied.drop(columns=changing).equals(stayed.drop(columns=changing))
+    moved = applied["split"] != stayed["split"]
+    assert set(stayed["split"][moved]) <= {"pool"}
+    assert set(applied["split"][moved]) <= {"train"}
+    spoken = decisions["image_id"][decisions["action"] == "relabel"]
+    assert (applied["image_id"].isin(spoken) | applied["parent_id"].isin(spoken))[moved].all()
     # again gives the same, in any order of the decisions
     assert apply(applied, decisions, include_test=include_test).table.equals(applied)
     assert apply(table, decisions.sample(frac=1, random_state=seed), include_test=include_test).table.equals(applied)
@@ -120,7 +172,8 @@ def test_rules_that_hold_for_any_decisions(seed: int) -> None:
     changes = diff(table, applied, decisions)
     assert (changes["change"] == "dropped").sum() == len(table) - len(applied)
     assert (changes["change"] == "relabelled").sum() == (applied["label"] != stayed["label"]).sum()
-    assert set(changes["change"]) <= {"dropped", "relabelled"}
+    assert (changes["change"] == "moved").sum() == moved.sum()
+    assert set(changes["change"]) <= {"dropped", "relabelled", "moved"}
 
 
 # diff

@@ -30,7 +30,7 @@ from train.epoch import Passed, run_epoch
 
 ROOT = Path(__file__).parents[1]
 CIFAR10 = data.ARCHIVES["cifar10"][0]
-QUICK = ("label_errors", "to_93", "many_networks")
+QUICK = ("label_errors", "curation", "to_93", "many_networks")
 WITHOUT = {"airbench94": "CURATE_PEERS is not set", "imagenette": "imagenette224.tar.xz is missing"}
 """Checks that lack something in these tests, and what they say."""
 

@@ -7,7 +7,7 @@ import pytest
 
 from curate import finders, findings, recipe, registry, sources, split_rule
 from curate.errors import UserError
-from curate.recipe import File, Recipe, Rule
+from curate.recipe import File, Gate, Recipe, Rule
 
 DATASETS = Path(__file__).parents[1] / "datasets"
 
@@ -46,6 +46,7 @@ def test_example_of_the_readme_shows_every_key(example: Path) -> None:
     assert loaded.download
     assert loaded.download[0].model_fields_set == set(File.model_fields)
     assert set().union(*(rule.model_fields_set for rule in loaded.policy)) == set(Rule.model_fields)
+    assert loaded.gate.model_fields_set == set(Gate.model_fields)
     assert recipe.load(write(example.parent, recipe.dump(loaded), "again.yaml")) == loaded
 
 
@@ -54,7 +55,7 @@ def check_names(loaded: Recipe) -> None:
     from train.config import TrainConfig
 
     assert loaded.layout is None or loaded.layout in sources.layouts()
-    assert {rule.finder for rule in loaded.policy} <= set(registry.functions(finders))
+    assert {*(rule.finder for rule in loaded.policy), *loaded.gate.findings} <= set(registry.functions(finders))
     findings.check_settings(loaded.scan)
     TrainConfig.from_mapping(loaded.train)
     if loaded.split:
@@ -85,6 +86,7 @@ def test_what_is_not_named_comes_from_the_default(tmp_path: Path) -> None:
     default = recipe.default()
     assert loaded.name == "pets"
     assert (loaded.train, loaded.scan, loaded.policy) == (default.train, default.scan, default.policy)
+    assert (loaded.reviewers, loaded.gate) == (default.reviewers, default.gate)
 
 
 def test_single_settings_are_replaced_and_the_policy_as_a_whole(tmp_path: Path) -> None:
@@ -93,6 +95,39 @@ def test_single_settings_are_replaced_and_the_policy_as_a_whole(tmp_path: Path) 
     assert loaded.train == recipe.default().train | {"epochs": 3}
     assert loaded.scan["outlier"] == {"neighbours": 5}
     assert loaded.policy == [Rule(finder="dark", action="drop")]
+
+
+def test_single_thresholds_are_replaced_finder_by_finder(tmp_path: Path) -> None:
+    text = "gate: {images_per_class: 3, disputes: null, findings: {dark: 0.2, label_error: 0.5, corrupt: null}}"
+    loaded, default = recipe.load(write(tmp_path, text)), recipe.default().gate
+    changed = {"dark": 0.2, "label_error": 0.5, "corrupt": None}
+    assert loaded.gate.findings == default.findings | changed
+    assert (loaded.gate.images_per_class, loaded.gate.disputes) == (3, None)
+    assert (loaded.gate.leaks, loaded.gate.required) == (default.leaks, default.required) == (0, ["leaks"])
+    assert recipe.load(write(tmp_path, recipe.dump(loaded))) == loaded
+
+
+def test_thresholds_are_changed_by_name() -> None:
+    before = recipe.default().gate
+    after = recipe.change_gate(before, {"leaks": 2, "findings.dark": 0.1, "required": []})
+    assert (after.leaks, after.required, after.disputes) == (2, [], before.disputes)
+    assert after.findings == before.findings | {"dark": 0.1}
+    assert recipe.change_gate(before, {}) == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"lekas": 1}, r"^--set: unknown key 'gate.lekas' \(did you mean 'leaks'\?\); there are: findings, leaks, "),
+        ({"leaks": 0.5}, r"^--set: gate.leaks should be a valid integer.*, not 0.5$"),
+        ({"findings": 0.1}, r"^--set: gate.findings should be a valid dictionary, not 0.1$"),
+        ({"findings.dark": 2}, r"^--set: gate.findings.dark should be less than or equal to 1, not 2$"),
+        ({"findings.dark": "x"}, r"^--set: gate.findings.dark should be a valid number, not 'x'$"),
+    ],
+)
+def test_changes_of_thresholds_that_cannot_be(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        recipe.change_gate(recipe.default().gate, changes)
 
 
 def test_a_setting_may_be_a_mapping(tmp_path: Path) -> None:
@@ -107,9 +142,10 @@ def test_empty_policy_stays_empty(tmp_path: Path) -> None:
     assert recipe.load(write(tmp_path, recipe.dump(loaded))).policy == []
 
 
-def test_default_policy_acts_on_train_alone_and_drops_nothing_that_takes_judgement() -> None:
+def test_default_policy_acts_on_train_and_pool_alone_and_drops_nothing_that_takes_judgement() -> None:
     policy = recipe.default().policy
-    assert all(rule.splits == ["train"] for rule in policy)
+    elsewhere = {rule.finder: rule.splits for rule in policy if rule.splits != ["train"]}
+    assert elsewhere == {"pseudo_label": ["pool"], "worth_labelling": ["pool"]}
     dropped = {rule.finder for rule in policy if rule.action == "drop" and rule.below is None}
     assert dropped == {"corrupt", "exact_duplicate", "split_leak", "low_information"}
 
@@ -149,7 +185,7 @@ SHA = "0" * 64
     [
         (
             "polcy: []",
-            r"unknown key 'polcy' \(did you mean 'policy'\?\); there are: name, summary, .*policy, reviewers$",
+            r"unknown key 'polcy' \(did you mean 'policy'\?\); there are: name, summary, .*policy, reviewers, gate$",
         ),
         ("policy: [{finder: dark, action: drop, belw: 1}]", r"unknown key 'policy\[0\].belw' \(did you mean 'below'"),
         ("download: [{url: 'https://x.org/a', md5: 1}]", r"unknown key 'download\[0\].md5'; there are: url, sha256"),
@@ -178,6 +214,15 @@ SHA = "0" * 64
         ("policy: drop", r"policy should be a valid list, not 'drop'"),
         ("summary: 5", r"summary should be a valid string, not 5"),
         ("classes: {yes: cat}", r"classes.*string, not True"),
+        ("gate: strict", r"gate should be a valid dictionary.*, not 'strict'$"),
+        ("gate: {lekas: 0}", r"unknown key 'gate.lekas' \(did you mean 'leaks'\?\); there are: findings, leaks, "),
+        ("gate: {leaks: -1}", r"gate.leaks should be greater than or equal to 0, not -1$"),
+        ("gate: {leaks: true}", r"gate.leaks should be a valid integer, not True$"),
+        ("gate: {findings: [dark]}", r"gate.findings should be a valid dictionary, not \['dark'\]$"),
+        ("gate: {findings: {dark: 5 %}}", r"gate.findings.dark should be a valid number, not '5 %'$"),
+        ("gate: {accuracy_at_least: 95}", r"gate.accuracy_at_least should be less than or equal to 1, not 95$"),
+        ("gate: {accuracy_at_least: .nan}", r"gate.accuracy_at_least should be .*, not nan$"),
+        ("gate: {required: [speed]}", r"gate.required\[0\] should be 'curated_current', .*, not 'speed'$"),
         ("name: a/b", r"name .*, not 'a/b'"),
         ("train: {epochs: [1, 2]}", r"train.epochs should be a number, a text, true or false, not \[1, 2\]"),
         ("train: {model_options: {a: [1]}}", r"train.model_options should be a number"),

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from curate import findings, images, interval, manifest, predictions, report, verbs, wording
+from curate import findings, images, interval, manifest, paired, predictions, proof, report, verbs, wording
 from curate.decisions import COLUMNS
 from curate.errors import UserError
 from curate.report import charts, gallery, thumbnails
 from curate.report import labels as section
+from curate.report import runs as worth
 from curate.workspace import DECISIONS, FINDINGS, MANIFEST, Workspace
 
 EVIL = '<script>alert("1")</script>'
@@ -87,7 +88,7 @@ def train(
         "leak_free_images": 28,
         "calibration_error": score,
         "per_class": [mean] * count,
-        "confusion": (np.eye(count, dtype=int) * 9 + 1).tolist(),
+        "confusion": ((np.eye(count, dtype=int) * 9 + 1) * len(values)).tolist(),
     }
     folder = workspace.root / "runs" / name
     folder.mkdir(parents=True)
@@ -101,6 +102,63 @@ def train(
     if data is not None:
         with workspace.writing("train", {"data": data, "name": name}):
             pass
+
+
+def predict(workspace: Workspace, name: str, said: list[str], *seeds: list[str]) -> None:
+    """What a run said of the first images of the set, labelled as they are in the manifest: one list per seed."""
+    table = verbs.read_manifest(workspace)[["image_id", "label"]].head(len(said))
+    for number, each in enumerate((said, *seeds)):
+        table[f"seed-{number}"] = each
+    table.to_parquet(workspace.root / "runs" / name / "predicted.parquet")
+
+
+def prove(workspace: Workspace, *, at_all_times: bool = False, name: str = "without-dark", notes: str = "") -> None:
+    """A proof as `curate prove` leaves it, of the runs prove-raw, prove-curated and one that leaves a step out."""
+    counts = {"raw": [24, 25, 24], "curated": [28, 27, 28], name: [26, 27, 25]}  # right, of 30 cats
+    right = {each: np.arange(30) < np.array(of_seeds)[:, None] for each, of_seeds in counts.items()}
+    arms = [
+        proof.ArmScore(
+            name=each,
+            run=f"prove-{each}",
+            says=f"{each} set",
+            images=90,
+            right_labels=None if each == "raw" else 0.925,
+            seeds=(0, 1, 2),
+            accuracy=proof.score(of_seeds.mean(1).tolist()),
+            leak_free=proof.score(of_seeds.mean(1).tolist()),
+            seconds=9.0,
+            images_seen=270,
+        )
+        for each, of_seeds in right.items()
+    ]
+    compared = []
+    for step, before, count in (("curated", "raw", 12), (name, name, 1)):
+        change = right["curated"].astype(np.int8) - right[before].astype(np.int8)
+        found = paired.difference(change, at_all_times=at_all_times)
+        compared.append(proof.Compared(step, f"worth of {step}", before, "curated", count, found, found))
+    made = proof.Proof(
+        config={},
+        hardware="CPU",
+        arms=tuple(arms),
+        compared=tuple(compared),
+        split=proof.Split(0.06, 0.04),
+        gap_closed=0.75,
+        test_images=30,
+        leak_free_images=28,
+        stopped="seeds",
+        precision=None,
+        seeds_needed=None,
+        notes=(notes,) if notes else (),
+    )
+    for each, of_seeds in right.items():
+        train(workspace, f"prove-{each}", of_seeds.mean(1).tolist(), ["cat", "dog"])
+        table = pd.DataFrame({"image_id": [f"cat/{number}" for number in range(30)], "label": "cat"})
+        table = table.assign(**{f"seed-{seed}": np.where(of_seeds[seed], "cat", "dog") for seed in range(3)})
+        table.to_parquet(workspace.root / "runs" / f"prove-{each}" / "predicted.parquet")
+    (workspace.root / proof.PROOF).write_text(proof.as_json(made))
+    kinds = {"raw": "raw", "curated": "curated"}
+    with workspace.writing("prove", {"runs": {f"prove-{each}": kinds.get(each, "other") for each in right}}):
+        pass
 
 
 class Page(HTMLParser):
@@ -149,7 +207,7 @@ def tiles(page: Page) -> int:
     return page.tags.count("img")
 
 
-SECTIONS = {"overview", "worth", "findings", "decisions", "labels", "predictions", "history"}
+SECTIONS = {"overview", "proof", "worth", "findings", "decisions", "labels", "predictions", "history"}
 
 
 def sections(page: Page) -> set[str]:
@@ -200,7 +258,7 @@ def test_the_whole_loop(tmp_path):
     train(workspace, "raw-a", [0.8, 0.82, 0.81], ["cat", "dog"], data="raw")
     train(workspace, "curated-a", [0.9, 0.91, 0.92], ["cat", "dog"], data="curated")
     page = written(workspace)
-    assert sections(page) == SECTIONS
+    assert sections(page) == SECTIONS - {"proof"}
     assert "Not done yet" not in page.text
     for words in ("so it says", "relabel to dog", "87.5", "Better.", "n = 3 seeds, paired", "runs/curated-a"):
         assert words in page.text, words
@@ -275,7 +333,7 @@ def test_hostile_names_come_out_as_text(tmp_path):
     decide(
         workspace, [{"image_id": ids[0], "action": "relabel", "label": EVIL, "by": EVIL, "because": EVIL, "note": EVIL}]
     )
-    train(workspace, "raw<i>", [0.8], sorted(classes), hardware=EVIL, config={"model": EVIL, "epochs": EVIL})
+    train(workspace, "raw<i>", [0.8], sorted(classes), hardware=EVIL, config={"model": EVIL, "epochs": 3, "lr": EVIL})
     train(workspace, "curated<i>", [0.8], sorted(classes), hardware=EVIL, config={"model": EVIL, "epochs": 4})
     html = report.write(workspace).read_text(encoding="utf-8")
     assert "<script" not in html
@@ -429,6 +487,8 @@ def test_unlike_runs_are_named_and_other_tests_are_not_compared(tmp_path):
 def test_unfinished_and_damaged_runs(tmp_path):
     workspace = make(tmp_path / "ws", ["cat", "dog"])
     (workspace.root / "runs" / "raw-a").mkdir(parents=True)
+    assert "runs/raw-a" not in written(workspace).text  # nothing was begun
+    (workspace.root / "runs" / "raw-a" / "config.json").write_text("{}")
     assert "runs/raw-a" in written(workspace).text
     (workspace.root / "runs" / "raw-a" / "result.json").write_text("{}")
     with pytest.raises(UserError, match=r"raw-a/result\.json is no result of this trainer"):
@@ -443,6 +503,98 @@ def test_runs_without_learning_curves_or_leak_free_images(tmp_path):
     page = written(workspace)
     assert "Learning curves" not in page.text
     assert "nan" not in page.text
+
+
+def test_images_that_flipped_are_shown(tmp_path):
+    workspace = make(tmp_path / "ws", ["cat", "dog"] * 4)
+    for name in ("raw-a", "curated-a"):
+        train(workspace, name, [0.8, 0.8, 0.8], ["cat", "dog"])
+    page = written(workspace)
+    assert "Test images that flipped" not in page.text  # they did not keep what they predicted
+    right = ["cat", "dog"] * 4
+    predict(workspace, "raw-a", ["dog", *right[1:]], ["dog", *right[1:]], right)
+    predict(workspace, "curated-a", right, [*right[:7], "cat"], [*right[:7], "cat"])
+    page = written(workspace)
+    text = " ".join(page.text.split())
+    assert "1 image of 8 went from wrong to right, 1 from right to wrong" in text
+    assert "said dog → cat wrong in 2 of 3, right in 3 of 3 set/0.png" in text
+    assert "said dog → cat right in 3 of 3, wrong in 2 of 3 set/7.png" in text
+    assert tiles(page) == 2
+
+
+def test_few_of_many_flips_are_shown(tmp_path):
+    workspace = make(tmp_path / "ws", ["cat"] * 60)
+    for name, said in (("raw-a", "dog"), ("curated-a", "cat")):
+        train(workspace, name, [0.8], ["cat", "dog"])
+        predict(workspace, name, [said] * 60)
+    shutil.rmtree(workspace.root / "images")
+    page = written(workspace)
+    assert f"{worth.FLIPS} of 60, those first that most seeds agree on" in " ".join(page.text.split())
+    assert page.text.count("No such file or directory") == worth.FLIPS
+
+
+def test_an_image_that_flipped_and_is_gone_since(tmp_path):
+    workspace = make(tmp_path / "ws", ["cat", "dog"])
+    for name, said in (("raw-a", ["dog", "dog"]), ("curated-a", ["cat", "dog"])):
+        train(workspace, name, [0.8], ["cat", "dog"])
+        predict(workspace, name, said)
+    with workspace.writing("add", {}) as transaction:
+        transaction.write_table(MANIFEST, verbs.read_manifest(workspace).tail(1))
+    assert "not in the manifest any more" in written(workspace).text
+
+
+@pytest.mark.parametrize("at_all_times", [False, True])
+def test_a_proof_is_shown_with_its_steps(tmp_path, at_all_times):
+    workspace = make(tmp_path / "ws", ["cat", "dog"])
+    prove(workspace, at_all_times=at_all_times, notes="two steps are one")
+    page = written(workspace)
+    assert sections(page) == {"overview", "proof", "worth", "history"}
+    text = " ".join(page.text.split())
+    for words in (
+        "Curated minus raw: +11.11 ±",
+        "two steps are one",
+        "worth of without-dark 1 image",
+        "better with probability",
+        "92.5",
+        "Of what true labels would be worth, curating reached 75 %",
+        "Trained 9 networks for 27 s on 810 images in all, on CPU",
+    ):
+        assert words in text, words
+    proven = re.findall(r"worth of curated 12 images \+11\.11 \((.*?)\)", text)
+    assert proven == re.findall(r"Single view \+11\.11 \((.*?)\)", text)  # the section and the comparison agree
+    assert len(proven) == 1
+    assert text.count("against prove-raw") == 1
+    assert "has changed since" not in text
+    decide(workspace, [{"image_id": "set/0.png", "action": "drop"}])
+    verbs.apply(workspace, include_test=False)
+    assert "has changed since this was proven" in written(workspace).text
+
+
+def test_arms_of_a_proof_are_compared_with_each_other_alone(tmp_path):
+    workspace = make(tmp_path / "ws", ["cat", "dog"])
+    train(workspace, "curated-a", [0.9, 0.9, 0.91], ["cat", "dog"])
+    train(workspace, "raw-a", [0.8, 0.81, 0.8], ["cat", "dog"])
+    prove(workspace)
+    text = " ".join(written(workspace).text.split())
+    assert re.findall(r"(\S+-\S+) against (\S+)", text) == [("prove-curated", "prove-raw"), ("curated-a", "raw-a")]
+    drawn = text[text.index("All runs") : text.index("What was trained Run")]
+    assert "prove-raw" in drawn
+    assert "prove-without-dark 8" not in drawn  # it is one of the steps above
+
+
+def test_a_proof_with_hostile_names(tmp_path):
+    workspace = make(tmp_path / "ws", ["cat", "dog"])
+    prove(workspace, name=f"without-{EVIL}".replace("/", "|"), notes=EVIL)
+    html = report.write(workspace).read_text(encoding="utf-8")
+    assert "<script" not in html
+    assert EVIL in Page(html).text
+
+
+def test_a_damaged_proof_is_named(tmp_path):
+    workspace = make(tmp_path / "ws", ["cat", "dog"])
+    workspace.path(proof.PROOF).write_text("{}")
+    with pytest.raises(UserError, match=r"proof\.json cannot be read"):
+        report.write(workspace)
 
 
 def test_decisions_made_after_apply_are_said_to_be(tmp_path):

@@ -9,11 +9,11 @@ from train import distributed
 UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
-def parse_seconds(text: str) -> float:
-    """ "90s", "16m" and "2h" as seconds; a bare number is seconds."""
+def parse_seconds(text: str, what: str = "time_budget") -> float:
+    """ "90s", "16m" and "2h" as seconds; a bare number is seconds. what: is named in the error."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
     if not found:
-        raise UserError(f"time_budget = {text!r}; it has to be a time such as 90s, 16m or 2h")
+        raise UserError(f"{what} = {text!r}; it has to be a time such as 90s, 16m or 2h")
     return float(found[1]) * UNITS[found[2] or "s"]
 
 

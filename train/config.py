@@ -17,6 +17,7 @@ Compile = Literal["auto", "on", "graphs", "off"]
 
 RANGES = (
     ("epochs", "whole", 1, 1e6),
+    ("steps", "whole", 1, 1e9),
     ("batch_size", "whole", 2, 1e6),
     ("lr", "finite", 1e-9, 1e6),
     ("head_lr", "finite", 1e-9, 1e6),
@@ -38,7 +39,7 @@ RANGES = (
 )
 """Setting, kind of number, lowest and highest value that can work."""
 
-OPTIONAL = ("head_lr", "bias_lr", "image_size", "time_budget")
+OPTIONAL = ("steps", "head_lr", "bias_lr", "image_size", "time_budget")
 """Settings that may be None."""
 
 
@@ -60,6 +61,9 @@ class TrainConfig:
     two configurations are equal only if they agree in it."""
     epochs: int = 6
     """As many as a break allows; more are better where there is time, 9 for a single training of 6 minutes."""
+    steps: int | None = None
+    """Of training in all, in place of `epochs`, in batches of `batch_size` whatever the size of the set: sets of
+    different size are then learned equally long. Images that `skip_easy` leaves out count as seen."""
     batch_size: int = 256
     """Images a step. Short training is short of steps: on 10,000 images and 3 epochs, before the stem started from
     patches, test accuracy was 47 % in batches of 512 (lr 1.2), 50 % in 256 (lr 0.8) and 52 % in 128 (lr 0.4); one run

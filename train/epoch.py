@@ -22,11 +22,15 @@ from train.config import TrainConfig
 from train.hardware import autocast
 from train.mapped import Images, fetched
 from train.room import explained
-from train.schedule import batches, schedule
+from train.schedule import batches, epochs_in_all, schedule
 from train.visits import Visits, draw_visits
 
 AUXILIARY = 0.3
 """What the loss of an auxiliary head counts: Szegedy et al. 2015, section 5."""
+
+
+ROUNDING = 1e-9
+"""Of shares of steps that are added up."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +70,11 @@ class Passed:
     progress: float
     """Of the whole training at the last step, 0 to 1."""
     share: float
-    """Of the epoch's steps that were taken: 1, or less where time was up."""
+    """Of the epoch's steps that were taken: 1, or less where training ended in it."""
 
 
 def run_epoch(training: Training, forward: Forward, visits: Visits, epoch: int, clock: Clock) -> Passed:
-    """Take the steps of epoch `epoch`, 0 for the first; fewer, but one, where the clock says that time is up.
+    """Take the steps of epoch `epoch`, 0 for the first; fewer, but one, where training or its time ends in it.
 
     Raises `UserError` where memory runs out, and, on a CPU, at the first loss that is no number.
     """
@@ -78,10 +82,11 @@ def run_epoch(training: Training, forward: Forward, visits: Visits, epoch: int, 
     criterion = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing, reduction="none")
     loss_sum, correct, weight_sum = torch.zeros((3,), device=device).unbind()
     steps = batches(visits.order, config, len(training.labels))
+    epochs = epochs_in_all(config, len(training.labels))
     done, seen, progress = 0, 0, 0.0
     for index in steps:
-        now = clock.progress((epoch + done / len(steps)) / config.epochs)
-        if now == 1 and done:
+        now = clock.progress((epoch + done / len(steps)) / epochs)
+        if now > 1 - ROUNDING and done:
             break
         progress = now
         for group in training.optimizer.param_groups:

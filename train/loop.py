@@ -1,5 +1,6 @@
 """Training, from top to bottom."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from train.hardware import choose_device, fastest_convolutions
 from train.mapped import resident
 from train.optimizer import build as build_optimizer
 from train.room import explained
-from train.schedule import epoch_seed, lr_share, schedule, wanted_batch
+from train.schedule import epoch_seed, epochs_in_all, lr_share, schedule, wanted_batch
 from train.skipping import share_losses, without_easy
 from train.visits import draw_visits
 
@@ -49,7 +50,7 @@ class Trained:
     """Of the evaluations after each epoch."""
     compile_seconds: float
     epochs_done: float
-    """Fewer than `config.epochs` where the time budget ended training; the last in part."""
+    """The last in part where `steps` or the time budget ended training in it."""
     margins: np.ndarray | None
     """Shape (E, N), float16: see `train.epoch.Training`; None where they were not kept."""
 
@@ -118,11 +119,12 @@ def train(
     clock = Clock(config.time_budget, sum(epoch.seconds for epoch in history))
     forward: Forward = plain
     compile_seconds = 0.0
-    if len(history) < config.epochs and clock.progress(0) < 1:
+    epochs = epochs_in_all(config, count)
+    if len(history) < epochs and clock.progress(0) < 1:
         with fastest_convolutions(device), explained(model, images, config, wanted_batch(config, count)):
             forward, compile_seconds = compiled(model.train(), config, kinds_of_batch(training))
 
-    for epoch in range(len(history), config.epochs):
+    for epoch in range(len(history), math.ceil(epochs)):
         if clock.progress(0) == 1:
             break
         started = clock.spent()
@@ -131,7 +133,7 @@ def train(
         torch.manual_seed(epoch_seed(config, epoch))  # for dropout
         visits = draw_visits(config, count, epoch).to(device)
         if epoch:  # there are losses
-            visits = without_easy(visits, losses, config, clock.progress(epoch / config.epochs))
+            visits = without_easy(visits, losses, config, clock.progress(epoch / epochs))
         with fastest_convolutions(device):
             passed = run_epoch(training, forward, visits, epoch, clock)
         share_losses(losses, visits, config)
@@ -184,7 +186,7 @@ def _margins(config: TrainConfig, count: int) -> Tensor:
     assert distributed.count() == 1, "each process would know the margins of its own share alone"
     assert not config.mixup, "a mixture has no label to be right about"
     assert not config.cutmix, "a mixture has no label to be right about"
-    return torch.full((config.epochs, count), float("nan"), dtype=torch.float16)
+    return torch.full((math.ceil(epochs_in_all(config, count)), count), float("nan"), dtype=torch.float16)
 
 
 def sample_accuracy(model: Network, eval_set: ImageSet, config: TrainConfig) -> float | None:

@@ -26,6 +26,7 @@ from train.config import TrainConfig
 from train.data import ImageSet
 from train.hardware import choose_device
 from train.mapped import in_file
+from train.schedule import epochs_in_all
 
 Job = TypeVar("Job")
 News = TypeVar("News")
@@ -49,7 +50,7 @@ def choose(at_once: int | None, configs: Sequence[TrainConfig], *, images: int, 
     if at_once is not None and at_once > 1 and distributed.count() > 1:
         raise UserError(f"{distributed.count()} processes share every batch of one training; leave --at-once out")
     if at_once is None:
-        work = sum(config.epochs for config in configs) * images * (side / 32) ** 2
+        work = sum(epochs_in_all(config, images) for config in configs) * images * (side / 32) ** 2
         one_by_one = (
             work <= SMALL
             or distributed.count() > 1

@@ -1,11 +1,10 @@
 """A training run as a folder: settings, learning curve, result, weights, pictures."""
 
 import json
-import math
 import shutil
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,79 +16,17 @@ from safetensors.torch import save
 
 from curate.errors import UserError
 from curate.files import write_bytes_atomic, write_json
-from curate.interval import mean_interval
-from train import distributed, event_files, models, parallel, plots
+from train import distributed, event_files, models, parallel
 from train.blocks import Network
 from train.checkpoint import Epoch, load_weights
 from train.config import TrainConfig
 from train.data import ImageSet, load_images
-from train.evaluate import Evaluation, evaluate, predict
-from train.hardware import choose_device, describe
+from train.evaluate import evaluate, predict
 from train.loop import Trained, train
+from train.result import RESULT, RunResult, SeedResult, write_result
 
 ABOUT = "curate"
 """Entry of a weights file that holds settings and class names, as JSON."""
-
-
-@dataclass(frozen=True)
-class Score:
-    """A figure measured once per seed. `mean` and `half_width` (95 %, Student t; None for one seed) sum up `values`."""
-
-    values: tuple[float, ...]
-    mean: float
-    half_width: float | None
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """What a run came to: `result.json`. Accuracies lie between 0 and 1."""
-
-    config: TrainConfig
-    classes: tuple[str, ...]
-    data_hash: str
-    seeds: tuple[int, ...]
-    hardware: str
-    at_once: int
-    """How many seeds were trained at the same time, and so shared the hardware."""
-    torch_version: str
-    seconds: float
-    """Of training alone, all seeds added up, also of those that were trained at the same time."""
-    eval_seconds: float
-    """Of evaluation: after each epoch on a sample, and at the end."""
-    compile_seconds: float
-    """Of compiling the network."""
-    epochs_done: tuple[float, ...]
-    """Per seed; fewer than `config.epochs` where the time budget cut training short, the last of them in part."""
-    cut_short: bool
-    """Whether it did, for some seed."""
-    train_images: int
-    eval_images: int
-    accuracy: Score
-    """Single view."""
-    accuracy_flip: Score | None
-    """Mean of image and mirror image; None where the configuration has no flip."""
-    accuracy_multi_crop: Score | None
-    """Mean over shifted views, mirrored too where the configuration has flip."""
-    accuracy_leak_free: Score | None
-    """Single view on the evaluation images without a twin in the training set; None if these were not named."""
-    leak_free_images: int | None
-    calibration_error: Score
-    per_class: tuple[float | None, ...]
-    """Single-view accuracy per class, mean over the seeds; None for a class without an evaluation image."""
-    confusion: tuple[tuple[int, ...], ...]
-    """Row true class, column predicted class; counts summed over the seeds."""
-
-
-@dataclass(frozen=True)
-class _Seed:
-    """What the training of one seed came to."""
-
-    history: tuple[Epoch, ...]
-    evaluation: Evaluation
-    epochs_done: float
-    seconds: float
-    eval_seconds: float
-    compile_seconds: float
 
 
 def train_run(
@@ -111,10 +48,10 @@ def train_run(
     """Train on manifest rows with `seeds` seeds (`config.seed`, the next, …), evaluate, and write the run's folder.
 
     Rows with an `error` or, for training, without a label have to be left out by the caller. `root` is the workspace.
-    Writes `config.json`, `metrics.jsonl`, `model.safetensors` (of the last seed), `learning_curve.png`, `confusion.png`
-    and, last, `result.json`: a folder with that file is complete. With `resume` an interrupted run goes on after
-    its last epoch. `tensorboard` adds event files in `tensorboard/`. So many seeds as `at_once` says are trained at the
-    same time, see `train.parallel.each`; their images are in files of the workspace.
+    Writes `config.json`, `metrics.jsonl`, `model.safetensors` (of the last seed), `learning_curve.png`,
+    `confusion.png`, `predicted.parquet` and, last, `result.json`: a folder with that file is complete. With `resume` an
+    interrupted run goes on after its last epoch. `tensorboard` adds event files in `tensorboard/`. So many seeds as
+    `at_once` says are trained at the same time, see `train.parallel.each`; their images are in files of the workspace.
     `leak_free_ids`: the evaluation images that have no twin in the training set.
     """
     if tensorboard:
@@ -123,7 +60,7 @@ def train_run(
         raise UserError(f"seeds = {seeds}; a run takes at least 1")
     if train_rows.empty or eval_rows.empty:
         raise UserError(f"{len(train_rows)} images to train on and {len(eval_rows)} to evaluate on; a run needs both")
-    _check_classes(train_rows, eval_rows)
+    check_classes(train_rows, eval_rows)
     train_set = _load_training(config, train_rows, root, classes, at_once)
     limit = 0 if at_once > 1 else None
     eval_set = load_images(eval_rows, root, classes=classes, image_size=train_set.image_size, memory_limit=limit)
@@ -131,7 +68,7 @@ def train_run(
     if not len(eval_set.labelled()):
         raise UserError(f"none of the {len(eval_rows)} images to evaluate on has a label; add labelled ones")
     run_dir.mkdir(parents=True, exist_ok=True)
-    for name in ("result.json", "model.onnx"):  # of an earlier run of this name
+    for name in (RESULT, "model.onnx"):  # of an earlier run of this name
         (run_dir / name).unlink(missing_ok=True)
     write_json(run_dir / "config.json", config.as_dict() | {"data_hash": data_hash, "seeds": seeds})
 
@@ -151,7 +88,7 @@ def train_run(
             (run_dir / f"seed-{seed}" / "checkpoint.safetensors").unlink(missing_ok=True)
     with parallel.shared(train_set, eval_set, at_once=at_once) as (train_set, eval_set):
         one_seed = partial(
-            _train_seed,
+            train_seed,
             config=config,
             train_set=train_set,
             eval_set=eval_set,
@@ -160,48 +97,22 @@ def train_run(
             kept=numbers[-1],
         )
         done = list(parallel.each(one_seed, numbers, at_once=at_once, hear=after_epoch))
-    history = [epoch for one in done for epoch in one.history]
-    evaluations = [one.evaluation for one in done]
-    epochs_done = [one.epochs_done for one in done]
-
-    if tensorboard:
-        event_files.rewrite_events(run_dir / "tensorboard", history)
-    lines = "".join(json.dumps(asdict(epoch)) + "\n" for epoch in history)
-    write_bytes_atomic(run_dir / "metrics.jsonl", lines.encode())
-    confusion = np.sum([evaluation.confusion for evaluation in evaluations], axis=0)
-    write_bytes_atomic(run_dir / "learning_curve.png", plots.learning_curve(history))
-    write_bytes_atomic(run_dir / "confusion.png", plots.confusion_matrix(confusion, classes))
-    result = RunResult(
+    result = write_result(
+        run_dir,
+        done,
         config=replace(config, image_size=train_set.image_size),
-        classes=tuple(classes),
-        data_hash=data_hash,
-        seeds=numbers,
-        hardware=describe(choose_device(config.device)),
-        at_once=min(at_once, seeds),
-        torch_version=torch.__version__,
-        seconds=sum(one.seconds for one in done),
-        eval_seconds=sum(one.eval_seconds for one in done),
-        compile_seconds=sum(one.compile_seconds for one in done),
-        epochs_done=tuple(epochs_done),
-        cut_short=min(epochs_done) < config.epochs,
         train_images=len(train_set.labelled()),
-        eval_images=evaluations[0].count,
-        accuracy=_score([evaluation.accuracy for evaluation in evaluations]),
-        accuracy_flip=_optional_score([evaluation.accuracy_flip for evaluation in evaluations]),
-        accuracy_multi_crop=_optional_score([evaluation.accuracy_multi_crop for evaluation in evaluations]),
-        accuracy_leak_free=_optional_score([evaluation.accuracy_leak_free for evaluation in evaluations]),
-        leak_free_images=evaluations[0].leak_free_count,
-        calibration_error=_score([evaluation.calibration_error for evaluation in evaluations]),
-        per_class=_mean_per_class(confusion),
-        confusion=tuple(tuple(int(cell) for cell in row) for row in confusion),
+        eval_set=eval_set,
+        data_hash=data_hash,
+        at_once=at_once,
+        tensorboard=tensorboard,
     )
-    write_json(run_dir / "result.json", asdict(result))
     for folder in run_dir.glob("seed-*"):  # only now is nothing left to resume, nor of an earlier run of this name
         shutil.rmtree(folder)
     return result
 
 
-def _train_seed(
+def train_seed(
     seed: int,
     tell: Callable[[Epoch], None],
     *,
@@ -210,9 +121,9 @@ def _train_seed(
     eval_set: ImageSet,
     leak_free: np.ndarray | None,
     run_dir: Path,
-    kept: int,
-) -> _Seed:
-    """Train one seed and evaluate it; the network of the seed `kept` is saved as the run's."""
+    kept: int | None,
+) -> SeedResult:
+    """Train one seed and evaluate it; the network of the seed `kept` is saved as the run's, of none for None."""
     distributed.wait()
     folder = run_dir / f"seed-{seed}"
     trained = train(replace(config, seed=seed), train_set, eval_set=eval_set, run_dir=folder, on_epoch=tell)
@@ -221,9 +132,11 @@ def _train_seed(
     eval_seconds = trained.eval_seconds + time.perf_counter() - started
     if seed == kept:
         save_model(run_dir / "model.safetensors", trained)
-    return _Seed(
+    return SeedResult(
+        seed=seed,
         history=trained.history,
         evaluation=evaluate(predictions, eval_set, leak_free=leak_free),
+        predicted=predictions.probs.argmax(1).astype(np.int16),
         epochs_done=trained.epochs_done,
         seconds=trained.seconds,
         eval_seconds=eval_seconds,
@@ -245,7 +158,7 @@ def help_train(
         train(replace(config, seed=seed), train_set, run_dir=run_dir / f"seed-{seed}")
 
 
-def _check_classes(train_rows: DataFrame, eval_rows: DataFrame) -> None:
+def check_classes(train_rows: DataFrame, eval_rows: DataFrame) -> None:
     """Raises `UserError` for classes that a network could not learn."""
     known = sorted(set(train_rows["label"]) - {""})
     if len(known) < 2:
@@ -304,18 +217,3 @@ def load_model(run_dir: Path) -> Saved:
         model = models.build(config.model, num_classes=len(classes), image_size=size, options=config.model_options)
     load_weights(model, tensors, str(path), "train again")
     return Saved(model.eval(), config, classes)
-
-
-def _score(values: list[float]) -> Score:
-    mean, half_width = mean_interval(values)
-    return Score(tuple(values), mean, None if math.isnan(half_width) else half_width)
-
-
-def _optional_score(values: list[float | None]) -> Score | None:
-    known = [value for value in values if value is not None]
-    return _score(known) if known else None
-
-
-def _mean_per_class(confusion: np.ndarray) -> tuple[float | None, ...]:
-    totals = confusion.sum(1)
-    return tuple(float(confusion[k, k] / total) if total else None for k, total in enumerate(totals))

@@ -1,6 +1,7 @@
 """How many steps training takes, and the learning rate of each."""
 
 import math
+from dataclasses import replace
 
 from torch import Tensor
 
@@ -12,12 +13,32 @@ MIN_STEPS = 32
 
 def wanted_batch(config: TrainConfig, count: int) -> int:
     """Images a step, about, for a set of `count` images: fewer than asked for where the set is small."""
+    if config.steps is not None:
+        return min(config.batch_size, count)
     return min(config.batch_size, max(16, count // MIN_STEPS))
 
 
 def steps_an_epoch(config: TrainConfig, count: int) -> int:
     """Steps that one pass over `count` images takes."""
     return max(1, round(count / wanted_batch(config, count)))
+
+
+def epochs_in_all(config: TrainConfig, count: int) -> float:
+    """Passes over a set of `count` images in the whole training; the last in part where `steps` are asked for."""
+    return config.epochs if config.steps is None else config.steps / steps_an_epoch(config, count)
+
+
+def with_steps_of(config: TrainConfig, count: int) -> TrainConfig:
+    """The settings by which sets of any size see as many steps, of as many images, as one of `count` images does."""
+    share = lr_share(config, count)
+    return replace(
+        config,
+        steps=round(epochs_in_all(config, count) * steps_an_epoch(config, count)),
+        batch_size=wanted_batch(config, count),
+        lr=config.lr * share,
+        head_lr=None if config.head_lr is None else config.head_lr * share,
+        bias_lr=None if config.bias_lr is None else config.bias_lr * share,
+    )
 
 
 def batches(order: Tensor, config: TrainConfig, count: int) -> tuple[Tensor, ...]:

@@ -23,7 +23,8 @@ from train.checkpoint import Epoch
 from train.config import TrainConfig
 from train.data import common_size, load_images
 from train.onnx_file import Exported, write_onnx
-from train.run import RunResult, load_model, train_run
+from train.result import RunResult
+from train.run import load_model, train_run
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def predict(
     plan = replace(plan, folds=plan.folds if folds is None else folds)
     if "epochs" in settings:
         plan = replace(plan, images=None)
-    config = configure(workspace, {**profiles.settings(plan), **settings})
+    config = _by_epochs(configure(workspace, {**profiles.settings(plan), **settings}))
     with workspace.locked(str(predictions.FOLDER)):
         images = verbs.read_manifest(workspace)
         decodable = manifest.decodable(images)
@@ -154,7 +155,7 @@ def train(
             asked.run_dir,
             classes=asked.classes,
             seeds=seeds,
-            data_hash=data_hash(asked.train_rows),
+            data_hash=manifest.data_hash(asked.train_rows),
             leak_free_ids=leak_free(workspace, asked.test_rows),
             resume=resume,
             tensorboard=tensorboard,
@@ -180,7 +181,7 @@ def search_policies(
     held out, duplicates and generated images with their originals; never on test images. Written to
     `runs/augment-search`; an interrupted call goes on.
     """
-    config = configure(workspace, settings)
+    config = _by_epochs(configure(workspace, settings))
     raw = verbs.read_manifest(workspace)
     chosen = verbs.read_images(workspace, data)
     rows, val = train_rows_of(chosen), _usable(raw, "val")
@@ -271,14 +272,6 @@ def test_rows_of(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def data_hash(rows: pd.DataFrame) -> str:
-    """blake2b-128 over content and label of every row, in order: two runs with the same hash saw the same images."""
-    digest = hashlib.blake2b(digest_size=16)
-    for content, label in zip(rows["content_hash"], rows["label"], strict=True):
-        digest.update(f"{content}\0{label}\n".encode())
-    return digest.hexdigest()
-
-
 def leak_free(workspace: Workspace, test_rows: pd.DataFrame) -> list[str] | None:
     """Test images without a twin in the training set, according to `split_leak`; None where it was not run."""
     scans = [entry.arguments.get("only") for entry in workspace.ledger() if entry.command == "scan"]
@@ -291,6 +284,13 @@ def leak_free(workspace: Workspace, test_rows: pd.DataFrame) -> list[str] | None
 
 def _usable(rows: pd.DataFrame, split: str) -> pd.DataFrame:
     return rows[(rows["split"] == split) & (rows["label"] != "") & manifest.decodable(rows)].reset_index(drop=True)
+
+
+def _by_epochs(config: TrainConfig) -> TrainConfig:
+    """The settings themselves; raises `UserError` where they count steps, in verbs that go by epochs."""
+    if config.steps is not None:
+        raise UserError(f"steps = {config.steps}; this verb goes by epochs: set epochs, and leave steps out")
+    return config
 
 
 def _key(configs: list[TrainConfig], plan: profiles.Profile, fingerprint: str) -> str:
@@ -327,7 +327,7 @@ def _write_predictions(
         "fold_accuracy": list(said.fold_accuracy),
         "thin_classes": list(said.thin_classes),
         "seconds": said.seconds,
-        "data_hash": data_hash(usable[trained]),
+        "data_hash": manifest.data_hash(usable[trained]),
     }
     found = predictions.Predictions(
         classes,

@@ -41,7 +41,7 @@ def curate(
 
 # Each adds its verbs to `app`, and `--help` lists them in this order: that of the loop.
 # isort: off
-from curate.cli import data, find, decide, review, augment, learn, history, about  # noqa: E402, F401
+from curate.cli import data, find, decide, review, select, augment, learn, prove, runs, gate, history, about  # noqa: E402, F401
 # isort: on
 
 

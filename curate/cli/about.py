@@ -17,7 +17,7 @@ def finders(as_json: options.Json = False) -> None:
     rows = [
         {
             "name": name,
-            "summary": registry.summary(function),
+            "summary": registry.summary(function) + " Runs on request." * registry.on_request(function),
             "needs": ", ".join(registry.needs(function)),
             "settings": ", ".join(f"{setting}={value}" for setting, value in registry.settings(function).items()),
         }

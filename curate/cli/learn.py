@@ -10,7 +10,7 @@ from curate.cli import app, options, output
 
 if TYPE_CHECKING:
     from train.checkpoint import Epoch
-    from train.run import RunResult
+    from train.result import RunResult
 
 
 @app.command(epilog="Example: curate train ws --data curated --seeds 3 --time-budget 16m")

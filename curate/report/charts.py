@@ -7,15 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
+from curate.proof import Proof
 from curate.report.labels import Bin
-from curate.report.runs import ClassChange, Comparison, Run
+from curate.runs import Run
+from curate.side_by_side import ClassChange, Comparison
 
 DASHES = ("none", "7 4", "2 3", "10 3 2 3")
 """Of several runs on the same data, so that lines differ in more than colour."""
 MARKS = {"raw": "M-4.5-4.5H4.5V4.5H-4.5Z", "curated": "M0-6.5L6.5 0 0 6.5-6.5 0Z", "other": "M0-5.5L5.5 4.5H-5.5Z"}
 """Square, diamond, triangle: what a run was trained on, in pixels around the point."""
 CURVES = 6
-"""Runs whose learning curves are drawn, the latest ones: more cannot be told apart."""
+"""Runs whose learning curves are drawn, the latest ones, raw and curated before others: more cannot be told apart."""
 WARMUP = 0.25
 """Share of the epochs that the learning curves' scale need not hold: the climb would press the rest together."""
 STRETCHED = Markup(
@@ -71,6 +73,13 @@ def difference_axis(comparison: Comparison) -> Axis:
     """A scale for differences, with zero in it."""
     ends = [item.mean + side * (item.half_width or 0) for item in comparison.differences for side in (-1, 1)]
     return axis([0, *ends])
+
+
+def proof_axis(proof: Proof) -> Axis:
+    """A scale for the differences of a proof and those of its seeds, with zero in it."""
+    found = [each for item in proof.compared for each in (item.accuracy, item.leak_free) if each]
+    ends = [item.mean + side * (item.half_width or 0) for item in found for side in (-1, 1)]
+    return axis([0, *ends, *(value for item in found for value in item.values)])
 
 
 def change_axis(changes: Sequence[ClassChange]) -> Axis:
@@ -136,7 +145,8 @@ def learning_curves(runs: Sequence[Run]) -> Curves | None:
     able = [run for run in runs if run.curves]
     if not able:
         return None
-    drawn = able[-CURVES:]
+    latest = sorted(range(len(able)), key=lambda number: (able[number].data == "other", -number))[:CURVES]
+    drawn = [able[number] for number in sorted(latest)]
     order = {run.name: sum(other.data == run.data for other in drawn[:number]) for number, run in enumerate(drawn)}
     dashes = {run.name: DASHES[order[run.name] % len(DASHES)] for run in drawn}
     points = [point for run in drawn for seed in run.curves.values() for point in seed]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from curate import predictions
+from curate.runs import trained
 from curate.workspace import CURATED, DECISIONS, FINDINGS, Entry, Workspace
 
 LISTED = 200
@@ -23,8 +24,6 @@ class Version:
     command: str
     arguments: str
     wrote: str
-    data: dict[str, str]
-    """Name of a run -> "raw" or "curated", for a version that trained one."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +59,13 @@ def missing_steps(workspace: Workspace, images: pd.DataFrame) -> list[Step]:
 
 
 def _version(entry: Entry) -> Version:
-    given = {name: value for name, value in entry.arguments.items() if value not in (None, "", [], {}, False)}
+    runs = trained(entry)
+    told = {name: value for name, value in entry.arguments.items() if not (name == "runs" and runs)}
+    given = {name: value for name, value in told.items() if value not in (None, "", [], {}, False)}
     arguments = ", ".join(f"{name} {value}" for name, value in given.items())
     wrote = [name if digest else f"{name} (removed)" for name, digest in entry.writes.items()]
-    data = {}
-    if entry.command == "train":
-        data = {str(given.get("name", "")): str(given.get("data", ""))}
-        wrote += [f"runs/{name}" for name in data]
+    wrote += [f"runs/{name}" for name in runs]
     if entry.command == "predict":
         wrote.append(str(predictions.FOLDER))
     arguments = arguments if len(arguments) <= ARGUMENTS else f"{arguments[:ARGUMENTS]}…"
-    return Version(entry.version, entry.at, entry.command, arguments, ", ".join(wrote), data)
+    return Version(entry.version, entry.at, entry.command, arguments, ", ".join(wrote))

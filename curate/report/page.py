@@ -1,16 +1,21 @@
 """The page: all sections gathered, laid out by the template."""
 
 from dataclasses import dataclass
+from functools import partial
 
-from curate import pages, verbs
+from curate import conclusions, pages, verbs
 from curate.report import charts
 from curate.report.deciding import Deciding, deciding
+from curate.report.flipped import Flipped, flipped
 from curate.report.gallery import Gallery, gallery
 from curate.report.labels import Labels, labels
 from curate.report.making import LISTED, Step, Version, missing_steps, versions
 from curate.report.overview import Overview, overview
-from curate.report.runs import MEASURES, Worth, worth
+from curate.report.proved import Proved, proved
+from curate.report.runs import CHANGES, CONFUSION_CLASSES, Worth, worth
 from curate.report.trust import Trust, trust
+from curate.runs import MEASURES
+from curate.side_by_side import greatest
 from curate.workspace import Workspace
 
 
@@ -20,7 +25,10 @@ class Page:
 
     overview: Overview
     missing: list[Step]
+    proved: Proved | None
     worth: Worth | None
+    flipped: Flipped | None
+    """Of the first comparison."""
     gallery: Gallery | None
     deciding: Deciding | None
     labels: Labels | None
@@ -33,10 +41,15 @@ def gather(workspace: Workspace) -> Page:
     images = verbs.read_manifest(workspace)
     decisions = verbs.read_decisions(workspace, images)
     made = versions(workspace)
+    proof = proved(workspace)
+    trained = worth(workspace, proof.proof if proof else None)
+    flips = trained.comparisons[0].flips if trained and trained.comparisons else None
     return Page(
         overview(workspace, images, made),
         missing_steps(workspace, images),
-        worth(workspace, made),
+        proof,
+        trained,
+        flipped(workspace, images, flips) if flips else None,
         gallery(workspace, images, decisions),
         deciding(workspace, images, decisions),
         labels(workspace, images, decisions),
@@ -48,5 +61,13 @@ def gather(workspace: Workspace) -> Page:
 def render(page: Page) -> str:
     """The page as HTML. Whatever comes from the workspace is escaped."""
     template = pages.template("curate.report", "page.html.jinja")
-    html = template.render(page=page, charts=charts, measures=MEASURES, listed=LISTED)
+    html = template.render(
+        page=page,
+        charts=charts,
+        conclusions=conclusions,
+        measures=MEASURES,
+        listed=LISTED,
+        confused=CONFUSION_CLASSES,
+        greatest=partial(greatest, most=CHANGES),
+    )
     return html.encode("utf-8", "replace").decode()  # a folder's name may hold bytes that are no text

@@ -8,6 +8,7 @@ import pandas as pd
 from curate import manifest, predictions, queue, recipe, reviewers, verbs
 from curate.answers import LABEL_ERROR
 from curate.decisions import POLICY
+from curate.pool import POOL
 from curate.review.clusters import cluster, odd
 from curate.review.twins import DUPLICATES, beside, twins_of
 from curate.workspace import Workspace
@@ -30,6 +31,8 @@ COLUMNS = {
     "odd": "bool",  # an outlier of its cluster
     "proposal": "str",  # what "accept" does: relabel or drop
 }
+NO_LABEL = "no label"
+"""What stands in place of the label of an image of the pool."""
 DISPUTED, SECOND_LOOK = "disputed", "second look"
 """Titles of what is asked again: of images on which people disagree, and of some that another person decided on."""
 
@@ -111,7 +114,9 @@ def lay_out(
     relabels = (rows["suggested_label"] != "") & (rows["suggested_label"] != rows["given_label"])
     rows["proposal"] = np.where(relabels, "relabel", "drop")
     other = rows["suggested_label"].where(rows["suggested_label"] != "", queue.NO_SUGGESTION)
-    titles = pd.Series(np.where(rows["kind"] == "labels", rows["given_label"] + " → " + other, first))
+    waiting = (rows["split"] == POOL) & (rows["given_label"] == "") & relabels
+    given = rows["given_label"].where(~waiting, NO_LABEL)
+    titles = pd.Series(np.where((rows["kind"] == "labels") | waiting, given + " → " + other, first))
     rows["title"] = (
         rows["title"].fillna("").where(rows["title"].fillna("") != "", titles) if "title" in rows else titles
     )

@@ -24,7 +24,7 @@ LABELS: dict[str, tuple[str, str]] = {
 """What a button says, and what it does: of the verdicts, and of taking one back."""
 KEYS = {"accept": "A", "relabel": "R", "drop": "D", "keep_this": "K", "fine": "N", "undo": "U"}
 """The same in the App and on the page."""
-SUGGESTING = (LABEL_ERROR, "conflicting_labels")
+SUGGESTING = (LABEL_ERROR, "conflicting_labels", "pseudo_label", "worth_labelling")
 """Finders whose suggestion "accept" takes; of others it drops the image."""
 
 

@@ -41,7 +41,7 @@ def workspace(name: str, *, planted: float = 0.0, kind: str = "uniform") -> Work
     """The images of one of `SETS`, and of its training labels so large a share replaced by wrong ones."""
     ws = Workspace(BUILD / _folder(name, planted=planted, kind=kind))
     if not ws.has(MANIFEST):
-        root, table = _long_tail() if name == "long-tail" else _read(name)
+        root, table = _long_tail() if name == "long-tail" else files(name)
         train = np.flatnonzero(table["split"] == "train")
         table.loc[train, "label"] = wrong_labels(table["label"].to_numpy()[train], share=planted, kind=kind)
         ws.root.mkdir(parents=True, exist_ok=True)
@@ -74,7 +74,7 @@ def truth(ws: Workspace) -> tuple[pd.DataFrame, np.ndarray]:
     return rows, rows["image_id"].str.split("/").str[-2].to_numpy()
 
 
-def _read(name: str) -> tuple[Path, pd.DataFrame]:
+def files(name: str) -> tuple[Path, pd.DataFrame]:
     """The folder that paths are in, and the columns `path`, `label`, `split`, with true labels or those of people."""
     if name == "digits":
         root = _digits()
@@ -93,7 +93,7 @@ def _read(name: str) -> tuple[Path, pd.DataFrame]:
 
 def _long_tail() -> tuple[Path, pd.DataFrame]:
     """CIFAR-10 with fewer and fewer training images from class to class, in the order of their names."""
-    root, table = _read("clean")
+    root, table = files("clean")
     names = sorted(table["label"].unique())
     counts = np.geomspace(LONGEST, SHORTEST, len(names)).round().astype(int)
     place = table.groupby(["split", "label"]).cumcount()

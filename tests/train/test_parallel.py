@@ -28,7 +28,7 @@ from train.crossval import cross_validate
 from train.data import ImageSet
 from train.mapped import MappedImages
 from train.parallel import SMALL, choose, each, interrupted_later, outcome, share_threads, shared
-from train.run import RunResult
+from train.result import RunResult
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {"epochs": 2, "image_size": 16, "device": "cpu", "flip": False}

@@ -16,11 +16,20 @@ from train.checkpoint import Epoch
 from train.evaluate import predict
 from train.loop import train
 from train.plots import confusion_matrix, learning_curve
-from train.run import RunResult, load_model, save_model, train_run
+from train.result import RunResult
+from train.run import load_model, save_model, train_run
 
 CONFIG = replace(QUICK, epochs=1, batch_size=16)
 CLASSES = tuple("0123456789")
-FILES = {"config.json", "metrics.jsonl", "model.safetensors", "learning_curve.png", "confusion.png", "result.json"}
+FILES = {
+    "config.json",
+    "metrics.jsonl",
+    "model.safetensors",
+    "learning_curve.png",
+    "confusion.png",
+    "predicted.parquet",
+    "result.json",
+}
 
 
 @pytest.fixture(scope="module")

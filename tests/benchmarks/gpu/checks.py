@@ -10,6 +10,7 @@ from tests.benchmarks.gpu.neighbors import neighbors
 from tests.benchmarks.gpu.papers import degradation, identity_mappings
 from tests.benchmarks.gpu.parity import parity
 from tests.benchmarks.gpu.speed import epoch_seconds, folds
+from tests.benchmarks.gpu.worth import curation
 
 CIFAR10 = "CIFAR-10 (JPEG copy), 50,000 training and 10,000 test images of 32 px"
 CLUSTERS = "1,000,000 unit vectors in clusters, 50,000 of them near-copies of known others, made on the device"
@@ -57,6 +58,13 @@ CHECKS: dict[str, Check] = {
         f"{CIFAR10}; labels of CIFAR-10N",
         "how many wrong labels does `predict --profile best` find, how well, and in how many seconds?",
         "F1 0.84 (`aggre`) and 0.92 (`worse`), 3 minutes each, on an H200",
+    ),
+    "curation": Check(
+        curation,
+        560,
+        f"{CIFAR10}; labels of CIFAR-10N",
+        "what is curating worth, and how much of the way to true labels is it?",
+        "three quarters of the way for `worse`, five seeds",
     ),
     "to_93": Check(
         to_93,

@@ -1,7 +1,7 @@
 """Wrong labels found with `predict --profile best`: how well, and in how many seconds."""
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -13,39 +13,56 @@ from tests.benchmarks.gpu.data import names, splits
 from tests.benchmarks.gpu.job import Figures, Job, Missing, Parts
 from tests.benchmarks.gpu.training import config
 from train import profiles, rounds
+from train.config import TrainConfig
 from train.data import ImageSet
 
 LABELS = "cifar10/cifar10n.csv"
 
 
+SETS = ("aggre", "worse")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the networks of `predict --profile best` and the model of labels say of N labels."""
+
+    pred_probs: np.ndarray
+    """Shape (N, K), out of fold."""
+    doubt: pd.DataFrame
+    """A row per label, see `curate.signals.label_doubt`."""
+    predict_seconds: float
+    judge_seconds: float
+    config: TrainConfig
+    """Of the last round."""
+
+
 def label_errors(job: Job) -> Parts:
     """CIFAR-10N `aggre` and `worse`: ours, and cleanlab's filters on the same probabilities."""
     image_set = splits(job, "cifar10")[0]
+    for column in SETS:
+        yield column, found(job, image_set, labels_of(job, image_set, column), image_set.labels.numpy())
+
+
+def labels_of(job: Job, image_set: ImageSet, column: str) -> np.ndarray:
+    """A set of labels of CIFAR-10N for the training images: shape (N,), int64."""
     path = record.DATA / LABELS
     if not path.exists():
         raise Missing(f"{path} is missing; set CURATE_DATA to the folder with {LABELS}")
     table = pd.read_csv(path).set_index("path")
     at = [f"train/{name}" for name in names(job, "cifar10", "train")]
-    true = image_set.labels.numpy()
-    for column in ("aggre", "worse"):
-        given = pd.Index(image_set.classes).get_indexer(pd.Index(table[column].reindex(at)))
-        if (given < 0).any():
-            raise Missing(f"{path} has no {column} label for {at[int(np.argmax(given < 0))]}; is it of other images?")
-        yield column, found(job, image_set, given.astype(np.int64), true)
+    given = pd.Index(image_set.classes).get_indexer(pd.Index(table[column].reindex(at)))
+    if (given < 0).any():
+        raise Missing(f"{path} has no {column} label for {at[int(np.argmax(given < 0))]}; is it of other images?")
+    return given.astype(np.int64)
 
 
-def found(job: Job, image_set: ImageSet, given: np.ndarray, true: np.ndarray) -> Figures:
-    """Predict, judge and compare with the truth. given, true: shape (N,)."""
-    try:  # the other checks do without these
-        from cleanlab.filter import find_label_issues
+def judged(job: Job, image_set: ImageSet, given: np.ndarray) -> Judged:
+    """Predict and judge. given: shape (N,)."""
+    from curate.signals.label_doubt import label_doubt
 
-        from curate.signals.label_doubt import label_doubt
-        from tests.benchmarks.label_errors import FILTERS, calibration_error, scores
-    except ImportError as error:
-        raise Missing(f"{error.name} is not installed") from None
     plan = profiles.find("best")
     plan = replace(plan, folds=2, corrected=1, images=None) if job.small else plan
-    told = ImageSet(image_set.images, torch.from_numpy(given), image_set.image_ids, image_set.classes)
+    told = replace(image_set, labels=torch.from_numpy(given))
     settings = config(job, profiles.settings(plan))
     share = len(given) * (plan.folds - 1) // plan.folds
     configs = profiles.configs(plan, settings, images=share, side=image_set.image_size)
@@ -61,18 +78,29 @@ def found(job: Job, image_set: ImageSet, given: np.ndarray, true: np.ndarray) ->
         on_epoch=None,
     )
     predicted = time.perf_counter()
-    probs = said.pred_probs
     manifest = pd.DataFrame({"split": ["train"] * len(given)})
     twins = pd.DataFrame({"row": np.zeros(0, np.int64), "label": np.zeros(0, np.int64)})  # none are looked for here
-    doubt = label_doubt(manifest, given, probs, said.repeats, twins)
-    p_wrong, wrong = doubt["wrong"].to_numpy(), given != true
+    doubt = label_doubt(manifest, given, said.pred_probs, said.repeats, twins)
+    return Judged(said.pred_probs, doubt, predicted - started, time.perf_counter() - predicted, configs[-1])
+
+
+def found(job: Job, image_set: ImageSet, given: np.ndarray, true: np.ndarray) -> Figures:
+    """Predict, judge and compare with the truth. given, true: shape (N,)."""
+    try:  # the other checks do without these
+        from cleanlab.filter import find_label_issues
+
+        from tests.benchmarks.label_errors import FILTERS, calibration_error, scores
+    except ImportError as error:
+        raise Missing(f"{error.name} is not installed") from None
+    said = judged(job, image_set, given)
+    p_wrong, wrong, probs = said.doubt["wrong"].to_numpy(), given != true, said.pred_probs
     ours = scores(wrong, threshold.taken(p_wrong, threshold.cut(p_wrong, "f1")), p_wrong)
     peers = {name: find_label_issues(given, probs, filter_by=name, n_jobs=1) for name in FILTERS}
     f1 = {name: scores(wrong, issues, p_wrong)["f1"] for name, issues in peers.items()}
     best = max(f1, key=lambda name: f1[name])
     return {
-        "predict_seconds": predicted - started,
-        "judge_seconds": time.perf_counter() - predicted,
+        "predict_seconds": said.predict_seconds,
+        "judge_seconds": said.judge_seconds,
         "accuracy_out_of_fold": float((probs.argmax(1) == true).mean()),
         "f1": ours["f1"],
         "best_f1": ours.get("best_f1", 0.0),
@@ -83,6 +111,6 @@ def found(job: Job, image_set: ImageSet, given: np.ndarray, true: np.ndarray) ->
         "calibration_error": calibration_error(wrong, p_wrong),
         "best_cleanlab_f1": f1[best],
         "best_cleanlab": best,
-        "settings": configs[-1].as_dict(),
+        "settings": said.config.as_dict(),
         "n": 1,
     }

@@ -1,0 +1,125 @@
+"""The verb that says what curating was worth."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from curate.cli import app, options, output
+from curate.cli.learn import epoch_line, say_on_stderr
+from curate.wording import percent
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from curate.proof import Proof
+
+
+@app.command(epilog="Example: curate prove ws --ablate --budget 2h")
+def prove(
+    ws: options.Workspace,
+    seeds: Annotated[
+        int | None,
+        typer.Option(min=2, help="So many trainings of each set; by default 3 and more, until the answer is clear."),
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Begin no more trainings after 90s, 16m or 2h.")
+    ] = None,
+    ablate: Annotated[
+        bool, typer.Option("--ablate", help="Also leave out one step of curating at a time: which one did it?")
+    ] = False,
+    take_in: Annotated[
+        bool, typer.Option("--take-in", help="Also do one step at a time to the set as it came.")
+    ] = False,
+    controls: Annotated[
+        bool, typer.Option("--controls", help="Also drop as many images at random: is it more than their number?")
+    ] = False,
+    truth: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="CSV of image_id and true label: what could be reached, and what was."),
+    ] = None,
+    precision: Annotated[
+        float | None,
+        typer.Option(min=0.01, max=50, metavar="POINTS", help="Differences within so many points count as none."),
+    ] = None,
+    recipe: options.TrainingRecipe = None,
+    device: options.Device = "auto",
+    changes: options.Set = None,
+    at_once: options.AtOnce = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write event files too, for 'tensorboard --logdir WS/runs'.")
+    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget the trainings of an earlier proof.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Train on the set as it came and as curated, alike, and say what curating was worth, step by step."""
+    from curate.conclusions import conclusions
+    from curate.workspace import Workspace
+    from train import prove as proving
+    from train.budget import parse_seconds
+
+    found = proving.prove(
+        Workspace.open(ws),
+        settings=options.training_settings(recipe, changes) | {"device": device},
+        seeds=seeds,
+        budget=None if budget is None else parse_seconds(budget, "--budget"),
+        ablate=ablate,
+        take_in=take_in,
+        controls=controls,
+        truth=truth,
+        precision=None if precision is None else precision / 100,
+        fresh=fresh,
+        tensorboard=tensorboard,
+        at_once=at_once,
+        on_epoch=None if as_json else lambda arm, epoch: say_on_stderr(f"{arm:12} {epoch_line(epoch)}"),
+    )
+    if as_json:
+        output.print_json(found)
+        return
+    output.print_table(_arms(found))
+    if len(found.compared) > 1:
+        output.print_table(_questions(found))
+    output.warn(list(found.notes))
+    output.say(*conclusions(found), f"Wrote {ws / 'proof.json'}. Next: curate report {ws}")
+
+
+def _arms(found: "Proof") -> "DataFrame":
+    """A row per training set."""
+    import pandas as pd
+
+    rows = [
+        {
+            "set": arm.name,
+            "images": f"{arm.images:,}",
+            "seeds": len(arm.seeds),
+            "accuracy %": percent(arm.accuracy.mean, arm.accuracy.half_width),
+            "without leaks %": percent(arm.leak_free.mean, arm.leak_free.half_width) if arm.leak_free else "",
+            "right labels %": "" if arm.right_labels is None else percent(arm.right_labels, digits=1),
+            "images seen": f"{arm.images_seen:,}",
+            "seconds": f"{arm.seconds:,.0f}",
+        }
+        for arm in found.arms
+    ]
+    table = pd.DataFrame(rows)
+    return table.loc[:, (table != "").any()]
+
+
+def _questions(found: "Proof") -> "DataFrame":
+    """A row per comparison."""
+    import pandas as pd
+
+    from curate.conclusions import answer, chance, points
+
+    return pd.DataFrame(
+        [
+            {
+                "what": one.name,
+                "images": f"{one.images:,}",
+                "worth in points": points(one.accuracy).removesuffix(" points"),
+                "seeds": len(one.accuracy.values),
+                "better with": "" if one.accuracy.probability is None else chance(one.accuracy.probability),
+                "": answer(one),
+            }
+            for one in found.compared
+        ]
+    )

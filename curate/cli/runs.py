@@ -1,0 +1,184 @@
+"""The verb that shows training runs side by side: runs."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from curate.cli import app, options, output
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from curate.flips import Flip, Flips
+    from curate.run_table import Row
+    from curate.runs import Runs
+    from curate.side_by_side import ClassChange, Comparison, Difference
+    from curate.workspace import Workspace
+
+
+@app.command(epilog="Example: curate runs ws raw-resnet_fast curated-resnet_fast")
+def runs(
+    ws: options.Workspace,
+    before: Annotated[str | None, typer.Argument(help="A run to compare with; without it, all are listed.")] = None,
+    after: Annotated[str | None, typer.Argument(help="The run that is compared with it.")] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="By this column or setting, -NAME for descending; by default oldest first."),
+    ] = None,
+    filter: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="By a column or setting, with = != < <= > or >=; may be repeated."),
+    ] = None,
+    top: Annotated[
+        int, typer.Option(min=0, help="Classes, and flipped images each way, that a comparison lists.")
+    ] = 10,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write event files of what is listed, for 'tensorboard --logdir'.")
+    ] = False,
+    as_json: options.Json = False,
+) -> None:
+    """List training runs, or compare two: settings, accuracy with its interval, classes, images that flipped."""
+    from curate import proof, run_table
+    from curate import runs as reading
+    from curate.errors import UserError
+    from curate.side_by_side import compare
+    from curate.workspace import Workspace
+
+    workspace = Workspace.open(ws)
+    found = reading.read(workspace)
+    if before is not None:
+        if sort or filter or tensorboard:
+            raise UserError("--sort, --filter and --tensorboard go with the list; leave them out, or the runs' names")
+        compared = compare(*reading.two(found, before, after), first=top, proof=proof.read(workspace))
+        output.print_json(_as_json(compared)) if as_json else _say_comparison(compared, top)
+        return
+    rows = run_table.rows(found.finished, conditions=filter or [], sort=sort)
+    if tensorboard:
+        _write_events(workspace, rows, as_json)
+    elif as_json:
+        output.print_json(rows)
+        output.warn([_unfinished(found.unfinished)] if found.unfinished else [])
+    else:
+        _say_list(ws, rows, found)
+
+
+def _write_events(workspace: "Workspace", rows: "list[Row]", as_json: bool) -> None:
+    """Event files of the runs, each in its run's folder."""
+    from train import event_files
+
+    event_files.check_installed()
+    written = []
+    for row in rows:
+        with workspace.locked(f"runs/{row.name}"):
+            written.append(event_files.write_finished(workspace.root / "runs" / row.name))
+    with workspace.writing("runs", {"tensorboard": [row.name for row in rows]}):
+        pass  # writes no table
+    if as_json:
+        output.print_json({"written": written})
+        return
+    output.say(f"Wrote event files of {len(written):,} runs. Next: tensorboard --logdir {workspace.root / 'runs'}")
+
+
+def _say_list(ws: "Path", rows: "list[Row]", found: "Runs") -> None:
+    import pandas as pd
+
+    from curate.run_table import for_people
+
+    if rows:
+        output.print_table(pd.DataFrame(for_people(rows)))
+    if found.unfinished:
+        output.say(_unfinished(found.unfinished))
+    there = len(found.finished)
+    following = {0: f"curate train {ws} --data raw --seeds 3", 1: f"curate train {ws} --data curated --seeds 3"}
+    output.say(f"{len(rows):,} of {there:,} runs. Next: {following.get(there, f'curate runs {ws} BEFORE AFTER')}")
+
+
+def _unfinished(names: list[str]) -> str:
+    return f"Without a result: {', '.join(names)}. The command that began them goes on with them."
+
+
+def _as_json(compared: "Comparison") -> dict[str, object]:
+    """A comparison as one object, its runs as they are listed."""
+    from curate.run_table import row
+
+    of_runs = {"before": row(compared.before), "after": row(compared.after)}
+    rest = ("settings", "differences", "class_changes", "flips", "cautions")
+    return of_runs | {name: getattr(compared, name) for name in rest}
+
+
+def _say_comparison(compared: "Comparison", top: int) -> None:
+    import pandas as pd
+
+    from curate.run_table import for_people, row
+    from curate.side_by_side import greatest
+
+    runs = pd.DataFrame(for_people([row(compared.before), row(compared.after)]))
+    output.print_table(runs.drop(columns="settings", errors="ignore"))
+    if compared.settings:
+        settings = [{"setting": it.name, "before": str(it.before), "after": str(it.after)} for it in compared.settings]
+        output.print_table(pd.DataFrame(settings))
+    if compared.differences:
+        output.print_table(pd.DataFrame([_difference(item) for item in compared.differences]))
+    changes = greatest(compared.class_changes, top)
+    if changes:
+        output.print_table(pd.DataFrame([_change(item) for item in changes]))
+    if len(changes) < len(compared.class_changes):
+        output.say(f"{len(changes)} of {len(compared.class_changes):,} classes, those that changed most.", "")
+    if compared.flips:
+        _say_flips(compared.flips)
+    else:
+        output.say("Images that flipped are not known: a run has not kept what it predicted; train it again.")
+    output.say(*[f"Caution. {caution}" for caution in compared.cautions])
+
+
+def _difference(item: "Difference") -> dict[str, str]:
+    from curate.runs import MEASURES
+    from curate.wording import percent, signed
+
+    between = ""
+    if item.half_width is not None:
+        between = f"{signed(item.mean - item.half_width)} to {signed(item.mean + item.half_width)}"
+    return {
+        "accuracy": MEASURES[item.measure],
+        "before": f"{percent(item.before)} %",
+        "after": f"{percent(item.after)} %",
+        "points": signed(item.mean),
+        "95 % interval": between,
+        "seeds": f"{item.seeds[0]}, paired" if item.paired else f"{item.seeds[0]} and {item.seeds[1]}",
+        "it is": item.verdict,
+    }
+
+
+def _change(item: "ClassChange") -> dict[str, str]:
+    from curate.wording import percent, signed
+
+    return {
+        "class": item.label,
+        "before": f"{percent(item.before, digits=1)} %",
+        "after": f"{percent(item.after, digits=1)} %",
+        "points": signed(item.change, 1),
+    }
+
+
+def _say_flips(flips: "Flips") -> None:
+    import pandas as pd
+
+    output.say(
+        f"Of {flips.images:,} test images {flips.to_right:,} went from wrong to right and {flips.to_wrong:,} from "
+        f"right to wrong, by the majority of the seeds (McNemar's exact p = {flips.p_value:.2g}); "
+        f"{flips.both_right:,} are right in both and {flips.both_wrong:,} wrong."
+    )
+    flipped = [("wrong", "right", flip) for flip in flips.now_right]
+    flipped += [("right", "wrong", flip) for flip in flips.now_wrong]
+    if flipped:
+        output.print_table(pd.DataFrame([_flip(*each, flips.seeds) for each in flipped]))
+
+
+def _flip(was: str, became: str, flip: "Flip", seeds: tuple[int, int]) -> dict[str, str]:
+    return {
+        "image_id": flip.image_id,
+        "label": flip.label,
+        "before": flip.before,
+        "after": flip.after,
+        "seeds": f"{was} in {flip.seeds_before} of {seeds[0]}, {became} in {flip.seeds_after} of {seeds[1]}",
+    }

@@ -1,0 +1,98 @@
+"""What a gate judges, read from a workspace: nothing is written, so that it may be read-only."""
+
+import shlex
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from curate import proof, recipe, reviewers, runs, verbs, versions
+from curate.gate import scans
+from curate.manifest import data_hash, decodable
+from curate.proof import Proof
+from curate.runs import Run
+from curate.workspace import CURATED, DECISIONS, FINDINGS, Workspace
+
+LEAK = "split_leak"
+MEASURE = "accuracy"
+"""What is compared, single view: every run has it."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is judged."""
+
+    ws: str
+    """The workspace, as it stands in commands."""
+    judged: Literal["curated", "raw"]
+    curated: Literal["current", "stale", "missing"]
+    manifest: pd.DataFrame
+    images: pd.DataFrame
+    """The judged set: the curated one, or the manifest."""
+    findings: pd.DataFrame | None
+    """None where nothing was scanned."""
+    not_run: Mapping[str, str]
+    """Finder that has no findings -> the command that leads to them."""
+    stale: Mapping[str, str]
+    """Why findings are older than what they are about -> the command that renews them."""
+    decided: bool
+    """Whether there are decisions, and `decide` has run since the last scan."""
+    decisions: pd.DataFrame
+    """Those that count, one per image."""
+    disputed: pd.Series
+    """image_id -> who says what, of images about which people disagree."""
+    runs: list[Run]
+    """Finished ones with an accuracy, oldest first."""
+    proof: Proof | None
+    """What `prove` found last."""
+
+
+def read(workspace: Workspace, wanted: Collection[str]) -> Facts:
+    """The curated set where it is of the images and decisions as they are now, else the manifest; and all about it.
+
+    wanted: the finders that there are thresholds for.
+    """
+    ws = shlex.quote(str(workspace.root))
+    manifest = verbs.read_manifest(workspace)
+    answers = verbs.read_answers(workspace, manifest)
+    rule = recipe.in_workspace(workspace).reviewers
+    current = workspace.has(CURATED) and versions.is_current(workspace)
+    behind = scans.of(workspace)
+    return Facts(
+        ws=ws,
+        judged="curated" if current else "raw",
+        curated="current" if current else "stale" if workspace.has(CURATED) else "missing",
+        manifest=manifest,
+        images=verbs.read_images(workspace, "curated") if current else manifest,
+        findings=verbs.read_findings(workspace) if workspace.has(FINDINGS) else None,
+        not_run=scans.not_run(workspace, ws, wanted, behind),
+        stale=scans.stale(workspace, ws, wanted, behind, manifest),
+        decided=workspace.has(DECISIONS) and _last(workspace, "decide") > _last(workspace, "scan"),
+        decisions=reviewers.settle(answers, manifest, rule),
+        disputed=reviewers.disputed(answers, manifest, rule),
+        runs=[run for run in runs.read(workspace).finished if MEASURE in run.scores],
+        proof=proof.read(workspace),
+    )
+
+
+def _last(workspace: Workspace, command: str) -> int:
+    """The version that the command wrote last; 0 where it has not run."""
+    return max((entry.version for entry in workspace.ledger() if entry.command == command), default=0)
+
+
+def training(images: pd.DataFrame) -> pd.DataFrame:
+    """The labelled images of the training split, also those that cannot be decoded."""
+    return images[(images["split"] == "train") & (images["label"] != "")]
+
+
+def tested(manifest: pd.DataFrame) -> pd.DataFrame:
+    """The images that training is measured on: of `test`, or of `val` where there is no test split."""
+    split = "test" if (manifest["split"] == "test").any() else "val"
+    return manifest[(manifest["split"] == split) & (manifest["label"] != "") & decodable(manifest)]
+
+
+def trained_on(images: pd.DataFrame) -> str:
+    """Hash of the images that training would see, and their labels, as the trainer notes it with a run."""
+    rows = training(images)
+    return data_hash(rows[decodable(rows)])

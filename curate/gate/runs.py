@@ -1,0 +1,122 @@
+"""Checks of a set's runs: whether the newest is of the set as it is, and whether accuracy has fallen."""
+
+from curate.errors import known
+from curate.gate.check import Check, bounded
+from curate.gate.comparable import Compared, compared, sure_loss
+from curate.gate.facts import MEASURE, Facts, tested, trained_on
+from curate.runs import Run
+from curate.wording import percent, plural, signed
+
+
+def chosen(facts: Facts, name: str | None) -> Run | None:
+    """The run to judge: the one of that name, else the newest of the curated set, else of the raw one.
+
+    Not simply the newest: a raw one that is trained last, to compare, is no step back. Arms of `prove` have a check of
+    their own, and stand in where there is no other run of the set.
+    """
+    if name is not None:
+        named = [run for run in facts.runs if run.name == name]
+        if not named:
+            raise known("finished run", name, [run.name for run in facts.runs])
+        return named[0]
+    kinds = [
+        [run for run in facts.runs if run.data == data and run.proves == arms]
+        for data in ("curated", "raw")
+        for arms in (False, True)
+    ]
+    return next((runs[-1] for runs in kinds if runs), None)
+
+
+def _without_run(name: str, facts: Facts) -> Check:
+    way_out = f"curate train {facts.ws} --data {facts.judged} --seeds 3"
+    return Check(name, "skipped", "there is no finished run of the raw or the curated set", way_out=way_out)
+
+
+def run_current(facts: Facts, run: Run | None) -> Check:
+    """Whether the run was trained on the judged set as it is, and measured on the test images that there are."""
+    name = "run_current"
+    if run is None:
+        return _without_run(name, facts)
+    seen = len(tested(facts.manifest))
+    reason = ""
+    if not run.data_hash:
+        reason = f"{run.name} does not say which images it was trained on"
+    elif run.data_hash != trained_on(facts.images):
+        reason = f"{run.name} was trained on other images or labels than those of the {facts.judged} set"
+    elif run.eval_images != seen:
+        reason = f"{run.name} was measured on {run.eval_images:,} test images, and there are {seen:,}"
+    if reason:
+        way_out = f"curate train {facts.ws} --data {facts.judged} --seeds {len(run.seeds)} --name NAME"
+        return Check(name, "skipped", reason, way_out=way_out, details={"run": run.name})
+    reason = f"{run.name} was trained on the {facts.judged} set as it is"
+    return Check(name, "passed", reason, details={"run": run.name})
+
+
+def accuracy_loss(facts: Facts, run: Run | None, limit: float) -> Check:
+    """By how much the run is surely worse than the one before it that can be compared."""
+    name = "accuracy_loss"
+    if run is None:
+        return _without_run(name, facts)
+    earlier = facts.runs[: [each.name for each in facts.runs].index(run.name)]
+    found = compared(run, [each for each in earlier if each.data != "other"])
+    if not isinstance(found, Compared):
+        way_out = f"curate train {facts.ws} --data {run.data} --seeds {len(run.seeds)} --name NAME"
+        return Check(name, "skipped", found, way_out=way_out, details={"run": run.name})
+    points = f"{signed(found.difference)} ± {percent(found.half_width)} points"
+    reason = f"{run.name} {_accuracy(run)}, before it {found.before.name} {_accuracy(found.before)}: {points}"
+    details: dict[str, str | float | None] = {
+        "run": run.name,
+        "before": found.before.name,
+        "difference": found.difference,
+        "half_width": found.half_width,
+        "interval": found.interval,
+    }
+    return bounded(
+        Check(
+            name,
+            "passed",
+            f"{reason}, {found.interval}",
+            found.sure_loss,
+            "at most",
+            limit,
+            f"curate runs {facts.ws} {found.before.name} {run.name}",
+            details,
+        )
+    )
+
+
+def accuracy_at_least(facts: Facts, run: Run | None, limit: float) -> Check:
+    """The mean accuracy of the run, single view."""
+    name = "accuracy_at_least"
+    if run is None:
+        return _without_run(name, facts)
+    score = run.scores[MEASURE]
+    reason = f"{run.name} has {_accuracy(run)}, mean of {plural(len(run.seeds), 'seed', 'seeds')}"
+    details: dict[str, str | float | None] = {"run": run.name, "half_width": score.half_width, "seeds": len(run.seeds)}
+    way_out = f"curate runs {facts.ws}"
+    return bounded(Check(name, "passed", reason, score.mean, "at least", limit, way_out, details))
+
+
+def proof_loss(facts: Facts, limit: float) -> Check:
+    """By how much the curated set is surely worse than the raw one, as `prove` has found."""
+    name, way_out = "proof_loss", f"curate prove {facts.ws}"
+    if facts.proof is None:
+        return Check(name, "skipped", "nothing was proved yet", way_out=way_out)
+    found = facts.proof.main
+    if found.accuracy.half_width is None:
+        return Check(name, "skipped", "the proof has too few seeds for an interval", way_out=f"{way_out} --seeds 5")
+    names = {arm.run for arm in facts.proof.arms if arm.name == found.after}
+    seen = {run.data_hash for run in facts.runs if run.name in names}
+    if seen and trained_on(facts.images) not in seen:
+        reason = f"the proof is of other images or labels than those of the {facts.judged} set"
+        return Check(name, "skipped", reason, way_out=way_out)
+    mean, half = found.accuracy.mean, found.accuracy.half_width
+    seeds = plural(len(found.accuracy.values), "seed", "seeds")
+    reason = f"{found.after} minus {found.before}: {signed(mean)} ± {percent(half)} points, {seeds}, paired"
+    details: dict[str, str | float | None] = {"difference": mean, "half_width": half}
+    return bounded(Check(name, "passed", reason, sure_loss(mean, half), "at most", limit, way_out, details))
+
+
+def _accuracy(run: Run) -> str:
+    score = run.scores[MEASURE]
+    return f"{percent(score.mean, score.half_width)} %"

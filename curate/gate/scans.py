@@ -1,0 +1,102 @@
+"""Which finders have run, on what: from the ledger, as findings alone do not tell "nothing there" from "not looked"."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from curate import finders, findings, predictions, registry, verbs
+from curate.manifest import decodable
+from curate.wording import plural
+from curate.workspace import EDIT, FINDINGS, MANIFEST, Entry, Workspace
+
+OUTSIDE = ("restore", EDIT, "interrupted")
+"""Lines of the ledger for findings that no verb has just found."""
+Scans = Mapping[str, Entry]
+"""Finder -> the line of the ledger that its findings are from."""
+
+
+def behind(entries: Sequence[Entry], digest: str, *, predictions_from_elsewhere: bool = False) -> Scans:
+    """The scans behind the findings with this hash: none where no verb has left them so.
+
+    A scan with `--only`, and verbs that run a finder on request, keep what earlier ones have found; `restore` brings
+    back what others have. Predictions of other programs stand in no ledger: `predictions_from_elsewhere` says that
+    there are such.
+    """
+    left: dict[str, Scans] = {}
+    now, predicted = "", predictions_from_elsewhere
+    for entry in entries:
+        predicted |= entry.command == "predict"
+        before, now = now, entry.writes.get(FINDINGS, now)
+        if entry.command == "scan":
+            only = entry.arguments.get("only")
+            chosen = [str(name) for name in only] if isinstance(only, list) else []
+            names = chosen or list(findings.select(None, predicted))
+            left[now] = {**(left.get(before, {}) if chosen else {}), **dict.fromkeys(names, entry)}
+        elif now != before and entry.command not in OUTSIDE:
+            left[now] = left.get(before, {})
+    return left.get(digest, {})
+
+
+def of(workspace: Workspace) -> Scans:
+    """The scans behind the findings that are there now."""
+    entries = workspace.ledger()
+    elsewhere = all(entry.command != "predict" for entry in entries) and _predicted(workspace)
+    digest = workspace.hashes().get(FINDINGS, "")
+    return behind(entries, digest, predictions_from_elsewhere=elsewhere)
+
+
+def _predicted(workspace: Workspace) -> bool:
+    """Whether there are predictions, or findings that were made of such."""
+    if predictions.exists(workspace) or not workspace.has(FINDINGS):
+        return predictions.exists(workspace)
+    named = set(verbs.read_findings(workspace)["finder"]) & set(registry.functions(finders))
+    return any(_predictive(name) for name in named)
+
+
+def not_run(workspace: Workspace, ws: str, wanted: Iterable[str], scans: Scans) -> dict[str, str]:
+    """Finder that has no findings yet, of the wanted ones -> the command that leads to them."""
+    without = not predictions.exists(workspace)
+    return {
+        name: f"curate {'predict' if without and _predictive(name) else 'scan'} {ws}"
+        for name in wanted
+        if name not in scans
+    }
+
+
+def stale(workspace: Workspace, ws: str, wanted: Iterable[str], scans: Scans, images: pd.DataFrame) -> dict[str, str]:
+    """Why findings of the wanted finders are older than what they are about -> the command that renews them."""
+    if workspace.has(FINDINGS) and not scans:
+        return {f"{FINDINGS} is not as a verb has left it": f"curate scan {ws}"}
+    manifest = workspace.hashes().get(MANIFEST)
+    ran = {name: scans[name] for name in wanted if name in scans}
+    predicted = max((entry.version for entry in workspace.ledger() if entry.command == "predict"), default=0)
+    earlier = [name for name, scan in ran.items() if scan.reads.get(MANIFEST) != manifest]
+    older = [name for name, scan in ran.items() if _predictive(name) and scan.version < predicted]
+    reasons = {}
+    if any(_predictive(name) for name in ran) and (count := _unpredicted(workspace, images)):
+        came = plural(count, "training image has", "training images have")
+        reasons[f"{came} come or changed since the last predict"] = f"curate predict {ws}"
+    if earlier:
+        reasons[f"images were added or changed since {', '.join(earlier)} ran"] = f"curate scan {ws}"
+    if older:
+        reasons[f"there are new predictions since {', '.join(older)} ran"] = f"curate scan {ws}"
+    return reasons
+
+
+def _predictive(finder: str) -> bool:
+    return findings.needs_predictions(registry.functions(finders)[finder])
+
+
+def _unpredicted(workspace: Workspace, images: pd.DataFrame) -> int:
+    """Labelled training images without a prediction; generated ones are not counted, they follow their originals.
+
+    0 where the predictions are not at hand: a copy of the tables alone can be judged, too.
+    """
+    if not predictions.exists(workspace):
+        return 0
+    rows = images[(images["split"] == "train") & (images["label"] != "") & (images["parent_id"] == "")]
+    rows = rows[decodable(rows)]
+    known = pq.read_table(workspace.root / predictions.FILE, columns=["image_id", "content_hash"]).to_pandas()
+    pairs = [pd.MultiIndex.from_frame(table[["image_id", "content_hash"]]) for table in (rows, known)]
+    return int((~pairs[0].isin(pairs[1])).sum())

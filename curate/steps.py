@@ -1,0 +1,111 @@
+"""The steps of curation, told apart: the decisions of each finder, what was added, and the set with or without one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from curate.apply import apply
+
+PEOPLE = "people"
+"""Of decisions that no finder is behind."""
+SUPPLEMENTS = ("added", "augmented")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that was done to the training set."""
+
+    name: str
+    """For instance `relabel-label_error`, `drop-split_leak`, `label-pseudo_label`, `added-holiday`, `augmented`."""
+    says: str
+    images: int
+    """Training images that it drops, gives another label, or adds."""
+    image_ids: frozenset[str]
+    """Of the decisions that it takes, or of the images that it added."""
+
+
+def steps(images: pd.DataFrame, decisions: pd.DataFrame) -> list[Step]:
+    """What was done to the training set: decisions by action and first finder, in the order of their number, then what
+    came from sources after the first one, then augmented images.
+
+    images: the manifest. decisions: one per image, as settled.
+    """
+    about = images.set_index("image_id")
+    table = decisions[decisions["action"].isin(["drop", "relabel"])].copy()
+    table["split"], table["given"] = (table["image_id"].map(about[name]) for name in ("split", "label"))
+    changes = (table["split"] == "train") & ((table["action"] == "drop") | (table["label"] != table["given"]))
+    table = table[changes | ((table["split"] == "pool") & (table["action"] == "relabel"))]
+    action = table["action"].where(table["split"] != "pool", "label")
+    finder = table["because"].str.split(";").str[0].replace("", PEOPLE)
+    found = []
+    for (what, who), rows in table.groupby([action.rename("what"), finder.rename("who")]):
+        ids = frozenset(rows["image_id"])
+        touched = int((images["image_id"].isin(ids) | images["parent_id"].isin(ids)).sum())
+        says = f"{what} by {who}" if who == PEOPLE else f"{what} because of {who}"
+        found.append(Step(f"{what}-{who}", says, touched, ids))
+    found.sort(key=lambda step: (-step.images, step.name))
+    return found + _added(images)
+
+
+def _added(images: pd.DataFrame) -> list[Step]:
+    """Images that came later: of other sources than the first, and augmented ones."""
+    train = images[(images["split"] == "train") & (images["label"] != "")]
+    generated = train["parent_id"] != ""
+    sources = train["source"][~generated].unique()
+    found = []
+    for source in sources[1:]:
+        ids = frozenset(train["image_id"][(train["source"] == source) & ~generated])
+        found.append(Step(f"added-{source}", f"images added from {source}", len(ids), ids))
+    if generated.any():
+        ids = frozenset(train["image_id"][generated])
+        found.append(Step("augmented", "augmented images", len(ids), ids))
+    return found
+
+
+def is_supplement(step: Step) -> bool:
+    """Whether it is images that came later, not decisions."""
+    return step.name.split("-")[0] in SUPPLEMENTS
+
+
+def without(images: pd.DataFrame, decisions: pd.DataFrame, step: Step) -> pd.DataFrame:
+    """The curated set with this step left out."""
+    if is_supplement(step):
+        table = apply(images, decisions).table
+        return table[~(table["image_id"].isin(step.image_ids) | table["parent_id"].isin(step.image_ids))]
+    return apply(images, decisions[~decisions["image_id"].isin(step.image_ids)]).table
+
+
+def alone(images: pd.DataFrame, decisions: pd.DataFrame, step: Step) -> pd.DataFrame:
+    """The set as it came with the decisions of this step alone."""
+    return apply(images, decisions[decisions["image_id"].isin(step.image_ids)]).table
+
+
+def randomly_dropped(before: pd.DataFrame, after: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
+    """`before` without as many of its training images, drawn evenly, as `after` lacks of them: what any loss of images
+    costs."""
+    train = np.flatnonzero((before["split"] == "train") & (before["label"] != ""))
+    kept = int(before["image_id"].iloc[train].isin(after["image_id"]).sum())
+    gone = np.random.default_rng(seed).choice(train, len(train) - kept, replace=False)
+    return before.drop(before.index[gone]).reset_index(drop=True)
+
+
+def with_labels(images: pd.DataFrame, truth: pd.Series) -> pd.DataFrame:
+    """The set with the labels of `truth` (indexed by image_id) on its training images: what no relabelling can beat."""
+    label = images["image_id"].map(truth)
+    known = label.notna() & (images["split"] == "train")
+    return images.assign(label=images["label"].where(~known, label).astype("str"))
+
+
+def labels_right(images: pd.DataFrame, truth: pd.Series) -> float | None:
+    """Share of right labels among the training images that the truth is known of; None where it is of none."""
+    train = images[(images["split"] == "train") & (images["label"] != "")]
+    true = train["image_id"].map(truth)
+    known = true.notna()
+    return float((train["label"] == true)[known].mean()) if known.any() else None
+
+
+def names(found: Sequence[Step]) -> str:
+    """For messages."""
+    return ", ".join(step.name for step in found)

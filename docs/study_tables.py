@@ -1,0 +1,191 @@
+"""The study's tables: `docs/benchmarks/study_*.json` as Markdown for `docs/study.md`, and in a line for the README."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Figures = Mapping[str, Any]
+Table = Callable[[list[str], list[list[str]]], str]
+SETS = {
+    "worse": "CIFAR-10N `worse`",
+    "aggre": "CIFAR-10N `aggre`",
+    "clean": "CIFAR-10, true labels",
+    "imagenette": "Imagenette, true labels",
+}
+ARMS = {
+    "raw": "labels as given",
+    "random": "as many dropped at random",
+    "cleanlab": "cleanlab's default filter, dropped",
+    "drop": "ours, dropped alone",
+    "curated": "ours, dropped and relabelled",
+    "clean": "true labels",
+}
+QUESTIONS = {
+    "curated": "curated - raw",
+    "drop": "dropped alone - raw",
+    "relabel": "relabelled - dropped",
+    "cleanlab": "cleanlab - raw",
+    "against cleanlab": "curated - cleanlab",
+    "random": "random - raw",
+    "clean": "true labels - raw",
+}
+NOT_YET = "Not measured yet."
+
+
+def pages(results: Mapping[str, Figures], table: Table) -> dict[str, str]:
+    """Name of each generated part of `docs/study.md` -> its text."""
+    parts = {}
+    for name, section in SECTIONS.items():
+        found = [results[file] for file in (name, f"{name}_gpu") if file in results]
+        parts[name] = "\n\n".join(f"{section(one['figures'], table)}\n\n{about(one)}" for one in found) or NOT_YET
+    return parts
+
+
+def about(result: Figures) -> str:
+    """Under which circumstances."""
+    return (
+        f"{result['what']}. `{result['command']}`, {result['date']}, commit {result['commit'] or 'unknown'}. "
+        f"{result['hardware']}."
+    )
+
+
+def is_study(name: str) -> bool:
+    """Whether a JSON is shown in `docs/study.md`."""
+    return name.removesuffix("_gpu") in SECTIONS
+
+
+def headlines(results: Mapping[str, Figures]) -> list[list[str]]:
+    """Rows of the README's table."""
+    return [
+        [f"[{title}](docs/study.md#{title.lower().replace(' ', '-')})", headline(results[name]["figures"])]
+        for name, (title, headline) in HEADLINES.items()
+        if name in results
+    ]
+
+
+def labels(figures: Figures, table: Table) -> str:
+    """Accuracy of every arm, then every difference, a column per set."""
+    names = [SETS.get(name) or planted(name) for name in figures]
+    accuracy = [[told, *[_arm(found, arm) for found in figures.values()]] for arm, told in ARMS.items()]
+    right = [
+        [f"{told}: right labels, %", *[_right(found, arm) for found in figures.values()]]
+        for arm, told in ARMS.items()
+        if arm in ("raw", "cleanlab", "drop", "curated")
+    ]
+    differences = [
+        [told, *[_compared(found, question) for found in figures.values()]] for question, told in QUESTIONS.items()
+    ]
+    closed = [
+        "share of the way from raw to true labels",
+        *["" if found["gap_closed"] is None else f"{found['gap_closed']:.2f}" for found in figures.values()],
+    ]
+    seeds = ", ".join(sorted({str(len(found["arms"][0]["seeds"])) for found in figures.values()}))
+    return "\n\n".join(
+        [
+            f"Accuracy on the untouched test images, single view, per cent, {seeds} seeds:",
+            table(["trained on", *names], accuracy + right),
+            "Differences in points, paired by seed, 95 % intervals (Student t over the seeds):",
+            table(["", *names], [*differences, closed]),
+        ]
+    )
+
+
+def planted(name: str) -> str:
+    """`imagenette-0.25-class` in words."""
+    set_name, _, rest = name.partition("-")
+    share, _, kind = rest.partition("-")
+    where = {"imagenette": "Imagenette", "digits": "digits"}.get(set_name, set_name)
+    return f"{where}, {100 * float(share):g} % planted" + (f" ({kind})" if kind else "")
+
+
+def _arm(found: Figures, name: str) -> str:
+    arms = {arm["name"]: arm for arm in found["arms"]}
+    return _score(arms[name]["accuracy"]) if name in arms else "as given" if name == "clean" else ""
+
+
+def _right(found: Figures, name: str) -> str:
+    arms = {arm["name"]: arm for arm in found["arms"]}
+    if name not in arms or arms[name]["right_labels"] is None:
+        return ""
+    return f"{100 * arms[name]['right_labels']:.1f} of {arms[name]['images']:,}"
+
+
+def _compared(found: Figures, name: str) -> str:
+    asked = {one["name"]: one["accuracy"] for one in found["compared"]}
+    return _points(asked[name]) if name in asked else ""
+
+
+def _score(score: Figures) -> str:
+    half = score["half_width"]
+    return f"{100 * score['mean']:.2f}" + ("" if half is None else f" ± {100 * half:.2f}")
+
+
+def _points(difference: Figures) -> str:
+    half = difference["half_width"]
+    return f"{100 * difference['mean']:+.2f}" + ("" if half is None else f" ± {100 * half:.2f}")
+
+
+def labels_headline(figures: Figures) -> str:
+    """Curated minus raw on each set."""
+    told = []
+    for name, found in figures.items():
+        asked = {one["name"]: one["accuracy"] for one in found["compared"]}
+        told.append(f"{SETS.get(name) or planted(name)} {_points(asked['curated'])}")
+    return f"points of accuracy that the default policy is worth, nobody asked: {'; '.join(told)}"
+
+
+def leaks(figures: Figures, table: Table) -> str:
+    """Accuracy on the test images that leaks are about, and on the others."""
+    names = {"raw": "as it came", "leak_free": "without its leaks", "planted": "with copies of test images"}
+    groups = list(figures["images"])
+    rows = [[names[arm], *[_score(scores[group]) for group in groups]] for arm, scores in figures["accuracy"].items()]
+    header = ["trained on CIFAR-10", *[f"{group} ({figures['images'][group]:,} test images)" for group in groups]]
+    differences = [[one["says"], _points(one["accuracy"])] for one in figures["compared"]]
+    return f"{table(header, rows)}\n\n{table(['all test images', 'points'], differences)}"
+
+
+def ladder(figures: Figures, table: Table) -> str:
+    """A row per rung, on each set."""
+    rows = []
+    for name, rungs in figures.items():
+        for rung, found in rungs.items():
+            arms = {arm["name"]: arm for arm in found["arms"]}
+            main = found["compared"][0]["accuracy"]
+            rows.append(
+                [
+                    SETS.get(name, name),
+                    f"{rung.replace('_', ' ')} (`{found['config']['model']}`)",
+                    _score(arms["raw"]["accuracy"]),
+                    _score(arms["curated"]["accuracy"]),
+                    _points(main),
+                    str(len(main["values"])),
+                ]
+            )
+    return table(["labels", "rung", "raw, %", "curated, %", "difference", "seeds"], rows)
+
+
+def false(figures: Figures, table: Table) -> str:
+    """How often a difference was claimed where there is none."""
+    rows = [
+        [
+            told,
+            f"{figures[f'{rule}_seeds']:.1f}",
+            *[_share(figures[f"{rule}_{verdict}"]) for verdict in ("better", "worse")],
+        ]
+        for rule, told in (("fixed", "`--seeds 5`"), ("sequential", "until it is clear, 10 at most"))
+    ]
+    return f"{figures['n']} trials:\n\n" + table(["seeds", "on average", '"better"', '"worse"'], rows)
+
+
+def _share(found: Figures) -> str:
+    return f"{100 * found['share']:.0f} % ({100 * found['low']:.1f} to {100 * found['high']:.1f})"
+
+
+SECTIONS: dict[str, Callable[[Figures, Table], str]] = {
+    "study_labels": labels,
+    "study_leaks": leaks,
+    "study_ladder": ladder,
+    "prove_false": false,
+}
+"""Benchmark -> its part of the page."""
+HEADLINES: dict[str, tuple[str, Callable[[Figures], str]]] = {"study_labels": ("Wrong labels", labels_headline)}
+"""Benchmark -> its heading on the page, and its line in the README."""

@@ -1,0 +1,151 @@
+"""The training sets that `curate prove` compares: raw, curated, the controls, and one step of curating at a time."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from curate import manifest, steps, verbs
+from curate.csv_text import read_csv
+from curate.errors import UserError
+from curate.proof import CLEAN, CURATED, RANDOM, RAW
+from curate.workspace import Workspace
+from train.verbs import train_rows_of
+
+PREFIX = "prove-"
+LONGEST = 80
+"""Characters of an arm's name in that of its folder; chosen by eye."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A training set that takes part."""
+
+    name: str
+    says: str
+    rows: pd.DataFrame
+    """Of the manifest: labelled, decodable, of the training split."""
+    right_labels: float | None
+    """Share of right labels; None where no true ones were given."""
+    prefix: str = PREFIX
+
+    @property
+    def run(self) -> str:
+        """The folder in `runs/`; a reason that people wrote into `decisions.csv` need not be fit for a name."""
+        plain = re.sub(r"[^\w.-]+", "_", self.name)[:LONGEST]
+        if plain == self.name:
+            return self.prefix + self.name
+        return f"{self.prefix}{plain}-{hashlib.blake2b(self.name.encode(), digest_size=4).hexdigest()}"
+
+
+@dataclass(frozen=True)
+class Question:
+    """Two arms that are compared."""
+
+    name: str
+    says: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is trained, and what for. The first two arms are raw and curated, the first question is about them."""
+
+    arms: tuple[Arm, ...]
+    questions: tuple[Question, ...]
+    notes: tuple[str, ...]
+
+    def differing(self, question: Question) -> int:
+        """Training images that the two sets differ in: those of one alone, and those with two labels."""
+        before, after = (
+            next(arm.rows for arm in self.arms if arm.name == name) for name in (question.before, question.after)
+        )
+        same = before.merge(after, on=["image_id", "label"])
+        return len(set(before["image_id"]) | set(after["image_id"])) - len(same)
+
+
+def planned(
+    workspace: Workspace, images: pd.DataFrame, *, ablate: bool, take_in: bool, controls: bool, truth: Path | None
+) -> Plan:
+    """The sets and questions that are asked for. images: the manifest.
+
+    Raises `UserError` where the curated set is missing, stale or the raw one, and where the truth cannot be read.
+    """
+    curated = verbs.read_images(workspace, CURATED)
+    decisions = verbs.read_decisions(workspace, images)
+    true = _read_truth(truth, images) if truth else None
+    seen: dict[str, str] = {}
+    arms: list[Arm] = []
+    questions: list[Question] = []
+    notes: list[str] = []
+
+    def add(name: str, says: str, table: pd.DataFrame, question: Question | None = None) -> None:
+        rows = train_rows_of(table)
+        same = seen.setdefault(manifest.data_hash(rows), name)
+        if same == name:
+            arms.append(Arm(name, says, rows, None if true is None else steps.labels_right(rows, true)))
+        if question:
+            before, after = (same if each == name else each for each in (question.before, question.after))
+            if same != name:
+                so = "there is nothing to compare" if before == after else f"{same} stands for it"
+                notes.append(f"{name} holds the images and labels of {same}; {so}")
+            if before != after:
+                questions.append(replace(question, before=before, after=after))
+
+    add(RAW, "the set as it came", images)
+    add(CURATED, "the curated set", curated, Question(CURATED, "curated minus raw", RAW, CURATED))
+    if not questions:
+        raise UserError(
+            f"the curated training set of {workspace.root} is the raw one: no decision changes it, so there is nothing "
+            f"to prove; 'curate findings {workspace.root}' lists what may be wrong, 'curate decide' acts on it"
+        )
+    if controls:
+        says = "as many images dropped at random"
+        dropped = steps.randomly_dropped(images, curated)
+        add(RANDOM, says, dropped, Question(RANDOM, f"curated minus raw with {says}", RANDOM, CURATED))
+    if true is not None:
+        says = "the set as it came, with its true labels"
+        add(CLEAN, says, steps.with_labels(images, true), Question(CLEAN, "true labels minus raw", RAW, CLEAN))
+    for step in steps.steps(images, decisions) if ablate or take_in else []:
+        if ablate:
+            name = f"without-{step.name}"
+            rows = steps.without(images, decisions, step)
+            add(name, f"curated without: {step.says}", rows, Question(step.name, step.says, name, CURATED))
+        if take_in and not steps.is_supplement(step):
+            name = f"only-{step.name}"
+            rows = steps.alone(images, decisions, step)
+            add(name, f"raw with: {step.says}", rows, Question(name, f"{step.says}, alone", RAW, name))
+    return Plan(tuple(arms), tuple(questions), tuple(notes))
+
+
+def _read_truth(path: Path, images: pd.DataFrame) -> "pd.Series[str]":
+    """True labels by image_id, of a CSV with the columns `image_id` and `label`."""
+    if not path.is_file():
+        raise UserError(f"{path} is no file; --truth takes a CSV with the columns image_id and label")
+    table = read_csv(path)
+    missing = [name for name in ("image_id", "label") if name not in table]
+    if missing:
+        raise UserError(f"{path}: column {missing[0]!r} is missing; there are: {', '.join(map(str, table.columns))}")
+    twice = table["image_id"][table["image_id"].duplicated()]
+    if len(twice):
+        raise UserError(f"{path}, line {twice.index[0]}: image_id {twice.iloc[0]!r} stands twice; keep one of the rows")
+    classes = manifest.classes(images)
+    strange = table["label"][~table["label"].isin(classes)]
+    if len(strange):
+        raise UserError(
+            f"{path}, line {strange.index[0]}: no class is called {strange.iloc[0]!r}; there are: "
+            f"{', '.join(classes[:20])}{', …' if len(classes) > 20 else ''}"
+        )
+    known = table["image_id"].isin(images["image_id"][images["split"] == "train"])
+    if not known.any():
+        raise UserError(f"{path}: none of its {len(table):,} images is a training image; is it for another set?")
+    return table.set_index("image_id")["label"]
+
+
+def by_name(arms: tuple[Arm, ...]) -> Mapping[str, Arm]:
+    """The arms by their names."""
+    return {arm.name: arm for arm in arms}

@@ -1,0 +1,422 @@
+"""`curate prove`: the same training on the raw and on the curated set, seed by seed, until the answer is clear."""
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from curate import manifest, paired, proof, verbs
+from curate.errors import UserError
+from curate.files import write_json
+from curate.proof import CLEAN, CURATED, RAW, ArmScore, Compared, Proof, Seeds, Stopped
+from curate.workspace import Workspace
+from train import event_files, parallel
+from train.arms import Arm, Plan, Question, planned
+from train.checkpoint import Epoch
+from train.config import TrainConfig
+from train.data import ImageSet, common_size, load_images
+from train.hardware import choose_device, describe
+from train.result import RESULT, RunResult, SeedResult, read_seed, write_result, write_seed
+from train.run import check_classes, train_seed
+from train.schedule import with_steps_of
+from train.verbs import configure, leak_free, test_rows_of
+
+SEEDS_AT_MOST = 10
+"""Where no number is given: a difference that is not clear by then is below 1.3 deviations between seeds."""
+FREE = ("seed", "device")
+"""Settings that may differ from those of earlier seeds."""
+Done = dict[str, dict[int, SeedResult]]
+"""Arm -> seed -> what came of it."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What every training of a proof works on."""
+
+    root: Path
+    config: TrainConfig
+    arms: Mapping[str, Arm]
+    keys: Mapping[str, str]
+    """Of an arm's settings and images: seeds that were trained with another one do not count."""
+    images: ImageSet
+    """Of all arms, without labels."""
+    rows: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    """Arm -> positions in `images`, labels: shape (M,), int64."""
+    eval_set: ImageSet
+    leak_free: np.ndarray | None
+    """Shape (N,), bool, of the evaluation images."""
+
+    def folder(self, arm: str) -> Path:
+        return self.root / "runs" / self.arms[arm].run
+
+    def train_set(self, arm: str) -> ImageSet:
+        """The images of an arm with its labels."""
+        positions, labels = self.rows[arm]
+        return replace(self.images.subset(torch.from_numpy(positions)), labels=torch.from_numpy(labels))
+
+
+def prove(
+    workspace: Workspace,
+    *,
+    settings: Mapping[str, object],
+    seeds: int | None = None,
+    budget: float | None = None,
+    ablate: bool = False,
+    take_in: bool = False,
+    controls: bool = False,
+    truth: Path | None = None,
+    precision: float | None = None,
+    fresh: bool = False,
+    tensorboard: bool = False,
+    at_once: int | None = None,
+    on_epoch: Callable[[str, Epoch], None] | None = None,
+) -> Proof:
+    """Train raw and curated alike, compare them, and write `proof.json` and a run for each.
+
+    All sets are trained for as many steps of as many images as the raw one takes, paired by seed, and measured on the
+    same test images. seeds: so many, fixed; None: from `paired.LEAST` on until every question is clear, `SEEDS_AT_MOST`
+    at most. budget: seconds, after which no more seeds are begun. ablate: the curated set with each step left out, too;
+    take_in: the raw set with each step alone. controls: as many images dropped at random. truth: a CSV of true labels,
+    for the ceiling. precision: half of the interval that is wanted, as a share; differences within it count as none.
+    Finished seeds are kept: a call that was interrupted goes on, and more seeds can be added; `fresh` forgets them.
+    `on_epoch` gets the arm's name and the epoch's figures.
+    Raises `UserError` where nothing was changed, where there is nothing to measure on, and where the seeds that were
+    kept are of other settings.
+    """
+    images = verbs.read_manifest(workspace)
+    plan = planned(workspace, images, ablate=ablate, take_in=take_in, controls=controls, truth=truth)
+    found = measure(
+        workspace,
+        plan,
+        settings=settings,
+        seeds=seeds,
+        budget=budget,
+        precision=precision,
+        fresh=fresh,
+        tensorboard=tensorboard,
+        at_once=at_once,
+        on_epoch=on_epoch,
+    )
+    kinds = {arm.run: arm.name if arm.name in (RAW, CURATED) else "other" for arm in plan.arms}
+    asked = {"seeds": seeds, "ablate": ablate, "take_in": take_in, "controls": controls}
+    with workspace.writing("prove", {"runs": kinds, **asked, **settings}) as transaction:
+        transaction.write_text(proof.PROOF, proof.as_json(found))
+    return found
+
+
+def measure(
+    workspace: Workspace,
+    plan: Plan,
+    *,
+    settings: Mapping[str, object],
+    seeds: int | None = None,
+    budget: float | None = None,
+    precision: float | None = None,
+    fresh: bool = False,
+    tensorboard: bool = False,
+    at_once: int | None = None,
+    on_epoch: Callable[[str, Epoch], None] | None = None,
+) -> Proof:
+    """Train the arms of a plan and answer its questions, as `prove` does, and write a run for each; no table."""
+    if seeds is not None and seeds < 2:
+        raise UserError(f"seeds = {seeds}; an interval takes at least 2")
+    if tensorboard:
+        event_files.check_installed()
+    ends = None if budget is None else time.monotonic() + budget
+    images = verbs.read_manifest(workspace)
+    test_rows = test_rows_of(workspace, images)
+    for arm in plan.arms:
+        check_classes(arm.rows, test_rows)
+    raw = plan.arms[0].rows
+    config = configure(workspace, settings)
+    config = with_steps_of(replace(config, image_size=config.image_size or common_size(raw)), len(raw))
+    numbers = range(config.seed, config.seed + (seeds or SEEDS_AT_MOST))
+    all_jobs = [config] * (len(plan.arms) * len(numbers))
+    at_once = parallel.choose(at_once, all_jobs, images=len(raw), side=config.image_size or 0)
+    with ExitStack() as held:
+        for arm in plan.arms:
+            held.enter_context(workspace.locked(f"runs/{arm.run}"))
+        trial = _trial(workspace, images, test_rows, plan, config, at_once)
+        _prepare(trial, fresh)
+        shared, eval_set = held.enter_context(parallel.shared(trial.images, trial.eval_set, at_once=at_once))
+        trial = replace(trial, images=shared, eval_set=eval_set)
+        rule = _Rule(plan.questions, fixed=seeds is not None, margin=precision)
+        done, stopped = _train(trial, rule, numbers, ends, at_once, on_epoch)
+        results = {
+            name: write_result(
+                trial.folder(name),
+                [done[name][seed] for seed in sorted(done[name])],
+                config=config,
+                train_images=len(arm.rows),
+                eval_set=eval_set,
+                data_hash=manifest.data_hash(arm.rows),
+                at_once=at_once,
+                tensorboard=tensorboard,
+            )
+            for name, arm in trial.arms.items()
+        }
+        return _proof(trial, plan, rule, done, results, stopped)
+
+
+def _trial(
+    workspace: Workspace,
+    images: pd.DataFrame,
+    test_rows: pd.DataFrame,
+    plan: Plan,
+    config: TrainConfig,
+    at_once: int,
+) -> Trial:
+    """Every image that an arm needs, decoded once."""
+    classes = manifest.classes(images[manifest.decodable(images)])
+    needed = set().union(*(arm.rows["image_id"] for arm in plan.arms))
+    rows = images[images["image_id"].isin(needed)].reset_index(drop=True)
+    load = partial(
+        load_images,
+        root=workspace.root,
+        classes=classes,
+        image_size=config.image_size,
+        memory_limit=0 if at_once > 1 else None,
+    )
+    together, eval_set = load(rows.assign(label="")), load(test_rows)
+    place = pd.Index(rows["image_id"])
+    free = leak_free(workspace, test_rows)
+    tested = manifest.data_hash(test_rows)
+    return Trial(
+        workspace.root,
+        config,
+        {arm.name: arm for arm in plan.arms},
+        {arm.name: _key(config, manifest.data_hash(arm.rows), tested) for arm in plan.arms},
+        together,
+        {
+            arm.name: (
+                place.get_indexer(pd.Index(arm.rows["image_id"])).astype(np.int64),
+                manifest.label_codes(arm.rows, classes),
+            )
+            for arm in plan.arms
+        },
+        eval_set,
+        None if free is None else np.isin(eval_set.image_ids, free),
+    )
+
+
+def _key(config: TrainConfig, trained: str, tested: str) -> str:
+    settings = {name: value for name, value in config.as_dict().items() if name not in FREE}
+    return hashlib.blake2b(json.dumps([settings, trained, tested], sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def _prepare(trial: Trial, fresh: bool) -> None:
+    """Make the arms' folders; forget seeds of other images, what they were summed up to, and, with `fresh`, all.
+
+    Raises `UserError` where the raw set is the same and settings are not: its finished seeds would be lost.
+    """
+    for name, arm in trial.arms.items():
+        folder, trained = trial.folder(name), manifest.data_hash(arm.rows)
+        earlier = _earlier(folder / "config.json")
+        settings = json.loads(json.dumps(trial.config.as_dict()))
+        differ = [each for each in settings if each not in FREE and settings[each] != earlier.get(each)]
+        finished = any(folder.glob(f"seed-*/{RESULT}"))
+        if name == RAW and finished and earlier.get("data_hash") == trained and differ and not fresh:
+            changes = ", ".join(f"{each} {earlier.get(each)} → {settings[each]}" for each in differ[:3])
+            raise UserError(
+                f"the seeds kept in {folder} were trained with other settings ({changes}): give those again, or start "
+                "anew with --fresh"
+            )
+        if fresh or differ or earlier.get("data_hash") != trained:
+            for leftover in folder.glob("seed-*"):
+                shutil.rmtree(leftover)
+            for file in (RESULT, "model.onnx"):
+                (folder / file).unlink(missing_ok=True)
+        write_json(folder / "config.json", trial.config.as_dict() | {"data_hash": trained})
+
+
+def _earlier(path: Path) -> dict[str, object]:
+    """The settings that a run's folder was begun with; none where there are none that can be read."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """When a question is answered."""
+
+    questions: tuple[Question, ...]
+    fixed: bool
+    """Whether the number of seeds was given: then all are trained, and intervals are Student's."""
+    margin: float | None
+
+    def compare(self, trial: Trial, done: Done, question: Question, *, leak_free: bool = False) -> paired.Difference:
+        """What is known of a question."""
+        before, after = (_seeds(trial, done[name]) for name in (question.before, question.after))
+        among = trial.leak_free if leak_free else None
+        if among is not None and trial.eval_set.labels is not None:
+            among = among[(trial.eval_set.labels >= 0).numpy()]
+        return proof.compare(before, after, at_all_times=not self.fixed, margin=self.margin, among=among)
+
+    def open(self, trial: Trial, done: Done) -> list[Question]:
+        """The questions that more seeds may answer."""
+        return [
+            question
+            for question in self.questions
+            if self.fixed
+            or len(done[question.before].keys() & done[question.after].keys()) < paired.LEAST
+            or self.compare(trial, done, question).verdict == "unclear"
+        ]
+
+
+def _train(
+    trial: Trial,
+    rule: _Rule,
+    numbers: Sequence[int],
+    ends: float | None,
+    at_once: int,
+    on_epoch: Callable[[str, Epoch], None] | None,
+) -> tuple[Done, Stopped]:
+    """Train what is missing, a few seeds of all arms at a time, until there is no open question."""
+    done: Done = {name: {} for name in trial.arms}
+    for name, arm_done in done.items():
+        for seed in numbers:
+            if one := read_seed(trial.folder(name) / f"seed-{seed}", trial.keys[name]):
+                arm_done[seed] = _leaks_as_now(one, trial)
+    seconds = 0.0
+    for block in _blocks(numbers, whole=rule.fixed and ends is None, one_by_one=ends is not None):
+        asked = rule.open(trial, done)
+        if not asked:
+            return done, "clear"
+        names = dict.fromkeys(name for question in asked for name in (question.before, question.after))
+        jobs = [(name, seed) for seed in block for name in names if seed not in done[name]]
+        begun = all(done[each.before].keys() & done[each.after].keys() for each in rule.questions)
+        if jobs and ends is not None and begun and time.monotonic() + seconds * len(jobs) > ends:
+            return done, "budget"
+        started = time.monotonic()
+
+        def hear(number: int, epoch: Epoch, jobs: list[tuple[str, int]] = jobs) -> None:
+            if on_epoch:
+                on_epoch(jobs[number][0], epoch)
+
+        trained = parallel.each(partial(_one, trial=trial), jobs, at_once=at_once, hear=hear)
+        for (name, seed), one in zip(jobs, trained, strict=True):
+            done[name][seed] = one
+        seconds = (time.monotonic() - started) / max(1, len(jobs))
+    return done, "seeds" if rule.fixed or rule.open(trial, done) else "clear"
+
+
+def _blocks(numbers: Sequence[int], *, whole: bool, one_by_one: bool) -> list[Sequence[int]]:
+    """Seeds that are trained together: all, or the fewest that can be clear and then one after the other."""
+    if whole:
+        return [numbers]
+    first = 1 if one_by_one else paired.LEAST
+    return [numbers[:first], *([seed] for seed in numbers[first:])]
+
+
+def _one(job: tuple[str, int], tell: Callable[[Epoch], None], *, trial: Trial) -> SeedResult:
+    """Train an arm with a seed, and keep what came of it."""
+    name, seed = job
+    folder = trial.folder(name)
+    one = train_seed(
+        seed,
+        tell,
+        config=trial.config,
+        train_set=trial.train_set(name),
+        eval_set=trial.eval_set,
+        leak_free=trial.leak_free,
+        run_dir=folder,
+        kept=seed if name in (RAW, CURATED) else None,
+    )
+    write_seed(folder / f"seed-{seed}", trial.keys[name], one)
+    (folder / f"seed-{seed}" / "checkpoint.safetensors").unlink(missing_ok=True)
+    return one
+
+
+def _leaks_as_now(one: SeedResult, trial: Trial) -> SeedResult:
+    """A seed that was kept, measured without the leaks that are known now."""
+    among = trial.leak_free
+    if among is None:
+        return replace(one, evaluation=replace(one.evaluation, accuracy_leak_free=None, leak_free_count=None))
+    labels = trial.eval_set.labels.numpy()
+    right = (one.predicted == labels)[among & (labels >= 0)]
+    accuracy = float(right.mean()) if len(right) else float("nan")
+    return replace(one, evaluation=replace(one.evaluation, accuracy_leak_free=accuracy, leak_free_count=len(right)))
+
+
+def _seeds(trial: Trial, done: Mapping[int, SeedResult]) -> Seeds:
+    """Which labelled test images each seed is right about."""
+    labels = trial.eval_set.labels.numpy()
+    has = labels >= 0
+    return Seeds({seed: (one.predicted == labels)[has] for seed, one in done.items()})
+
+
+def _proof(
+    trial: Trial, plan: Plan, rule: _Rule, done: Done, results: Mapping[str, RunResult], stopped: Stopped
+) -> Proof:
+    """All that was found."""
+    free = None if trial.leak_free is None else trial.leak_free[(trial.eval_set.labels >= 0).numpy()]
+    seeds = {name: _seeds(trial, done[name]) for name in trial.arms}
+    compared = tuple(
+        Compared(
+            question.name,
+            question.says,
+            question.before,
+            question.after,
+            plan.differing(question),
+            rule.compare(trial, done, question),
+            None if free is None or not free.any() else rule.compare(trial, done, question, leak_free=True),
+        )
+        for question in plan.questions
+    )
+    main = compared[0].accuracy
+    images = len(next(iter(seeds[RAW].right.values())))
+    reached = main.half_width is not None and rule.margin is not None and main.half_width <= rule.margin
+    wanted = None
+    if rule.margin is not None and not reached and len(main.values) > 1:
+        wanted = paired.seeds_needed(proof.change(seeds[RAW], seeds[CURATED]), rule.margin)
+    return Proof(
+        config=trial.config.as_dict(),
+        hardware=describe(choose_device(trial.config.device)),
+        arms=tuple(_score(arm, seeds[arm.name], results[arm.name], free) for arm in plan.arms),
+        compared=compared,
+        split=None if free is None else proof.split(seeds[RAW], seeds[CURATED], free),
+        gap_closed=_gap_closed(seeds),
+        test_images=images,
+        leak_free_images=None if free is None else int(free.sum()),
+        stopped=stopped,
+        precision=rule.margin,
+        seeds_needed=wanted,
+        notes=plan.notes,
+    )
+
+
+def _score(arm: Arm, seeds: Seeds, result: RunResult, free: np.ndarray | None) -> ArmScore:
+    return ArmScore(
+        arm.name,
+        arm.run,
+        arm.says,
+        len(arm.rows),
+        arm.right_labels,
+        result.seeds,
+        proof.score([seeds.accuracy()[seed] for seed in result.seeds]),
+        None if free is None or not free.any() else proof.score([seeds.accuracy(free)[seed] for seed in result.seeds]),
+        result.seconds,
+        result.images_seen,
+    )
+
+
+def _gap_closed(seeds: Mapping[str, Seeds]) -> float | None:
+    """On the seeds that raw, curated and clean have in common; None where true labels are worth nothing."""
+    if CLEAN not in seeds:
+        return None
+    raw, curated, clean = (seeds[name].accuracy() for name in (RAW, CURATED, CLEAN))
+    common = raw.keys() & curated.keys() & clean.keys()
+    gap = sum(clean[seed] - raw[seed] for seed in common)
+    return sum(curated[seed] - raw[seed] for seed in common) / gap if gap > 0 else None
