@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from curate import apply as applying
 from curate import decisions, finders, findings, manifest, pool, recipe, registry, reviewers, verbs
 from curate.csv_text import read_csv, write_csv
 from curate.engine import Engine
@@ -117,6 +118,16 @@ def undo_pseudo(workspace: Workspace) -> int:
             found = findings.complete(read_table(workspace.path(FINDINGS)))
             transaction.write_table(FINDINGS, found[found["finder"] != PSEUDO].reset_index(drop=True))
     return int(gone.sum())
+
+
+def with_answers(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
+    """The manifest with the images of the pool that people labelled in `train`, for networks to learn from before
+    `apply`. What networks said themselves is left out: they would confirm it."""
+    said = verbs.read_answers(workspace, images)
+    by_people = said[said["by"] != decisions.POLICY]
+    settled = reviewers.settle(by_people, images, recipe.in_workspace(workspace).reviewers)
+    waiting = images["image_id"][pool.unlabelled(images)]
+    return applying.apply(images, settled[settled["image_id"].isin(waiting) & (settled["action"] == "relabel")]).table
 
 
 def _pseudo(said: pd.DataFrame) -> pd.Series:

@@ -15,6 +15,8 @@ class Applied:
     table: pd.DataFrame
     dropped: int
     relabelled: int
+    labelled: int
+    """Images of the pool that were given a label, and moved to `train`."""
     kept: int
     """Decisions that say: leave it as it is."""
     test_left_alone: list[str]
@@ -38,12 +40,14 @@ def apply(manifest: pd.DataFrame, decisions: pd.DataFrame, *, include_test: bool
     drop, relabel = action == "drop", (action == "relabel") & (label != manifest["label"])
     table = manifest.copy()
     table.loc[relabel, "label"] = label[relabel]
-    table.loc[(action == "relabel") & (manifest["split"] == "pool"), "split"] = "train"
+    labelled = (action == "relabel") & (manifest["split"] == "pool")
+    table.loc[labelled, "split"] = "train"
     table = table[~drop].reset_index(drop=True)
     return Applied(
         table,
         int(drop.sum()),
-        int(relabel.sum()),
+        int((relabel & ~labelled).sum()),
+        int(labelled.sum()),
         int((action == "keep").sum()),
         manifest["image_id"][guarded].to_list(),
     )

@@ -16,6 +16,7 @@ STOPPED = {
     "seeds": "so many seeds were asked for",
     "budget": "the time was up",
 }
+MOST = "so many seeds are the most without --seeds"
 
 
 def conclusions(proof: Proof) -> list[str]:
@@ -71,8 +72,8 @@ def _split(proof: Proof) -> list[str]:
         return ["No test image has a twin in the training set."]
     return [
         f"Without the {plural(leaked, 'leaked test image', 'leaked test images')}: {points(free)}. Of "
-        f"{signed(proof.main.accuracy.mean)}, {signed(proof.split.better_model)} are a better model and "
-        f"{signed(proof.split.leaks_gone)} leaks that are gone."
+        f"{signed(proof.main.accuracy.mean)}, {signed(proof.split.better_model)} from the model and "
+        f"{signed(proof.split.leaks_gone)} from leaks that are gone."
     ]
 
 
@@ -97,9 +98,10 @@ def cost(proof: Proof) -> str:
     """What was trained for it."""
     networks = sum(len(arm.seeds) for arm in proof.arms)
     seconds, images = sum(arm.seconds for arm in proof.arms), sum(arm.images_seen for arm in proof.arms)
+    at_most = proof.stopped == "seeds" and proof.main.accuracy.at_all_times
     return (
         f"Trained {plural(networks, 'network', 'networks')} for {seconds:,.0f} s on {images:,} images in all, on "
-        f"{proof.hardware}; ended as {STOPPED[proof.stopped]}."
+        f"{proof.hardware}; ended as {MOST if at_most else STOPPED[proof.stopped]}."
     )
 
 

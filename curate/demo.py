@@ -13,9 +13,10 @@ from curate.add import add
 from curate.engine import Local
 from curate.errors import UserError
 from curate.incoming import told
-from curate.interval import mean_interval
+from curate.proof import Proof
 from curate.recipe import dump, load
 from curate.sources import Options, Sample, digits
+from curate.wording import percent
 from curate.workspace import FINDINGS, MANIFEST, RECIPE, Workspace, read_table
 
 IMAGES, PLANTED = "digits", "planted.csv"
@@ -28,14 +29,8 @@ class Demo:
 
     found: pd.DataFrame
     """Per finder: planted, flagged, found, precision, recall."""
-    raw_accuracy: list[float]
-    """Per seed, on the same test images, 0 to 1."""
-    curated_accuracy: list[float]
-    gain_points: float
-    """Mean paired difference, percentage points."""
-    gain_half_width: float
-    """Half of its 95 % interval (Student t over the seeds)."""
-    verdict: str
+    proof: Proof
+    """Curated against raw."""
     report: Path
 
 
@@ -48,6 +43,7 @@ def run(root: Path, *, seeds: int, say: Callable[[str], None], fresh: bool = Fal
     planted = _add_planted(workspace, say)
 
     from train import verbs as training
+    from train.prove import prove
 
     predicted = training.predict(workspace, profile="plain", settings={})
     say(f"predict  {100 * np.mean(predicted.fold_accuracy):.1f} % agreement with the given labels, out of fold")
@@ -58,16 +54,12 @@ def run(root: Path, *, seeds: int, say: Callable[[str], None], fresh: bool = Fal
     say(f"decide   {actions}; {decided.for_review:,} left to a person")
     applied = verbs.apply(workspace, include_test=False)
     say(f"apply    {applied.dropped:,} dropped, {applied.relabelled:,} relabelled, {applied.images:,} left")
-    accuracy = {}
-    for data in ("raw", "curated"):
-        _, result = training.train(workspace, data=data, seeds=seeds, settings={})
-        accuracy[data] = list(result.accuracy.values)
-        interval = f"{100 * result.accuracy.mean:.2f} % ± {100 * (result.accuracy.half_width or 0):.2f}"
-        say(f"train    {data}: {interval}, {seeds} seeds, {result.seconds:.0f} s")
-    mean, half_width = mean_interval(100 * (np.array(accuracy["curated"]) - np.array(accuracy["raw"])))
+    proof = prove(workspace, settings={}, seeds=seeds)
+    for arm in proof.arms:
+        accuracy = percent(arm.accuracy.mean, arm.accuracy.half_width)
+        say(f"prove    {arm.name}: {accuracy} %, {seeds} seeds, {arm.seconds:.0f} s")
     found = plant.score_findings(planted, read_table(workspace.path(FINDINGS)), read_table(workspace.path(MANIFEST)))
-    verdict = _verdict(mean, half_width, seeds)
-    return Demo(found, accuracy["raw"], accuracy["curated"], mean, half_width, verdict, report.write(workspace))
+    return Demo(found, proof, report.write(workspace))
 
 
 def _empty_workspace(root: Path, fresh: bool) -> Workspace:
@@ -102,9 +94,3 @@ def write_images(folder: Path, samples: list[Sample]) -> None:
         path = folder / sample.name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(sample.data or b"")
-
-
-def _verdict(mean: float, half_width: float, seeds: int) -> str:
-    clear = "better" if mean > half_width else "worse" if mean < -half_width else "no clear difference"
-    difference = f"{mean:+.2f} ± {half_width:.2f} points on the same test images"
-    return f"Curated minus raw: {difference} (95 % interval, {seeds} seeds): {clear}."

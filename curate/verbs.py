@@ -54,6 +54,8 @@ class Applied:
     images: int
     dropped: int
     relabelled: int
+    labelled: int
+    """Images of the pool that have a label now."""
     test_left_alone: int
 
 
@@ -252,6 +254,7 @@ def apply(workspace: Workspace, *, include_test: bool) -> Applied:
         len(applied.table),
         applied.dropped,
         applied.relabelled,
+        applied.labelled,
         len(applied.test_left_alone),
     )
 

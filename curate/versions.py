@@ -16,11 +16,11 @@ def compare(workspace: Workspace, before: int | None, after: int | None) -> pd.D
     """
     if before is None and after is None and not workspace.has(CURATED):
         raise UserError(f"{workspace.root} has no {CURATED} to compare with; 'curate apply {workspace.root}' writes it")
-    first = workspace.read_table(MANIFEST, written_by="curate add") if before is None else _images(workspace, before)
+    first = workspace.read_table(MANIFEST, written_by="curate add") if before is None else images_at(workspace, before)
     if after is None:
         second = read_table(workspace.path(CURATED if workspace.has(CURATED) else MANIFEST))
     else:
-        second = _images(workspace, after)
+        second = images_at(workspace, after)
     return apply.diff(first, second, _decisions(workspace, after, first))
 
 
@@ -66,7 +66,8 @@ def stale_findings(workspace: Workspace) -> str:
     return ""
 
 
-def _images(workspace: Workspace, version: int) -> pd.DataFrame:
+def images_at(workspace: Workspace, version: int) -> pd.DataFrame:
+    """The set as it was: the curated one, or the manifest where nothing was applied by then."""
     state = workspace.state(version)
     name = CURATED if CURATED in state and _is_applied(workspace, state) else MANIFEST
     if name not in state:

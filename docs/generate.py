@@ -124,7 +124,8 @@ def _first_line(path: Path) -> str:
 def _finders() -> str:
     parts = [
         "# Finders",
-        "`curate scan` runs all of these, `curate scan --only NAME` one. A score runs from 1, fine, to 0, certainly "
+        "`curate scan` runs all of these but those on request, `curate scan --only NAME` one. A score runs from 1, "
+        "fine, to 0, certainly "
         "bad; an image is flagged below 0.5 unless the finder says otherwise. Settings are changed for one scan by "
         "`--set FINDER.SETTING=VALUE`, and for good under `scan:` in a recipe. *Needs* are explained in "
         "[signals](signals.md); finders that need `pred_probs` or `embeddings` run after `curate predict`.",

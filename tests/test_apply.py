@@ -118,6 +118,11 @@ def test_counts() -> None:
     assert (applied.dropped, applied.relabelled, applied.kept, applied.test_left_alone) == (1, 3, 1, ["t"])
 
 
+def test_labels_of_the_pool_are_counted_apart() -> None:
+    applied = apply(IMAGES, decided(("p", "relabel", "cat"), ("a", "relabel", "cat")))
+    assert (applied.labelled, applied.relabelled) == (1, 3)
+
+
 def test_no_images() -> None:
     applied = apply(IMAGES.iloc[:0], decided(("a", "drop")))
     assert len(applied.table) == applied.dropped == 0

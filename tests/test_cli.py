@@ -282,7 +282,7 @@ def test_closing_lines_say_what_was_written_and_what_comes_next(scanned: Workspa
     root = scanned.root
     assert f"Next: curate decide {root}" in run("findings", root)
     assert f"Wrote {root}/decisions.csv. Next: curate apply {root}" in run("decide", root)
-    assert f"Wrote {root}/curated.parquet. Next: curate train {root} --data curated" in run("apply", root)
+    assert f"Wrote {root}/curated.parquet. Next: curate prove {root}" in run("apply", root)
     assert "dropped" in run("diff", root)
     assert "Restored decisions.csv, curated.parquet of version 2." in run("restore", root, "2")
 

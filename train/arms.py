@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from curate import manifest, steps, verbs
+from curate import decisions, manifest, steps, verbs, versions
 from curate.csv_text import read_csv
 from curate.errors import UserError
 from curate.proof import CLEAN, CURATED, RANDOM, RAW
@@ -69,14 +69,21 @@ class Plan:
 
 
 def planned(
-    workspace: Workspace, images: pd.DataFrame, *, ablate: bool, take_in: bool, controls: bool, truth: Path | None
+    workspace: Workspace,
+    images: pd.DataFrame,
+    *,
+    since: int | None,
+    ablate: bool,
+    take_in: bool,
+    controls: bool,
+    truth: Path | None,
 ) -> Plan:
-    """The sets and questions that are asked for. images: the manifest.
+    """The sets and questions that are asked for. images: the manifest. since: the version that is taken for raw.
 
     Raises `UserError` where the curated set is missing, stale or the raw one, and where the truth cannot be read.
     """
     curated = verbs.read_images(workspace, CURATED)
-    decisions = verbs.read_decisions(workspace, images)
+    settled = verbs.read_decisions(workspace, images)
     true = _read_truth(truth, images) if truth else None
     seen: dict[str, str] = {}
     arms: list[Arm] = []
@@ -96,30 +103,39 @@ def planned(
             if before != after:
                 questions.append(replace(question, before=before, after=after))
 
-    add(RAW, "the set as it came", images)
+    raw = images if since is None else versions.images_at(workspace, since)
+    add(RAW, "the set as it came" if since is None else f"the set as it was at version {since}", raw)
     add(CURATED, "the curated set", curated, Question(CURATED, "curated minus raw", RAW, CURATED))
     if not questions:
-        raise UserError(
-            f"the curated training set of {workspace.root} is the raw one: no decision changes it, so there is nothing "
-            f"to prove; 'curate findings {workspace.root}' lists what may be wrong, 'curate decide' acts on it"
-        )
+        raise UserError(_nothing_changed(workspace, images, since))
     if controls:
         says = "as many images dropped at random"
-        dropped = steps.randomly_dropped(images, curated)
+        dropped = steps.randomly_dropped(raw, curated)
         add(RANDOM, says, dropped, Question(RANDOM, f"curated minus raw with {says}", RANDOM, CURATED))
     if true is not None:
         says = "the set as it came, with its true labels"
-        add(CLEAN, says, steps.with_labels(images, true), Question(CLEAN, "true labels minus raw", RAW, CLEAN))
-    for step in steps.steps(images, decisions) if ablate or take_in else []:
+        add(CLEAN, says, steps.with_labels(raw, true), Question(CLEAN, "true labels minus raw", RAW, CLEAN))
+    for step in steps.steps(images, settled) if ablate or take_in else []:
         if ablate:
             name = f"without-{step.name}"
-            rows = steps.without(images, decisions, step)
+            rows = steps.without(images, settled, step)
             add(name, f"curated without: {step.says}", rows, Question(step.name, step.says, name, CURATED))
         if take_in and not steps.is_supplement(step):
             name = f"only-{step.name}"
-            rows = steps.alone(images, decisions, step)
+            rows = steps.alone(raw, settled, step)
             add(name, f"raw with: {step.says}", rows, Question(name, f"{step.says}, alone", RAW, name))
     return Plan(tuple(arms), tuple(questions), tuple(notes))
+
+
+def _nothing_changed(workspace: Workspace, images: pd.DataFrame, since: int | None) -> str:
+    """Why there is nothing to prove, and the way out."""
+    root = workspace.root
+    if since is not None:
+        return f"the curated training set of {root} is that of version {since}; 'curate log {root}' lists the others"
+    why = f"the curated training set of {root} is the raw one: no decision changes it, so there is nothing to prove"
+    if any(steps.is_supplement(step) for step in steps.steps(images, decisions.empty())):
+        return f"{why}; images that were added are in both: --since VERSION compares with the set of before"
+    return f"{why}; 'curate findings {root}' lists what may be wrong, 'curate decide {root}' acts on it"
 
 
 def _read_truth(path: Path, images: pd.DataFrame) -> "pd.Series[str]":

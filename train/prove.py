@@ -70,6 +70,7 @@ def prove(
     settings: Mapping[str, object],
     seeds: int | None = None,
     budget: float | None = None,
+    since: int | None = None,
     ablate: bool = False,
     take_in: bool = False,
     controls: bool = False,
@@ -84,16 +85,18 @@ def prove(
 
     All sets are trained for as many steps of as many images as the raw one takes, paired by seed, and measured on the
     same test images. seeds: so many, fixed; None: from `paired.LEAST` on until every question is clear, `SEEDS_AT_MOST`
-    at most. budget: seconds, after which no more seeds are begun. ablate: the curated set with each step left out, too;
-    take_in: the raw set with each step alone. controls: as many images dropped at random. truth: a CSV of true labels,
-    for the ceiling. precision: half of the interval that is wanted, as a share; differences within it count as none.
+    at most. budget: seconds, after which no more seeds are begun. since: a version of the workspace that is taken for
+    raw, so that images that came later count, too; None: the manifest. ablate: the curated set with each step left
+    out, too; take_in: the raw set with each step alone. controls: as many images dropped at random. truth: a CSV of
+    true labels, for the ceiling. precision: half of the interval that is wanted, as a share; differences within it
+    count as none.
     Finished seeds are kept: a call that was interrupted goes on, and more seeds can be added; `fresh` forgets them.
     `on_epoch` gets the arm's name and the epoch's figures.
     Raises `UserError` where nothing was changed, where there is nothing to measure on, and where the seeds that were
     kept are of other settings.
     """
     images = verbs.read_manifest(workspace)
-    plan = planned(workspace, images, ablate=ablate, take_in=take_in, controls=controls, truth=truth)
+    plan = planned(workspace, images, since=since, ablate=ablate, take_in=take_in, controls=controls, truth=truth)
     found = measure(
         workspace,
         plan,
@@ -107,8 +110,9 @@ def prove(
         on_epoch=on_epoch,
     )
     kinds = {arm.run: arm.name if arm.name in (RAW, CURATED) else "other" for arm in plan.arms}
-    asked = {"seeds": seeds, "ablate": ablate, "take_in": take_in, "controls": controls}
-    with workspace.writing("prove", {"runs": kinds, **asked, **settings}) as transaction:
+    asked = {"seeds": seeds, "since": since, "ablate": ablate, "take_in": take_in, "controls": controls}
+    given = {name: value for name, value in asked.items() if value}
+    with workspace.writing("prove", {"runs": kinds, **given, **settings}) as transaction:
         transaction.write_text(proof.PROOF, proof.as_json(found))
     return found
 
@@ -177,8 +181,7 @@ def _trial(
 ) -> Trial:
     """Every image that an arm needs, decoded once."""
     classes = manifest.classes(images[manifest.decodable(images)])
-    needed = set().union(*(arm.rows["image_id"] for arm in plan.arms))
-    rows = images[images["image_id"].isin(needed)].reset_index(drop=True)
+    rows = pd.concat([arm.rows for arm in plan.arms]).drop_duplicates("image_id", ignore_index=True)
     load = partial(
         load_images,
         root=workspace.root,

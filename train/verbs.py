@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from curate import manifest, predictions, recipe, verbs
+from curate.adding import with_answers
 from curate.duplicates import groups
 from curate.engine import Local
 from curate.errors import UserError, known
@@ -58,8 +59,9 @@ def predict(
     at_once: int | None = None,
     on_epoch: Callable[[str, Epoch], None] | None = None,
 ) -> Predicted:
-    """Cross-validate on the labelled training images, as often as the profile says (see `train.profiles`); write
-    predictions, an embedding, and how its label was learned, for every image.
+    """Cross-validate on the labelled training images, and those of the pool that people labelled, as often as the
+    profile says (see `train.profiles`); write predictions, an embedding, and how its label was learned, for every
+    image.
 
     Duplicates, and generated images with their originals, stay in one fold. `folds` None: those of the profile;
     settings change those of the profile's training recipe. An interrupted call with the same images, labels and
@@ -72,7 +74,7 @@ def predict(
         plan = replace(plan, images=None)
     config = _by_epochs(configure(workspace, {**profiles.settings(plan), **settings}))
     with workspace.locked(str(predictions.FOLDER)):
-        images = verbs.read_manifest(workspace)
+        images = with_answers(workspace, verbs.read_manifest(workspace))
         decodable = manifest.decodable(images)
         usable = images[decodable].reset_index(drop=True)
         classes = manifest.classes(usable)

@@ -95,7 +95,8 @@ def apply(
         output.say(
             f"{result.test_left_alone:,} decisions on test images were left alone; --include-test carries them out."
         )
+    labelled = f", {result.labelled:,} of the pool labelled" if result.labelled else ""
     output.say(
-        f"{result.images:,} images, {result.dropped:,} dropped, {result.relabelled:,} relabelled.",
-        f"Wrote {result.written}. Next: curate train {ws} --data curated",
+        f"{result.images:,} images, {result.dropped:,} dropped, {result.relabelled:,} relabelled{labelled}.",
+        f"Wrote {result.written}. Next: curate prove {ws}",
     )

@@ -130,6 +130,7 @@ def demo(
     as_json: options.Json = False,
 ) -> None:
     """Run the whole loop on real handwritten digits with planted defects, in a few minutes on two cores."""
+    from curate.conclusions import headline
     from curate.demo import run
 
     result = run(ws, seeds=seeds, say=(lambda line: None) if as_json else output.say, fresh=fresh)
@@ -137,7 +138,9 @@ def demo(
         output.print_json(result)
         return
     output.print_table(result.found)
-    output.say(result.verdict, f"Wrote {result.report}. Open it in a browser; 'curate log {ws}' lists what was done.")
+    output.say(
+        headline(result.proof), f"Wrote {result.report}. Open it in a browser; 'curate log {ws}' lists what was done."
+    )
 
 
 @app.command(epilog="Example: curate reproduce degradation ws --scale short")

@@ -25,6 +25,14 @@ def prove(
     budget: Annotated[
         str | None, typer.Option(metavar="TIME", help="Begin no more trainings after 90s, 16m or 2h.")
     ] = None,
+    since: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="VERSION",
+            help="Take the set of that version ('curate log') for raw, so that images that came later count, too.",
+        ),
+    ] = None,
     ablate: Annotated[
         bool, typer.Option("--ablate", help="Also leave out one step of curating at a time: which one did it?")
     ] = False,
@@ -63,6 +71,7 @@ def prove(
         settings=options.training_settings(recipe, changes) | {"device": device},
         seeds=seeds,
         budget=None if budget is None else parse_seconds(budget, "--budget"),
+        since=since,
         ablate=ablate,
         take_in=take_in,
         controls=controls,

@@ -9,8 +9,8 @@ from curate import predictions
 from curate.engine import Local
 from curate.errors import UserError
 from curate.verbs import read_manifest, scan
-from curate.workspace import Workspace
-from tests.conftest import add
+from curate.workspace import DECISIONS, Workspace
+from tests.conftest import add, png
 from train import verbs
 
 SETTINGS = {"epochs": 1, "image_size": 16, "device": "cpu", "flip": False}
@@ -82,3 +82,20 @@ def test_a_scan_after_it_searches_no_pairs_again(workspace: Workspace, tmp_path:
     scan(workspace, only=["near_duplicate"], settings={}, engine=Local(1))
     assert kept() == before
     assert len(before) == 1
+
+
+def test_it_learns_from_labels_that_people_gave_in_the_pool(workspace: Workspace, tmp_path: Path) -> None:
+    """And not from those that networks gave; the manifest stays as it was."""
+    (tmp_path / "pool").mkdir()
+    for name in ("asked", "sure", "waits"):
+        (tmp_path / "pool" / f"{name}.png").write_bytes(png(len(name)))
+    add(workspace, tmp_path / "pool", split="pool")
+    before = read_manifest(workspace)
+    lines = ["image_id,action,label,by,because", "pool/asked.png,relabel,3,ada,", "pool/sure.png,relabel,4,policy,x"]
+    workspace.path(DECISIONS).write_text("\n".join([*lines, ""]))
+    verbs.predict(workspace, profile="plain", folds=2, settings=SETTINGS, at_once=1)
+    found = predictions.read(workspace, before)
+    learned = dict(zip(before["image_id"], found.fold >= 0, strict=True))
+    assert [learned[f"pool/{name}.png"] for name in ("asked", "sure", "waits")] == [True, False, False]
+    assert sum(learned.values()) == 31
+    assert read_manifest(workspace).equals(before)
