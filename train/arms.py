@@ -111,7 +111,10 @@ def planned(
     if controls:
         says = "as many images dropped at random"
         dropped = steps.randomly_dropped(raw, curated)
-        add(RANDOM, says, dropped, Question(RANDOM, f"curated minus raw with {says}", RANDOM, CURATED))
+        if len(dropped) < len(raw):
+            add(RANDOM, says, dropped, Question(RANDOM, f"curated minus raw with {says}", RANDOM, CURATED))
+        else:
+            notes.append(f"{RANDOM} is left out: curating dropped no image")
     if true is not None:
         says = "the set as it came, with its true labels"
         add(CLEAN, says, steps.with_labels(raw, true), Question(CLEAN, "true labels minus raw", RAW, CLEAN))

@@ -683,3 +683,28 @@ def test_too_few_seeds(fresh: Workspace, seeds: int) -> None:
 )
 def test_other_slips(fresh: Workspace, asked: dict[str, object], says: str) -> None:
     assert says in said(fresh, **asked)
+
+
+def test_images_that_came_later_count_against_an_earlier_version(fresh: Workspace, tmp_path: Path) -> None:
+    """Also ones of another source, which are in raw and curated alike otherwise."""
+    decide(fresh)
+    before = fresh.ledger()[-1].version
+    write_digits(tmp_path / "more", 8, first=IMAGES)
+    add(fresh, tmp_path / "more" / "train")
+    verbs.apply(fresh, include_test=False)
+    with pytest.raises(UserError, match="--since VERSION compares"):
+        names(fresh)
+    with pytest.raises(UserError, match=f"is that of version {before + 1}"):
+        names(fresh, since=before + 1)
+    plan = planned(
+        fresh, verbs.read_manifest(fresh), since=before, ablate=True, take_in=False, controls=True, truth=None
+    )
+    assert [(arm.name, len(arm.rows)) for arm in plan.arms] == [("raw", 61), ("curated", 67)]
+    assert [(one.name, one.before, one.after) for one in plan.questions] == [
+        ("curated", "raw", "curated"),
+        ("added-train", "raw", "curated"),
+    ]
+    found = prove(fresh, settings=SETTINGS, seeds=2, since=before)
+    assert [arm.images for arm in found.arms] == [61, 67]
+    assert found.arms[0].says == f"the set as it was at version {before}"
+    assert fresh.ledger()[-1].arguments["since"] == before
