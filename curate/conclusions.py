@@ -1,7 +1,7 @@
 """A proof in words: what curating was worth, how sure that is, where it comes from, what it cost."""
 
 from curate.paired import Difference
-from curate.proof import Compared, Proof
+from curate.proof import CLEAN, Compared, Proof
 from curate.wording import percent, plural, signed
 
 VERDICTS = {
@@ -16,7 +16,7 @@ STOPPED = {
     "seeds": "so many seeds were asked for",
     "budget": "the time was up",
 }
-MOST = "so many seeds are the most without --seeds"
+MOST = "there are to be no more seeds (--at-most)"
 
 
 def conclusions(proof: Proof) -> list[str]:
@@ -78,7 +78,8 @@ def _split(proof: Proof) -> list[str]:
 
 
 def _gap(proof: Proof) -> list[str]:
-    if proof.gap_closed is None:
+    clear = any(one.name == CLEAN and one.accuracy.verdict == "better" for one in proof.compared)
+    if proof.gap_closed is None or not clear:
         return []
     return [f"Of what true labels would be worth, curating reached {percent(proof.gap_closed, digits=0)} %."]
 
@@ -90,7 +91,7 @@ def _precision(proof: Proof) -> list[str]:
     wanted = f"about {proof.seeds_needed} seeds" if proof.seeds_needed else "more seeds than can be trained"
     return [
         f"The interval is ± {100 * found.half_width:.2f} points, and ± {100 * proof.precision:.2f} were asked for: "
-        f"that takes {wanted} (--seeds); those that were trained are kept."
+        f"that takes {wanted} ({'--at-most' if found.at_all_times else '--seeds'}); those that were trained are kept."
     ]
 
 

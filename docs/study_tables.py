@@ -163,6 +163,46 @@ def ladder(figures: Figures, table: Table) -> str:
     return table(["labels", "rung", "raw, %", "curated, %", "difference", "seeds"], rows)
 
 
+def selection(figures: Figures, table: Table) -> str:
+    """Accuracy at each number of labels, and how many ours needs for that of chance, a table per scale and arm."""
+    blocks = []
+    for scale, arms in figures.items():
+        for arm, found in arms.items():
+            if not isinstance(found, Mapping) or "labels_needed_of_random" not in found:
+                continue
+            ours, chance = (_means(found["accuracy"][name]) for name in (arm, "random"))
+            rows = [
+                [
+                    f"{labels:,}",
+                    f"{100 * chance[at]:.2f}",
+                    f"{100 * ours[at]:.2f}",
+                    "" if not at else _points(found["difference"][at - 1]),
+                    "" if not at else _ratio(found["labels_needed_of_random"][str(labels)]),
+                ]
+                for at, labels in enumerate(found["labels"])
+            ]
+            seeds = len(found["accuracy"]["random"])
+            told = f"Scale `{scale}`, {ARMS_OF_SELECT.get(arm, arm)}, {seeds} seed{'s' if seeds > 1 else ''}:"
+            header = ["labels", "random, %", "chosen, %", "points", "labels needed, as a share"]
+            blocks += [told, table(header, rows)]
+    return "\n\n".join(blocks)
+
+
+ARMS_OF_SELECT = {
+    "both": "as `curate select` chooses",
+    "unsure": "by uncertainty alone",
+    "coverage": "by coverage alone",
+}
+
+
+def _means(curves: list[list[float]]) -> list[float]:
+    return [sum(column) / len(column) for column in zip(*curves, strict=True)]
+
+
+def _ratio(share: float | None) -> str:
+    return "not reached" if share is None else f"{share:.2f}"
+
+
 def false(figures: Figures, table: Table) -> str:
     """How often a difference was claimed where there is none."""
     rows = [
@@ -184,6 +224,7 @@ SECTIONS: dict[str, Callable[[Figures, Table], str]] = {
     "study_labels": labels,
     "study_leaks": leaks,
     "study_ladder": ladder,
+    "active_selection": selection,
     "prove_false": false,
 }
 """Benchmark -> its part of the page."""

@@ -107,11 +107,7 @@ def test_a_row_for_every_set_and_every_question(proved: tuple[Workspace, str]) -
     after = first[first.index("what") :]
     assert after[:8] == ["what", after[1], "curated", "random", "clean", *questions[:3]]
     assert after[8] == questions[3]
-    assert next(line for line in lines if line.split()[:2] == ["set", "images"]).split()[-3:] == [
-        "images",
-        "seen",
-        "seconds",
-    ]
+    assert next(line for line in lines if line.split()[:2] == ["set", "images"]).split()[-2:] == ["right", "%"]
 
 
 def test_the_answer_comes_before_the_next_step(proved: tuple[Workspace, str]) -> None:

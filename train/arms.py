@@ -103,7 +103,7 @@ def planned(
             if before != after:
                 questions.append(replace(question, before=before, after=after))
 
-    raw = images if since is None else versions.images_at(workspace, since)
+    raw = images if since is None else _at(workspace, since, images)
     add(RAW, "the set as it came" if since is None else f"the set as it was at version {since}", raw)
     add(CURATED, "the curated set", curated, Question(CURATED, "curated minus raw", RAW, CURATED))
     if not questions:
@@ -128,6 +128,12 @@ def planned(
             rows = steps.alone(raw, settled, step)
             add(name, f"raw with: {step.says}", rows, Question(name, f"{step.says}, alone", RAW, name))
     return Plan(tuple(arms), tuple(questions), tuple(notes))
+
+
+def _at(workspace: Workspace, version: int, images: pd.DataFrame) -> pd.DataFrame:
+    """The set of a version, without images that are measured on now."""
+    then = versions.images_at(workspace, version)
+    return then[~then["image_id"].isin(images["image_id"][images["split"].isin(["test", "val"])])]
 
 
 def _nothing_changed(workspace: Workspace, images: pd.DataFrame, since: int | None) -> str:

@@ -69,6 +69,7 @@ def prove(
     *,
     settings: Mapping[str, object],
     seeds: int | None = None,
+    at_most: int = SEEDS_AT_MOST,
     budget: float | None = None,
     since: int | None = None,
     ablate: bool = False,
@@ -84,12 +85,11 @@ def prove(
     """Train raw and curated alike, compare them, and write `proof.json` and a run for each.
 
     All sets are trained for as many steps of as many images as the raw one takes, paired by seed, and measured on the
-    same test images. seeds: so many, fixed; None: from `paired.LEAST` on until every question is clear, `SEEDS_AT_MOST`
-    at most. budget: seconds, after which no more seeds are begun. since: a version of the workspace that is taken for
-    raw, so that images that came later count, too; None: the manifest. ablate: the curated set with each step left
-    out, too; take_in: the raw set with each step alone. controls: as many images dropped at random. truth: a CSV of
-    true labels, for the ceiling. precision: half of the interval that is wanted, as a share; differences within it
-    count as none.
+    same test images. seeds: so many, fixed; None: from `paired.LEAST` on until every question is clear, `at_most` at
+    most. budget: seconds, after which no more seeds are begun. since: a version of the workspace that is taken for raw,
+    so that images that came later count, too; None: the manifest. ablate: the curated set with each step left out, too;
+    take_in: the raw set with each step alone. controls: as many images dropped at random. truth: a CSV of true labels,
+    for the ceiling. precision: half of the interval that is wanted, as a share; differences within it count as none.
     Finished seeds are kept: a call that was interrupted goes on, and more seeds can be added; `fresh` forgets them.
     `on_epoch` gets the arm's name and the epoch's figures.
     Raises `UserError` where nothing was changed, where there is nothing to measure on, and where the seeds that were
@@ -102,6 +102,7 @@ def prove(
         plan,
         settings=settings,
         seeds=seeds,
+        at_most=at_most,
         budget=budget,
         precision=precision,
         fresh=fresh,
@@ -123,6 +124,7 @@ def measure(
     *,
     settings: Mapping[str, object],
     seeds: int | None = None,
+    at_most: int = SEEDS_AT_MOST,
     budget: float | None = None,
     precision: float | None = None,
     fresh: bool = False,
@@ -133,17 +135,25 @@ def measure(
     """Train the arms of a plan and answer its questions, as `prove` does, and write a run for each; no table."""
     if seeds is not None and seeds < 2:
         raise UserError(f"seeds = {seeds}; an interval takes at least 2")
+    if at_most < paired.LEAST:
+        raise UserError(f"at_most = {at_most}; nothing is clear at all times with less than {paired.LEAST} seeds")
     if tensorboard:
         event_files.check_installed()
     ends = None if budget is None else time.monotonic() + budget
     images = verbs.read_manifest(workspace)
     test_rows = test_rows_of(workspace, images)
-    for arm in plan.arms:
-        check_classes(arm.rows, test_rows)
+    for arm in plan.arms[:2]:
+        check_classes(arm.rows, test_rows, within=arm.name)
+    plan = _learnable(plan, test_rows)
     raw = plan.arms[0].rows
     config = configure(workspace, settings)
+    if config.time_budget is not None:
+        raise UserError(
+            f"time_budget = {config.time_budget:g}; the sets have to be learned for as many steps: set epochs, leave "
+            "time_budget out, and limit the whole by --budget"
+        )
     config = with_steps_of(replace(config, image_size=config.image_size or common_size(raw)), len(raw))
-    numbers = range(config.seed, config.seed + (seeds or SEEDS_AT_MOST))
+    numbers = range(config.seed, config.seed + (seeds or at_most))
     all_jobs = [config] * (len(plan.arms) * len(numbers))
     at_once = parallel.choose(at_once, all_jobs, images=len(raw), side=config.image_size or 0)
     with ExitStack() as held:
@@ -169,6 +179,19 @@ def measure(
             for name, arm in trial.arms.items()
         }
         return _proof(trial, plan, rule, done, results, stopped)
+
+
+def _learnable(plan: Plan, test_rows: pd.DataFrame) -> Plan:
+    """The plan without the sets that lack a class, where these are not raw or curated; a note for each."""
+    left_out: dict[str, str] = {}
+    for arm in plan.arms[2:]:
+        try:
+            check_classes(arm.rows, test_rows)
+        except UserError as error:
+            left_out[arm.name] = f"{arm.name} is left out: {error}"
+    questions = [one for one in plan.questions if not {one.before, one.after} & left_out.keys()]
+    arms = [arm for arm in plan.arms if arm.name not in left_out]
+    return Plan(tuple(arms), tuple(questions), (*plan.notes, *left_out.values()))
 
 
 def _trial(
@@ -238,6 +261,9 @@ def _prepare(trial: Trial, fresh: bool) -> None:
                 shutil.rmtree(leftover)
             for file in (RESULT, "model.onnx"):
                 (folder / file).unlink(missing_ok=True)
+        elif earlier.get("device") != settings["device"]:  # only finished seeds can be added to from another one
+            for unfinished in folder.glob("seed-*/checkpoint.safetensors"):
+                unfinished.unlink()
         write_json(folder / "config.json", trial.config.as_dict() | {"data_hash": trained})
 
 
@@ -267,6 +293,11 @@ class _Rule:
             among = among[(trial.eval_set.labels >= 0).numpy()]
         return proof.compare(before, after, at_all_times=not self.fixed, margin=self.margin, among=among)
 
+    def answer(self, trial: Trial, done: Done, question: Question) -> paired.Verdict:
+        """The verdict alone."""
+        before, after = (_seeds(trial, done[name]) for name in (question.before, question.after))
+        return paired.answer(proof.change(before, after), at_all_times=not self.fixed, margin=self.margin)
+
     def open(self, trial: Trial, done: Done) -> list[Question]:
         """The questions that more seeds may answer."""
         return [
@@ -274,7 +305,7 @@ class _Rule:
             for question in self.questions
             if self.fixed
             or len(done[question.before].keys() & done[question.after].keys()) < paired.LEAST
-            or self.compare(trial, done, question).verdict == "unclear"
+            or self.answer(trial, done, question) == "unclear"
         ]
 
 
@@ -335,7 +366,7 @@ def _one(job: tuple[str, int], tell: Callable[[Epoch], None], *, trial: Trial) -
         eval_set=trial.eval_set,
         leak_free=trial.leak_free,
         run_dir=folder,
-        kept=seed if name in (RAW, CURATED) else None,
+        kept=trial.config.seed if name in (RAW, CURATED) else None,
     )
     write_seed(folder / f"seed-{seed}", trial.keys[name], one)
     (folder / f"seed-{seed}" / "checkpoint.safetensors").unlink(missing_ok=True)
@@ -383,7 +414,7 @@ def _proof(
     reached = main.half_width is not None and rule.margin is not None and main.half_width <= rule.margin
     wanted = None
     if rule.margin is not None and not reached and len(main.values) > 1:
-        wanted = paired.seeds_needed(proof.change(seeds[RAW], seeds[CURATED]), rule.margin)
+        wanted = paired.seeds_needed(proof.change(seeds[RAW], seeds[CURATED]), rule.margin, at_all_times=not rule.fixed)
     return Proof(
         config=trial.config.as_dict(),
         hardware=describe(choose_device(trial.config.device)),

@@ -158,16 +158,19 @@ def help_train(
         train(replace(config, seed=seed), train_set, run_dir=run_dir / f"seed-{seed}")
 
 
-def check_classes(train_rows: DataFrame, eval_rows: DataFrame) -> None:
-    """Raises `UserError` for classes that a network could not learn."""
+def check_classes(train_rows: DataFrame, eval_rows: DataFrame, *, within: str = "") -> None:
+    """Raises `UserError` for classes that a network could not learn. within: which of several sets it is."""
     known = sorted(set(train_rows["label"]) - {""})
+    place = f" in {within}" if within else ""
     if len(known) < 2:
         only = f", {known[0]!r}" if known else ""
-        raise UserError(f"the labelled training images are of {len(known)} classes{only}; it takes at least 2 to train")
+        raise UserError(
+            f"the labelled training images{place} are of {len(known)} classes{only}; it takes at least 2 to train"
+        )
     unseen = eval_rows["label"][~eval_rows["label"].isin([*known, ""])].value_counts()
     if len(unseen):
         raise UserError(
-            f"class {unseen.index[0]!r} has {unseen.iloc[0]} images to evaluate on and none to train on; "
+            f"class {unseen.index[0]!r} has {unseen.iloc[0]} images to evaluate on and none to train on{place}; "
             "add training images of it, or relabel or drop these"
         )
 

@@ -22,6 +22,10 @@ def prove(
         int | None,
         typer.Option(min=2, help="So many trainings of each set; by default 3 and more, until the answer is clear."),
     ] = None,
+    at_most: Annotated[
+        int | None,
+        typer.Option(min=3, metavar="N", help="Without --seeds: so many of each set at most; by default 10."),
+    ] = None,
     budget: Annotated[
         str | None, typer.Option(metavar="TIME", help="Begin no more trainings after 90s, 16m or 2h.")
     ] = None,
@@ -70,6 +74,7 @@ def prove(
         Workspace.open(ws),
         settings=options.training_settings(recipe, changes) | {"device": device},
         seeds=seeds,
+        at_most=at_most or proving.SEEDS_AT_MOST,
         budget=None if budget is None else parse_seconds(budget, "--budget"),
         since=since,
         ablate=ablate,
@@ -102,10 +107,8 @@ def _arms(found: "Proof") -> "DataFrame":
             "images": f"{arm.images:,}",
             "seeds": len(arm.seeds),
             "accuracy %": percent(arm.accuracy.mean, arm.accuracy.half_width),
-            "without leaks %": percent(arm.leak_free.mean, arm.leak_free.half_width) if arm.leak_free else "",
-            "right labels %": "" if arm.right_labels is None else percent(arm.right_labels, digits=1),
-            "images seen": f"{arm.images_seen:,}",
-            "seconds": f"{arm.seconds:,.0f}",
+            "leak-free %": percent(arm.leak_free.mean, arm.leak_free.half_width) if arm.leak_free else "",
+            "right %": "" if arm.right_labels is None else percent(arm.right_labels, digits=1),
         }
         for arm in found.arms
     ]

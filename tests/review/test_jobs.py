@@ -66,7 +66,7 @@ def question(path: Path, image_id: str, given: str = "cat", suggested: str = "do
 
 
 def manifest_of(asked: pd.DataFrame) -> pd.DataFrame:
-    return asked[["image_id", "given_label"]].rename(columns={"given_label": "label"})
+    return asked[["image_id", "given_label"]].rename(columns={"given_label": "label"}).assign(split="train")
 
 
 def answers(path: Path, asked: pd.DataFrame) -> list[tuple[str, ...]]:
@@ -435,7 +435,7 @@ CAT = [studio_annotation(studio_choice("label", "cat")), studio_annotation(studi
 def test_wrong_input_gets_one_line(tmp_path: Path, content: str, message: str) -> None:
     path = tmp_path / "export"
     path.write_text(content, "utf-8")
-    images = pd.DataFrame({"image_id": ["set/a.png", "set/b.png"], "label": ["cat", "dog"]})
+    images = pd.DataFrame({"image_id": ["set/a.png", "set/b.png"], "label": ["cat", "dog"], "split": "train"})
     with pytest.raises(UserError, match=message) as raised:
         decisions.check(jobs.read(path, images), images, str(path))
     assert str(path) in str(raised.value)
