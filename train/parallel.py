@@ -34,8 +34,8 @@ Result = TypeVar("Result")
 
 SMALL = 5_000
 """Up to so many images of 32 x 32 px, counted anew in each epoch and training, one training follows the other here:
-about 4 s of two cores, as starting two processes takes. Ten trainings of `resnet_fast` on 1,440 digits of 16 px, 10 epochs
-(36,000 by this count), took 105 s one after the other with two threads and 71 s two at a time (n = 1)."""
+about 4 s of two cores, as starting two processes takes. Ten trainings of `resnet_fast` on 1,440 digits of 16 px, 10
+epochs (36,000 by this count), took 105 s one after the other with two threads and 71 s two at a time (n = 1)."""
 
 
 def choose(at_once: int | None, configs: Sequence[TrainConfig], *, images: int, side: int) -> int:
