@@ -556,7 +556,6 @@ def test_a_proof_is_shown_with_its_steps(tmp_path, at_all_times):
         "worth of without-dark 1 image",
         "better with probability",
         "92.5",
-        "Of what true labels would be worth, curating reached 75 %",
         "Trained 9 networks for 27 s on 810 images in all, on CPU",
     ):
         assert words in text, words
