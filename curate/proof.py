@@ -1,7 +1,7 @@
 """A proof: what curating was worth, step by step, from networks that were trained with and without; `proof.json`."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from curate.errors import UserError
-from curate.interval import mean_interval
+from curate.interval import Score
 from curate.paired import Difference, difference
 from curate.workspace import Workspace
 
@@ -17,15 +17,6 @@ PROOF = "proof.json"
 RAW, CURATED, RANDOM, CLEAN = "raw", "curated", "random", "clean"
 """Names of arms; others are `without-STEP` and `only-STEP`."""
 Stopped = Literal["clear", "seeds", "budget"]
-
-
-@dataclass(frozen=True)
-class Score:
-    """An accuracy, 0 to 1, once per seed; `half_width` of its 95 % interval (Student t), None for one seed."""
-
-    values: tuple[float, ...]
-    mean: float
-    half_width: float | None
 
 
 @dataclass(frozen=True)
@@ -115,12 +106,6 @@ class Seeds:
     def accuracy(self, among: np.ndarray | None = None) -> dict[int, float]:
         """Seed -> accuracy, on the test images of the mask alone where there is one."""
         return {seed: float((right if among is None else right[among]).mean()) for seed, right in self.right.items()}
-
-
-def score(values: Sequence[float]) -> Score:
-    """Values of the seeds with their mean and its interval."""
-    mean, half = mean_interval(values)
-    return Score(tuple(values), mean, None if np.isnan(half) else half)
 
 
 def compare(

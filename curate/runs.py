@@ -9,6 +9,7 @@ from typing import Literal, cast, get_args
 import numpy as np
 
 from curate.errors import UserError, known
+from curate.interval import Score
 from curate.workspace import Entry, Workspace
 
 Data = Literal["raw", "curated", "other"]
@@ -21,15 +22,6 @@ MEASURES = {
 """Accuracies of `result.json` and what they are called; the first one decides what is said in words."""
 PROVE = "prove-"
 """How the names of runs begin that `curate prove` has trained."""
-
-
-@dataclass(frozen=True)
-class Score:
-    """An accuracy, 0 to 1, once per seed; `half_width` of its 95 % interval, None for one seed."""
-
-    values: tuple[float, ...]
-    mean: float
-    half_width: float | None
 
 
 @dataclass(frozen=True)

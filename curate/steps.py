@@ -1,6 +1,5 @@
 """The steps of curation, told apart: the decisions of each finder, what was added, and the set with or without one."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,8 +103,3 @@ def labels_right(images: pd.DataFrame, truth: pd.Series) -> float | None:
     true = train["image_id"].map(truth)
     known = true.notna()
     return float((train["label"] == true)[known].mean()) if known.any() else None
-
-
-def names(found: Sequence[Step]) -> str:
-    """For messages."""
-    return ", ".join(step.name for step in found)

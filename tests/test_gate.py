@@ -29,11 +29,11 @@ from curate.gate import runs as of_runs
 from curate.gate.check import Check
 from curate.gate.facts import Facts
 from curate.gate.verb import gate, judge
-from curate.interval import mean_interval
+from curate.interval import Score, mean_interval, score
 from curate.manifest import data_hash
 from curate.paired import Difference
 from curate.recipe import Gate, Reviewers, default
-from curate.runs import Run, Score
+from curate.runs import Run
 from curate.workspace import CURATED, DECISIONS, FINDINGS, MANIFEST, RECIPE, Entry, Workspace, read_table
 from tests.conftest import write_digits
 from tests.tables import decided, found, images
@@ -459,9 +459,9 @@ def proved(*values: float) -> proof.Proof:
     mean, half = mean_interval(values)
     half_width = None if len(values) == 1 else half
     found = Difference(values, mean, half_width, False, None, None, "unclear")
-    score = proof.score([0.9])
+    one = score([0.9])
     arms = tuple(
-        proof.ArmScore(name, f"prove-{name}", "", 6, None, (0,), score, None, 1.0, 6) for name in ("raw", "curated")
+        proof.ArmScore(name, f"prove-{name}", "", 6, None, (0,), one, None, 1.0, 6) for name in ("raw", "curated")
     )
     compared = proof.Compared("curated", "", "raw", "curated", 1, found, None)
     return proof.Proof({}, "", arms, (compared,), None, None, 1000, None, "seeds", None, None, ())

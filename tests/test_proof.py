@@ -12,8 +12,9 @@ import pytest
 from curate import proof
 from curate.conclusions import VERDICTS, answer, chance, conclusions, headline
 from curate.errors import UserError
+from curate.interval import Score, score
 from curate.paired import Difference, difference
-from curate.proof import ArmScore, Compared, Proof, Seeds, Split, change, compare, score, split
+from curate.proof import ArmScore, Compared, Proof, Seeds, Split, change, compare, split
 from curate.workspace import Workspace
 from train.config import TrainConfig
 
@@ -71,7 +72,7 @@ def test_the_parts_of_a_change_add_up(before: str, after: str, leak_free: str, b
 
 
 def test_a_score_sums_up_its_seeds() -> None:
-    assert score([0.9]) == proof.Score((0.9,), 0.9, None)
+    assert score([0.9]) == Score((0.9,), 0.9, None)
     several = score([0.9, 0.92, 0.91])
     assert several.mean == pytest.approx(0.91)
     assert several.half_width == pytest.approx(4.303 * 0.01 / np.sqrt(3), rel=1e-3)

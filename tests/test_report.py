@@ -124,8 +124,8 @@ def prove(workspace: Workspace, *, at_all_times: bool = False, name: str = "with
             images=90,
             right_labels=None if each == "raw" else 0.925,
             seeds=(0, 1, 2),
-            accuracy=proof.score(of_seeds.mean(1).tolist()),
-            leak_free=proof.score(of_seeds.mean(1).tolist()),
+            accuracy=interval.score(of_seeds.mean(1).tolist()),
+            leak_free=interval.score(of_seeds.mean(1).tolist()),
             seconds=9.0,
             images_seen=270,
         )

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from curate import flips, paired, proof, run_table, runs, side_by_side
+from curate import flips, interval, paired, proof, run_table, runs, side_by_side
 from curate.errors import UserError
 from curate.workspace import Entry, Workspace
 from tests.test_cli import fails, run
@@ -325,8 +325,8 @@ def test_runs_of_a_proof_have_its_interval(tmp_path: Path, at_all_times: bool) -
 
 def proven(found: paired.Difference) -> proof.Proof:
     """A proof that came to this difference."""
-    score = proof.score([0.8, 0.9])
-    arms = [proof.ArmScore(it, f"prove-{it}", it, 9, None, (0, 1), score, None, 1.0, 9) for it in ("raw", "curated")]
+    both = interval.score([0.8, 0.9])
+    arms = [proof.ArmScore(it, f"prove-{it}", it, 9, None, (0, 1), both, None, 1.0, 9) for it in ("raw", "curated")]
     main = proof.Compared("curated", "curated minus raw", "raw", "curated", 1, found, None)
     return proof.Proof({}, "CPU", tuple(arms), (main,), None, None, 9, None, "seeds", None, None, ())
 

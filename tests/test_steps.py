@@ -9,7 +9,6 @@ from curate.steps import (
     alone,
     is_supplement,
     labels_right,
-    names,
     randomly_dropped,
     steps,
     with_labels,
@@ -103,7 +102,7 @@ def test_images_that_came_later_are_steps() -> None:
         ("augmented", ["a0x"]),
     ]
     assert [step.images for step in supplements] == [2, 2, 1]
-    assert names(supplements) == "added-second, added-third, augmented"
+    assert ", ".join(step.name for step in supplements) == "added-second, added-third, augmented"
 
 
 def test_a_set_from_one_source_has_no_supplement() -> None:

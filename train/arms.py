@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,10 +11,10 @@ from curate import decisions, manifest, steps, verbs, versions
 from curate.csv_text import read_csv
 from curate.errors import UserError
 from curate.proof import CLEAN, CURATED, RANDOM, RAW
+from curate.runs import PROVE
 from curate.workspace import Workspace
 from train.verbs import train_rows_of
 
-PREFIX = "prove-"
 LONGEST = 80
 """Characters of an arm's name in that of its folder; chosen by eye."""
 
@@ -30,7 +29,7 @@ class Arm:
     """Of the manifest: labelled, decodable, of the training split."""
     right_labels: float | None
     """Share of right labels; None where no true ones were given."""
-    prefix: str = PREFIX
+    prefix: str = PROVE
 
     @property
     def run(self) -> str:
@@ -169,8 +168,3 @@ def _read_truth(path: Path, images: pd.DataFrame) -> "pd.Series[str]":
     if not known.any():
         raise UserError(f"{path}: none of its {len(table):,} images is a training image; is it for another set?")
     return table.set_index("image_id")["label"]
-
-
-def by_name(arms: tuple[Arm, ...]) -> Mapping[str, Arm]:
-    """The arms by their names."""
-    return {arm.name: arm for arm in arms}

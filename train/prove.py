@@ -17,6 +17,7 @@ import torch
 from curate import manifest, paired, proof, verbs
 from curate.errors import UserError
 from curate.files import write_json
+from curate.interval import score
 from curate.proof import CLEAN, CURATED, RAW, ArmScore, Compared, Proof, Seeds, Stopped
 from curate.workspace import Workspace
 from train import event_files, parallel
@@ -57,6 +58,11 @@ class Trial:
 
     def folder(self, arm: str) -> Path:
         return self.root / "runs" / self.arms[arm].run
+
+    @property
+    def measured_leak_free(self) -> np.ndarray | None:
+        """`leak_free` of the evaluation images that have a label, as accuracy is measured on these alone."""
+        return None if self.leak_free is None else self.leak_free[(self.eval_set.labels >= 0).numpy()]
 
     def train_set(self, arm: str) -> ImageSet:
         """The images of an arm with its labels."""
@@ -288,9 +294,7 @@ class _Rule:
     def compare(self, trial: Trial, done: Done, question: Question, *, leak_free: bool = False) -> paired.Difference:
         """What is known of a question."""
         before, after = (_seeds(trial, done[name]) for name in (question.before, question.after))
-        among = trial.leak_free if leak_free else None
-        if among is not None and trial.eval_set.labels is not None:
-            among = among[(trial.eval_set.labels >= 0).numpy()]
+        among = trial.measured_leak_free if leak_free else None
         return proof.compare(before, after, at_all_times=not self.fixed, margin=self.margin, among=among)
 
     def answer(self, trial: Trial, done: Done, question: Question) -> paired.Verdict:
@@ -395,7 +399,7 @@ def _proof(
     trial: Trial, plan: Plan, rule: _Rule, done: Done, results: Mapping[str, RunResult], stopped: Stopped
 ) -> Proof:
     """All that was found."""
-    free = None if trial.leak_free is None else trial.leak_free[(trial.eval_set.labels >= 0).numpy()]
+    free = trial.measured_leak_free
     seeds = {name: _seeds(trial, done[name]) for name in trial.arms}
     compared = tuple(
         Compared(
@@ -439,8 +443,8 @@ def _score(arm: Arm, seeds: Seeds, result: RunResult, free: np.ndarray | None) -
         len(arm.rows),
         arm.right_labels,
         result.seeds,
-        proof.score([seeds.accuracy()[seed] for seed in result.seeds]),
-        None if free is None or not free.any() else proof.score([seeds.accuracy(free)[seed] for seed in result.seeds]),
+        score([seeds.accuracy()[seed] for seed in result.seeds]),
+        None if free is None or not free.any() else score([seeds.accuracy(free)[seed] for seed in result.seeds]),
         result.seconds,
         result.images_seen,
     )

@@ -1,7 +1,6 @@
 """What a run came to: each seed, kept as it ends, and all of them together, `result.json` and what lies beside it."""
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +11,8 @@ from pandas import DataFrame
 
 from curate.errors import UserError
 from curate.files import replacing, write_bytes_atomic, write_json
-from curate.interval import mean_interval
+from curate.flips import PREDICTED
+from curate.interval import Score, score
 from train import event_files, plots
 from train.checkpoint import Epoch
 from train.config import TrainConfig
@@ -21,16 +21,7 @@ from train.evaluate import Evaluation
 from train.hardware import choose_device, describe
 from train.schedule import epochs_in_all
 
-RESULT, PREDICTED = "result.json", "predicted.parquet"
-
-
-@dataclass(frozen=True)
-class Score:
-    """A figure measured once per seed. `mean` and `half_width` (95 %, Student t; None for one seed) sum up `values`."""
-
-    values: tuple[float, ...]
-    mean: float
-    half_width: float | None
+RESULT = "result.json"
 
 
 @dataclass(frozen=True)
@@ -165,12 +156,12 @@ def write_result(
         cut_short=config.time_budget is not None and min(epochs) < epochs_in_all(config, train_images) - 1e-6,
         train_images=train_images,
         eval_images=evaluations[0].count,
-        accuracy=_score([evaluation.accuracy for evaluation in evaluations]),
+        accuracy=score([evaluation.accuracy for evaluation in evaluations]),
         accuracy_flip=_optional_score([evaluation.accuracy_flip for evaluation in evaluations]),
         accuracy_multi_crop=_optional_score([evaluation.accuracy_multi_crop for evaluation in evaluations]),
         accuracy_leak_free=_optional_score([evaluation.accuracy_leak_free for evaluation in evaluations]),
         leak_free_images=evaluations[0].leak_free_count,
-        calibration_error=_score([evaluation.calibration_error for evaluation in evaluations]),
+        calibration_error=score([evaluation.calibration_error for evaluation in evaluations]),
         per_class=_mean_per_class(confusion),
         confusion=tuple(tuple(int(cell) for cell in row) for row in confusion),
     )
@@ -189,14 +180,9 @@ def predicted_table(eval_set: ImageSet, done: Sequence[SeedResult]) -> DataFrame
     return DataFrame(columns | {f"seed-{one.seed}": names[one.predicted[has]] for one in done}).astype("str")
 
 
-def _score(values: list[float]) -> Score:
-    mean, half_width = mean_interval(values)
-    return Score(tuple(values), mean, None if math.isnan(half_width) else half_width)
-
-
 def _optional_score(values: list[float | None]) -> Score | None:
     known = [value for value in values if value is not None]
-    return _score(known) if known else None
+    return score(known) if known else None
 
 
 def _mean_per_class(confusion: np.ndarray) -> tuple[float | None, ...]:
