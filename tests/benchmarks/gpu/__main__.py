@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if left < LEAST_SECONDS:
                 outcomes[name] = f"not started: the budget of {wanted.budget:g} s is used up"
                 continue
-            limit = min(CHECKS[name].limit, left)
+            limit = min(CHECKS[name].limit, wanted.limit, left)
             print(f"== {name}, at most {limit:.0f} s: {CHECKS[name].question}", flush=True)
             outcomes[name] = run(name, limit, wanted.device, work, out)
     print("\n".join(["==", *(f"{name}: {outcome}" for name, outcome in outcomes.items())]), flush=True)
@@ -56,6 +56,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", metavar="NAME[,NAME]", help=f"of: {', '.join(CHECKS)}")
     parser.add_argument("--skip", metavar="NAME[,NAME]")
     parser.add_argument("--budget", type=float, metavar="SECONDS", default=float("inf"), help="for all together")
+    parser.add_argument("--limit", type=float, metavar="SECONDS", default=float("inf"), help="for each, at most")
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
     parser.add_argument("--out", type=Path, help="folder for the JSON files (docs/benchmarks)")
     parser.add_argument("--work", type=Path, help="folder for decoded images, kept for the next run (a temporary one)")

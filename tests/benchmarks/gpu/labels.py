@@ -1,30 +1,36 @@
 """Wrong labels found with `predict --profile best`: how well, and in how many seconds."""
 
+import json
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
 from curate import threshold
+from curate.files import replacing
 from tests.benchmarks import record
 from tests.benchmarks.gpu.data import names, splits
 from tests.benchmarks.gpu.job import Figures, Job, Missing, Parts
 from tests.benchmarks.gpu.training import config
 from train import profiles, rounds
-from train.config import TrainConfig
 from train.data import ImageSet
 
 LABELS = "cifar10/cifar10n.csv"
+DOUBT = "doubt."
+"""Before the names of its columns, in the file that they are kept in."""
 
-
-SETS = ("aggre", "worse")
+SETS = ("worse", "aggre")
 
 
 @dataclass(frozen=True)
 class Judged:
     """What the networks of `predict --profile best` and the model of labels say of N labels."""
+
+    given: np.ndarray
+    """Shape (N,), int64: the labels."""
 
     pred_probs: np.ndarray
     """Shape (N, K), out of fold."""
@@ -32,7 +38,7 @@ class Judged:
     """A row per label, see `curate.signals.label_doubt`."""
     predict_seconds: float
     judge_seconds: float
-    config: TrainConfig
+    settings: dict[str, object]
     """Of the last round."""
 
 
@@ -40,7 +46,7 @@ def label_errors(job: Job) -> Parts:
     """CIFAR-10N `aggre` and `worse`: ours, and cleanlab's filters on the same probabilities."""
     image_set = splits(job, "cifar10")[0]
     for column in SETS:
-        yield column, found(job, image_set, labels_of(job, image_set, column), image_set.labels.numpy())
+        yield column, found(job, image_set, column)
 
 
 def labels_of(job: Job, image_set: ImageSet, column: str) -> np.ndarray:
@@ -56,7 +62,31 @@ def labels_of(job: Job, image_set: ImageSet, column: str) -> np.ndarray:
     return given.astype(np.int64)
 
 
-def judged(job: Job, image_set: ImageSet, given: np.ndarray) -> Judged:
+def judged(job: Job, image_set: ImageSet, column: str) -> Judged:
+    """Predict and judge a set of labels; the first check that asks does so, the others read it from its file."""
+    path = job.work / f"judged-{column}{'-small' if job.small else ''}.npz"
+    if not path.exists():
+        write_judged(path, predicted(job, image_set, labels_of(job, image_set, column)))
+    with np.load(path) as kept:
+        return Judged(
+            given=kept["given"],
+            pred_probs=kept["pred_probs"],
+            doubt=pd.DataFrame({name.removeprefix(DOUBT): kept[name] for name in kept.files if name.startswith(DOUBT)}),
+            predict_seconds=float(kept["predict_seconds"]),
+            judge_seconds=float(kept["judge_seconds"]),
+            settings=json.loads(str(kept["settings"])),
+        )
+
+
+def write_judged(path: Path, said: Judged) -> None:
+    """Keep it in one file."""
+    arrays = {DOUBT + str(name): column.to_numpy() for name, column in said.doubt.items()}
+    plain = {name: getattr(said, name) for name in ("given", "pred_probs", "predict_seconds", "judge_seconds")}
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays, **plain, settings=json.dumps(said.settings))  # type: ignore[arg-type]  # as in data.py
+
+
+def predicted(job: Job, image_set: ImageSet, given: np.ndarray) -> Judged:
     """Predict and judge. given: shape (N,)."""
     from curate.signals.label_doubt import label_doubt
 
@@ -77,23 +107,25 @@ def judged(job: Job, image_set: ImageSet, given: np.ndarray) -> Judged:
         at_once=1,
         on_epoch=None,
     )
-    predicted = time.perf_counter()
+    ended = time.perf_counter()
     manifest = pd.DataFrame({"split": ["train"] * len(given)})
     twins = pd.DataFrame({"row": np.zeros(0, np.int64), "label": np.zeros(0, np.int64)})  # none are looked for here
     doubt = label_doubt(manifest, given, said.pred_probs, said.repeats, twins)
-    return Judged(said.pred_probs, doubt, predicted - started, time.perf_counter() - predicted, configs[-1])
+    seconds = ended - started, time.perf_counter() - ended
+    return Judged(given, said.pred_probs, doubt, *seconds, configs[-1].as_dict())
 
 
-def found(job: Job, image_set: ImageSet, given: np.ndarray, true: np.ndarray) -> Figures:
-    """Predict, judge and compare with the truth. given, true: shape (N,)."""
+def found(job: Job, image_set: ImageSet, column: str) -> Figures:
+    """Predict, judge and compare with the truth."""
     try:  # the other checks do without these
         from cleanlab.filter import find_label_issues
 
         from tests.benchmarks.label_errors import FILTERS, calibration_error, scores
     except ImportError as error:
         raise Missing(f"{error.name} is not installed") from None
-    said = judged(job, image_set, given)
-    p_wrong, wrong, probs = said.doubt["wrong"].to_numpy(), given != true, said.pred_probs
+    said, true = judged(job, image_set, column), image_set.labels.numpy()
+    p_wrong, given, probs = said.doubt["wrong"].to_numpy(), said.given, said.pred_probs
+    wrong = given != true
     ours = scores(wrong, threshold.taken(p_wrong, threshold.cut(p_wrong, "f1")), p_wrong)
     peers = {name: find_label_issues(given, probs, filter_by=name, n_jobs=1) for name in FILTERS}
     f1 = {name: scores(wrong, issues, p_wrong)["f1"] for name, issues in peers.items()}
@@ -111,6 +143,6 @@ def found(job: Job, image_set: ImageSet, given: np.ndarray, true: np.ndarray) ->
         "calibration_error": calibration_error(wrong, p_wrong),
         "best_cleanlab_f1": f1[best],
         "best_cleanlab": best,
-        "settings": said.config.as_dict(),
+        "settings": said.settings,
         "n": 1,
     }

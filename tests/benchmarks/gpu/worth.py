@@ -9,7 +9,7 @@ from curate import paired, recipe
 from curate.interval import mean_interval
 from tests.benchmarks.gpu.data import splits
 from tests.benchmarks.gpu.job import Figures, Job, Parts
-from tests.benchmarks.gpu.labels import judged, labels_of
+from tests.benchmarks.gpu.labels import Judged, judged
 from tests.benchmarks.gpu.training import FAST, LARGE, Settings, config
 from train.data import ImageSet
 from train.evaluate import predict
@@ -31,25 +31,25 @@ def curation(job: Job) -> Parts:
     known: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]] = {}
     for part, (column, settings) in KINDS.items():
         if column not in known:
-            known[column] = arms(job, image_set, labels_of(job, image_set, column))
+            known[column] = arms(image_set, judged(job, image_set, column))
         yield from measured(job, part, known[column], image_set, test_set, settings)
 
 
-def arms(job: Job, image_set: ImageSet, given: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Arm -> which images it keeps, shape (N,), bool, and their labels, shape (N,). given: shape (N,)."""
-    said = judged(job, image_set, given)
+def arms(image_set: ImageSet, said: Judged) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Arm -> which images it keeps, shape (N,), bool, and their labels, shape (N,)."""
     rules = [rule for rule in recipe.default().policy if rule.finder == "label_error"]
     sure = next(rule.sure for rule in rules if rule.action == "relabel")
     below = next(rule.below for rule in rules if rule.action == "drop")
     assert sure is not None
     assert below is not None
-    doubt = said.doubt
+    doubt, given = said.doubt, said.given
     relabel = (doubt["suggested_prob"] >= sure).to_numpy()
     drop = (1 - doubt["wrong"] < below).to_numpy() & ~relabel
     every = np.ones(len(given), bool)
     found = {
         "raw": (every, given),
         "curated": (~drop, np.where(relabel, doubt["suggested"], given)),
+        "drop": (~(drop | relabel), given),
         "clean": (every, image_set.labels.numpy()),
     }
     try:
