@@ -40,7 +40,7 @@ PROFILES = {
         "five longer cross-validations, four of them on soft labels; for a GPU",
         folds=5,
         corrected=4,
-        recipe="fast",
+        recipe="fast_gpu",
         images=(640_000, 640_000),
         least_epochs=16,
     ),

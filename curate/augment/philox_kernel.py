@@ -18,7 +18,7 @@ def words_with_kernel(counters: Tensor, epoch: int | Tensor, ids: Tensor, seed: 
     return words
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["key_low", "key_high"])  # Triton would make a key of 1 a constant, and compile anew
 def _words(words, counters, epoch, ids, key_low, key_high, count, total, BLOCK: tl.constexpr):
     at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     mask = at < total
@@ -26,8 +26,8 @@ def _words(words, counters, epoch, ids, key_low, key_high, count, total, BLOCK: 
     a = tl.load(counters + at % count, mask=mask, other=0).to(tl.uint32)
     b = tl.zeros((BLOCK,), tl.uint32) + tl.load(epoch).to(tl.uint32)
     c, d = (image & 0xFFFFFFFF).to(tl.uint32), (image >> 32 & 0xFFFFFFFF).to(tl.uint32)
-    low = tl.zeros((BLOCK,), tl.uint32) + key_low.to(tl.uint32)
-    high = tl.zeros((BLOCK,), tl.uint32) + key_high.to(tl.uint32)
+    low = tl.full((BLOCK,), key_low, tl.uint32)  # torch.compile analyses the kernel with keys as constants
+    high = tl.full((BLOCK,), key_high, tl.uint32)
     a, b, c, d = tl.philox_impl(a, b, c, d, low, high)
     to = words + at.to(tl.int64) * 4
     tl.store(to, a.to(tl.int64), mask=mask)

@@ -24,14 +24,8 @@ NEAR = 0.007
 REFUSALS = (UserError, RuntimeError)
 """What settings may end with here: no room for them, or a torch that cannot compile them."""
 
-FAST: Settings = {
-    **recipes.load("fast"),
-    "batch_size": 2000,  # Jordan's, with his rates: smaller batches leave most of a GPU idle
-    "lr": 0.24,
-    "head_lr": 0.67,
-    "bias_lr": 0.05,
-}
-LARGE: Settings = {**FAST, "model_options": {"size": "large"}, "cutout": 12, "pad": 4}
+FAST: Settings = recipes.load("fast_gpu")
+LARGE: Settings = {**FAST, "model_options": {"size": "large"}, "cutout": 12, "pad": 4, "compile": "auto"}
 """With the augmentation that Jordan has for 96 %."""
 RESNET18: Settings = {
     **recipes.load("best"),
