@@ -21,5 +21,5 @@ def test_settings_of_the_command_line_beat_the_recipe() -> None:
 
 
 def test_an_unknown_recipe_names_the_known_ones() -> None:
-    with pytest.raises(UserError, match="best, fast, standard"):
+    with pytest.raises(UserError, match="best, fast, fast_gpu, standard"):
         recipes.load("faster")

@@ -18,9 +18,12 @@ from pathlib import Path
 
 import torch
 
-from tests.benchmarks.gpu.checks import CHECKS
-from tests.benchmarks.gpu.one import MISSING
-from tests.benchmarks.record import RESULTS, ROOT
+try:
+    from tests.benchmarks.gpu.checks import CHECKS
+    from tests.benchmarks.gpu.one import MISSING
+    from tests.benchmarks.record import RESULTS, ROOT
+except ModuleNotFoundError as missing:  # a rented machine costs by the second: no traceback to read
+    sys.exit(f"{missing.name} is not installed here; docs/gpu.md says what to bring")
 
 LEAST_SECONDS = 20
 """With less left of the budget no check is started: torch and the images take half of it."""
