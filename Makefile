@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CHROMIUM := $(VENV)/.chromium
 
-.PHONY: demo test check docs bench bench-gpu clean
+.PHONY: demo test check audit docs bench bench-gpu clean
 
 demo: $(STAMP)  ## the whole loop on embedded data, in ./demo
 	$(BIN)/curate demo demo --fresh
@@ -18,6 +18,10 @@ check: $(STAMP)  ## formatting, lint, types, and whether the generated docs are 
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/python -m requirements.check
+
+audit: $(STAMP)  ## locks, licences and, with a network and pip-audit, known weaknesses
+	$(BIN)/python -m requirements.audit
 
 docs: $(STAMP)  ## write the generated pages of docs/
 	$(BIN)/python docs/generate.py

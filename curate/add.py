@@ -22,7 +22,7 @@ from curate import archives, manifest, sources, split_rule
 from curate import layout as folders
 from curate.engine import Local
 from curate.errors import UserError
-from curate.examine import Seen, examine_batch
+from curate.examine import Seen, crashed, examine_batch
 from curate.sources import Named, Options, Sample, Skipped, Why
 from curate.unpack import Unpacking, publish, put, unique, unpacking
 from curate.workspace import MANIFEST, Workspace
@@ -156,7 +156,7 @@ def _read_all(
     read = _Read()
     items = _items(_apart(samples, root, source), read, to)
     seen: list[Seen] = []
-    for batch in Local(workers).map_batches(examine_batch, items, describe="add"):
+    for batch in Local(workers).map_batches(examine_batch, items, describe="add", crashed=crashed):
         seen += batch
     return read, seen
 
@@ -209,7 +209,7 @@ def _rows(
     for name, given, split, place, file in zip(read.names, read.labels, read.splits, places, seen, strict=True):
         ids.append(f"{source}/{unique(name, taken)}")
         found = place[1] if given is None else given
-        labels.append(label if label is not None else classes.get(found, found))
+        labels.append(_text(label if label is not None else classes.get(found, found)))
         split, by_somebody = _split(split or (place[0] if given is None else ""), labels[-1], rule, fallback, file)
         splits.append(split)
         said.append(by_somebody)
@@ -226,6 +226,11 @@ def _rows(
         "error": [file.error for file in seen],
     }
     return manifest.from_rows(columns), said
+
+
+def _text(label: str) -> str:
+    """A label that can be written: JSON may hold half of a character, and a command line bytes that are no text."""
+    return label if label.isascii() else label.encode("utf-8", "replace").decode()
 
 
 def _split(split: str, label: str, rule: split_rule.Rule | None, fallback: str, file: Seen) -> tuple[str, bool]:

@@ -13,6 +13,7 @@ from curate.engine import Engine
 from curate.errors import UserError
 from curate.evidence import Evidence
 from curate.files import replacing
+from curate.wording import pasted
 from curate.workspace import DECISIONS, FINDINGS, Workspace, read_table, timestamp
 
 SELECT, PSEUDO = "worth_labelling", "pseudo_label"
@@ -153,10 +154,10 @@ def _find(finder: str, evidence: Evidence, asked: Mapping[str, object]) -> pd.Da
     waiting = pool.unlabelled(evidence.manifest)
     root = evidence.workspace.root
     if not waiting.any():
-        way_out = f"'curate add {root} FOLDER --split pool' adds some"
-        raise UserError(f"{root} has no images in the pool that wait for a label; {way_out}")
+        way_out = f"'curate add {pasted(root)} FOLDER --split pool' adds some"
+        raise UserError(f"{pasted(root)} has no images in the pool that wait for a label; {way_out}")
     if not evidence.get("predictions").present[waiting].any():
-        way_out = f"they came after 'curate predict {root}', run it again"
+        way_out = f"they came after 'curate predict {pasted(root)}', run it again"
         raise UserError(f"none of {int(waiting.sum()):,} images without a label has a prediction: {way_out}")
     own = recipe.in_workspace(evidence.workspace).scan.get(finder, {})
     return findings.scan(evidence, {finder: function}, {finder: {**own, **asked}})
@@ -177,13 +178,14 @@ def _refuse_to_lose(dest: Path, said: pd.DataFrame, workspace: Workspace) -> Non
         return
     there = read_csv(dest)
     if not {"image_id", "action", "label", "note"} <= set(there.columns):
-        raise UserError(f"{dest} is there and was not written by 'curate select'; give another file with --out")
+        raise UserError(f"{pasted(dest)} is there and was not written by 'curate select'; give another file with --out")
     answered = there[(there[["action", "label", "note"]] != "").any(axis=1)]
     people = said["image_id"][said["by"] != decisions.POLICY]
     lost = int((~answered["image_id"].isin(people)).sum())
     if lost:
-        way_out = f"'curate decide {workspace.root} --import {dest}' takes them over, or delete the file"
-        raise UserError(f"{dest} holds {lost:,} answers that would be lost; {way_out}")
+        taken_over = f"'curate decide {pasted(workspace.root)} --import {pasted(dest)}' takes them over"
+        way_out = f"{taken_over}, or delete the file"
+        raise UserError(f"{pasted(dest)} holds {lost:,} answers that would be lost; {way_out}")
 
 
 def _too_few_labels(evidence: Evidence, asked: Mapping[str, object]) -> list[str]:
@@ -194,7 +196,7 @@ def _too_few_labels(evidence: Evidence, asked: Mapping[str, object]) -> list[str
     if most >= float(str(wanted)):
         return []
     told = f"the labelled training images are too few to tell more than a probability of {most:.2f}"
-    return [f"{told}, and {wanted} is asked for: label more ('curate select {evidence.workspace.root}')"]
+    return [f"{told}, and {wanted} is asked for: label more ('curate select {pasted(evidence.workspace.root)}')"]
 
 
 def _without_rule(workspace: Workspace, rules: list[recipe.Rule]) -> list[str]:
@@ -202,4 +204,5 @@ def _without_rule(workspace: Workspace, rules: list[recipe.Rule]) -> list[str]:
     if rules:
         return []
     line = "- {finder: pseudo_label, action: relabel, splits: [pool]}"
-    return [f"the recipe has no rule for pseudo_label, so 'curate decide {workspace.root}' takes them back; add {line}"]
+    takes_back = f"'curate decide {pasted(workspace.root)}' takes them back"
+    return [f"the recipe has no rule for pseudo_label, so {takes_back}; add {line}"]

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import lzma
 import re
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -18,11 +19,30 @@ from curate.errors import UserError
 
 SUFFIXES = (".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", ".tgz", ".tbz2", ".txz", ".tzst", ".tar", ".zip")
 
-DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, lzma.LZMAError, zlib.error, NotImplementedError)
+LONGEST_REASON = 200
+FREE_BYTES, TIMES = 1 << 30, 250
+"""What an archive may come to: the larger of so many bytes and so many times its own size. Deflate makes zeros 1,000
+times as small, photos not at all, and masks without compression some 100 times."""
+MAX_HEADER_BYTES = 1 << 20
+"""A member's name and attributes: tarfile takes them into memory whatever size they claim."""
+
+DAMAGE = (
+    *(tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, lzma.LZMAError, zlib.error, NotImplementedError),
+    *(ValueError, OverflowError, MemoryError, struct.error),
+)
 """What the readers raise for an archive that is cut short, damaged or packed by a method they do not know."""
 
 
 EOFHeaderError: type[Exception] = tarfile.EOFHeaderError  # type: ignore[attr-defined]
+
+
+LONG_HEADERS = (
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+)
 
 
 class _Member(tarfile.TarInfo):
@@ -37,20 +57,40 @@ class _Member(tarfile.TarInfo):
         except tarfile.HeaderError as error:
             raise tarfile.ReadError(f"no end mark: {error}") from None
 
+    def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type in LONG_HEADERS and not 0 <= self.size <= MAX_HEADER_BYTES:
+            raise tarfile.ReadError(f"a header of {self.size:,} bytes")
+        member: tarfile.TarInfo = super()._proc_member(tar)  # type: ignore[misc]
+        return member
+
 
 def tar_members(path: Path) -> Generator[tuple[tarfile.TarInfo, IO[bytes] | None], None, None]:
     """Every member of a tar file in any compression, with its content where it is a regular file.
 
-    The content must be read before the next member is asked for, and within `readable`. Raises `UserError` for damage.
+    The content must be read before the next member is asked for, and within `readable`. Raises `UserError` for damage,
+    and for members that claim too much, see `check_size`.
     """
     with (
         readable(path),
         _uncompressed(path) as stream,
         tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member, bufsize=1 << 16) as tar,
     ):
+        total = 0
         while (member := tar.next()) is not None:
+            total += tarfile.BLOCKSIZE + abs(member.size)
+            check_size(path, total)
             yield member, tar.extractfile(member) if member.isreg() else None
             tar.members.clear()  # type: ignore[attr-defined]  # else a million members stay in memory
+
+
+def check_size(path: Path, total: int) -> None:
+    """Raise `UserError` where the members of an archive come to `total` bytes, and that is out of all proportion."""
+    size = path.stat().st_size
+    if total > max(FREE_BYTES, TIMES * size):
+        told = f"{total / 1e9:,.0f} GB or more, but has {size / 1e6:,.1f} MB: a decompression bomb, or damaged"
+        raise UserError(
+            f"{path} says it comes to {told}; nothing was added; if you trust it, unpack it and add the folder"
+        )
 
 
 def is_tar(path: Path) -> bool:
@@ -105,7 +145,7 @@ def readable(path: Path) -> Iterator[None]:
     except PermissionError:
         raise UserError(f"{path} may not be read; change its permissions") from None
     except DAMAGE as error:
-        reason = str(error) or type(error).__name__
+        reason = str(error)[:LONGEST_REASON] or type(error).__name__  # zipfile's may hold the archive
         raise UserError(f"{path} is damaged or cut short ({reason}), so nothing was added; fetch it again") from None
 
 

@@ -7,8 +7,11 @@ from pathlib import Path
 import pandas as pd
 
 from curate.errors import UserError
+from curate.wording import middle
 
 WAY_OUT = "save it as CSV in UTF-8, separated by commas"
+MOST_COLUMNS = 1000
+"""Ours have a dozen. Short rows are filled up, so that a file of 1 MB could come to 10,000,000,000 cells."""
 
 
 def read_csv(path: Path) -> pd.DataFrame:
@@ -50,17 +53,35 @@ def read_csv(path: Path) -> pd.DataFrame:
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """The table without its index, lines ending in a line feed."""
+    """The table without its index, lines ending in a line feed. Raises `UserError` for a cell that could not be read
+    back."""
     texts = [table[name] for name in table.columns if not pd.api.types.is_numeric_dtype(table[name])]
-    has_return = any(column.str.contains("\r", regex=False).any() for column in texts)
+    has_return = any("\r" in str(name) for name in table.columns)
+    has_return |= any(column.str.contains("\r", regex=False).any() for column in texts)
+    for column in texts:
+        _refuse(
+            table, column, column.str.contains("\0", regex=False, na=False), "holds a NUL character, which no CSV holds"
+        )
+        limit = csv.field_size_limit()
+        _refuse(table, column, column.str.len() > limit, f"has more than the {limit:,} characters of a cell of a CSV")
     # Python's csv quotes a cell with a lone carriage return only where it quotes all; unquoted it would end the row.
     table.to_csv(path, index=False, lineterminator="\n", quoting=csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL)
+
+
+def _refuse(table: pd.DataFrame, column: pd.Series, bad: pd.Series, why: str) -> None:
+    if bad.any():
+        row = middle(str(table.iloc[int(bad.to_numpy().argmax()), 0]))
+        raise UserError(f"{column.name} of {row!r} {why}; nothing was written: put it right where it comes from")
 
 
 def _checked(header: list[str], path: Path) -> list[str]:
     for mark, called in ((";", "semicolons"), ("\t", "tabs")):
         if len(header) == 1 and mark in header[0]:
             raise UserError(f"{path} is separated by {called}; {WAY_OUT}")
+    if len(header) > MOST_COLUMNS:
+        raise UserError(
+            f"{path} has {len(header):,} columns, a table here at most {MOST_COLUMNS:,}; is it the right file?"
+        )
     twice = [name for at, name in enumerate(header) if name and name in header[:at]]
     if twice:
         raise UserError(f"{path}: column {twice[0]!r} stands twice; keep one of them")

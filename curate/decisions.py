@@ -1,6 +1,8 @@
 """Decisions: what is to happen to an image, who says so, because of which finder; and policies over findings."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal, get_args
 
 import numpy as np
@@ -8,9 +10,12 @@ import pandas as pd
 
 from curate.errors import UserError
 from curate.recipe import Rule
+from curate.wording import middle
 
 Action = Literal["keep", "drop", "relabel"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
+LONGEST = 200
+"""Characters of a cell that an error shows."""
 POLICY = "policy"
 """The name under `by` of a decision that no person took."""
 
@@ -58,7 +63,7 @@ def check(decisions: pd.DataFrame, manifest: pd.DataFrame, where: str) -> pd.Dat
     """
     for name in ("image_id", "action"):
         if name not in decisions.columns:
-            raise UserError(f"{where}: column {name!r} is missing; there are: {', '.join(map(str, decisions.columns))}")
+            raise UserError(f"{where}: column {name!r} is missing; there are: {_some(map(str, decisions.columns))}")
     decisions = decisions.reindex(columns=list(COLUMNS), fill_value="").fillna("").astype("str")
     without_action = (decisions["action"] == "") & (decisions["label"] != "")
     waiting = manifest["image_id"][(manifest["split"] == "pool") & (manifest["label"] == "")]
@@ -84,7 +89,7 @@ def check(decisions: pd.DataFrame, manifest: pd.DataFrame, where: str) -> pd.Dat
         bad_label,
         "label",
         where,
-        f"no such class; there are: {', '.join(labels[:20])}{', …' if len(labels) > 20 else ''}",
+        f"no such class; there are: {_some(labels)}",
     )
     return decisions
 
@@ -235,8 +240,15 @@ def _keep_times(new: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
     return merged[list(COLUMNS)]
 
 
+def _some(names: Iterable[str]) -> str:
+    """The first 20 of them, on one line."""
+    listed = [name if name.isprintable() else repr(name) for name in islice(names, 21)]
+    return ", ".join([*listed[:20], "…"] if len(listed) > 20 else listed)
+
+
 def _refuse(decisions: pd.DataFrame, bad: pd.Series, column: str, where: str, why: str) -> None:
     if bad.any():
         first = decisions.index[bad][0]
         more = f" (and {int(bad.sum()) - 1} more)" if bad.sum() > 1 else ""
-        raise UserError(f"{where}, line {first}: {column} {decisions.loc[first, column]!r}{more}: {why}")
+        given = middle(str(decisions.loc[first, column]), LONGEST)
+        raise UserError(f"{where}, line {first}: {column} {given!r}{more}: {why}")

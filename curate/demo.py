@@ -16,7 +16,7 @@ from curate.incoming import told
 from curate.proof import Proof
 from curate.recipe import dump, load
 from curate.sources import Options, Sample, digits
-from curate.wording import percent
+from curate.wording import pasted, percent
 from curate.workspace import FINDINGS, MANIFEST, RECIPE, Workspace, read_table
 
 IMAGES, PLANTED = "digits", "planted.csv"
@@ -64,12 +64,14 @@ def run(root: Path, *, seeds: int, say: Callable[[str], None], fresh: bool = Fal
 
 def _empty_workspace(root: Path, fresh: bool) -> Workspace:
     if root.exists() and not root.is_dir():
-        raise UserError(f"{root} is a file; name a new folder: 'curate demo FOLDER'")
+        raise UserError(f"{pasted(root)} is a file; name a new folder: 'curate demo FOLDER'")
     if root.exists() and any(root.iterdir()):
         if not (root / PLANTED).exists():
-            raise UserError(f"{root} is not empty; name a new folder: 'curate demo FOLDER'")
+            raise UserError(f"{pasted(root)} is not empty; name a new folder: 'curate demo FOLDER'")
         if not fresh:
-            raise UserError(f"{root} holds a demo already; --fresh makes it anew, 'curate demo FOLDER' makes another")
+            raise UserError(
+                f"{pasted(root)} holds a demo already; --fresh makes it anew, 'curate demo FOLDER' makes another"
+            )
         shutil.rmtree(root)
     return Workspace(root)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from curate import __version__
 from curate.errors import UserError
+from curate.wording import pasted
 
 PACKAGES = (
     "albumentations",
@@ -98,7 +99,7 @@ def _disk(folder: str) -> Check:
     while not place.exists():
         place = place.parent
     if not place.is_dir():
-        raise UserError(f"{folder} is no folder; give the workspace, or leave it out")
+        raise UserError(f"{pasted(folder)} is no folder; give the workspace, or leave it out")
     free = shutil.disk_usage(place).free / 1e9
     mend = "" if free >= FEW_GB else f"make room on the disk of {place}"
     return Check("disk", f"{free:,.1f} GB free at {place}", ok=free >= FEW_GB, required=False, mend=mend)

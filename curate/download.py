@@ -19,6 +19,7 @@ from curate import __version__
 from curate.errors import UserError
 from curate.files import flush
 from curate.progress import progress
+from curate.wording import pasted
 
 TIMEOUT_SECONDS = 30
 """How long a server may say nothing."""
@@ -62,7 +63,7 @@ def download(url: str, dest: Path, *, sha256: str | None, size: int | None) -> P
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise _disk_full(url, dest, size) from None
-        raise UserError(f"{url} cannot be saved as {dest}: {error.strerror or error}") from None
+        raise UserError(f"{url} cannot be saved as {pasted(dest)}: {error.strerror or error}") from None
     return dest
 
 

@@ -1,11 +1,16 @@
-"""Where work per image runs. `Local`: in this process when there is little, in worker processes when it is much."""
+"""Where work per image runs. `Local`: in this process when there is little, in worker processes when it is much.
+
+A library in C that meets a hostile file may end its process. In a worker that is noticed: the images which the worker
+had are done again one by one, and for the one that ends its process twice, alone, `crashed` says what stands instead.
+In this process nothing can notice it: the command ends, and `--workers 2` finds the image.
+"""
 
 import multiprocessing
 import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -19,7 +24,12 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 SMALL = 512
-"""Up to this many items run in this process: starting two workers costs about 0.5 s, 512 thumbnails 0.1 s."""
+"""Up to this many items run in this process, unless workers are asked for: starting two costs about 0.5 s, 512
+thumbnails 0.1 s."""
+TRIES = 2
+"""Processes that an item must have ended, each alone, before it is blamed: the first may have been short of memory."""
+CRASHED = "the decoder crashed"
+"""Why there is no image, where decoding it ended the process."""
 _threads: int | None = None
 
 
@@ -35,12 +45,15 @@ class Engine(Protocol):
         describe: str = "images",
         total: int | None = None,
         threaded: bool = False,
+        crashed: Callable[[Item], Result] | None = None,
     ) -> Iterator[Result]:
         """Apply `function` to batches of `items` and yield the results in order.
 
         `function` is a pure function over a list, importable by name (workers are separate processes). `items` may be
         a stream that does not fit into memory: it is read as work goes on. `total`, where known, gives the progress
         bar its end. `threaded`: the function keeps `threads()` busy by itself, and on this machine needs no workers.
+        `crashed` gives the result of an item that ends the process which works on it; it is called in this process. A
+        batch with such an item comes back in parts. Raises `UserError` where there is such an item and no `crashed`.
         """
 
 
@@ -59,37 +72,119 @@ class Local:
         describe: str = "images",
         total: int | None = None,
         threaded: bool = False,
+        crashed: Callable[[Item], Result] | None = None,
     ) -> Iterator[Result]:
         """See `Engine`."""
         workers = 1 if threaded else self.workers or os.cpu_count() or 1
         stream = iter(items)
         head = list(islice(stream, SMALL + 1))
+        todo = batches(chain(head, stream), batch_size)
         with progress(describe, total) as advance:
-            if workers == 1 or len(head) <= SMALL:
-                for batch in batches(chain(head, stream), batch_size):
+            if workers == 1 or (len(head) <= SMALL and not self.workers):
+                for batch in todo:
                     yield function(batch)
                     advance(len(batch))
                 return
-            context = multiprocessing.get_context("spawn")  # fork copies locked mutexes of OpenCV's and torch's threads
-            with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin) as pool:
-                pending: deque[tuple[int, Future[Result]]] = deque()
-                try:
-                    for batch in batches(chain(head, stream), batch_size):
-                        pending.append((len(batch), pool.submit(function, batch)))
-                        if len(pending) >= 4 * workers:
-                            size, future = pending.popleft()
-                            yield future.result()
-                            advance(size)
-                    while pending:
-                        size, future = pending.popleft()
-                        yield future.result()
-                        advance(size)
-                except BrokenProcessPool:
-                    reason = "a worker process was killed, most likely because memory ran out"
-                    raise UserError(f"{reason}; run the command again with --workers 1") from None
-                except BaseException:
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    raise
+            for size, result in _in_workers(function, todo, workers, crashed):
+                yield result
+                advance(size)
+
+
+Results = Generator[tuple[int, Result], None, None]
+"""How many items, and what they came to."""
+
+
+def _in_workers(
+    function: Callable[[list[Item]], Result],
+    todo: Iterator[list[Item]],
+    workers: int,
+    crashed: Callable[[Item], Result] | None,
+) -> Results[Result]:
+    """Batches through worker processes, in order; new ones where one of them has ended."""
+    pending: deque[tuple[list[Item], Future[Result]]] = deque()
+    pool = _pool(workers)
+    try:
+        while True:
+            for batch in islice(todo, 4 * workers - len(pending)):
+                pending.append((batch, _submit(pool, function, batch)))
+            if not pending:
+                break
+            batch, future = pending[0]
+            try:
+                yield len(batch), future.result()
+                pending.popleft()
+            except BrokenProcessPool:
+                pool.shutdown()
+                yield from _again(function, pending, crashed)
+                pending.clear()
+                pool = _pool(workers)
+    finally:
+        pool.shutdown(wait=not pending, cancel_futures=True)
+
+
+def _again(
+    function: Callable[[list[Item]], Result],
+    pending: Iterable[tuple[list[Item], Future[Result]]],
+    crashed: Callable[[Item], Result] | None,
+) -> Results[Result]:
+    """What came of the batches that were under way when a worker ended: those without a result go through a worker of
+    their own, item by item, so that it is known which of them ends it."""
+    pool: ProcessPoolExecutor | None = None
+    try:
+        for batch, future in pending:
+            if not future.exception():
+                yield len(batch), future.result()
+                continue
+            for item in batch:
+                for _ in range(TRIES):
+                    pool = pool or _pool(1)
+                    try:
+                        result = pool.submit(function, [item]).result()
+                        break
+                    except BrokenProcessPool:
+                        pool.shutdown()
+                        pool = None
+                else:
+                    result = _instead(item, crashed)
+                yield 1, result
+    finally:
+        if pool:
+            pool.shutdown(cancel_futures=True)
+
+
+def _instead(item: Item, crashed: Callable[[Item], Result] | None) -> Result:
+    """What stands for an item that ends the process which works on it."""
+    _check_starts()
+    if crashed is None:
+        reason = "memory ran out, or a library crashed"
+        way_out = "run the command again with --workers 1, or take that out"
+        raise UserError(f"{item!r:.200} ended the process that worked on it ({reason}); {way_out}")
+    return crashed(item)
+
+
+def _check_starts() -> None:
+    """Raise `UserError` where a worker ends that has nothing to do: no item is to blame for that."""
+    with _pool(1) as pool:
+        try:
+            pool.submit(os.getpid).result()
+        except BrokenProcessPool:
+            reason = "worker processes end as soon as they begin"
+            raise UserError(f"{reason}; run the command again with --workers 1, which needs none") from None
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    context = multiprocessing.get_context("spawn")  # fork copies locked mutexes of OpenCV's and torch's threads
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin)
+
+
+def _submit(pool: ProcessPoolExecutor, function: Callable[[list[Item]], Result], batch: list[Item]) -> "Future[Result]":
+    """Hand a batch to the workers; where one of them has ended, the result says so, as it does of earlier batches."""
+    try:
+        return pool.submit(function, batch)
+    except BrokenProcessPool as error:
+        broken: Future[Result] = Future()
+        broken.set_exception(error)
+        return broken
 
 
 def threads() -> int:
@@ -115,6 +210,7 @@ def serve() -> None:
 def _begin() -> None:
     one_thread()
     serve()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # decoders write there what is wrong with an image, without its name
 
 
 def _end_with_parent() -> None:

@@ -1,4 +1,10 @@
-"""What a user can mend."""
+"""What a user can mend, and how it is said."""
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as a shell has it."""
+INTERRUPTED_LINE = "curate: interrupted; what was there before is untouched, run the command again to go on"
+MOST_NAMED = 60
+"""Names that an error lists; a set may have a thousand classes."""
 
 
 class UserError(Exception):
@@ -6,5 +12,12 @@ class UserError(Exception):
 
 
 def known(kind: str, name: str, names: list[str]) -> UserError:
-    """The error for a name that is not among `names`: it lists what there is."""
-    return UserError(f"no {kind} is called {name!r}; there are: {', '.join(sorted(names)) or 'none'}")
+    """The error for a name that is not among `names`: it lists what there is, of many names those like it first."""
+    there = sorted(names)
+    if len(there) > MOST_NAMED:
+        import difflib
+
+        close = difflib.get_close_matches(name, there, MOST_NAMED)
+        rest = [each for each in there if each not in close]
+        there = [*[*close, *rest][:MOST_NAMED], f"… ({len(names):,} in all)"]
+    return UserError(f"no {kind} is called {name!r}; there are: {', '.join(there) or 'none'}")

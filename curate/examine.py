@@ -5,6 +5,7 @@ A module of its own, so that worker processes import no more than decoding needs
 
 from dataclasses import dataclass
 
+from curate.engine import CRASHED
 from curate.images import ImageError, content_hash, decode, pixel_hash, read_bytes
 
 
@@ -22,6 +23,14 @@ class Seen:
 def examine_batch(batch: list[tuple[str, str]]) -> list[Seen]:
     """`examine` for a batch of (path, error)."""
     return [Seen(error=error) if error else examine(path) for path, error in batch]
+
+
+def crashed(item: tuple[str, str]) -> list[Seen]:
+    """What stands for an image whose decoding ended the process."""
+    try:
+        return [Seen(content_hash=content_hash(read_bytes(item[0])), error=CRASHED)]
+    except ImageError:
+        return [Seen(error=CRASHED)]
 
 
 def examine(path: str) -> Seen:

@@ -1,6 +1,6 @@
 """Findings: what looks wrong with which image, how sure, says which finder. A table, and how finders fill it."""
 
-import math
+import sys
 from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
@@ -88,7 +88,7 @@ def check_settings(settings: Settings) -> None:
             fits = isinstance(value, type(default)) or (isinstance(default, float) and isinstance(value, int))
             if isinstance(value, bool) != isinstance(default, bool) or not fits:
                 raise UserError(f"{finder}.{name} must be like its default {default!r}, not {value!r}")
-            if isinstance(value, int | float) and not (math.isfinite(value) and value >= 0):
+            if isinstance(value, int | float) and not 0 <= value <= sys.float_info.max:
                 raise UserError(f"{finder}.{name} must be a number from 0, not {value!r}")
 
 

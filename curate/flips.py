@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from curate.errors import UserError
+from curate.wording import pasted
 
 PREDICTED = "predicted.parquet"
 SEED = "seed-"
@@ -64,7 +65,7 @@ def predicted(folder: Path, seeds: Sequence[int]) -> pd.DataFrame | None:
         table = pd.DataFrame()
     columns = ["image_id", "label", *(f"{SEED}{seed}" for seed in seeds)]
     if not set(columns) <= set(table) or table["image_id"].duplicated().any():
-        raise UserError(f"{path} does not hold what its run predicted; remove it to do without, or train again")
+        raise UserError(f"{pasted(path)} does not hold what its run predicted; remove it to do without, or train again")
     return table[columns].set_index("image_id")
 
 

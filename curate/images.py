@@ -10,15 +10,24 @@ import cv2
 import numpy as np
 
 from curate import MAX_PIXELS, remote
+from curate.headers import claimed_pixels
 
 MAX_BYTES = 1 << 29
 """Files that are larger are not read: 512 MB, more than any image within `MAX_PIXELS` needs."""
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".jp2"})
 
+MAX_SCANS = 200
+"""Of a progressive JPEG: each goes over the whole picture, so that 100 kB took a minute. Encoders write about 10."""
+PIXELS_AT_ONCE = 1 << 20
+"""Pixels of 16 bits, or with transparency, that are converted together: what that takes on top is then 30 MB."""
 JPEG_START, JPEG_SCAN, JPEG_END = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xd9"
 EXIF_ORIENTATION = 0x0112
 PNG_START, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
+
+
+NO_IMAGE = "not an image that OpenCV can decode"
+TOO_MANY_PIXELS = f"more than {MAX_PIXELS / 1e6:.0f} million pixels (CURATE_MAX_PIXELS sets the limit)"
 
 
 class ImageError(Exception):
@@ -32,7 +41,8 @@ def decode(data: bytes) -> np.ndarray:
     is taken.
 
     Returns: shape (H, W, 3), uint8, RGB, C-contiguous.
-    Raises: `ImageError` for an empty, truncated or oversized file, and for what is no image.
+    Raises: `ImageError` for an empty, truncated or oversized file, and for what is no image. What the header claims is
+    looked at before memory is taken; while it is decoded an image takes 5 to 20 bytes a pixel, most with 16 bits.
     """
     if not data:
         raise ImageError("empty file")
@@ -41,12 +51,19 @@ def decode(data: bytes) -> np.ndarray:
         raise ImageError("truncated JPEG")  # libjpeg would fill the rest with grey and say nothing
     if data.startswith(PNG_START) and PNG_END not in data[-4096:]:
         raise ImageError("truncated PNG")
+    claimed = claimed_pixels(data)
+    if claimed is None:
+        raise ImageError(NO_IMAGE)  # OpenCV would try more formats, one of them by way of a temporary file
+    if claimed > MAX_PIXELS:
+        raise ImageError(TOO_MANY_PIXELS)
+    if is_jpeg and data.count(JPEG_SCAN) > MAX_SCANS:
+        raise ImageError(f"a JPEG of more than {MAX_SCANS} scans")
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR if is_jpeg else cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
         raise ImageError(_reason(error)) from None
     if pixels is None:
-        raise ImageError("not an image that OpenCV can decode")
+        raise ImageError(NO_IMAGE)
     return pixels[:, :, ::-1].copy() if is_jpeg else _to_rgb(_turned(pixels, _orientation(data)))
 
 
@@ -157,10 +174,23 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 def _to_rgb(pixels: np.ndarray) -> np.ndarray:
     """What `IMREAD_UNCHANGED` gives (grey, BGR or BGRA; 8 or 16 bits, or float) as 8-bit RGB."""
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise ImageError(f"pixels of type {pixels.dtype}, which has no known range")
+    if pixels.dtype == np.uint8 and pixels.ndim == 2:
+        return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
+    if pixels.dtype == np.uint8 and pixels.shape[2] == 3:
+        return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    height, width = pixels.shape[:2]
+    rows = max(1, PIXELS_AT_ONCE // width)
+    rgb = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, rows):
+        rgb[top : top + rows] = _few_to_rgb(pixels[top : top + rows])
+    return rgb
+
+
+def _few_to_rgb(pixels: np.ndarray) -> np.ndarray:
     if pixels.dtype == np.uint16:
         pixels = np.round(pixels / 257).astype(np.uint8)
-    elif pixels.dtype != np.uint8:
-        raise ImageError(f"pixels of type {pixels.dtype}, which has no known range")
     if pixels.ndim == 2:
         return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
     if pixels.shape[2] == 2:  # grey and alpha
@@ -174,6 +204,4 @@ def _to_rgb(pixels: np.ndarray) -> np.ndarray:
 
 def _reason(error: cv2.error) -> str:
     text = str(error)
-    if "CV_IO_MAX_IMAGE" in text or "validateInputImageSize" in text:
-        return f"more than {MAX_PIXELS / 1e6:.0f} million pixels (CURATE_MAX_PIXELS sets the limit)"
-    return "not an image that OpenCV can decode"
+    return TOO_MANY_PIXELS if "CV_IO_MAX_IMAGE" in text or "validateInputImageSize" in text else NO_IMAGE

@@ -10,7 +10,9 @@ import pandas as pd
 from curate import manifest
 from curate.errors import UserError
 from curate.images import IMAGE_SUFFIXES, ImageError, content_hash, read_bytes
+from curate.portable import MAX_PATH, portable
 from curate.unpack import safe_path, unique
+from curate.wording import pasted
 
 SUFFIX_BY_START = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"GIF8": ".gif", b"BM": ".bmp", b"RIFF": ".webp"}
 
@@ -32,8 +34,9 @@ class Names:
     taken: set[str] = field(default_factory=set)
 
     def free(self, folder: str, name: str) -> str:
-        """`folder/name`, with a number in it where that is taken."""
-        return unique(f"{folder}/{name}", self.taken, ignore_case=True)
+        """`folder/name` as every system takes it, with a number in it where that is taken."""
+        room = MAX_PATH - len(f"{folder}/~999")
+        return unique(f"{folder}/{portable(name, room)}", self.taken, ignore_case=True)
 
 
 def images(table: pd.DataFrame, root: Path) -> Iterator[Image]:
@@ -51,16 +54,18 @@ def images(table: pd.DataFrame, root: Path) -> Iterator[Image]:
             data = read_bytes(path)
         except ImageError as error:
             raise UserError(
-                f"{path} ({image_id}) cannot be read any more: {error}; bring it back, or drop the image"
+                f"{pasted(path)} ({image_id}) cannot be read any more: {error}; bring it back, or drop the image"
             ) from None
         if content_hash(data) != digest:
-            raise UserError(f"{path} ({image_id}) has changed since it was added; 'curate add' its source again")
+            raise UserError(
+                f"{pasted(path)} ({image_id}) has changed since it was added; 'curate add' its source again"
+            )
         yield Image(image_id, split, label, data)
 
 
 def file_name(image: Image) -> str:
     """The image's own file name, made so that it reads as an image: not hidden, and with a suffix."""
-    name = safe_path(image.image_id).rpartition("/")[2]
+    name = portable(safe_path(image.image_id).rpartition("/")[2])
     name = f"_{name}" if name.startswith(".") else name
     return name if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES else name + suffix(image)
 

@@ -25,6 +25,7 @@ from curate.engine import Engine, Local
 from curate.errors import UserError
 from curate.files import replacing
 from curate.images import ImageError, content_hash, decode, read_bytes
+from curate.wording import pasted
 from curate.workspace import Workspace
 
 PER_IMAGE = frozenset({"image", "gray"})
@@ -88,7 +89,13 @@ def _among(hashes: pd.Series, others: pa.ChunkedArray) -> np.ndarray:
 def _measure_all(root: Path, rows: pd.DataFrame, measures: list[Measure], engine: Engine) -> None:
     """Measure, and write parts as they fill."""
     items = list(zip(rows["content_hash"], manifest.locate(rows, root), strict=True))
-    batches = engine.map_batches(partial(measure_batch, measures=measures), items, describe="measure", total=len(items))
+    batches = engine.map_batches(
+        partial(measure_batch, measures=measures),
+        items,
+        describe="measure",
+        total=len(items),
+        crashed=partial(without_value, measures=measures),
+    )
     hashes: list[str] = []
     values: dict[str, list] = {item.name: [] for item in measures}
 
@@ -136,6 +143,11 @@ def measure_batch(batch: list[tuple[str, str]], *, measures: list[Measure]) -> t
     return hashes, values
 
 
+def without_value(item: tuple[str, str], *, measures: list[Measure]) -> tuple[list[str], dict[str, list]]:
+    """What `measure_batch` gives of an image that has no value: one that ended the process, for instance."""
+    return [], {measure.name: [] for measure in measures}
+
+
 def folder(root: Path, item: Measure) -> Path:
     """Where the workspace `root` keeps what the measure gave."""
     return root / "signals" / item.name / item.version
@@ -158,7 +170,7 @@ def _read_part(path: Path, columns: list[str] | None = None) -> pa.Table:
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno:
             raise
-        raise UserError(f"{path} is damaged; delete it, what it held is measured again") from None
+        raise UserError(f"{pasted(path)} is damaged; delete it, what it held is measured again") from None
 
 
 def _write_part(root: Path, item: Measure, hashes: list[str], values: list) -> None:

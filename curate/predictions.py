@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from curate.errors import UserError
 from curate.files import replacing
+from curate.wording import pasted
 from curate.workspace import Workspace
 
 FOLDER = Path("signals") / "predictions"
@@ -103,7 +104,9 @@ def read(workspace: Workspace, manifest: pd.DataFrame) -> Predictions:
     there are no predictions at all.
     """
     if not exists(workspace):
-        raise UserError(f"{workspace.root} has no predictions; 'curate predict {workspace.root}' makes them")
+        raise UserError(
+            f"{pasted(workspace.root)} has no predictions; 'curate predict {pasted(workspace.root)}' makes them"
+        )
     path = workspace.root / FILE
     summary = read_summary(workspace)
     classes = summary.pop("classes")
@@ -114,7 +117,7 @@ def read(workspace: Workspace, manifest: pd.DataFrame) -> Predictions:
     probs, embeddings = _matrix(table["pred_probs"]), _matrix(table["embedding"])
     if probs.shape[1] != len(classes):
         counts = f"{probs.shape[1]} probabilities for {len(classes)} classes"
-        raise UserError(f"{path}: {counts}; run 'curate predict' again")
+        raise UserError(f"{pasted(path)}: {counts}; run 'curate predict' again")
     _check_probs(path, table, probs)
     keys = pd.MultiIndex.from_arrays([table["image_id"].to_pandas(), table["content_hash"].to_pandas()])
     at = keys.get_indexer(pd.MultiIndex.from_arrays([manifest["image_id"], manifest["content_hash"]]))
@@ -133,7 +136,9 @@ def _check_probs(path: Path, table: pa.Table, probs: np.ndarray) -> None:
     if not fine.all():
         row = int(np.flatnonzero(~fine)[0])
         said = f"row {row}, {table['image_id'][row].as_py()!r}: {np.array2string(probs[row], precision=3, threshold=6)}"
-        raise UserError(f"{path}, {said} are no probabilities from 0 to 1 with a sum of 1; run 'curate predict' again")
+        raise UserError(
+            f"{pasted(path)}, {said} are no probabilities from 0 to 1 with a sum of 1; run 'curate predict' again"
+        )
 
 
 def _optional(name: str, table: pa.Table, at: np.ndarray, classes: int) -> np.ndarray:
@@ -167,7 +172,7 @@ def _rows(matrix: np.ndarray, at: np.ndarray, missing: float = np.nan) -> np.nda
 
 def _damaged(path: Path, error: Exception) -> UserError:
     first_line = (str(error).splitlines() or [type(error).__name__])[0]
-    return UserError(f"{path} is damaged ({first_line}); run 'curate predict' again")
+    return UserError(f"{pasted(path)} is damaged ({first_line}); run 'curate predict' again")
 
 
 def _lists(matrix: np.ndarray) -> pa.FixedSizeListArray:

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from curate.errors import UserError
 from curate.interval import Score
 from curate.paired import Difference, difference
+from curate.wording import pasted
 from curate.workspace import Workspace
 
 PROOF = "proof.json"
@@ -146,4 +147,6 @@ def read(workspace: Workspace) -> Proof | None:
     except ValidationError as error:
         first = error.errors()[0]
         reason = f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}"
-        raise UserError(f"{path} cannot be read ({reason}); 'curate prove {workspace.root}' writes it anew") from None
+        raise UserError(
+            f"{pasted(path)} cannot be read ({reason}); 'curate prove {pasted(workspace.root)}' writes it anew"
+        ) from None

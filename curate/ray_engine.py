@@ -11,13 +11,14 @@ import pickle
 import platform
 import socket
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from curate.engine import Item, Result, batches, one_thread
+from curate.engine import TRIES, Item, Result, batches, one_thread
 from curate.errors import UserError
 from curate.progress import progress
 
@@ -64,23 +65,30 @@ class Ray:
         describe: str = "images",
         total: int | None = None,
         threaded: bool = False,
+        crashed: Callable[[Item], Result] | None = None,
     ) -> Iterator[Result]:
-        """See `Engine`. A batch whose worker was killed is tried again. Raises `UserError` where that does not help."""
+        """See `Engine`. A batch whose worker was killed is tried again; where that does not help, and there is a result
+        for an item that kills its worker, its items are tried one by one."""
         stream = batches(iter(items), batch_size)
         with progress(describe, total) as advance:
             while window := list(islice(stream, WINDOW)):
-                for batch, (result, error) in zip(window, self._map(function, window), strict=True):
+                for size, (result, error) in self._map(function, window, crashed):
                     if error:
                         raise error
                     yield result
-                    advance(len(batch))
+                    advance(size)
 
     def _map(
-        self, function: Callable[[list[Item]], Result], window: list[list[Item]]
-    ) -> Iterator[tuple[Result, Exception | None]]:
+        self,
+        function: Callable[[list[Item]], Result],
+        window: list[list[Item]],
+        crashed: Callable[[Item], Result] | None,
+    ) -> Iterator[tuple[int, tuple[Result, Exception | None]]]:
+        """(items, (result, error)) of every batch, or of parts of it."""
         _connect(self.address, self.workers)
         import ray.data
 
+        left = deque(window)
         try:
             _check_nodes()
             rows = ray.data.from_items(
@@ -94,13 +102,51 @@ class Ray:
                     ray_remote_args_fn=partial(dict, max_retries=RETRIES),
                 )
             for row in mapped.iter_rows():
-                yield pickle.loads(row["result"])
+                yield len(left.popleft()), pickle.loads(row["result"])
         except ray.exceptions.RayError as error:
-            if isinstance(error, ray.exceptions.WorkerCrashedError | ray.exceptions.OutOfMemoryError):
-                why = "workers were killed again and again, most likely for want of memory; fewer --workers need less"
+            if crashed is None or not _is_killed(error):
+                raise _given_up(error) from None
+            yield from _in_parts(function, left, crashed)
+
+
+def _in_parts(
+    function: Callable[[list[Item]], Result], left: Iterable[list[Item]], crashed: Callable[[Item], Result]
+) -> Iterator[tuple[int, tuple[Result, Exception | None]]]:
+    """Batches as tasks of their own; of one that is killed every item as one, and `crashed` for those that are, too."""
+    import ray
+
+    limited: Any = ray.remote(max_retries=TRIES - 1)
+    task = limited(_run)
+
+    def begun(part: list[Item]) -> Any:
+        return task.remote({"batch": [pickle.dumps(part)]}, function=function)
+
+    parts = deque((part, begun(part)) for part in left)
+    while parts:
+        part, begins = parts.popleft()
+        try:
+            yield len(part), pickle.loads(ray.get(begins)["result"][0])
+        except ray.exceptions.RayError as error:
+            if not _is_killed(error):
+                raise _given_up(error) from None
+            if len(part) == 1:
+                yield 1, (crashed(part[0]), None)
             else:
-                why = f"{_last_line(error)}; mend that and run the command again"
-            raise UserError(f"Ray gave up: {why}") from None
+                parts.extendleft(([item], begun([item])) for item in reversed(part))
+
+
+def _is_killed(error: Exception) -> bool:
+    import ray
+
+    return isinstance(error, ray.exceptions.WorkerCrashedError | ray.exceptions.OutOfMemoryError)
+
+
+def _given_up(error: Exception) -> UserError:
+    if _is_killed(error):
+        why = "workers were killed again and again, most likely for want of memory; fewer --workers need less"
+    else:
+        why = f"{_last_line(error)}; mend that and run the command again"
+    return UserError(f"Ray gave up: {why}")
 
 
 def _run(rows: "dict[str, np.ndarray]", *, function: Callable) -> dict[str, list[bytes]]:

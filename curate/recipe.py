@@ -279,6 +279,8 @@ def _parse(path: Path) -> object:
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise UserError(f"{path}{line}: {error.problem}; see datasets/README.md for an example") from None
+    except (AttributeError, LookupError):  # what PyYAML raises for `!!timestamp x` and the like
+        raise UserError(f"{path}: a value is not what its tag (!!…) says; leave tags out") from None
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-13-45
         raise UserError(f"{path} cannot be read as YAML: {str(error).splitlines()[0]}") from None
 

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from curate.errors import UserError
+from curate.wording import pasted
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -35,7 +36,7 @@ def reach(root: str) -> None:
     except Exception as error:  # see `read`
         there, why = False, _said(error)
     if not there:
-        raise UserError(f"{root} cannot be read: {why}; check the name, and what fsspec is told of the store")
+        raise UserError(f"{pasted(root)} cannot be read: {why}; check the name, and what fsspec is told of the store")
 
 
 def read(url: str, most: int) -> bytes:

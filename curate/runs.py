@@ -10,6 +10,7 @@ import numpy as np
 
 from curate.errors import UserError, known
 from curate.interval import Score
+from curate.wording import pasted
 from curate.workspace import Entry, Workspace
 
 Data = Literal["raw", "curated", "other"]
@@ -123,7 +124,9 @@ def read_run(folder: Path, *, data: Data = "other", at: str = "") -> Run:
         )
     except (ValueError, KeyError, TypeError) as error:
         reason = f"{type(error).__name__}: {error}"
-        raise UserError(f"{path} is no result of this trainer ({reason}); train again, or remove the folder") from None
+        raise UserError(
+            f"{pasted(path)} is no result of this trainer ({reason}); train again, or remove the folder"
+        ) from None
 
 
 def two(runs: Runs, before: str, after: str | None) -> tuple[Run, Run]:
@@ -177,5 +180,5 @@ def _curves(path: Path) -> dict[int, tuple[tuple[int, float], ...]]:
                 curves.setdefault(epoch["seed"], []).append((epoch["epoch"], epoch["eval_acc"]))
     except (ValueError, KeyError, TypeError) as error:
         reason = f"{type(error).__name__}: {error}"
-        raise UserError(f"{path} holds no learning curve ({reason}); remove it to do without") from None
+        raise UserError(f"{pasted(path)} holds no learning curve ({reason}); remove it to do without") from None
     return {seed: tuple(points) for seed, points in curves.items()}

@@ -14,8 +14,11 @@ def parse(text: str) -> Rule:
     shares: dict[str, float] = {}
     for part in text.split(","):
         name, _, share = part.partition("=")
+        name = name.strip()
+        if name in shares:
+            raise UserError(f"split {text!r} names {name!r} twice; add its shares up")
         try:
-            shares[name.strip()] = float(share)
+            shares[name] = float(share)
         except ValueError:
             raise UserError(
                 f"split {text!r} is neither one of {', '.join(SPLITS)} nor shares: train=0.8,val=0.2"
@@ -23,8 +26,10 @@ def parse(text: str) -> Rule:
     unknown = set(shares) - set(SPLITS)
     if unknown:
         raise UserError(f"no split is called {sorted(unknown)[0]!r}; there are: {', '.join(SPLITS)}")
-    if abs(sum(shares.values()) - 1) > 1e-6 or min(shares.values()) < 0:
+    if not abs(sum(shares.values()) - 1) <= 1e-6:  # nor do they where one is no number
         raise UserError(f"the shares of {text!r} add up to {sum(shares.values()):g}; they must add up to 1")
+    if min(shares.values()) < 0:
+        raise UserError(f"split {text!r} has a share below 0; they must be from 0 to 1")
     return shares
 
 

@@ -9,6 +9,9 @@ from curate.errors import UserError
 from curate.layout import split_of
 from curate.manifest import SPLITS
 from curate.sources import Options
+from curate.wording import middle
+
+COLUMNS_IN_AN_ERROR, LONGEST_CELL = 20, 100
 
 
 def column(options: Options, what: str, there: Sequence[str], where: str, *, needed: bool = True) -> str:
@@ -26,9 +29,13 @@ def column(options: Options, what: str, there: Sequence[str], where: str, *, nee
     if not any(there):
         raise UserError(f"{where} is empty; its first line must name the columns, for instance: path,label,split")
     none = f", or --column {what}= if there is none" if what == "label" else ""
-    raise UserError(
-        f"{where} has no column {name!r}; there are: {', '.join(map(repr, there))} (--column {what}=NAME{none})"
-    )
+    listed = ", ".join(map(shown, there[:COLUMNS_IN_AN_ERROR])) + (", …" if len(there) > COLUMNS_IN_AN_ERROR else "")
+    raise UserError(f"{where} has no column {name!r}; there are: {listed} (--column {what}=NAME{none})")
+
+
+def shown(cell: str) -> str:
+    """A cell in an error: in quotes, and cut where it is no word but half of a file."""
+    return repr(middle(cell, LONGEST_CELL))
 
 
 def path_within(root: str, cell: str, where: str) -> str:
@@ -36,7 +43,9 @@ def path_within(root: str, cell: str, where: str) -> str:
     line."""
     path = remote.within(root, cell) if remote.is_url(root) else os.path.normpath(os.path.join(root, cell))
     if not cell or "\x00" in cell or path is None or not path.startswith(os.path.join(root, "")):
-        raise UserError(f"{where}: path {cell!r} does not lie in {root}; name the folder that holds all with --root")
+        raise UserError(
+            f"{where}: path {shown(cell)} does not lie in {root}; name the folder that holds all with --root"
+        )
     return path
 
 
@@ -61,5 +70,5 @@ def split_cell(cell: str, where: str) -> str:
     """The split that a cell means. Raises `UserError` for a word that is none."""
     split = split_of(cell)
     if cell.strip() and not split:
-        raise UserError(f"{where}: no split is called {cell!r}; there are: {', '.join(SPLITS)}")
+        raise UserError(f"{where}: no split is called {shown(cell)}; there are: {', '.join(SPLITS)}")
     return split

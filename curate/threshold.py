@@ -132,7 +132,7 @@ def parse(at: str) -> tuple[str, float]:
     if not found:
         raise UserError(f"--at {at!r} is no place to cut; there are: {EXAMPLES}")
     what, value = found[1], float(found[2])
-    if what == "budget" and value != int(value):
+    if what == "budget" and not value.is_integer():  # nor is infinity
         raise UserError(f"--at {at!r}: a budget is a whole number of images, for instance budget=500")
     if what != "budget" and not 0 < value <= 1:
         raise UserError(f"--at {at!r}: {what} lies above 0 and not above 1, for instance {what}=0.9")

@@ -10,6 +10,7 @@ from pathlib import Path
 from curate.errors import UserError
 from curate.files import TEMPORARY_PREFIX
 from curate.images import content_hash
+from curate.portable import same
 
 MAX_NAME_BYTES = 200
 """Longer file and folder names are cut and end in a hash: file systems allow 255 bytes."""
@@ -97,16 +98,23 @@ def publish(to: Unpacking, wanted: set[str]) -> None:
 
 
 def safe_path(name: str) -> str:
-    """A relative path whose every component a file system takes; names that are too long are cut and end in a hash."""
-    if len(name) < MAX_NAME_BYTES // 4 and "\x00" not in name:
-        return name  # short enough even if every letter takes four bytes
-    return "/".join(_short(component) for component in name.replace("\x00", "_").split("/"))
+    """A relative path whose every component a file system takes, and that leads nowhere else.
+
+    Names that are too long are cut and end in a hash; `..`, `.` and empty components become `_`.
+    """
+    components = name.replace("\x00", "_").split("/")
+    if len(name) >= MAX_NAME_BYTES // 4:  # below that it is short enough even if every letter takes four bytes
+        components = [_short(component) for component in components]
+    return "/".join("_" if component in ("", ".", "..") else component for component in components)
 
 
 def unique(name: str, taken: set[str], *, ignore_case: bool = False) -> str:
-    """The name itself, or with `~2`, `~3`, … before its suffix where it is taken; notes it in `taken`."""
+    """The name itself, or with `~2`, `~3`, … before its suffix where it is taken; notes it in `taken`.
+
+    ignore_case: names that some system takes for one are one, see `portable.same`.
+    """
     candidate, number = name, 2
-    while (key := candidate.casefold() if ignore_case else candidate) in taken:
+    while (key := same(candidate) if ignore_case else candidate) in taken:
         candidate = _with(name, f"~{number}")
         number += 1
     taken.add(key)

@@ -14,6 +14,7 @@ from curate.engine import Engine
 from curate.errors import UserError
 from curate.evidence import Evidence
 from curate.review import jobs
+from curate.wording import pasted
 from curate.workspace import CURATED, DECISIONS, EDIT, FINDINGS, MANIFEST, Workspace, read_table, timestamp
 
 REVIEW = "review.csv"
@@ -61,7 +62,8 @@ class Applied:
 
 def read_manifest(workspace: Workspace) -> pd.DataFrame:
     """The manifest, checked."""
-    return manifest.check(workspace.read_table(MANIFEST, written_by=f"curate add {workspace.root} SOURCE"), MANIFEST)
+    written_by = f"curate add {pasted(workspace.root)} SOURCE"
+    return manifest.check(workspace.read_table(MANIFEST, written_by=written_by), MANIFEST)
 
 
 def read_images(workspace: Workspace, data: str) -> pd.DataFrame:
@@ -70,10 +72,12 @@ def read_images(workspace: Workspace, data: str) -> pd.DataFrame:
         return read_manifest(workspace)
     if data != "curated":
         raise UserError(f"--data {data!r} must be raw or curated")
-    table = workspace.read_table(CURATED, written_by=f"curate apply {workspace.root}")
+    table = workspace.read_table(CURATED, written_by=f"curate apply {pasted(workspace.root)}")
     if not versions.is_current(workspace):
-        way_out = f"'curate apply {workspace.root}' renews it"
-        raise UserError(f"{workspace.path(CURATED)} is not of the images and decisions as they are now; {way_out}")
+        way_out = f"'curate apply {pasted(workspace.root)}' renews it"
+        raise UserError(
+            f"{pasted(workspace.path(CURATED))} is not of the images and decisions as they are now; {way_out}"
+        )
     return manifest.check(table, CURATED)
 
 
@@ -216,8 +220,8 @@ def decide(workspace: Workspace, policy: Path | None, budget: int | None = None)
 def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decided:
     """Take over people's decisions: from a CSV, or the export of a label job, see `curate.review.jobs`."""
     if not path.is_file() and not jobs.recognise(path):
-        way_out = f"'curate decide {workspace.root}' writes {workspace.path(REVIEW)} to fill in"
-        raise UserError(f"{path} is no file; {way_out}")
+        way_out = f"'curate decide {pasted(workspace.root)}' writes {pasted(workspace.path(REVIEW))} to fill in"
+        raise UserError(f"{pasted(path)} is no file; {way_out}")
     name = reviewer(by)
     rule = recipe.in_workspace(workspace).reviewers
     left = 0
@@ -315,7 +319,7 @@ def _read_review(workspace: Workspace) -> pd.DataFrame:
     path = workspace.path(REVIEW)
     review = read_table(path)
     if not {"image_id", "action"} <= set(review.columns):
-        raise UserError(f"{path} lacks the columns 'image_id' and 'action'; put them back, or delete the file")
+        raise UserError(f"{pasted(path)} lacks the columns 'image_id' and 'action'; put them back, or delete the file")
     return review
 
 
@@ -327,8 +331,10 @@ def _refuse_to_lose_answers(workspace: Workspace) -> None:
     answers = int((review != "").any(axis=1).sum())
     if answers:
         path = workspace.path(REVIEW)
-        taken_over = f"'curate decide {workspace.root} --import {path}' takes them over"
-        raise UserError(f"{path} holds {answers:,} answers that would be lost; {taken_over}, or delete the file")
+        taken_over = f"'curate decide {pasted(workspace.root)} --import {pasted(path)}' takes them over"
+        raise UserError(
+            f"{pasted(path)} holds {answers:,} answers that would be lost; {taken_over}, or delete the file"
+        )
 
 
 def _merge_settings(base: findings.Settings, over: findings.Settings) -> dict[str, dict[str, object]]:

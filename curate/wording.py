@@ -1,6 +1,9 @@
 """How figures and names are written for people."""
 
 import math
+import re
+import shlex
+from pathlib import Path
 
 MIDDLE = 34
 """Characters of a name that fit under a picture in two lines; chosen by eye."""
@@ -41,6 +44,17 @@ def middle(name: str, length: int = MIDDLE) -> str:
         return name
     head = (length - 1) // 2
     return f"{name[:head]}…{name[head + 1 - length :]}"
+
+
+def pasted(path: str | Path) -> str:
+    """A path as it can be pasted into a shell: in quotes where it holds spaces or what a shell would read otherwise.
+
+    Double quotes where they will do: commands stand in single quotes in messages.
+    """
+    text = str(path)
+    if text and re.fullmatch(r"[\w@%+=:,./-]+", text):
+        return text
+    return f'"{text}"' if text and not re.search(r'["$`\\!]', text) else shlex.quote(text)
 
 
 def moment(at: str) -> str:

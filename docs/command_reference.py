@@ -27,8 +27,10 @@ def page() -> str:
     parts = [
         "# Command line",
         "Every verb has `--help`, and `--json` for machines. Exit status: 0 done, 1 something you can mend (one line "
-        "on stderr says what), 2 wrong usage, 3 a gate was not met, 130 interrupted. Tables and JSON go to stdout, "
-        "progress and warnings to stderr. With `CURATE_TRACEBACK=1` an error shows where it comes from.",
+        "on stderr says what), 2 wrong usage, 3 a gate was not met, 70 a bug (one line says where the "
+        "traceback is), 130 interrupted. Tables and JSON go to stdout, "
+        "progress and warnings to stderr. With `curate --verbose VERB` an error shows its whole "
+        "traceback.",
     ]
     for name, command in _commands():
         parts += [f"## `curate {name}`", f"```text\n{_help(name, command)}\n```"]

@@ -14,7 +14,6 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from curate import verbs
 from curate.cli import app, main, output
 from curate.errors import UserError
 from curate.workspace import DECISIONS, FINDINGS, LEDGER, MANIFEST, Workspace, read_table
@@ -183,23 +182,6 @@ def test_strange_names_stay_on_one_line(tmp_path: Path, fails: Callable[..., str
         assert ascii(name)[1:-1] in line
 
 
-def test_errors_of_ours_keep_their_traceback(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["curate", "apply", str(workspace.root)])
-    monkeypatch.setattr(verbs, "apply", lambda *args, **kwargs: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        main()
-
-
-def test_traceback_on_demand(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("CURATE_TRACEBACK", "1")
-    monkeypatch.setattr(sys, "argv", ["curate", "scan", str(tmp_path)])
-    with pytest.raises(SystemExit):
-        main()
-    assert "Traceback" in capsys.readouterr().err
-
-
 def test_user_errors_are_not_swallowed_by_the_runner(tmp_path: Path) -> None:
     assert isinstance(runner.invoke(app, ["scan", str(tmp_path)]).exception, UserError)
 
@@ -262,6 +244,9 @@ def test_json_of_verbs(scanned: Workspace, digits_folder: Path) -> None:
     assert [entry["command"] for entry in json.loads(run("log", root, "--json"))] == ["add", "scan", "decide", "apply"]
     assert json.loads(run("restore", root, "2", "--json")) == {"version": 2, "restored": [DECISIONS, "curated.parquet"]}
     assert json.loads(run("add", root, digits_folder, "--json"))[0]["skipped"] == 40
+    assert f"Nothing is new: {root}/manifest.parquet is as it was. Next: curate predict" in run(
+        "add", root, digits_folder
+    )
 
 
 @pytest.mark.parametrize("verb", ["finders", "models", "doctor"])

@@ -7,6 +7,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -36,9 +37,28 @@ def end_on_600(batch: list[int]) -> list[int]:
     return batch
 
 
+def crash(batch: list[int]) -> list[int]:
+    """As a decoder that crashes does, at one item."""
+    if 599 in batch:
+        signal.signal(signal.SIGSEGV, signal.SIG_DFL)  # pytest's own handler would print a traceback
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return batch
+
+
+def end_the_first(batch: list[int], *, marker: Path) -> list[int]:
+    if 100 in batch and not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return batch
+
+
+def minus(item: int) -> list[int]:
+    return [-item]
+
+
 @pytest.mark.parametrize(
     ("count", "batch_size", "workers"),
-    [(0, 4, 1), (1, 4, 1), (4, 4, None), (5, 4, 2), (SMALL, 100, 2), (SMALL + 1, 100, 1), (SMALL + 1, 100, 2)],
+    [(0, 4, 1), (1, 4, 1), (4, 4, None), (5, 4, None), (SMALL, 100, None), (SMALL + 1, 100, 1), (SMALL + 1, 100, 2)],
 )
 def test_every_item_once_and_in_order(count: int, batch_size: int, workers: int | None) -> None:
     results = list(Local(workers).map_batches(double, range(count), batch_size=batch_size))
@@ -47,7 +67,7 @@ def test_every_item_once_and_in_order(count: int, batch_size: int, workers: int 
 
 
 def test_few_items_run_here_and_many_in_workers() -> None:
-    assert set(Local(2).map_batches(where, range(SMALL))) == {os.getpid()}
+    assert set(Local().map_batches(where, range(SMALL))) == {os.getpid()}
     assert os.getpid() not in set(Local(2).map_batches(where, range(SMALL + 1)))
 
 
@@ -73,8 +93,33 @@ def test_an_error_in_the_function_arrives(workers: int) -> None:
 
 
 def test_a_killed_worker_is_an_error_that_says_what_to_do() -> None:
-    with pytest.raises(UserError, match=r"memory.*--workers 1"):
+    with pytest.raises(UserError, match=r"^600 ended the process .*memory.*--workers 1"):
         list(Local(2).map_batches(end_on_600, range(1000), batch_size=10))
+
+
+def test_only_what_crashes_gets_another_result() -> None:
+    """Items around it, in its batch and in those that were under way, come out as ever, once and in order."""
+    results = list(Local(2).map_batches(crash, range(700), batch_size=256, crashed=minus))
+    assert [item for batch in results for item in batch] == [*range(599), -599, *range(600, 700)]
+
+
+def test_a_worker_that_was_killed_once_blames_nothing(tmp_path: Path) -> None:
+    function = partial(end_the_first, marker=tmp_path / "killed")
+    results = Local(2).map_batches(function, range(600), batch_size=50, crashed=minus)
+    assert [item for batch in results for item in batch] == list(range(600))
+    assert (tmp_path / "killed").exists()
+
+
+def test_workers_that_cannot_start_are_an_error_and_blame_nothing(tmp_path: Path) -> None:
+    """A script without `if __name__ == "__main__"`: its workers run it again, and end."""
+    (tmp_path / "script.py").write_text(
+        "from curate.engine import Local\nprint(list(Local(2).map_batches(len, [1, 2], crashed=lambda item: -1)))\n"
+    )
+    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout == ""
+    assert done.stderr.endswith(
+        "worker processes end as soon as they begin; run the command again with --workers 1, which needs none\n"
+    )
 
 
 def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import resource
 import subprocess
 import sys
+import zipfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from curate import sources
 from curate.add import add
 from curate.errors import UserError
 from curate.export import export
+from curate.portable import MAX_NAME_BYTES, MAX_PATH, MIN_NAME, portable, same, why_not
 from curate.sources import parquet, webdataset
 from curate.workspace import MANIFEST, Workspace
 from tests.conftest import png, write_tree
@@ -180,3 +182,111 @@ def test_what_never_had_a_file_is_left_out(tmp_path: Path) -> None:
     add(ws, root)
     exported = export(read(ws), ws.root, tmp_path / "out", "folder")
     assert (exported.images, exported.left_out) == (1, 1)
+
+
+PORTABLE = {  # name -> what it leaves as, on any system; None for as it is
+    "a.png": None,
+    "ü 猫.png": None,
+    "comet.png": None,
+    "a.b.png": None,
+    "12:30?.png": "12_30_.png",
+    'a"b|c<d>e*f\\g\n.png': "a_b_c_d_e_f_g_.png",
+    "CON": "_CON",
+    "aux.txt": "_aux.txt",
+    "nul.tar.gz": "_nul.tar.gz",
+    "lpt¹.png": "_lpt¹.png",
+    "con .png": "_con .png",
+    "St.": "St_",
+    "a .. ": "a_",
+}
+
+
+@pytest.mark.parametrize("name", PORTABLE)
+def test_names_that_every_system_takes(name: str) -> None:
+    becomes = PORTABLE[name]
+    assert portable(name) == (becomes or name)
+    assert bool(why_not(name)) == (becomes is not None)
+    assert why_not(portable(name)) == ""
+
+
+@pytest.mark.parametrize("letter", ["x", "ü", "猫", "😀"])
+@pytest.mark.parametrize("room", [0, 50, 200])
+def test_long_names_are_cut_and_stay_two(letter: str, room: int) -> None:
+    one, two = (portable(f"{letter * 300}{end}.jpeg", room) for end in "12")
+    assert one != two
+    assert all(name.startswith(letter * 3) and name.endswith(".jpeg") and not why_not(name) for name in (one, two))
+    assert max(len(one), len(two)) <= max(room, MIN_NAME)
+    assert max(len(one.encode()), len(two.encode())) <= MAX_NAME_BYTES
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "are_one"),
+    [
+        ("cat/a.png", "Cat/A.PNG", True),
+        ("caf\u00e9", "cafe\u0301", True),
+        ("\u00c9", "e\u0301", True),
+        ("STRASSE", "straße", True),
+        ("cafe", "caf\u00e9", False),
+        ("a.png", "b.png", False),
+    ],
+)
+def test_names_that_are_one_on_macos(one: str, two: str, are_one: bool) -> None:
+    assert (same(one) == same(two)) == are_one
+
+
+NAMES = ["a.png", "12:30?.png", "aux.png", "A.png", "caf\u00e9.png", "cafe\u0301.png", "x" * 240 + ".png", "St..png"]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("label", ["cat", "ü" * 60])
+def test_what_leaves_arrives_on_every_system(tmp_path: Path, layout: str, label: str) -> None:
+    ws, again = Workspace(tmp_path / "ws"), Workspace(tmp_path / "again")
+    add(ws, write_tree(tmp_path / "photos", [f"train/{label}/{name}" for name in NAMES]))
+    export(read(ws), ws.root, tmp_path / "out", layout)
+    written = [path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*")]
+    assert not any(why_not(path.name) for path in written)
+    assert len({same(str(path)) for path in written}) == len(written)
+    assert max(len(str(path)) for path in written) <= MAX_PATH
+    add(again, tmp_path / "out")
+    assert contents(read(again)) == contents(read(ws))
+
+
+@pytest.mark.parametrize(
+    ("labels", "why"),
+    [
+        (["what?"], "Windows takes no '\\?' in a name"),
+        (["St."], "drops a dot or space"),
+        (["con"], "keeps this name for a device"),
+        ([".git"], "hides it"),
+        (["Cat", "cat"], "labels 'Cat' and 'cat' are one folder"),
+        (["caf\u00e9", "cafe\u0301"], "are one folder"),
+    ],
+)
+def test_labels_that_would_not_come_back_from_a_folder(tmp_path: Path, labels: list[str], why: str) -> None:
+    ws, again = Workspace(tmp_path / "ws"), Workspace(tmp_path / "again")
+    for label in labels:
+        add(ws, write_tree(tmp_path / f"photos-{labels.index(label)}", ["train/1.png"]), label=label)
+    with pytest.raises(UserError, match=f"{why}.*; rename it, or export as csv, parquet or webdataset"):
+        export(read(ws), ws.root, tmp_path / "out", "folder")
+    assert not (tmp_path / "out").exists()
+    export(read(ws), ws.root, tmp_path / "out", "csv")
+    add(again, tmp_path / "out")
+    assert contents(read(again)) == contents(read(ws))
+
+
+def test_the_same_class_of_two_splits_may_be_written_differently(tmp_path: Path) -> None:
+    ws = Workspace(tmp_path / "ws")
+    add(ws, write_tree(tmp_path / "photos", ["train/Cat/1.png", "test/cat/1.png"]))
+    assert export(read(ws), ws.root, tmp_path / "out", "folder").images == 2
+
+
+def test_twins_in_an_archive_get_files_of_their_own(tmp_path: Path) -> None:
+    names = ["cat/caf\u00e9.png", "cat/cafe\u0301.png", "Cat/CAF\u00c9.png"]
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        for seed, name in enumerate(names):
+            archive.writestr(name, png(seed))
+    ws = Workspace(tmp_path / "ws")
+    add(ws, tmp_path / "set.zip")
+    table = read(ws)
+    assert table["path"].map(same).nunique() == len(names)
+    assert sorted(table["label"]) == ["Cat", "cat", "cat"]

@@ -30,7 +30,7 @@ from curate.signals.thumbnail import thumbnail
 from curate.signals.tones import tones
 from curate.workspace import FINDINGS, Workspace
 from tests.pictures import digits
-from tests.test_engine import alive, double, end_on_600, fail_on_600
+from tests.test_engine import alive, double, end_on_600, fail_on_600, minus
 
 os.environ.update(ENVIRONMENT | ONLY_LOOPBACK)  # Ray reads them when it is imported
 ray = pytest.importorskip("ray", reason="Ray is an extra: pip install 'curate[ray]'")
@@ -195,6 +195,16 @@ def test_the_same_pairs_bit_for_bit(
     assert files == [[links.FILE], ["killed"] * killed + [links.FILE]]
     if killed:
         assert not alive(int((tmp_path / "there" / "killed").read_text()))
+
+
+def test_an_item_that_always_kills_its_worker_gets_another_result(
+    engine: Ray, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_engine, "RETRIES", 1)
+    results = engine.map_batches(end_on_600, range(590, 620), batch_size=10, crashed=minus)
+    assert [item for batch in results for item in batch] == [*range(590, 600), -600, *range(601, 620)]
+    time.sleep(1)  # see above
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_folder_that_workers_do_not_see(engine: Ray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

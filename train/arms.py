@@ -12,6 +12,7 @@ from curate.csv_text import read_csv
 from curate.errors import UserError
 from curate.proof import CLEAN, CURATED, RANDOM, RAW
 from curate.runs import PROVE
+from curate.wording import pasted
 from curate.workspace import Workspace
 from train.verbs import train_rows_of
 
@@ -139,32 +140,40 @@ def _nothing_changed(workspace: Workspace, images: pd.DataFrame, since: int | No
     """Why there is nothing to prove, and the way out."""
     root = workspace.root
     if since is not None:
-        return f"the curated training set of {root} is that of version {since}; 'curate log {root}' lists the others"
-    why = f"the curated training set of {root} is the raw one: no decision changes it, so there is nothing to prove"
+        others = f"'curate log {pasted(root)}' lists the others"
+        return f"the curated training set of {pasted(root)} is that of version {since}; {others}"
+    same = f"the curated training set of {pasted(root)} is the raw one"
+    why = f"{same}: no decision changes it, so there is nothing to prove"
     if any(steps.is_supplement(step) for step in steps.steps(images, decisions.empty())):
         return f"{why}; images that were added are in both: --since VERSION compares with the set of before"
-    return f"{why}; 'curate findings {root}' lists what may be wrong, 'curate decide {root}' acts on it"
+    return f"{why}; 'curate findings {pasted(root)}' lists what may be wrong, 'curate decide {pasted(root)}' acts on it"
 
 
 def _read_truth(path: Path, images: pd.DataFrame) -> "pd.Series[str]":
     """True labels by image_id, of a CSV with the columns `image_id` and `label`."""
     if not path.is_file():
-        raise UserError(f"{path} is no file; --truth takes a CSV with the columns image_id and label")
+        raise UserError(f"{pasted(path)} is no file; --truth takes a CSV with the columns image_id and label")
     table = read_csv(path)
     missing = [name for name in ("image_id", "label") if name not in table]
     if missing:
-        raise UserError(f"{path}: column {missing[0]!r} is missing; there are: {', '.join(map(str, table.columns))}")
+        raise UserError(
+            f"{pasted(path)}: column {missing[0]!r} is missing; there are: {', '.join(map(str, table.columns))}"
+        )
     twice = table["image_id"][table["image_id"].duplicated()]
     if len(twice):
-        raise UserError(f"{path}, line {twice.index[0]}: image_id {twice.iloc[0]!r} stands twice; keep one of the rows")
+        raise UserError(
+            f"{pasted(path)}, line {twice.index[0]}: image_id {twice.iloc[0]!r} stands twice; keep one of the rows"
+        )
     classes = manifest.classes(images)
     strange = table["label"][~table["label"].isin(classes)]
     if len(strange):
         raise UserError(
-            f"{path}, line {strange.index[0]}: no class is called {strange.iloc[0]!r}; there are: "
+            f"{pasted(path)}, line {strange.index[0]}: no class is called {strange.iloc[0]!r}; there are: "
             f"{', '.join(classes[:20])}{', …' if len(classes) > 20 else ''}"
         )
     known = table["image_id"].isin(images["image_id"][images["split"] == "train"])
     if not known.any():
-        raise UserError(f"{path}: none of its {len(table):,} images is a training image; is it for another set?")
+        raise UserError(
+            f"{pasted(path)}: none of its {len(table):,} images is a training image; is it for another set?"
+        )
     return table.set_index("image_id")["label"]

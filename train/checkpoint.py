@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from curate.errors import UserError
 from curate.files import write_bytes_atomic
+from curate.wording import pasted
 from train.config import TrainConfig
 
 
@@ -95,9 +96,9 @@ def read_checkpoint(path: Path, config: TrainConfig, data: str) -> Checkpoint | 
         history = [Epoch(**line) for line in json.loads(about["history"])]
         theirs = json.loads(about["config"])
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path} is no checkpoint of this trainer ({error}); delete it to start over") from None
+        raise UserError(f"{pasted(path)} is no checkpoint of this trainer ({error}); delete it to start over") from None
     if unlike := differences(theirs, about["data"], config, data):
-        raise UserError(f"{path} belongs to another run: {'; '.join(unlike)}. Delete it, or use another run folder")
+        raise UserError(f"{pasted(path)} belongs to another run: {'; '.join(unlike)}; delete it to start over")
     weights, momentum = _part(tensors, "weights/"), _part(tensors, "momentum/")
     return Checkpoint(weights, momentum, history, tensors.get("losses"), tensors.get("margins"))
 

@@ -17,6 +17,7 @@ from curate.engine import Local
 from curate.errors import UserError
 from curate.images import ImageError, read_image
 from curate.manifest import locate
+from curate.wording import pasted
 from train import decoded
 from train.mapped import PART, Images, select
 
@@ -51,7 +52,7 @@ class ImageSet:
                 f"{count} images, {len(self.labels)} labels and {len(self.image_ids)} ids; they must be equally many"
             )
         if count and not (int(self.labels.min()) >= -1 and int(self.labels.max()) < len(self.classes)):
-            raise UserError(f"labels lie outside -1 .. {len(self.classes) - 1}, the {len(self.classes)} classes")
+            raise UserError(f"labels have to be from -1 to {len(self.classes) - 1}, for {len(self.classes)} classes")
         if self.soft_labels is not None and self.soft_labels.shape != (count, len(self.classes)):
             raise UserError(
                 f"soft labels have shape {tuple(self.soft_labels.shape)}; {count} images of {len(self.classes)} "
@@ -191,7 +192,7 @@ def _read(path: str) -> np.ndarray:
         return read_image(path)
     except ImageError as error:
         raise UserError(
-            f"{path}: {error}; it could be read when it was added. Put it back, or drop it from the set"
+            f"{pasted(path)}: {error}; it could be read when it was added. Put it back, or drop it from the set"
         ) from None
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from curate.errors import UserError
 from curate.files import replacing
+from curate.wording import pasted
 from curate.workspace import Workspace
 from train.mapped import MappedImages, open_mapped
 
@@ -60,6 +61,7 @@ def _check_room(folder: Path, need: int, what: str) -> None:
     free = shutil.disk_usage(folder).free
     if need > free:
         raise UserError(
-            f"{what} (too many for memory, or for several processes) take {need / 1e9:.1f} GB in {folder}, where "
+            f"{what} (too many for memory, or for several processes) take {need / 1e9:.1f} GB in {pasted(folder)}, "
+            "where "
             f"{free / 1e9:.1f} GB are free; make room, set a smaller image_size, or try --at-once 1"
         )

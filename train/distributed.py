@@ -81,7 +81,9 @@ def joined(device: str) -> Iterator[None]:
     cuda = device != "cpu" and torch.cuda.is_available()
     if cuda:
         if torch.cuda.device_count() < processes:
-            raise UserError(f"{processes} processes, but torch sees {torch.cuda.device_count()} CUDA devices here")
+            raise UserError(
+                f"{processes} processes, but torch sees {torch.cuda.device_count()} CUDA devices here; start fewer"
+            )
         torch.cuda.set_device(number)
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     os.environ.setdefault("NCCL_SOCKET_IFNAME", "lo")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from curate.errors import UserError
 from curate.runs import read_run
+from curate.wording import pasted
 from train.checkpoint import Epoch
 
 
@@ -44,11 +45,13 @@ def write_finished(run_dir: Path) -> Path:
     run = read_run(run_dir)
     path, folder = run_dir / "metrics.jsonl", run_dir / "tensorboard"
     if not path.exists():
-        raise UserError(f"{path} is missing, so there is no curve to write; train again, or leave that run out")
+        raise UserError(f"{pasted(path)} is missing, so there is no curve to write; train again, or leave that run out")
     try:
         history = [Epoch(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
     except (ValueError, TypeError) as error:
-        raise UserError(f"{path} is no history of this trainer ({error}); train again, or leave that run out") from None
+        raise UserError(
+            f"{pasted(path)} is no history of this trainer ({error}); train again, or leave that run out"
+        ) from None
     scores = {**run.scores, "calibration_error": run.calibration_error}
     final = {
         seed: {f"final/{name}": score.values[number] for name, score in scores.items()}

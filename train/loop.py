@@ -82,7 +82,8 @@ def train(
     count, classes = len(train_set), train_set.classes
     if count < 2 or not classes:
         raise UserError(
-            f"the training set has {count} labelled images in {len(classes)} classes; it takes 2 images to train"
+            f"the training set has {count} labelled images in {len(classes)} classes; it takes 2 images to train: add "
+            "some"
         )
     device = choose_device(config.device)
 

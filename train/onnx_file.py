@@ -12,6 +12,7 @@ import torch
 
 from curate.errors import UserError
 from curate.files import write_bytes_atomic
+from curate.wording import pasted
 from train.blocks import Network
 from train.run import Saved
 
@@ -49,7 +50,8 @@ def write_onnx(path: Path, saved: Saved) -> Exported:
     if not difference <= TOLERANCE * max(1.0, largest):
         raise UserError(
             f"onnxruntime's logits differ from torch's by {difference:.2g}, more than {TOLERANCE:g} of the largest, "
-            f"{largest:.2g}; {path} was not written. Please report it with the network's name, {saved.config.model}"
+            f"{largest:.2g}; {pasted(path)} was not written. Please report it with the network's name, "
+            f"{saved.config.model}"
         )
     write_bytes_atomic(path, content)
     return Exported(str(path), saved.classes, side, difference)

@@ -19,6 +19,7 @@ from curate.errors import UserError
 from curate.files import write_json
 from curate.interval import score
 from curate.proof import CLEAN, CURATED, RAW, ArmScore, Compared, Proof, Seeds, Stopped
+from curate.wording import pasted
 from curate.workspace import Workspace
 from train import event_files, parallel
 from train.arms import Arm, Plan, Question, planned
@@ -259,7 +260,8 @@ def _prepare(trial: Trial, fresh: bool) -> None:
         if name == RAW and finished and earlier.get("data_hash") == trained and differ and not fresh:
             changes = ", ".join(f"{each} {earlier.get(each)} → {settings[each]}" for each in differ[:3])
             raise UserError(
-                f"the seeds kept in {folder} were trained with other settings ({changes}): give those again, or start "
+                f"the seeds kept in {pasted(folder)} were trained with other settings ({changes}): give those again, "
+                "or start "
                 "anew with --fresh"
             )
         if fresh or differ or earlier.get("data_hash") != trained:

@@ -13,6 +13,7 @@ from curate.errors import UserError, known
 from curate.files import write_bytes_atomic, write_json
 from curate.images import decode
 from curate.sources import Options, digits
+from curate.wording import pasted
 from curate.workspace import Workspace
 from train import experiments, figures, parallel
 from train.config import TrainConfig
@@ -121,7 +122,7 @@ def reproduce(
     of_the_data, train_set, test_set, data = read_data(workspace, chosen, settings)
     folder = out or Path("reproduce") / f"{name.replace('_', '-')}-{scale}"
     if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder} is a file; name a folder with --out")
+        raise UserError(f"{pasted(folder)} is a file; name a folder with --out")
     with Workspace(folder).locked("arms"):
         study = Study(chosen, train_set, test_set, data.hash, {**of_the_data, **settings}, numbers, folder, say)
         each = {arm.name: arm_config(study, arm, first) for arm in chosen.arms}
@@ -158,7 +159,7 @@ def read_data(
         of_the_data, train_set, test_set, told = read_workspace(workspace, scale, settings)
     present = len(torch.unique(train_set.labels))
     if present < 2:
-        where = workspace.root if workspace else "the digits"
+        where = pasted(workspace.root) if workspace else "the digits"
         raise UserError(f"{where} has labelled training images of {present} classes; an experiment takes at least 2")
     digest = train_set.fingerprint() + test_set.fingerprint()
     classes = len(train_set.classes)
@@ -193,7 +194,7 @@ def read_workspace(
     raw = verbs.read_manifest(workspace)
     train_rows, test_rows = train_rows_of(raw), test_rows_of(workspace, raw)
     if train_rows.empty:
-        raise UserError(f"{workspace.root} has no labelled training images; add some with --split train")
+        raise UserError(f"{pasted(workspace.root)} has no labelled training images; add some with --split train")
     classes = manifest.classes(raw[manifest.decodable(raw)])
     parts = []
     size = config.image_size

@@ -13,6 +13,7 @@ from curate.errors import UserError
 from curate.files import replacing, write_bytes_atomic, write_json
 from curate.flips import PREDICTED
 from curate.interval import Score, score
+from curate.wording import pasted
 from train import event_files, plots
 from train.checkpoint import Epoch
 from train.config import TrainConfig
@@ -112,7 +113,9 @@ def read_seed(folder: Path, key: str) -> SeedResult | None:
         )
     except (ValueError, KeyError, TypeError) as error:
         reason = f"{type(error).__name__}: {error}"
-        raise UserError(f"{path} cannot be read ({reason}); delete its folder to train that seed again") from None
+        raise UserError(
+            f"{pasted(path)} cannot be read ({reason}); delete its folder to train that seed again"
+        ) from None
 
 
 def write_result(

@@ -16,6 +16,7 @@ from safetensors.torch import save
 
 from curate.errors import UserError
 from curate.files import write_bytes_atomic, write_json
+from curate.wording import pasted, plural
 from train import distributed, event_files, models, parallel
 from train.blocks import Network
 from train.checkpoint import Epoch, load_weights
@@ -59,7 +60,9 @@ def train_run(
     if seeds < 1:
         raise UserError(f"seeds = {seeds}; a run takes at least 1")
     if train_rows.empty or eval_rows.empty:
-        raise UserError(f"{len(train_rows)} images to train on and {len(eval_rows)} to evaluate on; a run needs both")
+        raise UserError(
+            f"{len(train_rows)} images to train on and {len(eval_rows)} to evaluate on; a run needs both: add some"
+        )
     check_classes(train_rows, eval_rows)
     train_set = _load_training(config, train_rows, root, classes, at_once)
     limit = 0 if at_once > 1 else None
@@ -165,12 +168,14 @@ def check_classes(train_rows: DataFrame, eval_rows: DataFrame, *, within: str = 
     if len(known) < 2:
         only = f", {known[0]!r}" if known else ""
         raise UserError(
-            f"the labelled training images{place} are of {len(known)} classes{only}; it takes at least 2 to train"
+            f"the labelled training images{place} are of {len(known)} classes{only}; it takes at least 2 to train: add "
+            "another"
         )
     unseen = eval_rows["label"][~eval_rows["label"].isin([*known, ""])].value_counts()
     if len(unseen):
+        there = plural(int(unseen.iloc[0]), "image", "images")
         raise UserError(
-            f"class {unseen.index[0]!r} has {unseen.iloc[0]} images to evaluate on and none to train on{place}; "
+            f"class {unseen.index[0]!r} has {there} to evaluate on and none to train on{place}; "
             "add training images of it, or relabel or drop these"
         )
 
@@ -206,14 +211,14 @@ def load_model(run_dir: Path) -> Saved:
     """
     path = run_dir / "model.safetensors"
     if not path.exists():
-        raise UserError(f"{path} does not exist; train first, for instance with 'curate train'")
+        raise UserError(f"{pasted(path)} does not exist; train first, for instance with 'curate train'")
     try:
         with safe_open(path, "pt") as file:
             about = json.loads(file.metadata()[ABOUT])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
         classes, settings = tuple(about["classes"]), about["config"]
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path} is no model of this trainer ({error}); train again") from None
+        raise UserError(f"{pasted(path)} is no model of this trainer ({error}); train again") from None
     config = TrainConfig.from_mapping(settings)
     with torch.random.fork_rng(devices=[]):
         size = config.image_size or 32

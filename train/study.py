@@ -15,6 +15,7 @@ from pandas import DataFrame
 from curate.errors import UserError
 from curate.files import TEMPORARY_PREFIX, write_json
 from curate.interval import mean_interval, welch_interval
+from curate.wording import pasted
 from train import parallel
 from train.blocks import Network
 from train.checkpoint import differences
@@ -214,7 +215,7 @@ def arm_config(study: Study, arm: Arm, seed: int) -> TrainConfig:
 def refuse_another(done: ArmResult, config: TrainConfig, data_hash: str, path: Path) -> None:
     """Stop where a finished training is of other settings or images than are asked for."""
     if unlike := differences(done.config, done.data_hash, config, data_hash):
-        raise UserError(f"{path} is of another study: {'; '.join(unlike)}. Use another --out, or --fresh")
+        raise UserError(f"{pasted(path)} is of another study: {'; '.join(unlike)}. Use another --out, or --fresh")
 
 
 def error(network: Network, images: ImageSet, config: TrainConfig) -> float:
@@ -296,7 +297,7 @@ def read_result(path: Path) -> ArmResult:
         points = tuple(Point(**point) for point in content.pop("points"))
         return ArmResult(**content, points=points)
     except (ValueError, TypeError, KeyError) as error:
-        raise UserError(f"{path} cannot be read ({error}); delete it to train that arm again") from None
+        raise UserError(f"{pasted(path)} cannot be read ({error}); delete it to train that arm again") from None
 
 
 def read_points(path: Path) -> list[Point]:
@@ -306,7 +307,7 @@ def read_points(path: Path) -> list[Point]:
     try:
         return [Point(**point) for point in json.loads(path.read_text(encoding="utf-8"))]
     except (ValueError, TypeError) as error:
-        raise UserError(f"{path} cannot be read ({error}); delete its folder to train that arm again") from None
+        raise UserError(f"{pasted(path)} cannot be read ({error}); delete its folder to train that arm again") from None
 
 
 def forget(folder: Path) -> None:

@@ -18,6 +18,7 @@ from curate.duplicates import groups
 from curate.engine import Local
 from curate.errors import UserError, known
 from curate.evidence import Evidence
+from curate.wording import pasted
 from curate.workspace import FINDINGS, Workspace, read_table
 from train import parallel, policy_search, profiles, rounds, run
 from train.checkpoint import Epoch
@@ -81,7 +82,10 @@ def predict(
         trained = ((usable["split"] == "train") & (usable["label"] != "")).to_numpy()
         present = usable["label"][trained].nunique()
         if present < 2:
-            raise UserError(f"{workspace.root} has labelled training images of {present} classes; it takes at least 2")
+            raise UserError(
+                f"{pasted(workspace.root)} has labelled training images of {present} classes; it takes at least 2: add "
+                "another"
+            )
         size = config.image_size or common_size(usable[trained])
         share = int(trained.sum()) * (plan.folds - 1) // max(plan.folds, 1)
         configs = profiles.configs(plan, config, images=share, side=size)
@@ -188,7 +192,7 @@ def search_policies(
     chosen = verbs.read_images(workspace, data)
     rows, val = train_rows_of(chosen), _usable(raw, "val")
     if rows.empty:
-        raise UserError(f"{workspace.root} has no labelled training images; add some")
+        raise UserError(f"{pasted(workspace.root)} has no labelled training images; add some with --split train")
     classes = manifest.classes(raw[manifest.decodable(raw)])
     size = config.image_size or common_size(rows)
     tried = policy_search.candidates(config, size, files)
@@ -234,7 +238,10 @@ def _asked(workspace: Workspace, data: str, settings: Mapping[str, object], name
     train_rows = train_rows_of(chosen)
     if train_rows.empty:
         there = int((chosen["split"] == "train").sum())
-        raise UserError(f"{workspace.root} has {there} training images and none of them has a label; add labelled ones")
+        raise UserError(
+            f"{pasted(workspace.root)} has {there} training images and none of them has a label; add labelled ones "
+            "with --split train"
+        )
     test_rows = test_rows_of(workspace, raw)
     run_name = name or f"{data}-{config.model}"
     if not re.fullmatch(r"[\w][\w.-]*", run_name):
@@ -270,7 +277,7 @@ def test_rows_of(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
         way_out = (
             "add some with --split test, or make the workspace anew with 'curate add … --split train=0.8,test=0.2'"
         )
-        raise UserError(f"{workspace.root} has no labelled test images to evaluate on; {way_out}")
+        raise UserError(f"{pasted(workspace.root)} has no labelled test images to evaluate on; {way_out}")
     return rows
 
 

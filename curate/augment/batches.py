@@ -28,7 +28,7 @@ def channels_last(images: Any, layout: Layout) -> Tensor:
     elif _planes(pixels, layout):
         pixels = pixels.permute(0, 2, 3, 1)
     if not all(pixels.shape[1:]):
-        raise UserError(f"images of shape {tuple(pixels.shape)} have no pixels")
+        raise UserError(f"images of shape {tuple(pixels.shape)} have no pixels; leave them out")
     return pixels.contiguous()
 
 
@@ -55,7 +55,9 @@ def with_channels(images: Sequence[Any]) -> list[np.ndarray]:
         raise UserError("no images: the list is empty; give an array of shape (0, H, W, C) where that is meant")
     for number, image in enumerate(images):
         if not isinstance(image, np.ndarray) or image.ndim not in (2, 3):
-            raise UserError(f"image {number} of the list is no array of shape (H, W, C), but {type(image).__name__}")
+            raise UserError(
+                f"image {number} of the list is no array of shape (H, W, C), but {type(image).__name__}; give arrays"
+            )
     return [image[:, :, None] if image.ndim == 2 else image for image in images]
 
 

@@ -22,7 +22,9 @@ class Fallback(Transform):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         if missing := set(settings.targets_as_params) - {"image"}:
-            raise UserError(f"{self.name} needs {', '.join(sorted(missing))} beside the image, which a batch has not")
+            raise UserError(
+                f"{self.name} needs {', '.join(sorted(missing))} beside the image, which a batch has not; take it out"
+            )
 
     def output(self, frame: Frame) -> Frame:
         """Found out by trying it on a grey image."""
@@ -33,7 +35,9 @@ class Fallback(Transform):
         return {"seed": draws.integers(0, 2**31 - 1)}
 
     def replay(self, drawn: Sequence[Mapping[str, Any]], frame: Frame, device: torch.device) -> Params:
-        raise UserError(f"{self.name} has no version for batches, and what was drawn for it cannot be replayed")
+        raise UserError(
+            f"{self.name} has no version for batches, and what was drawn for it cannot be replayed; take it out"
+        )
 
     def apply(self, images: Tensor, params: Params) -> Tensor:
         pixels, seeds = images.cpu().numpy(), params["seed"].tolist()

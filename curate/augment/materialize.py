@@ -28,6 +28,7 @@ from curate.engine import Local
 from curate.errors import UserError
 from curate.images import content_hash, pixel_hash
 from curate.unpack import Unpacking, publish, put, unpacking
+from curate.wording import pasted
 from curate.workspace import CURATED, MANIFEST, Workspace
 
 AUGMENTED = "augmented"
@@ -115,13 +116,17 @@ def materialize(
 def _for_files(program: Program, pipeline: Path) -> Program:
     """The program itself, if what it gives can be kept as images."""
     if not program.steps:
-        raise UserError(f"{pipeline} has no transforms: what it adds would be copies")
+        raise UserError(f"{pasted(pipeline)} has no transforms: what it adds would be copies; put some in")
     _, floats = in_levels(program)
     if floats:
         names = " and ".join(floats)
-        raise UserError(f"{pipeline}: {names} makes no levels from 0 to 255, which files hold; take {names} out")
+        raise UserError(
+            f"{pasted(pipeline)}: {names} makes no levels from 0 to 255, which files hold; take {names} out"
+        )
     if program.mixes:
-        raise UserError(f"{pipeline} mixes images and their labels, which files cannot say; leave that to training")
+        raise UserError(
+            f"{pasted(pipeline)} mixes images and their labels, which files cannot say; leave that to training"
+        )
     return program
 
 
@@ -136,8 +141,8 @@ def _train(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
     curated = apply.apply(images, verbs.read_decisions(workspace, images)).table
     train = curated[((curated["split"] == "train") & (curated["label"] != "")).to_numpy()]
     if not len(train):
-        way_out = f"'curate add {workspace.root} SOURCE' brings some"
-        raise UserError(f"{workspace.root} has no labelled training images to augment; {way_out}")
+        way_out = f"'curate add {pasted(workspace.root)} SOURCE' brings some"
+        raise UserError(f"{pasted(workspace.root)} has no labelled training images to augment; {way_out}")
     return train
 
 

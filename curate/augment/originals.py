@@ -91,5 +91,7 @@ def _original(job: Job) -> np.ndarray | None:
 def _rgb(image: np.ndarray) -> np.ndarray:
     """Shape (H, W, 3), contiguous."""
     if image.shape[2] not in (1, RGB):
-        raise UserError(f"the pipeline leaves images of {image.shape[2]} channels; a file holds 1 or 3")
+        raise UserError(
+            f"the pipeline leaves images of {image.shape[2]} channels; a file holds 1 or 3: take out what changes them"
+        )
     return np.ascontiguousarray(np.broadcast_to(image, (*image.shape[:2], RGB)))

@@ -4,6 +4,7 @@ import difflib
 import importlib
 import inspect
 import json
+import math
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,11 +22,17 @@ from curate.augment.choices import Choice, Gate, Gates, coin
 from curate.augment.transform import Transform
 from curate.errors import UserError
 from curate.registry import modules
+from curate.wording import pasted
 
 MAJOR = "2.0"
 """Versions of Albumentations whose pipelines are read."""
 PLACES, MOST = 1 << 16, 4096
 """Places that random numbers are drawn at; steps that a pipeline may have."""
+MAX_BYTES, MAX_VALUES = 1_000_000, 100_000
+"""Of a file with a pipeline, and of what it comes to: a name for a part, used nine times in a part with a name, and so
+on, makes gigabytes of a kilobyte."""
+UNREADABLE = (yaml.YAMLError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RecursionError)
+"""What JSON and YAML readers raise: most of it where a text looks like a date, a number or a tag, and is none."""
 SHORT = {
     "border_mode": {"constant": 0, "replicate": 1, "reflect": 2, "wrap": 3, "reflect_101": 4},
     "interpolation": {"nearest": 0, "linear": 1, "cubic": 2, "area": 3, "lanczos4": 4},
@@ -49,10 +56,16 @@ def steps(pipeline: Any, fallback: Callable[[Any], Transform] | None = None) -> 
 
     fallback: makes one from such a transform of Albumentations; None: that is an error.
     """
-    found = list(islice(_steps(pipeline, (), False, iter(range(PLACES)), fallback), MOST + 1))
+    found = list(islice(_steps(pipeline, (), False, _places(), fallback), MOST + 1))
     if len(found) > MOST:
         raise UserError(f"the pipeline has more than {MOST:,} steps; SomeOf and RandomOrder have one for each choice")
     return found
+
+
+def _places() -> Iterator[int]:
+    """0, 1, …, each for one random number. Raises `UserError` where there are no more."""
+    yield from range(PLACES)
+    raise UserError(f"the pipeline draws more than {PLACES:,} times; write it with fewer transforms")
 
 
 def _steps(
@@ -67,7 +80,7 @@ def _steps(
     check_probability(node)
     children: Sequence[Any] = getattr(node, "transforms", ())
     if isinstance(node, a.BaseCompose) and not isinstance(node, a.Compose | a.Sequential) and not children:
-        raise UserError(f"{type(node).__name__} has no transforms to choose from")
+        raise UserError(f"{type(node).__name__} has no transforms to choose from; put one in")
     if isinstance(node, a.SomeOf) or not forced:
         gates = (*gates, *coin(next(places), node.p))
     if isinstance(node, a.OneOf):
@@ -107,7 +120,7 @@ def batched(settings: Any, fallback: Callable[[Any], Transform] | None = None) -
     name = type(settings).__name__
     if unknown := getattr(settings, "invalid_args", None):
         there_are = ", ".join(["p", *_setting_names(settings)])
-        raise UserError(f"{name} has no setting {', '.join(unknown)}; it has {there_are}")
+        raise UserError(f"{name} has no setting {_names(unknown)}; it has {there_are}")
     found = known_transforms()
     if name in found and classes().get(name) is type(settings):  # not another one that is called so
         return found[name](settings)
@@ -154,21 +167,50 @@ def read_pipeline(path: Path) -> Any:
     Raises `UserError` for a file that is none.
     """
     try:
+        if (size := path.stat().st_size) > MAX_BYTES:
+            raise UserError(
+                f"{pasted(path)} has {size:,} bytes, a pipeline at most {MAX_BYTES:,}; is it the right file?"
+            )
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not a text file"
-        raise UserError(f"{path}: {reason}; a pipeline is a JSON or YAML file, see A.save") from None
+        raise UserError(f"{pasted(path)}: {reason}; a pipeline is a JSON or YAML file, see A.save") from None
     try:
         content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
-        line = " ".join(str(error).split())
-        raise UserError(f"{path} is neither JSON nor YAML: {line}") from None
+    except UNREADABLE as error:
+        line = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{pasted(path)} is neither JSON nor YAML: {line}; mend that") from None
     try:
+        if MAX_VALUES < (count := _count(content, {})) < math.inf:
+            raise UserError(
+                f"it comes to {count:,.0f} values, a pipeline at most to {MAX_VALUES:,}; write it with fewer"
+            )
+        if count == math.inf:
+            raise RecursionError
         return from_dict(content)
     except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError(f"{pasted(path)}: {error}") from None
     except RecursionError:
-        raise UserError(f"{path}: a transform that holds itself, or too many in one another") from None
+        raise UserError(
+            f"{pasted(path)}: a transform that holds itself, or too many in one another; write it with fewer"
+        ) from None
+
+
+def _count(content: object, known: dict[int, float]) -> float:
+    """How many values there are, those that YAML has a name for once for each use; infinity for what holds itself.
+
+    known: the counts of lists and mappings by their `id`.
+    """
+    if not isinstance(content, list | tuple | dict):
+        return 1.0
+    if id(content) not in known:
+        known[id(content)] = math.inf
+        try:
+            inside = content.values() if isinstance(content, dict) else content
+            known[id(content)] = 1.0 + sum(_count(each, known) for each in inside)
+        except RecursionError:
+            return known[id(content)]
+    return known[id(content)]
 
 
 def as_dict(pipeline: Any) -> dict[str, Any]:
@@ -206,14 +248,14 @@ def _built(node: Any) -> Any:
     if isinstance(node, Mapping) and "__class_fullname__" not in node and len(node) == 1:
         ((name, settings),) = node.items()
         if not isinstance(settings, Mapping | None):
-            raise UserError(f"{name}: {settings!r}; its settings have to be like {{p: 0.5}}")
+            raise UserError(f"{_names([str(name)])}: {_shortened(settings)}; its settings have to be like {{p: 0.5}}")
         node = {"__class_fullname__": name, **(settings or {})}
     if not isinstance(node, Mapping) or "__class_fullname__" not in node:
-        raise UserError(f"{node!r} is no transform; it has to be like HorizontalFlip: {{p: 0.5}}")
+        raise UserError(f"{_shortened(node)} is no transform; it has to be like HorizontalFlip: {{p: 0.5}}")
     kind = _class(str(node["__class_fullname__"]))
     given = {str(key): value for key, value in node.items() if key not in ("__class_fullname__", "__version__")}
     if wrong := [key for key, value in given.items() if value is None and not _is_setting(kind, key)]:
-        raise UserError(f"{kind.__name__} has no setting {', '.join(wrong)}; decimals have a point, as in p: 0.5")
+        raise UserError(f"{kind.__name__} has no setting {_names(wrong)}; decimals have a point, as in p: 0.5")
     settings = {key: _number(key, value) for key, value in given.items() if value is not None}
     if "transforms" in settings:
         if not isinstance(settings["transforms"], list):
@@ -231,10 +273,12 @@ def made(kind: type, settings: Mapping[str, Any]) -> Any:
         warnings.simplefilter("ignore")  # a setting that it has not is an error here, see `batched`
         try:
             found = kind(**settings)
-        except (ValueError, TypeError, KeyError, AssertionError) as error:
-            raise UserError(f"{kind.__name__}: {_one_line(error)}") from None
+        except (UserError, RecursionError, MemoryError):
+            raise
         except ZeroDivisionError:
             raise UserError(f"{kind.__name__}: the p of all its transforms are 0; one has to be above") from None
+        except Exception as error:  # most check their settings, and some fall over them
+            raise UserError(f"{kind.__name__}: {_one_line(error)}") from None
     check_probability(found)
     return found
 
@@ -252,7 +296,7 @@ def _class(full: str) -> type:
     if found is None:
         close = difflib.get_close_matches(name, list(classes()), 3)
         hint = f"did you mean {' or '.join(close)}?" if close else "`curate transforms` lists what there is"
-        raise UserError(f"no transform is called {name!r}; {hint}")
+        raise UserError(f"no transform is called {_shortened(name)}; {hint}")
     assert issubclass(found, a.BasicTransform | a.BaseCompose)
     return found
 
@@ -297,6 +341,11 @@ def _shortened(value: object) -> str:
     """A value as it would be written, in 60 characters."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def _names(settings: Sequence[str]) -> str:
+    """Names of settings, strange ones in quotes and cut."""
+    return ", ".join(name if name.isprintable() and len(name) <= 60 else _shortened(name) for name in settings)
 
 
 def _setting_names(settings: Any) -> list[str]:

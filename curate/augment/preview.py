@@ -17,6 +17,7 @@ from curate.augment.program import Program
 from curate.errors import UserError
 from curate.files import write_bytes_atomic
 from curate.images import ImageError, encode_png, read_image, thumbnail
+from curate.wording import pasted
 from curate.workspace import Workspace
 
 NAME = "augment-preview"
@@ -70,7 +71,7 @@ def preview(
     table = verbs.read_manifest(workspace)
     chosen, skipped = _read(table, workspace.root, images, seed)
     if not chosen:
-        raise UserError(f"{workspace.root} has no image that can be decoded; 'curate add' brings some")
+        raise UserError(f"{pasted(workspace.root)} has no image that can be decoded; 'curate add' brings some")
     rows = _rows(program, chosen, draws)
     base = out.with_suffix("") if out and out.suffix in (".png", ".html") else out or workspace.path(NAME)
     sheet, page = (base.with_name(f"{base.name}{ending}") for ending in (".png", ".html"))

@@ -48,7 +48,10 @@ class Transform(ABC):
         """Size of what becomes of images of this size. Raises `UserError` for images that it is not for."""
         if frame.channels not in self.channels:
             wanted = " or ".join(str(count) for count in self.channels)
-            raise UserError(f"{self.name} takes images of {wanted} channels; these have {frame.channels}")
+            raise UserError(
+                f"{self.name} takes images of {wanted} channels; these have {frame.channels}: take it out, or convert "
+                "the images"
+            )
         return frame
 
     @abstractmethod

@@ -1,11 +1,18 @@
 """Verbs that say what there is: finders, models, transforms, sources, doctor."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from curate.cli import app, options, output
+from curate.errors import UserError
+from curate.wording import pasted
+
+if TYPE_CHECKING:
+    from curate.doctor import Check
 
 
 @app.command(epilog="Example: curate finders")
@@ -60,9 +67,16 @@ def sources(as_json: options.Json = False) -> None:
     _list(rows, as_json)
 
 
-@app.command(epilog="Example: curate doctor")
+@app.command(epilog="Example: curate doctor ws --bundle")
 def doctor(
-    ws: Annotated[str, typer.Argument(metavar="[WS]", help="Where the disk is looked at.")] = ".",
+    ws: Annotated[str, typer.Argument(metavar="[WS]", help="Where the disk is looked at; what --bundle is of.")] = ".",
+    bundle: Annotated[
+        bool, typer.Option("--bundle", help="Write a zip for a bug report: no images, labels, names or paths in it.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="For --bundle; by default curate-bundle-TIME.zip in this folder."),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Say whether this machine is ready: versions, devices, disk, FiftyOne's database."""
@@ -70,7 +84,12 @@ def doctor(
 
     from curate.doctor import examine
 
+    if out and not bundle:
+        raise UserError(f"--out {pasted(out)} goes with --bundle; add that, or leave it out")
     checks = examine(ws)
+    if bundle:
+        _bundle(Path(ws), out, checks, as_json)
+        return
     if as_json:
         output.print_json(checks)
     else:
@@ -82,6 +101,37 @@ def doctor(
                 output.say(f"{item.name}: {item.mend}")
     if any(not item.ok and item.required for item in checks):
         raise typer.Exit(1)
+
+
+def _bundle(ws: Path, out: Path | None, checks: "list[Check]", as_json: bool) -> None:
+    from curate import bundle, crash
+
+    dest = out or Path(f"curate-bundle-{datetime.now(UTC):%Y%m%d-%H%M%S}.zip")
+    inside = bundle.write(dest, crash.workspace_in([str(ws)]), checks, _words())
+    if as_json:
+        output.print_json({"written": dest, "files": inside})
+        return
+    output.say(*(f"{size:9,}  {name}" for name, size in inside.items()))
+    output.say(
+        f"Wrote {pasted(dest)}: no images, labels, names or paths. Look at it before you send it; README.txt in it "
+        "says what is what."
+    )
+
+
+def _words() -> set[str]:
+    """Verbs, their options, and the names of training."""
+    from train import config, models, profiles, recipes
+
+    command = typer.main.get_command(app)
+    found = {*config.TrainConfig.__dataclass_fields__, *models.summaries(), *profiles.PROFILES, *recipes.names()}
+    waiting = [command]
+    while waiting:
+        one = waiting.pop()
+        found |= {str(one.name)}
+        for parameter in one.params:
+            found |= {str(parameter.name), *(name.lstrip("-") for name in parameter.opts)}
+        waiting += getattr(one, "commands", {}).values()
+    return found
 
 
 def _list(rows: Sequence[Mapping[str, object]], as_json: bool) -> None:

@@ -7,6 +7,7 @@ import typer
 
 from curate.cli import app, options, output
 from curate.errors import UserError
+from curate.wording import pasted
 
 if TYPE_CHECKING:
     from curate.augment.bench import Bench
@@ -64,9 +65,9 @@ def preview(
         output.say(f"Without {', '.join(result.left_out)}: what makes floats of the levels cannot be shown.")
     output.say(
         f"{result.images:,} images, {result.draws:,} draws of each.",
-        f"Wrote {result.page} and {result.sheet}. "
-        f"Next: curate train {ws} --augment {pipeline}"
-        + ("" if result.left_out else f", or curate augment add {ws} --pipeline {pipeline} --balance"),
+        f"Wrote {pasted(result.page)} and {pasted(result.sheet)}. "
+        f"Next: curate train {pasted(ws)} --augment {pasted(pipeline)}"
+        + ("" if result.left_out else f", or curate augment add {pasted(ws)} --pipeline {pasted(pipeline)} --balance"),
     )
 
 
@@ -220,7 +221,7 @@ def _say_found(found: "Found", ws: Path) -> None:
         f"On {found.held_out:,} images that none was trained on; 95 % intervals. {found.seconds:.0f} s of training."
     )
     if found.best == "recipe":
-        output.say("None is better than what the recipe has: keep that.", f"Wrote {found.written[1]}.")
+        output.say("None is better than what the recipe has: keep that.", f"Wrote {pasted(found.written[1])}.")
     elif found.clear:
         output.say(f"{found.best} is better than what the recipe has.")
     else:
@@ -228,7 +229,9 @@ def _say_found(found: "Found", ws: Path) -> None:
             f"{found.best} is ahead of what the recipe has, by no more than its interval: more epochs would tell."
         )
     if found.best != "recipe":
-        output.say(f"Wrote {found.written[0]}. Next: curate train {ws} --augment {found.written[0]}")
+        output.say(
+            f"Wrote {pasted(found.written[0])}. Next: curate train {pasted(ws)} --augment {pasted(found.written[0])}"
+        )
 
 
 def _difference(place: "Place") -> str:
@@ -250,5 +253,5 @@ def _say_augmented(result: "Augmented", ws: Path) -> None:
         output.say(
             f"{result.copies:,} of them look like their original or another one: the pipeline changes too little."
         )
-    after = f"curate apply {ws}" if result.curated else f"curate train {ws}"
-    output.say(f"Wrote {result.written}. Next: {after}")
+    after = f"curate apply {pasted(ws)}" if result.curated else f"curate train {pasted(ws)}"
+    output.say(f"Wrote {pasted(result.written)}. Next: {after}")

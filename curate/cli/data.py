@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from curate.cli import app, options, output
+from curate.wording import pasted
 
 
 @app.command(epilog="Example: curate add ws photos/ --split train=0.9,test=0.1")
@@ -69,8 +70,11 @@ def add(
         output.say(f"{source}: {incoming.told(result)}")
         if near != "ask":  # told when asked
             near_duplicates(result.near)
+    manifest = pasted(ws / "manifest.parquet")
+    wrote = any(result.added or result.changed for result in results)
     output.say(
-        f"Wrote {ws}/manifest.parquet. Next: curate predict {ws} (trains; finds wrong labels) or curate scan {ws}"
+        f"{f'Wrote {manifest}.' if wrote else f'Nothing is new: {manifest} is as it was.'} "
+        f"Next: curate predict {pasted(ws)} (trains; finds wrong labels) or curate scan {pasted(ws)}"
     )
 
 
@@ -94,4 +98,7 @@ def export(
     if as_json:
         output.print_json(result)
         return
-    output.say(f"Wrote {result.images:,} images to {result.dest} as {layout}. Next: curate add NEW_WS {result.dest}")
+    output.say(
+        f"Wrote {result.images:,} images to {pasted(result.dest)} as {layout}. "
+        f"Next: curate add NEW_WS {pasted(result.dest)}"
+    )

@@ -7,7 +7,7 @@ import typer
 
 from curate.cli import app, options, output
 from curate.errors import UserError
-from curate.wording import plural
+from curate.wording import pasted, plural
 
 if TYPE_CHECKING:
     from curate.queue import Worth
@@ -52,15 +52,16 @@ def decide(
         wrong = f"{said.wrong:,} of these labels were wrong (expected {said.expected:,.1f})"
         output.say(f"Answers so far: {said.count:,}; {wrong}.")
         if imported:
-            output.say(f"They tell of other labels, too: 'curate decide {ws}' decides and asks anew.")
+            output.say(f"They tell of other labels, too: 'curate decide {pasted(ws)}' decides and asks anew.")
     if result.worth:
         output.say(*worth_line(result.worth, result.answers.count))
     if result.for_review:
+        filled = pasted(ws / "review.csv")
         output.say(
-            f"{result.for_review:,} images wait for a person in {ws}/review.csv: fill in the column 'action' "
-            f"(keep, drop, or relabel with 'label'), then: curate decide {ws} --import {ws}/review.csv --by NAME"
+            f"{result.for_review:,} images wait for a person in {filled}: fill in the column 'action' "
+            f"(keep, drop, or relabel with 'label'), then: curate decide {pasted(ws)} --import {filled} --by NAME"
         )
-    output.say(f"Wrote {result.written}. Next: curate apply {ws}")
+    output.say(f"Wrote {pasted(result.written)}. Next: curate apply {pasted(ws)}")
 
 
 def worth_line(worth: "Worth", answers: int) -> list[str]:
@@ -98,5 +99,5 @@ def apply(
     labelled = f", {result.labelled:,} of the pool labelled" if result.labelled else ""
     output.say(
         f"{result.images:,} images, {result.dropped:,} dropped, {result.relabelled:,} relabelled{labelled}.",
-        f"Wrote {result.written}. Next: curate prove {ws}",
+        f"Wrote {pasted(result.written)}. Next: curate prove {pasted(ws)}",
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curate.cli import app, options, output
-from curate.wording import plural
+from curate.wording import pasted, plural
 
 if TYPE_CHECKING:
     from curate.threshold import Cut
@@ -54,8 +54,8 @@ def predict(
         output.warn([f"classes with fewer images than folds, predicted poorly: {', '.join(result.thin_classes)}"])
     output.say(
         f"Agreement with the given labels per fold: {accuracy} %.",
-        f"Wrote {result.written} for {result.images:,} images after {result.seconds:,.0f} s of training. "
-        f"Next: curate scan {ws}",
+        f"Wrote {pasted(result.written)} for {result.images:,} images after {result.seconds:,.0f} s of training. "
+        f"Next: curate scan {pasted(ws)}",
     )
 
 
@@ -89,8 +89,8 @@ def scan(
     for name, count in result.flagged.items():
         output.say(f"{count:8,}  {name}")
     if result.not_run:
-        output.say(f"Not run, they need predictions ('curate predict {ws}'): {', '.join(result.not_run)}.")
-    output.say(f"Wrote {result.written}. Next: curate findings {ws}, curate decide {ws}")
+        output.say(f"Not run, they need predictions ('curate predict {pasted(ws)}'): {', '.join(result.not_run)}.")
+    output.say(f"Wrote {pasted(result.written)}. Next: curate findings {pasted(ws)}, curate decide {pasted(ws)}")
 
 
 @app.command(epilog="Example: curate findings ws --finder label_error --at precision=0.9")
@@ -123,7 +123,7 @@ def findings(
     output.print_table(table, columns)
     if listed.expected:
         output.say(*expectation(listed.expected, listed.answers))
-    output.say(f"{len(table):,} of {len(listed.table):,}. Next: curate decide {ws}")
+    output.say(f"{len(table):,} of {len(listed.table):,}. Next: curate decide {pasted(ws)}")
 
 
 def expectation(cut: "Cut", answers: int) -> list[str]:

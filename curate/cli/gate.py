@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curate.cli import app, options, output
+from curate.wording import pasted
 
 if TYPE_CHECKING:
     from curate.gate.check import Check, Judged
@@ -32,7 +33,7 @@ def gate(
     if as_json:
         output.print_json(judged)
     else:
-        _say(judged, str(ws))
+        _say(judged, pasted(ws))
     if not judged.passed:
         raise typer.Exit(NOT_MET)
 

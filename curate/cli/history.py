@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from curate.cli import app, options, output
+from curate.wording import pasted
 
 
 @app.command(epilog="Example: curate log ws")
@@ -31,7 +32,9 @@ def log(ws: options.Workspace, as_json: options.Json = False) -> None:
         for entry in entries
     ]
     output.print_table(pd.DataFrame(rows))
-    output.say(f"Next: 'curate diff {ws} A B' shows what changed, 'curate restore {ws} VERSION' goes back.")
+    output.say(
+        f"Next: 'curate diff {pasted(ws)} A B' shows what changed, 'curate restore {pasted(ws)} VERSION' goes back."
+    )
 
 
 @app.command(epilog="Example: curate diff ws 3 7")
@@ -80,5 +83,6 @@ def restore(
         output.print_json({"version": version, "restored": restored})
         return
     output.say(
-        f"Restored {', '.join(restored) or 'nothing: it was as it is'} of version {version}. Next: 'curate log {ws}'."
+        f"Restored {', '.join(restored) or 'nothing: it was as it is'} of version {version}. "
+        f"Next: 'curate log {pasted(ws)}'."
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curate.cli import app, options, output
+from curate.wording import pasted
 
 if TYPE_CHECKING:
     from train.checkpoint import Epoch
@@ -82,7 +83,7 @@ def train(
     if as_json:
         output.print_json(result)
         return
-    output.say(*describe(result), f"Wrote {run_dir}. Next: curate report {ws}")
+    output.say(*describe(result), f"Wrote {pasted(run_dir)}. Next: curate report {pasted(ws)}")
 
 
 @app.command(epilog="Example: curate onnx ws curated-resnet_fast --out digits.onnx")
@@ -105,7 +106,7 @@ def onnx(
         f"images (batch, 3, {size}, {size}), uint8, RGB -> logits (batch, {len(exported.classes)}); class names are in "
         "the metadata. It needs no normalisation.",
         f"onnxruntime's logits differ from torch's by {exported.max_difference:.1e} at most.",
-        f"Wrote {exported.written}. Next: onnxruntime.InferenceSession({exported.written!r})",
+        f"Wrote {pasted(exported.written)}. Next: onnxruntime.InferenceSession({exported.written!r})",
     )
 
 
@@ -119,7 +120,7 @@ def report(ws: options.Workspace, as_json: options.Json = False) -> None:
     if as_json:
         output.print_json({"written": path})
         return
-    output.say(f"Wrote {path}. Open it in a browser.")
+    output.say(f"Wrote {pasted(path)}. Open it in a browser.")
 
 
 @app.command(epilog="Example: curate demo")
@@ -139,7 +140,8 @@ def demo(
         return
     output.print_table(result.found)
     output.say(
-        headline(result.proof), f"Wrote {result.report}. Open it in a browser; 'curate log {ws}' lists what was done."
+        headline(result.proof),
+        f"Wrote {pasted(result.report)}. Open it in a browser; 'curate log {pasted(ws)}' lists what was done.",
     )
 
 
@@ -198,7 +200,9 @@ def reproduce(
     output.print_table(reproducing.for_people(pd.DataFrame(result.table)))
     for claim in result.claims:
         output.say(f"{claim.says}: {claim.ours}. As in the paper: {'yes' if claim.as_in_the_paper else 'no'}.")
-    output.say(f"Data: {result.data.name}.", f"Wrote {result.written}. Next: look at {result.written}/table.md")
+    output.say(
+        f"Data: {result.data.name}.", f"Wrote {pasted(result.written)}. Next: look at {pasted(result.written)}/table.md"
+    )
 
 
 def say_on_stderr(line: str) -> None:

@@ -10,6 +10,9 @@ from curate.errors import UserError, known
 if TYPE_CHECKING:
     from curate import engine
 
+LONGEST_NUMBER = 1024
+"""Bits: longer ones are no settings, do not fit into a float, and cannot be printed from some 14,000 on."""
+
 Workspace = Annotated[Path, typer.Argument(metavar="WS", help="The workspace: a folder with the tables of one set.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; by default one per core.")]
@@ -55,18 +58,24 @@ def choose_engine(name: str, ray_address: str | None, workers: int | None) -> "e
 
 def parse_settings(pairs: list[str] | None) -> dict[str, object]:
     """`["epochs=5", "flip=false"]` as `{"epochs": 5, "flip": False}`: values are read as YAML scalars."""
-    import yaml
-
     settings: dict[str, object] = {}
     for pair in pairs or []:
         name, equals, value = pair.partition("=")
         if not equals or not name:
             raise UserError(f"--set {pair!r} must be NAME=VALUE")
-        try:
-            settings[name] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            settings[name] = value
+        settings[name] = _read(value)
     return settings
+
+
+def _read(text: str) -> object:
+    """What YAML takes a value for; the text itself where that is none, such as `2026-13-45`, or too long a number."""
+    import yaml
+
+    try:
+        value = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RecursionError):
+        return text  # all but the first come of texts that look like a date, a number or a tag, and are none
+    return text if isinstance(value, int) and value.bit_length() > LONGEST_NUMBER else value
 
 
 def training_settings(recipe: str | None, changes: list[str] | None) -> dict[str, object]:

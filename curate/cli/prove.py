@@ -7,7 +7,7 @@ import typer
 
 from curate.cli import app, options, output
 from curate.cli.learn import epoch_line, say_on_stderr
-from curate.wording import percent
+from curate.wording import pasted, percent
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -94,7 +94,7 @@ def prove(
     if len(found.compared) > 1:
         output.print_table(_questions(found))
     output.warn(list(found.notes))
-    output.say(*conclusions(found), f"Wrote {ws / 'proof.json'}. Next: curate report {ws}")
+    output.say(*conclusions(found), f"Wrote {pasted(ws / 'proof.json')}. Next: curate report {pasted(ws)}")
 
 
 def _arms(found: "Proof") -> "DataFrame":

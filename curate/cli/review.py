@@ -1,6 +1,5 @@
 """The verb that shows people what was found, and writes down what they decide: review."""
 
-import shlex
 import signal
 import time
 from pathlib import Path
@@ -11,7 +10,7 @@ import typer
 from curate.cli import app, options, output
 from curate.cli.decide import worth_line
 from curate.errors import UserError
-from curate.wording import plural
+from curate.wording import pasted, plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,11 +56,12 @@ def review(
     if fiftyone + sheet + (job is not None) > 1:
         raise UserError("--fiftyone, --sheet and --as are three ways to look; take one of them")
     if to and not (sheet or job):
-        raise UserError(f"--to {to} goes with --sheet or --as; add one of them")
+        raise UserError(f"--to {pasted(to)} goes with --sheet or --as; add one of them")
     if job and not to:
-        raise UserError(f"--as {job} needs a new folder: --to FOLDER")
+        raise UserError(f"--as {job} needs a new folder: add --to FOLDER")
     if sheet and to and to.suffix.lower() not in (".html", ".htm"):
-        raise UserError(f"--to {to} must name a page: --to {to / 'review.html' if to.is_dir() else f'{to}.html'}")
+        page = to / "review.html" if to.is_dir() else to.with_name(f"{to.name}.html")
+        raise UserError(f"--to {pasted(to)} must name a page: --to {pasted(page)}")
     workspace = Workspace.open(ws)
     name = verbs.reviewer(by)
     if fiftyone:
@@ -113,7 +113,7 @@ def _status(workspace: "Workspace", name: str, *, budget: int | None, second: in
         output.say(output.one_line(f"People disagree on {image_id}: {who}"))
     if len(disputed) > 5:
         output.say(f"… and on {len(disputed) - 5:,} more; they are asked first.")
-    root = shlex.quote(str(workspace.root))
+    root = pasted(workspace.root)
     way_on = (
         f"review {root} --fiftyone, or --sheet for a page that needs no server" if len(waiting) else f"decide {root}"
     )
@@ -186,4 +186,4 @@ def _open_app(
             {"by": name, "dataset": apps.dataset.name_of(workspace, name), "decided": decided, "written": written}
         )
         return
-    output.say(f"Decisions are in {workspace.path(DECISIONS)}. Next: curate decide {shlex.quote(str(workspace.root))}")
+    output.say(f"Decisions are in {workspace.path(DECISIONS)}. Next: curate decide {pasted(workspace.root)}")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curate.cli import app, options, output
+from curate.wording import pasted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,7 +77,9 @@ def _write_events(workspace: "Workspace", rows: "list[Row]", as_json: bool) -> N
     if as_json:
         output.print_json({"written": written})
         return
-    output.say(f"Wrote event files of {len(written):,} runs. Next: tensorboard --logdir {workspace.root / 'runs'}")
+    output.say(
+        f"Wrote event files of {len(written):,} runs. Next: tensorboard --logdir {pasted(workspace.root / 'runs')}"
+    )
 
 
 def _say_list(ws: "Path", rows: "list[Row]", found: "Runs") -> None:
@@ -89,8 +92,13 @@ def _say_list(ws: "Path", rows: "list[Row]", found: "Runs") -> None:
     if found.unfinished:
         output.say(_unfinished(found.unfinished))
     there = len(found.finished)
-    following = {0: f"curate train {ws} --data raw --seeds 3", 1: f"curate train {ws} --data curated --seeds 3"}
-    output.say(f"{len(rows):,} of {there:,} runs. Next: {following.get(there, f'curate runs {ws} BEFORE AFTER')}")
+    following = {
+        0: f"curate train {pasted(ws)} --data raw --seeds 3",
+        1: f"curate train {pasted(ws)} --data curated --seeds 3",
+    }
+    output.say(
+        f"{len(rows):,} of {there:,} runs. Next: {following.get(there, f'curate runs {pasted(ws)} BEFORE AFTER')}"
+    )
 
 
 def _unfinished(names: list[str]) -> str:

@@ -7,7 +7,7 @@ import typer
 
 from curate.cli import app, options, output
 from curate.errors import UserError
-from curate.wording import percent, plural
+from curate.wording import pasted, percent, plural
 
 
 @app.command(epilog="Example: curate select ws --budget 200; fill in ws/selected.csv; curate decide ws --import …")
@@ -37,8 +37,9 @@ def select(
     if budget and result.images < budget:
         output.say("There are no more: the others show photos that are there, or have no prediction.")
     output.say(
-        f"Wrote {result.written}. Next: fill in its column 'label', then curate decide {ws} --import {result.written} "
-        f"--by NAME; or curate decide {ws} and curate review {ws} --fiftyone"
+        f"Wrote {pasted(result.written)}. Next: fill in its column 'label', then curate decide {pasted(ws)} "
+        f"--import {pasted(result.written)} --by NAME; or curate decide {pasted(ws)} and "
+        f"curate review {pasted(ws)} --fiftyone"
     )
 
 
@@ -66,7 +67,7 @@ def pseudo(
         if as_json:
             output.print_json({"taken_back": count})
         else:
-            output.say(f"Took back {plural(count, 'label', 'labels')}. Next: curate apply {ws}")
+            output.say(f"Took back {plural(count, 'label', 'labels')}. Next: curate apply {pasted(ws)}")
         return
     result = adding.pseudo(workspace, sure=sure, engine=Local(workers))
     output.warn(result.warnings)
@@ -78,4 +79,7 @@ def pseudo(
     if count:
         wrong = result.expected_wrong
         output.say(f"Expected wrong: {percent(wrong, digits=1)} % of them, about {round(wrong * count):,}.")
-    output.say(f"Wrote {result.written}. Next: curate apply {ws}; curate pseudo {ws} --undo takes them back")
+    output.say(
+        f"Wrote {pasted(result.written)}. Next: curate apply {pasted(ws)}; "
+        f"curate pseudo {pasted(ws)} --undo takes them back"
+    )

@@ -1,6 +1,5 @@
 """What a gate judges, read from a workspace: nothing is written, so that it may be read-only."""
 
-import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -12,6 +11,7 @@ from curate.gate import scans
 from curate.manifest import data_hash, decodable
 from curate.proof import Proof
 from curate.runs import Run
+from curate.wording import pasted
 from curate.workspace import CURATED, DECISIONS, FINDINGS, Workspace
 
 LEAK = "split_leak"
@@ -53,7 +53,7 @@ def read(workspace: Workspace, wanted: Collection[str]) -> Facts:
 
     wanted: the finders that there are thresholds for.
     """
-    ws = shlex.quote(str(workspace.root))
+    ws = pasted(workspace.root)
     manifest = verbs.read_manifest(workspace)
     answers = verbs.read_answers(workspace, manifest)
     rule = recipe.in_workspace(workspace).reviewers

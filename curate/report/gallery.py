@@ -7,7 +7,7 @@ import pandas as pd
 
 from curate import finders, registry
 from curate.decisions import ACTIONS
-from curate.manifest import locate
+from curate.manifest import decodable, locate
 from curate.report.thumbnails import Picture, pictures
 from curate.workspace import FINDINGS, Workspace, read_table
 
@@ -168,13 +168,15 @@ class _About:
 
 def _about(workspace: Workspace, images: pd.DataFrame, decisions: pd.DataFrame) -> _About:
     """What is known of `images`, read from disk, and of the decisions on them."""
-    paths = dict(zip(images["image_id"], locate(images, workspace.root), strict=True))
+    sound = images[decodable(images)]  # what cannot be decoded may be what crashes a decoder
+    paths = dict(zip(sound["image_id"], locate(sound, workspace.root), strict=True))
     read = pictures(paths.values())
+    errors = {image_id: Picture("", error) for image_id, error in zip(images["image_id"], images["error"], strict=True)}
     taken = decisions[decisions["image_id"].isin(images["image_id"])]
     words = taken["action"].where(taken["action"] != "relabel", "relabel to " + taken["label"])
     return _About(
         splits=dict(zip(images["image_id"], images["split"], strict=True)),
         labels=dict(zip(images["image_id"], images["label"], strict=True)),
         decisions=dict(zip(taken["image_id"], words, strict=True)),
-        pictures={image_id: read[path] for image_id, path in paths.items()},
+        pictures=errors | {image_id: read[path] for image_id, path in paths.items()},
     )

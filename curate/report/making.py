@@ -1,12 +1,12 @@
 """How the workspace came to be: its ledger, and the steps that were not taken yet."""
 
-import shlex
 from dataclasses import dataclass
 
 import pandas as pd
 
 from curate import predictions
 from curate.runs import trained
+from curate.wording import pasted
 from curate.workspace import CURATED, DECISIONS, FINDINGS, Entry, Workspace
 
 LISTED = 200
@@ -41,7 +41,7 @@ def versions(workspace: Workspace) -> list[Version]:
 
 def missing_steps(workspace: Workspace, images: pd.DataFrame) -> list[Step]:
     """The steps of the loop that have left no file yet, in their order."""
-    root = shlex.quote(str(workspace.root))
+    root = pasted(workspace.root)
     runs = [path.parent.name for path in workspace.root.glob("runs/*/result.json")]
     tested = bool(((images["split"] == "test") & (images["label"] != "")).any())
     predict = f"curate predict {root}"

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from curate.engine import Local
+from curate.engine import CRASHED, Local
 from curate.images import ImageError, encode_jpeg, encode_png, read_image, thumbnail
 
 SIDE = 96
@@ -28,7 +28,9 @@ class Picture:
 def pictures(paths: Iterable[str]) -> dict[str, Picture]:
     """Pictures of image files, at most `BUDGET` bytes in all; what does not fit any more says so."""
     wanted = list(dict.fromkeys(paths))
-    batches = Local().map_batches(_pictures, wanted, batch_size=16, describe="thumbnails", total=len(wanted))
+    batches = Local().map_batches(
+        _pictures, wanted, batch_size=16, describe="thumbnails", total=len(wanted), crashed=none_of
+    )
     made = [picture for batch in batches for picture in batch]
     used, result = 0, {}
     for path, picture in zip(wanted, made, strict=True):
@@ -43,6 +45,11 @@ def _pictures(paths: list[str]) -> list[Picture]:
 
 def _picture(path: str) -> Picture:
     return picture(path, SIDE)
+
+
+def none_of(path: str) -> list[Picture]:
+    """What stands for an image whose decoding ended the process."""
+    return [Picture("", CRASHED)]
 
 
 def picture(path: str, side: int, *, quality: int = 82) -> Picture:

@@ -113,7 +113,7 @@ def undo(at: Session, data: "fo.Dataset") -> str:
         number = journal.last_standing(acts, at.desk.by)
         taken = at.desk.undo()
         if number is None or taken is None:
-            raise UserError(f"there is nothing that {at.desk.by} could undo")
+            raise UserError(f"there is nothing that {at.desk.by} could undo; what others decided is theirs to undo")
         show(at, data, [row["image_id"] for row in acts[number].after])
     return _told(taken, "undone", of_test=0)
 

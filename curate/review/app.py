@@ -29,7 +29,7 @@ from curate.review import acting, asking, dataset, hand_edits, samples, views
 from curate.review.database import fiftyone, gone, leave, reachable
 from curate.review.desk import Desk
 from curate.review.server import HOST
-from curate.wording import plural
+from curate.wording import pasted, plural
 from curate.workspace import FINDINGS, MANIFEST, Workspace
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def connect(workspace: Workspace) -> None:
         if not workspace.has(name):
             read(workspace)
     if not os.access(workspace.root, os.W_OK):
-        raise UserError(f"{workspace.root} cannot be written to, so nothing can be decided; mend that first")
+        raise UserError(f"{pasted(workspace.root)} cannot be written to, so nothing can be decided; mend that first")
     fiftyone()
 
 

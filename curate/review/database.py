@@ -88,12 +88,14 @@ def reachable() -> Iterator[None]:
         raise _gone_error()
     try:
         yield
-    except ConnectionFailure:
-        raise _gone_error() from None
-    except OperationFailure as error:
-        if error.code not in NOT_ALLOWED:
-            raise
-        raise UserError(f"FiftyOne's database does not allow this: {_told(error)}; ask for more rights") from None
+    except UserError:
+        raise
+    except Exception as error:
+        if isinstance(error, ConnectionFailure) or gone():  # one that shuts down fails in other ways, too
+            raise _gone_error() from None
+        if isinstance(error, OperationFailure) and error.code in NOT_ALLOWED:
+            raise UserError(f"FiftyOne's database does not allow this: {_told(error)}; ask for more rights") from None
+        raise
 
 
 def address() -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from curate.errors import UserError
 from curate.review.samples import FINDING, LABELS, OWN, QUEUE, TEXTS, Document
+from curate.wording import pasted
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def open_dataset(workspace: Workspace, by: str) -> "fo.Dataset":
     mark = dataset.info.get(MARK) or {}
     if (mark.get("workspace"), mark.get("by")) != (root, by):
         way_out = f"rename it ('fiftyone datasets rename {name} NEW_NAME'), or rename the workspace's folder"
-        raise UserError(f"FiftyOne has a dataset called {name!r} that is not of {root} and {by}; {way_out}")
+        raise UserError(f"FiftyOne has a dataset called {name!r} that is not of {pasted(root)} and {by}; {way_out}")
     return dataset
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from curate.errors import UserError
 from curate.files import flush
+from curate.wording import pasted
 from curate.workspace import JOURNAL, Workspace
 
 Row = dict[str, str]
@@ -41,7 +42,7 @@ def read(workspace: Workspace) -> list[Act]:
             acts.append(Act(**json.loads(line)))
         except (ValueError, TypeError):
             if number < len(lines):
-                raise UserError(f"{path}, line {number} is damaged; remove that line to go on") from None
+                raise UserError(f"{pasted(path)}, line {number} is damaged; remove that line to go on") from None
     return acts
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from curate.errors import UserError
+from curate.wording import pasted
 
 if TYPE_CHECKING:
     import psutil
@@ -91,6 +92,8 @@ def ails(mongod: Path) -> str:
         done = subprocess.run([mongod, "--version"], capture_output=True, text=True, timeout=START_SECONDS)
     except OSError as error:
         return error.strerror or str(error)
+    except subprocess.TimeoutExpired:
+        return f"it says nothing within {START_SECONDS} s"
     told = (done.stderr or done.stdout).strip().splitlines() or [f"it ends with status {done.returncode}"]
     return told[-1] if done.returncode else ""
 
@@ -147,7 +150,7 @@ def _start(mongod: Path, folder: str) -> Serving:
         log.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
-            f"FiftyOne's database folder {folder} cannot be used: {error.strerror}; mend that, {OR_ELSEWHERE}"
+            f"FiftyOne's database folder {pasted(folder)} cannot be used: {error.strerror}; mend that, {OR_ELSEWHERE}"
         ) from None
     command = [str(mongod), "--dbpath", folder, "--logpath", str(log), "--port", "0", "--bind_ip", "127.0.0.1"]
     around = [sys.executable, str(Path(util.__file__).parent / "main.py"), "--51-service", "db", "--multi"]
@@ -162,14 +165,14 @@ def _start(mongod: Path, folder: str) -> Serving:
         )
         if port := _port(process):
             return Serving(port, log, process)
-        late = process.poll() is None
+        late = time.time() - before >= START_SECONDS
         process.stdin.close()
         process.wait()
         why = _why(said, log, before)
-    if not why and (missing := ails(mongod)):
-        raise UserError(f"{mongod} does not run: {missing}; install that, or set FIFTYONE_DATABASE_URI")
+    if not why and not late and (missing := ails(mongod)):
+        raise UserError(f"{pasted(mongod)} does not run: {missing}; install that, or set FIFTYONE_DATABASE_URI")
     why = why or (LATE if late else f"{log} may say why; mend that")
-    raise Ended(f"mongod does not start on FiftyOne's database folder {folder}: {why}, {OR_ELSEWHERE}")
+    raise Ended(f"mongod does not start on FiftyOne's database folder {pasted(folder)}: {why}, {OR_ELSEWHERE}")
 
 
 def _port(process: "psutil.Process") -> int:

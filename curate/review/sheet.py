@@ -18,10 +18,11 @@ from markupsafe import Markup
 from curate import pages
 from curate.engine import Local
 from curate.files import write_bytes_atomic
-from curate.report.thumbnails import Picture, picture
+from curate.report.thumbnails import Picture, none_of, picture
 
 SIDE, QUALITY = 136, 65
 """Pixels of a photo's longer side, and how good its JPEG is: a sheet of 5,000 photos of Imagenette has 31 MB."""
+CORRUPT, BROKEN = "corrupt", "cannot be decoded"
 FACTS = ("given_label", "suggested_label", "suggested_prob", "score", "gain", "because", "detail", "split", "proposal")
 
 
@@ -70,7 +71,7 @@ def write(
     """
     ordered = in_order(asked)
     html = render(
-        clusters(ordered, _pictures_of(ordered["path"])),
+        clusters(ordered, _pictures_of(ordered)),
         name=name,
         workspace_id=workspace_id,
         classes=classes,
@@ -144,11 +145,20 @@ def _facts(row: Any) -> dict[str, Any]:
     return {"image_id": row.image_id, "asked": row.asked, "cluster": int(row.cluster), "odd": row.odd, **named}
 
 
-def _pictures_of(paths: pd.Series) -> dict[str, Picture]:
-    wanted = [str(path) for path in dict.fromkeys(paths)]
-    batches = Local().map_batches(_pictures, wanted, batch_size=64, describe="thumbnails", total=len(wanted))
+def _pictures_of(asked: pd.DataFrame) -> dict[str, Picture]:
+    """Pictures by path. What `corrupt` found is not decoded again: it may be what crashes a decoder."""
+    columns = zip(asked["path"].astype(str), asked["because"].str.split(";"), asked["detail"], strict=True)
+    broken = {
+        path: Picture("", detail if finders[0] == CORRUPT else BROKEN)
+        for path, finders, detail in columns
+        if CORRUPT in finders
+    }
+    wanted = [path for path in dict.fromkeys(asked["path"].astype(str)) if path not in broken]
+    batches = Local().map_batches(
+        _pictures, wanted, batch_size=64, describe="thumbnails", total=len(wanted), crashed=none_of
+    )
     made = [picture for batch in batches for picture in batch]
-    return dict(zip(wanted, made, strict=True))
+    return broken | dict(zip(wanted, made, strict=True))
 
 
 def _pictures(paths: list[str]) -> list[Picture]:

@@ -1,12 +1,12 @@
 """What `curate review` does without an App: the questions as a page, or as a job of another labelling tool."""
 
 import hashlib
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from curate import manifest, queue, verbs
 from curate.review import asking, jobs, sheet
+from curate.wording import pasted
 from curate.workspace import Workspace
 
 SHEET = "review.html"
@@ -33,11 +33,12 @@ def write(
     Raises `UserError` where a job's folder holds something, or nothing is asked.
     """
     asked = asking.asked(workspace, by, budget=budget, second=second)
-    root, name = shlex.quote(str(workspace.root)), shlex.quote(by)
+    root, name = pasted(workspace.root), pasted(by)
     if job:
         assert to
         count = jobs.write(job, asked.table, to, asked.classes)
-        told = f"load it as {to / 'README.txt'} says; the export comes back by: curate decide {root} --import EXPORT"
+        comes_back = f"the export comes back by: curate decide {root} --import EXPORT"
+        told = f"load it as {pasted(to / 'README.txt')} says; {comes_back}"
         return Written(str(to), count, int(asked.table["asked"].sum()) - count, asked.worth, told)
     page = to or workspace.path(SHEET)
     made = sheet.write(

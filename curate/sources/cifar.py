@@ -4,7 +4,7 @@ import io
 import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 import numpy as np
 
@@ -57,7 +57,8 @@ def read(path: Path, options: Options) -> Iterator[Sample]:
                     f"{path}: {name} has label {label}, but there are {len(classes)} classes; fetch it again"
                 )
             stem = Path(names[at]).stem if names else f"{count[split]:05d}"
-            yield Sample(f"{split}/{classes[label]}/{stem}.png", classes[label], split, data=encode_png(image))
+            folder = classes[label].replace("/", "_")
+            yield Sample(f"{split}/{folder}/{stem}.png", classes[label], split, data=encode_png(image))
             count[split] += 1
 
 
@@ -88,12 +89,13 @@ def _classes(path: Path) -> list[str]:
     """Names of the (fine) classes; in an archive they may stand last, so it is gone through for them alone."""
     for name, file in _files(path):
         if name in ("batches.meta.txt", "fine_label_names.txt"):
-            return file.read().decode().split()
+            return file.read().decode("utf-8", "replace").split()
         if name in ("batches.meta", "meta"):
             meta = _load(file, name, path)
-            names = meta.get("label_names") or meta.get("fine_label_names")
-            if isinstance(names, list):
-                return [_text(item) for item in names]
+            names = meta.get("label_names", meta.get("fine_label_names"))
+            if _is_list(names, bytes | str):
+                return [_text(item) for item in names or []]
+            raise UserError(f"{path}: {name} holds no list of class names; fetch it again")
     raise UserError(f"{path} has no file with the names of the classes ({', '.join(sorted(META))}); fetch it again")
 
 
@@ -117,12 +119,23 @@ def _binary(file: IO[bytes], name: str, path: Path) -> Batch:
 def _pickled(file: IO[bytes], name: str, path: Path) -> Batch:
     batch = _load(file, name, path)
     data: Any = batch.get("data")
-    names = batch.get("filenames") or []
-    labels: Any = batch.get("labels") or batch.get("fine_labels")
-    fits = isinstance(data, np.ndarray) and data.dtype == np.uint8 and data.ndim == 2 and data.shape[1] == PIXELS
-    if not fits or not isinstance(labels, list) or len(labels) != len(data) or len(names) not in (0, len(data)):
+    names: Any = batch.get("filenames", [])
+    labels: Any = batch.get("labels", batch.get("fine_labels"))
+    if not (_is_pixels(data) and _is_list(labels, int) and _is_list(names, bytes | str)):
         raise UserError(f"{path}: {name} is no CIFAR batch (data of shape (N, {PIXELS}) with N labels); fetch it again")
-    return _images(data), [int(label) for label in labels], [_text(item) for item in names]
+    if len(labels) != len(data) or len(names) not in (0, len(data)) or not all(0 <= label < 256 for label in labels):
+        raise UserError(
+            f"{path}: {name} has not a label, and a name or none, for each of {len(data)} images; fetch it again"
+        )
+    return _images(data), labels, [_text(item) for item in names]
+
+
+def _is_pixels(data: object) -> bool:
+    return isinstance(data, np.ndarray) and data.dtype == np.uint8 and data.ndim == 2 and data.shape[1] == PIXELS
+
+
+def _is_list(items: object, kind: Any) -> bool:
+    return isinstance(items, list) and all(isinstance(item, kind) for item in items)
 
 
 def _images(data: np.ndarray) -> np.ndarray:
@@ -143,19 +156,44 @@ def _load(file: IO[bytes], name: str, path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: {name} is damaged ({type(error).__name__}: {error}); fetch it again") from None
     if not isinstance(loaded, dict):
         raise UserError(f"{path}: {name} is no CIFAR file; fetch it again")
-    return {_text(key): value for key, value in loaded.items()}
+    return {_text(key): value for key, value in loaded.items() if isinstance(key, bytes | str)}
 
 
-def _text(value: object) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+def _text(value: bytes | str) -> str:
+    data = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+    return data.decode("utf-8", "replace").replace("\x00", "\ufffd")
 
 
 class _ForbiddenError(Exception):
     """A pickle asked for something that could run code."""
 
 
-class _Unpickler(pickle.Unpickler):
-    """Gives a pickle arrays and their types and nothing else, so that loading it cannot run code."""
+def _with_plain_keys(code: bytes, keys: slice) -> Callable[[Any], None]:
+    """What a pickle does at `code`, which fills a dictionary, where `keys` of its stack are text or numbers: the hash
+    of tuples within tuples would take for ever."""
+    load = pickle._Unpickler.dispatch[code[0]]
+
+    def checked(unpickler: Any) -> None:
+        if not all(isinstance(key, bytes | str | int) for key in unpickler.stack[keys]):
+            raise _ForbiddenError("a key that is no text")
+        load(unpickler)
+
+    return checked
+
+
+FILLING = {pickle.DICT: slice(0, None, 2), pickle.SETITEMS: slice(0, None, 2), pickle.SETITEM: slice(-2, -1)}
+SETS = {code[0] for code in (pickle.EMPTY_SET, pickle.ADDITEMS, pickle.FROZENSET)}
+STEPS = {code: load for code, load in pickle._Unpickler.dispatch.items() if code not in SETS}
+STEPS |= {code[0]: _with_plain_keys(code, keys) for code, keys in FILLING.items()}
+
+
+class _Unpickler(pickle._Unpickler):
+    """Gives a pickle arrays and their types and nothing else, so that loading it cannot run code.
+
+    It is Python's own unpickler, as that in C makes room for as many objects as a pickle says it has.
+    """
+
+    dispatch: ClassVar[dict[int, Callable]] = STEPS
 
     def find_class(self, module: str, name: str) -> object:
         """The few things that pickled arrays are made of. Raises `_ForbiddenError` for all else."""
@@ -170,6 +208,11 @@ def _empty_array(kind: type, shape: object, code: object) -> np.ndarray:
     return np.ndarray((0,), np.uint8)
 
 
+def _no_array(*arguments: object) -> None:
+    """Stands for `numpy.ndarray`, which is only named: called, it would give memory that held something else before."""
+    raise _ForbiddenError("a call of numpy.ndarray")
+
+
 def _encode(text: str, encoding: str) -> bytes:
     """Stands for `_codecs.encode`, by which Python 3 writes bytes for Python 2."""
     if encoding != "latin1":
@@ -179,7 +222,7 @@ def _encode(text: str, encoding: str) -> bytes:
 
 ALLOWED: dict[tuple[str, str], Callable] = {
     ("numpy.core.multiarray", "_reconstruct"): _empty_array,
-    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "ndarray"): _no_array,
     ("numpy", "dtype"): np.dtype,
     ("_codecs", "encode"): _encode,
 }

@@ -11,6 +11,8 @@ from curate.errors import UserError
 from curate.sources import Options, Sample
 
 PRIORITY = 20
+LONGEST_HEADER = 100_000
+"""Characters of a first line that are looked at to tell what a table is."""
 TABLE = "labels.csv"
 """The table's name in a folder that `write` made."""
 
@@ -19,7 +21,7 @@ def recognises(path: Path) -> bool:
     """A .csv or .tsv file, or a folder with a `labels.csv` that has a path and a label."""
     if path.is_dir() and (path / TABLE).is_file():
         with (path / TABLE).open(encoding="utf-8-sig", errors="replace") as file:
-            return {"path", "label"} <= set(file.readline().strip().split(","))
+            return {"path", "label"} <= set(file.readline(LONGEST_HEADER).strip().split(","))
     return path.is_file() and path.suffix.lower() in (".csv", ".tsv")
 
 
@@ -33,7 +35,9 @@ def read(path: Path, options: Options) -> Iterator[Sample]:
         where = f"{table}, line {line}"
         file = tables.path_within(root, row["path"], where)
         if file in seen:
-            raise UserError(f"{where}: {row['path']!r} stands in line {seen[file]} already; remove one of them")
+            raise UserError(
+                f"{where}: {tables.shown(row['path'])} stands in line {seen[file]} already; remove one of them"
+            )
         seen[file] = line
         yield Sample(tables.name_within(root, file), row["label"], tables.split_cell(row["split"], where), file)
 

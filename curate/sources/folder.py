@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from curate import leaving
+from curate import leaving, portable
 from curate.errors import UserError
 from curate.images import IMAGE_SUFFIXES
 from curate.layout import UNLABELLED_FOLDER
@@ -88,11 +88,7 @@ def _is_utf8(name: str) -> bool:
 
 def write(table: pd.DataFrame, root: Path, dest: Path) -> int:
     """`<split>/<label>/<file>`; `pool` leaves as `unlabelled`. Raises `UserError` for a label no folder can have."""
-    for label in table["label"].unique():
-        if label and (
-            label in (".", "..") or set(label) & set("/\\\x00") or label.startswith(".") or len(label.encode()) > 255
-        ):
-            raise UserError(f"label {label!r} cannot be a folder; rename it, or export as csv, parquet or webdataset")
+    _refuse_labels(table)
     names = leaving.Names()
     count = 0
     for image in leaving.images(table, root):
@@ -101,3 +97,15 @@ def write(table: pd.DataFrame, root: Path, dest: Path) -> int:
         leaving.save(image, dest / names.free(folder, leaving.file_name(image)))
         count += 1
     return count
+
+
+def _refuse_labels(table: pd.DataFrame) -> None:
+    """Raise `UserError` for a label that some system takes for no folder, or for another's: it would not come back."""
+    way_out = "rename it, or export as csv, parquet or webdataset"
+    folders: dict[str, str] = {}
+    for split, label in table[["split", "label"]].drop_duplicates().itertuples(index=False, name=None):
+        if why := "a dot at its start hides it" if label.startswith(".") else portable.why_not(label):
+            raise UserError(f"label {label!r} cannot be a folder: {why}; {way_out}")
+        other = folders.setdefault(portable.same(f"{split}/{label}"), label)
+        if other != label:
+            raise UserError(f"labels {other!r} and {label!r} are one folder on macOS and Windows; {way_out}")

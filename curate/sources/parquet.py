@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -18,6 +18,9 @@ from curate.sources import Options, Sample
 PRIORITY = 20
 ROWS_AT_ONCE = 64
 """Rows read, and rows in a row group written: 64 photos of a phone are about 300 MB."""
+SHRUNK, BYTES_AT_ONCE = 4, 1 << 29
+"""Images do not shrink by compression: by more than so many times none does. Rows are read so that no more than so many
+bytes are held at a time; a row alone may take more."""
 SHARD_BYTES = 500_000_000
 """Size that shards are cut at: what `datasets` itself writes."""
 
@@ -32,10 +35,9 @@ def read(path: Path, options: Options) -> Iterator[Sample]:
     for shard in _shards(path):
         try:
             yield from _read_shard(shard, options)
-        except (pa.ArrowException, OSError) as error:
-            raise UserError(
-                f"{shard} is damaged or no parquet file ({str(error).splitlines()[0]}); fetch it again"
-            ) from None
+        except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            raise UserError(f"{shard} is damaged or no parquet file ({reason:.200}); fetch it again") from None
 
 
 def write(table: pd.DataFrame, root: Path, dest: Path) -> int:
@@ -61,23 +63,64 @@ def _read_shard(shard: Path, options: Options) -> Iterator[Sample]:
     label = tables.column(options, "label", schema.names, str(shard))
     split = tables.column(options, "split", schema.names, str(shard), needed=False)
     path = "" if image else tables.column(options, "path", schema.names, str(shard))
-    classes = _class_names(schema, label)
-    root = tables.root_of(shard, options)
     wanted = [name for name in (image, path, label, split) if name]
+    _check_types(schema, shard, image, path, label, split)
+    classes = _class_names(schema, label, shard)
+    root = tables.root_of(shard, options)
     number = 0
-    for batch in file.iter_batches(ROWS_AT_ONCE, columns=wanted):
+    for batch in file.iter_batches(_rows_at_once(file.metadata, image), columns=wanted):
         for row in batch.to_pylist():
             number += 1
             where = f"{shard}, row {number}"
             said = tables.split_cell(str(row[split] or ""), where) if split else ""
-            yield _sample(
-                row[image or path],
-                _label(row.get(label), classes, where),
-                said or split_of_shard(shard.name),
-                root,
-                where,
-                number,
-            )
+            given = _label(row.get(label), classes, where)
+            yield _sample(row[image or path], given, said or split_of_shard(shard.name), root, where, number)
+
+
+def _rows_at_once(metadata: pq.FileMetaData, image: str) -> int:
+    """Fewer than `ROWS_AT_ONCE` where few bytes of the file may stand for large images, or one for many rows."""
+    rows = ROWS_AT_ONCE
+    for group in range(metadata.num_row_groups):
+        for number in range(metadata.num_columns):
+            column = metadata.row_group(group).column(number)
+            if not image or column.path_in_schema.split(".")[0] != image:
+                continue
+            if column.total_uncompressed_size > SHRUNK * column.total_compressed_size:
+                return 1
+            if column.has_dictionary_page:  # holds values that rows only point to; writers end it at 1 MB
+                largest = SHRUNK * max(1, column.data_page_offset - column.dictionary_page_offset)
+                rows = min(rows, max(1, BYTES_AT_ONCE // largest))
+    return rows
+
+
+def _check_types(schema: pa.Schema, shard: Path, image: str, path: str, label: str, split: str) -> None:
+    """Raise `UserError` for a column of a type that it cannot have."""
+    is_nested = pa.types.is_nested
+    wanted: list[tuple[str, str, Callable[[pa.DataType], bool]]] = [
+        (path, "text", _is_text),
+        (split, "text", _is_text),
+        (label, "one value a row", lambda kind: not is_nested(kind)),
+        (image, "images as bytes, or 'bytes' and 'path' of each", _is_image),
+    ]
+    for name, what, fits in wanted:
+        if name and not fits(schema.field(name).type):
+            raise UserError(f"{shard}: column {name!r} is of type {schema.field(name).type}, and must hold {what}")
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind))
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_null(kind))
+
+
+def _is_image(kind: pa.DataType) -> bool:
+    if not pa.types.is_struct(kind):
+        return _is_bytes(kind) or _is_text(kind)
+    fields = {field.name: field.type for field in kind}
+    return _is_bytes(fields.get("bytes", pa.null())) and _is_text(fields.get("path", pa.null()))
 
 
 def _sample(cell: dict | bytes | str | None, label: str, split: str, root: str, where: str, number: int) -> Sample:
@@ -105,14 +148,17 @@ def _image_column(schema: pa.Schema, options: Options) -> str:
     return structs[0] if len(structs) == 1 else ""
 
 
-def _class_names(schema: pa.Schema, label: str) -> list[str] | None:
+def _class_names(schema: pa.Schema, label: str, shard: Path) -> list[str] | None:
     """Names of the classes where the column is a `ClassLabel` of `datasets`, none of an unlabelled set; else None."""
     text = (schema.metadata or {}).get(b"huggingface", b"{}")
     try:
         feature = json.loads(text)["info"]["features"][label]
-        return list(feature.get("names") or []) if feature["_type"] == "ClassLabel" else None
-    except (ValueError, KeyError, TypeError):
+        names = (feature.get("names") or []) if feature["_type"] == "ClassLabel" else None
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
+    if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        raise UserError(f"{shard}: its metadata hold no list of class names for {label!r}; fetch it again")
+    return names
 
 
 def _label(cell: object, classes: list[str] | None, where: str) -> str:

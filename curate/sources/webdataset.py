@@ -12,7 +12,7 @@ import pandas as pd
 
 from curate import archives, leaving
 from curate.errors import UserError
-from curate.images import IMAGE_SUFFIXES, MAX_BYTES
+from curate.images import IMAGE_SUFFIXES, MAX_BYTES, too_large
 from curate.layout import split_of_shard
 from curate.sources import Options, Sample, Skipped
 
@@ -50,7 +50,11 @@ def read(path: Path, options: Options) -> Iterator[Sample | Skipped]:
                 yield Skipped(key, "not an image")
             for suffix in images[:1]:
                 name = f"{archives.stem(shard.name)}/{key}{suffix}"
-                yield Sample(name, _label(parts, classes, field, f"{shard}, {key}"), split, data=parts[suffix])
+                label, content = _label(parts, classes, field, f"{shard}, {key}"), parts[suffix]
+                if isinstance(content, int):
+                    yield Sample(name, label, split, error=too_large(content))
+                else:
+                    yield Sample(name, label, split, data=content)
             for suffix in images[1:]:
                 yield Skipped(key + suffix, "not an image")
 
@@ -99,9 +103,13 @@ def _is_image(suffix: str) -> bool:
     return f".{suffix.rpartition('.')[2]}" in IMAGE_SUFFIXES
 
 
-def _groups(shard: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """(key, content by suffix) of the members that follow each other with the same key."""
-    current, parts = "", dict[str, bytes]()
+Parts = dict[str, bytes | int]
+"""Content by suffix; of what is not read the size: further images, too large ones, and what says no label."""
+
+
+def _groups(shard: Path) -> Iterator[tuple[str, Parts]]:
+    """(key, parts) of the members that follow each other with the same key."""
+    current, parts = "", Parts()
     for member, content in archives.tar_members(shard):
         name = archives.safe_name(shard, member.name)
         if content is None or archives.is_hidden(name):
@@ -111,7 +119,11 @@ def _groups(shard: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
             yield current, parts
             parts = {}
         current = key
-        limit = MAX_BYTES if _is_image(suffix) else MAX_LABEL_BYTES
+        if _is_image(suffix):
+            limit = 0 if any(map(_is_image, parts)) else MAX_BYTES
+        else:
+            limit = MAX_LABEL_BYTES if suffix in LABEL_SUFFIXES else 0
+        parts[suffix] = member.size
         if member.size <= limit:
             with archives.readable(shard):
                 parts[suffix] = content.read()
@@ -123,11 +135,12 @@ def _classes(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
 
 
-def _label(parts: dict[str, bytes], classes: list[str], field: str, where: str) -> str:
+def _label(parts: Parts, classes: list[str], field: str, where: str) -> str:
     """The sample's label as text; "" where nothing says one."""
     try:
         for suffix in LABEL_SUFFIXES:
-            text = parts.get(suffix, b"").decode().strip("\r\n")
+            content = parts.get(suffix, b"")
+            text = "" if isinstance(content, int) else content.decode().strip("\r\n")
             said = json.loads(text) if suffix == ".json" and text else text
             if isinstance(said, dict):
                 said = said.get(field)
@@ -135,7 +148,7 @@ def _label(parts: dict[str, bytes], classes: list[str], field: str, where: str) 
                 continue
             number = int(said) if suffix == ".cls" and text.strip().isdecimal() else -1
             return classes[number] if 0 <= number < len(classes) else str(said)
-    except (UnicodeDecodeError, ValueError) as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{where}: the label cannot be read ({error}); mend it, or take the sample out") from None
     return ""
 

@@ -12,6 +12,8 @@ from curate.images import IMAGE_SUFFIXES, MAX_BYTES, too_large
 from curate.sources import Options, Sample, Skipped
 
 PRIORITY = 10
+ENTRY = 100
+"""Bytes of an empty member, about."""
 
 
 def recognises(path: Path) -> bool:
@@ -22,7 +24,11 @@ def recognises(path: Path) -> bool:
 def read(path: Path, options: Options) -> Iterator[Sample | Skipped]:
     """Every image in the archive, in its order. Raises `UserError` for damage, encryption and unsafe names."""
     with archives.readable(path), zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
+        members = archive.infolist()
+        archives.check_size(path, sum(max(member.file_size, member.compress_size) + ENTRY for member in members))
+        if sum(member.compress_size for member in members) > path.stat().st_size:
+            raise UserError(f"{path}: members share the same bytes, as in a decompression bomb; nothing was added")
+        for member in members:
             name = archives.safe_name(path, member.filename.replace("\\", "/"))
             if member.is_dir() or archives.is_hidden(name):
                 continue

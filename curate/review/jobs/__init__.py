@@ -26,6 +26,7 @@ from curate.errors import UserError, known
 from curate.export import new_folder
 from curate.images import ImageError, content_hash, decode, encode_png, read_bytes
 from curate.leaving import SUFFIX_BY_START, suffix_of
+from curate.wording import pasted
 
 COLUMNS = ("image_id", "action", "label", "by", "note", "at")
 LONGEST = 64
@@ -86,7 +87,7 @@ def write(tool: str, asked: pd.DataFrame, dest: Path, classes: list[str]) -> int
     wanted = asked[asked["asked"]]
     if not len(wanted):
         raise UserError(
-            f"nothing is asked, so there is no job to write to {dest}; 'curate scan' and 'curate decide' first"
+            f"nothing is asked, so there is no job to write to {pasted(dest)}; 'curate scan' and 'curate decide' first"
         )
     with new_folder(dest) as staging:
         count = found[tool].write(wanted, staging, classes=classes)
@@ -111,10 +112,10 @@ def read(path: Path, images: pd.DataFrame) -> pd.DataFrame:
     """
     tool = recognise(path)
     if tool is None:
-        raise UserError(f"{path} is no export that is read here; there are: {', '.join(tools())}")
+        raise UserError(f"{pasted(path)} is no export that is read here; there are: {', '.join(tools())}")
     said = tools()[tool].read(path, images)
     if not said:
-        raise UserError(f"{path} holds no answer; answer in {tool}, submit or save there, and export again")
+        raise UserError(f"{pasted(path)} holds no answer; answer in {tool}, submit or save there, and export again")
     last = {(one.image_id, one.by): one for one in sorted(said, key=lambda one: one.at or AT_FIRST)}
     given = dict(zip(images["image_id"], images["label"], strict=True))
     names = {shown(name): name for name in manifest.classes(images)}
@@ -175,7 +176,9 @@ def one_choice(choices: set[str | None], image_id: str, path: Path) -> str | Non
     """The only choice of a person. Raises `UserError` where there are several."""
     if len(choices) > 1:
         named = ", ".join(sorted("drop" if choice is None else repr(choice) for choice in choices))
-        raise UserError(f"{path}: {image_id} is answered in several ways: {named}; leave one of them and export again")
+        raise UserError(
+            f"{pasted(path)}: {image_id} is answered in several ways: {named}; leave one of them and export again"
+        )
     return next(iter(choices))
 
 

@@ -23,6 +23,7 @@ from curate.archives import DAMAGE, is_zip
 from curate.errors import UserError
 from curate.review import jobs
 from curate.review.jobs import OWN, Picture, Said
+from curate.wording import pasted
 
 QUESTION, DROP = f"{OWN}question", f"{OWN}drop"
 ANNOTATIONS = "annotations.xml"
@@ -76,7 +77,9 @@ def read(path: Path, images: pd.DataFrame) -> list[Said]:
             continue
         match = NAMED.fullmatch(PurePosixPath(image).name)
         if not match or match[1] not in ids:
-            raise UserError(f"{path}: image {image!r} is none of this workspace; is the export of another job?")
+            raise UserError(
+                f"{pasted(path)}: image {image!r} is none of this workspace; is it the export of another job?"
+            )
         image_id = ids[match[1]]
         choice = jobs.one_choice({None if tag.label == DROP else tag.label for tag in answers}, image_id, path)
         note = "; ".join(dict.fromkeys(tag.note for tag in answers if tag.note))
@@ -187,9 +190,9 @@ def _parsed(stream: IO[bytes], path: Path) -> _Found:
             parser.feed(block)
         parser.close()
     except (ParseError, ValueError, LookupError) as error:
-        raise UserError(f"{path} is no XML of CVAT, or cut short ({error}); export it again") from None
+        raise UserError(f"{pasted(path)} is no XML of CVAT, or cut short ({error}); export it again") from None
     if not found.images:
-        raise UserError(f"{path} is XML, but names no image; export as 'CVAT for images 1.1'")
+        raise UserError(f"{pasted(path)} is XML, but names no image; export as 'CVAT for images 1.1'")
     return found
 
 
@@ -206,10 +209,13 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
         with zipfile.ZipFile(path) as archive:
             inside = [one for one in archive.infolist() if PurePosixPath(one.filename).name == ANNOTATIONS]
             if not inside:
-                raise UserError(f"{path} holds no {ANNOTATIONS}; export as 'CVAT for images 1.1'")
+                raise UserError(f"{pasted(path)} holds no {ANNOTATIONS}; export as 'CVAT for images 1.1'")
             if inside[0].file_size > MAX_BYTES:
-                raise UserError(f"{path}: {ANNOTATIONS} has more than the {MAX_BYTES >> 30} GB that are read")
+                raise UserError(
+                    f"{pasted(path)}: {ANNOTATIONS} has more than the {MAX_BYTES >> 30} GB that are read; export it in "
+                    "parts"
+                )
             with archive.open(inside[0]) as file:
                 yield file
     except (*DAMAGE, RuntimeError) as error:
-        raise UserError(f"{path} is damaged, cut short or encrypted ({error}); export it again") from None
+        raise UserError(f"{pasted(path)} is damaged, cut short or encrypted ({error}); export it again") from None

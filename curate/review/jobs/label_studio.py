@@ -17,6 +17,7 @@ import pandas as pd
 from curate.errors import UserError
 from curate.review import jobs
 from curate.review.jobs import Picture, Said
+from curate.wording import pasted
 
 EMBEDDED_BYTES = 32 << 20
 """Images of so many bytes together lie in `tasks.json` itself, as data URIs, and any Label Studio loads that one file
@@ -73,7 +74,7 @@ def read(path: Path, images: pd.DataFrame) -> list[Said]:
             said += _answers(task, path)
         except (AttributeError, TypeError):
             raise UserError(
-                f"{path}: task {number} of the list is not as Label Studio writes it; export again"
+                f"{pasted(path)}: task {number} of the list is not as Label Studio writes it; export again"
             ) from None
     return said
 
@@ -137,9 +138,11 @@ def _tasks(path: Path) -> list[dict]:
     try:
         tasks = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is no JSON, or cut short ({error}); export it again") from None
+        raise UserError(f"{pasted(path)} is no JSON, or cut short ({error}); export it again") from None
     if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
-        raise UserError(f"{path} is JSON, but no export of Label Studio, which is a list of tasks; export as JSON")
+        raise UserError(
+            f"{pasted(path)} is JSON, but no export of Label Studio, which is a list of tasks; export as JSON"
+        )
     return tasks
 
 
@@ -148,7 +151,8 @@ def _answers(task: dict, path: Path) -> list[Said]:
     image_id = (task["data"] if is_whole else task).get("image_id")
     if not isinstance(image_id, str):
         raise UserError(
-            f"{path}: task {task.get('id', '?')} has no image_id; is the project made from a tasks.json of curate?"
+            f"{pasted(path)}: task {task.get('id', '?')} has no image_id; is the project made from a tasks.json of "
+            "curate?"
         )
     if not is_whole:
         return _said(image_id, _minimal(task), task.get("annotator"), task.get("updated_at"), path)

@@ -1,0 +1,1 @@
+"""Files as an attacker or a broken disk would make them, and what `curate` makes of them."""
