@@ -166,9 +166,9 @@ def duplicates(figures: Figures) -> str:
         share = f"{judged['same_photo']} of {judged['found_now']}, {_percent(judged['precision'])}"
         rows.insert(-2, ["… found to be one photo, of those that were looked at", share])
     return table(["", ""], rows) + (
-        "\n\nThe pairs that were looked at, drawn at random: [verdicts](benchmarks/duplicates_judged.csv); `--sheet FILE` "
-        "draws them. Ten of those counted as one photo are in doubt: the same thing, cropped or recoloured, or another "
-        "like it."
+        "\n\nThe pairs that were looked at, drawn at random: [verdicts](benchmarks/duplicates_judged.csv); "
+        "`--sheet FILE` draws them. Ten of those counted as one photo are in doubt: the same thing, cropped or "
+        "recoloured, or another like it."
     )
 
 
