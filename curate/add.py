@@ -207,7 +207,7 @@ def _rows(
     taken: set[str] = set()
     ids, labels, splits, said = [], [], [], []
     for name, given, split, place, file in zip(read.names, read.labels, read.splits, places, seen, strict=True):
-        ids.append(f"{source}/{unique(name, taken)}")
+        ids.append(f"{source}/{unique(_text(name), taken)}")
         found = place[1] if given is None else given
         labels.append(_text(label if label is not None else classes.get(found, found)))
         split, by_somebody = _split(split or (place[0] if given is None else ""), labels[-1], rule, fallback, file)
@@ -228,9 +228,11 @@ def _rows(
     return manifest.from_rows(columns), said
 
 
-def _text(label: str) -> str:
-    """A label that can be written: JSON may hold half of a character, and a command line bytes that are no text."""
-    return label if label.isascii() else label.encode("utf-8", "replace").decode()
+def _text(name: str) -> str:
+    """A name or label as every table can hold it: without NUL, halves of characters (JSON may hold them), and bytes
+    that are no text (of a command line)."""
+    text = name if name.isascii() else name.encode("utf-8", "replace").decode()
+    return text.replace("\0", "\ufffd") if "\0" in text else text
 
 
 def _split(split: str, label: str, rule: split_rule.Rule | None, fallback: str, file: Seen) -> tuple[str, bool]:

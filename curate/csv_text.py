@@ -10,6 +10,7 @@ from curate.errors import UserError
 from curate.wording import middle
 
 WAY_OUT = "save it as CSV in UTF-8, separated by commas"
+LONGEST_NAME = 200
 MOST_COLUMNS = 1000
 """Ours have a dozen. Short rows are filled up, so that a file of 1 MB could come to 10,000,000,000 cells."""
 
@@ -82,6 +83,8 @@ def _checked(header: list[str], path: Path) -> list[str]:
         raise UserError(
             f"{path} has {len(header):,} columns, a table here at most {MOST_COLUMNS:,}; is it the right file?"
         )
+    if (longest := max(map(len, header), default=0)) > LONGEST_NAME:
+        raise UserError(f"{path}: a column's name has {longest:,} characters; is it the right file?")
     twice = [name for at, name in enumerate(header) if name and name in header[:at]]
     if twice:
         raise UserError(f"{path}: column {twice[0]!r} stands twice; keep one of them")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from curate import archives, recipe
+from curate import archives, csv_text, recipe
 from curate.add import add
 from curate.engine import CRASHED
 from curate.errors import UserError
@@ -181,11 +181,12 @@ def test_recipes_with_tags(value: str, tmp_path: Path) -> None:
         recipe.load(tmp_path / "x.yaml")
 
 
-def test_half_of_a_character_in_a_label(tmp_path: Path) -> None:
-    (tmp_path / "a.tar").write_bytes(tar([("a.png", PNG), ("a.json", b'{"label": "\\ud800x"}')]))
+@pytest.mark.parametrize(("said", "label"), [("\\ud800x", "?x"), ("\\u0000x", "\ufffdx"), ("\\u00e9", "\u00e9")])
+def test_labels_that_no_table_can_hold(said: str, label: str, tmp_path: Path) -> None:
+    (tmp_path / "a.tar").write_bytes(tar([("a.png", PNG), ("a.json", f'{{"label": "{said}"}}'.encode())]))
     ws = Workspace(tmp_path / "ws")
     add(ws, tmp_path / "a.tar", workers=1)
-    assert read_table(ws.path(MANIFEST))["label"].to_list() == ["?x"]
+    assert read_table(ws.path(MANIFEST))["label"].to_list() == [label]
 
 
 def test_the_sheet_decodes_nothing_that_is_corrupt(tmp_path: Path) -> None:
@@ -201,3 +202,9 @@ def test_the_sheet_decodes_nothing_that_is_corrupt(tmp_path: Path) -> None:
         "b.png": (True, ""),
         "c.png": (False, "cannot be decoded"),
     }
+
+
+def test_a_column_that_is_half_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("image_id," + "x" * 5000 + "\n")
+    with pytest.raises(UserError, match=r"a column's name has 5,000 characters; is it the right file\?"):
+        csv_text.read_csv(tmp_path / "a.csv")
