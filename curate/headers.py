@@ -33,7 +33,7 @@ def claimed_pixels(data: bytes) -> int | None:
         return None
     try:
         return reader(data)
-    except (struct.error, IndexError):  # cut short; the decoder says so, too
+    except (struct.error, IndexError, OverflowError):  # cut short, or an offset of no file; the decoder says so, too
         return 0
 
 

@@ -467,6 +467,26 @@ def test_hostile_pickles_are_refused(tmp_path: Path, case: str, monkeypatch: pyt
     assert not (tmp_path / "owned").exists()
 
 
+TYPE = b"cnumpy\ndtype\n(%s K\x00K\x01tR(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb".replace(b" ", b"")
+"""A pickled type, of this name, whose flags say that its items are no objects."""
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(pickle.dumps(np.zeros((1, 3072), object), protocol=2), id="objects"),
+        pytest.param(pickle.dumps(np.zeros((1, 3072), np.int64), protocol=2), id="numbers"),
+        pytest.param(b"\x80\x02" + TYPE % b"U\x02O8" + b".", id="addresses"),
+        pytest.param(b"\x80\x02c_codecs\nencode\n}U\x01aK\x01sb.", id="attributes of a function"),
+    ],
+)
+def test_pickles_hold_bytes_alone(tmp_path: Path, data: bytes) -> None:
+    folder = make_cifar10(tmp_path / "x") / "cifar-10-batches-py"
+    (folder / "test_batch").write_bytes(data)
+    with pytest.raises(UserError, match="may be an attack"):
+        read(folder)
+
+
 @pytest.mark.parametrize("content", [b"", b"\x80\x02}", b"no pickle", pickle.dumps([1]), pickle.dumps({"data": 1})])
 def test_damaged_pickles_are_refused(tmp_path: Path, content: bytes) -> None:
     folder = make_cifar10(tmp_path / "x") / "cifar-10-batches-py"

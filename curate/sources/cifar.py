@@ -119,6 +119,7 @@ def _binary(file: IO[bytes], name: str, path: Path) -> Batch:
 def _pickled(file: IO[bytes], name: str, path: Path) -> Batch:
     batch = _load(file, name, path)
     data: Any = batch.get("data")
+    data = data.pixels if isinstance(data, _Array) else data
     names: Any = batch.get("filenames", [])
     labels: Any = batch.get("labels", batch.get("fine_labels"))
     if not (_is_pixels(data) and _is_list(labels, int) and _is_list(names, bytes | str)):
@@ -181,10 +182,18 @@ def _with_plain_keys(code: bytes, keys: slice) -> Callable[[Any], None]:
     return checked
 
 
+def _build(unpickler: Any) -> None:
+    """What a pickle does at `BUILD`, for our own stand-ins alone: of functions it would set attributes."""
+    if not isinstance(unpickler.stack[-2], _Bytes | _Array):
+        raise _ForbiddenError("the state of something that has none")
+    pickle._Unpickler.dispatch[pickle.BUILD[0]](unpickler)
+
+
 FILLING = {pickle.DICT: slice(0, None, 2), pickle.SETITEMS: slice(0, None, 2), pickle.SETITEM: slice(-2, -1)}
 SETS = {code[0] for code in (pickle.EMPTY_SET, pickle.ADDITEMS, pickle.FROZENSET)}
 STEPS = {code: load for code, load in pickle._Unpickler.dispatch.items() if code not in SETS}
 STEPS |= {code[0]: _with_plain_keys(code, keys) for code, keys in FILLING.items()}
+STEPS[pickle.BUILD[0]] = _build
 
 
 class _Unpickler(pickle._Unpickler):
@@ -199,13 +208,38 @@ class _Unpickler(pickle._Unpickler):
         """The few things that pickled arrays are made of. Raises `_ForbiddenError` for all else."""
         allowed = ALLOWED.get((module.replace("numpy._core", "numpy.core"), name))
         if allowed is None:
-            raise _ForbiddenError(f"{module}.{name}")
+            raise _ForbiddenError(repr(f"{module}.{name}"))
         return allowed
 
 
-def _empty_array(kind: type, shape: object, code: object) -> np.ndarray:
-    """Stands for numpy's `_reconstruct`, which would allocate any shape it is asked for."""
-    return np.ndarray((0,), np.uint8)
+class _Bytes:
+    """Stands for `numpy.dtype("u1")`: of a real one a pickle could set flags, and have bytes taken for addresses."""
+
+    def __setstate__(self, state: object) -> None:
+        """Byte order and the like, which bytes have not."""
+
+
+class _Array:
+    """Stands for an array of bytes: a real one would allocate any shape that it is told."""
+
+    pixels: np.ndarray | None = None
+
+    def __setstate__(self, state: tuple[object, ...]) -> None:
+        _, shape, kind, in_columns, data = state
+        if not (isinstance(kind, _Bytes) and isinstance(data, bytes) and isinstance(shape, tuple)):
+            raise _ForbiddenError("an array of anything but bytes")
+        self.pixels = np.frombuffer(data, np.uint8).reshape(shape, order="F" if in_columns else "C")
+
+
+def _kind(code: object, *rest: object) -> _Bytes:
+    if code not in ("u1", b"u1"):
+        raise _ForbiddenError("an array of anything but bytes")
+    return _Bytes()
+
+
+def _array(kind: object, shape: object, code: object) -> _Array:
+    """Stands for numpy's `_reconstruct`."""
+    return _Array()
 
 
 def _no_array(*arguments: object) -> None:
@@ -221,8 +255,8 @@ def _encode(text: str, encoding: str) -> bytes:
 
 
 ALLOWED: dict[tuple[str, str], Callable] = {
-    ("numpy.core.multiarray", "_reconstruct"): _empty_array,
+    ("numpy.core.multiarray", "_reconstruct"): _array,
     ("numpy", "ndarray"): _no_array,
-    ("numpy", "dtype"): np.dtype,
+    ("numpy", "dtype"): _kind,
     ("_codecs", "encode"): _encode,
 }

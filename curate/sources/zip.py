@@ -30,7 +30,7 @@ def read(path: Path, options: Options) -> Iterator[Sample | Skipped]:
             raise UserError(f"{path}: members share the same bytes, as in a decompression bomb; nothing was added")
         for member in members:
             name = archives.safe_name(path, member.filename.replace("\\", "/"))
-            if member.is_dir() or archives.is_hidden(name):
+            if not member.filename or member.is_dir() or archives.is_hidden(name):
                 continue
             if member.flag_bits & 1:
                 raise UserError(f"{path}: member {name!r} is encrypted; unpack it with its password and add the folder")
