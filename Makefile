@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CHROMIUM := $(VENV)/.chromium
 
-.PHONY: demo test check audit docs bench bench-gpu clean
+.PHONY: demo test check audit docs bench bench-gpu fuzz crash clean
 
 demo: $(STAMP)  ## the whole loop on embedded data, in ./demo
 	$(BIN)/curate demo demo --fresh
@@ -22,6 +22,12 @@ check: $(STAMP)  ## formatting, lint, types, and whether the generated docs are 
 
 audit: $(STAMP)  ## locks, licences and, with a network and pip-audit, known weaknesses
 	$(BIN)/python -m requirements.audit
+
+fuzz: $(STAMP)  ## every reader against inputs that coverage guides, a minute each; ARGS="--seconds 600 recipes"
+	$(BIN)/python -m tests.fuzz $(ARGS)
+
+crash: $(STAMP)  ## every verb that writes killed, on full disks, beside another (about 25 minutes); ARGS="--trials 2000"
+	$(BIN)/python -m tests.crash $(ARGS)
 
 docs: $(STAMP)  ## write the generated pages of docs/
 	$(BIN)/python docs/generate.py

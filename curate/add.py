@@ -128,7 +128,8 @@ def add(
                 from curate import near  # what it needs takes longer to import than a small add takes
 
                 places = [place for place, kind in zip(read.places, fate, strict=True) if kind != "skipped"]
-                alike = near.find(workspace, before, rows[fate != "skipped"], places, workers)
+                found = near.find(workspace, before, rows[fate != "skipped"], places, workers)
+                alike = [NearDuplicate(*each) for each in found]
                 if left := leave_out(alike):
                     stays = ~rows["image_id"].isin(left).to_numpy()
                     read.skipped += [Skipped(name, NEAR) for name in rows["image_id"][~stays]]

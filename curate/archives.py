@@ -141,7 +141,7 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise UserError(f"{path} does not exist") from None
+        raise UserError(f"{path} does not exist; is the name right?") from None
     except PermissionError:
         raise UserError(f"{path} may not be read; change its permissions") from None
     except DAMAGE as error:

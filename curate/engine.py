@@ -13,8 +13,10 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
+from multiprocessing import resource_tracker
 from typing import Protocol, TypeVar
 
 from curate.errors import UserError
@@ -166,7 +168,7 @@ def _check_starts() -> None:
     """Raise `UserError` where a worker ends that has nothing to do: no item is to blame for that."""
     with _pool(1) as pool:
         try:
-            pool.submit(os.getpid).result()
+            _submit(pool, len, []).result()
         except BrokenProcessPool:
             reason = "worker processes end as soon as they begin"
             raise UserError(f"{reason}; run the command again with --workers 1, which needs none") from None
@@ -180,11 +182,35 @@ def _pool(workers: int) -> ProcessPoolExecutor:
 def _submit(pool: ProcessPoolExecutor, function: Callable[[list[Item]], Result], batch: list[Item]) -> "Future[Result]":
     """Hand a batch to the workers; where one of them has ended, the result says so, as it does of earlier batches."""
     try:
-        return pool.submit(function, batch)
+        with interrupted_later():  # the first batch starts them
+            return pool.submit(function, batch)
     except BrokenProcessPool as error:
         broken: Future[Result] = Future()
         broken.set_exception(error)
         return broken
+
+
+@contextmanager
+def interrupted_later() -> Iterator[None]:
+    """Ctrl-C comes to no process that is started in the block, and to this one when the block ends.
+
+    Processes inherit the mask of the thread that starts them. It is not enough here: a signal that the mask keeps from
+    the main thread goes to one of torch's threads, and Python runs the handler in the main thread all the same, where
+    it would end a start in the middle.
+    """
+    resource_tracker.ensure_running()  # it would let signals through again when the first process starts it
+    came: list[int] = []
+    in_main = threading.current_thread() is threading.main_thread()  # no other thread may set handlers, or runs them
+    handler = signal.signal(signal.SIGINT, lambda number, frame: came.append(number)) if in_main else None
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if in_main:
+            signal.signal(signal.SIGINT, handler)
+    if came:
+        signal.raise_signal(signal.SIGINT)
 
 
 def threads() -> int:

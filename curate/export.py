@@ -1,8 +1,5 @@
 """Hand a training set on: its files, unchanged, in a layout that other tools read, or as a dataset of FiftyOne."""
 
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +9,7 @@ import pandas as pd
 
 from curate import sources
 from curate.errors import UserError, known
-from curate.files import TEMPORARY_PREFIX, named_in_errors
+from curate.files import replacing_folder
 from curate.sources import Named
 
 
@@ -39,7 +36,7 @@ def export(table: pd.DataFrame, root: Path, dest: Path | str, layout: str) -> Ex
     if layout not in writers:
         raise known("layout that images can leave in", layout, list(writers))
     if not len(table):
-        raise UserError(f"{root} has no images to export")
+        raise UserError(f"{root} has no images to export; 'curate log WS' says what became of them")
     if layout in sources.databases():
         place = Named(layout, str(dest).removeprefix(f"{layout}:"))
         count = writers[layout].write(table, root, place.name)
@@ -57,16 +54,11 @@ def new_folder(dest: Path) -> Iterator[Path]:
     Raises `UserError` where `dest` holds something.
     """
     _refuse_full(dest)
-    dest.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=dest.parent))
     try:
-        with named_in_errors(dest):
+        with replacing_folder(dest) as staging:
             yield staging
-        staging.chmod(0o755)
-        os.sync()
-        staging.replace(dest)
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
+    except OSError:
+        _refuse_full(dest)  # another command was faster
         raise
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from curate import duplicates
-from curate.add import NearDuplicate
 from curate.engine import Local
 from curate.evidence import Evidence
 from curate.measure import Measure, folder, measure_batch
@@ -17,8 +16,9 @@ from curate.workspace import Workspace
 
 def find(
     workspace: Workspace, before: pd.DataFrame, new: pd.DataFrame, places: list[str], workers: int | None
-) -> list[NearDuplicate]:
-    """Near-duplicates, and images with equal pixels, among rows that are new, of rows that are there.
+) -> list[tuple[str, str, float, str]]:
+    """Near-duplicates, and images with equal pixels, among rows that are new, of rows that are there: `image_id` of
+    both, how probably it is the same photo, and in which respect.
 
     places: where the bytes of the new images lie now. Rows that new ones replace do not count. What is there is looked
     at once; after that, the time that this takes grows with what is new.
@@ -36,7 +36,7 @@ def find(
     pairs = pairs.sort_values(["b", "probability", "a"], ascending=[True, False, True]).drop_duplicates("b")
     names = both["image_id"].to_numpy(dtype=object)
     columns = names[pairs["b"]], names[pairs["a"]], pairs["probability"].tolist(), duplicates.told(pairs)
-    return [NearDuplicate(*found) for found in zip(*columns, strict=True)]
+    return list(zip(*columns, strict=True))
 
 
 def searched(workspace: Workspace) -> bool:

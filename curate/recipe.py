@@ -275,13 +275,13 @@ def _parse(path: Path) -> object:
     except UnicodeDecodeError:
         raise UserError(f"{path} is not UTF-8 text; is it a recipe?") from None
     except RecursionError:
-        raise UserError(f"{path} is nested too deeply for a recipe") from None
+        raise UserError(f"{path} is nested too deeply for a recipe; is it the right file?") from None
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise UserError(f"{path}{line}: {error.problem}; see datasets/README.md for an example") from None
     except (AttributeError, LookupError):  # what PyYAML raises for `!!timestamp x` and the like
         raise UserError(f"{path}: a value is not what its tag (!!…) says; leave tags out") from None
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-13-45
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # a date such as 2026-13-45; a number without end
         raise UserError(f"{path} cannot be read as YAML: {str(error).splitlines()[0]}") from None
 
 
@@ -324,7 +324,7 @@ def _explain(error: ValidationError) -> str:
         return f"unknown key {where!r}{_meant(str(first['loc'][-1]), known)}; there are: {', '.join(known)}"
     if first["type"] == "missing":
         return f"{where} is missing"
-    given = repr(first["input"])
+    given = _given(first["input"])
     message = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if where.endswith(".action"):
         message = f"should be one of: {', '.join(get_args(Action))}"
@@ -334,7 +334,14 @@ def _explain(error: ValidationError) -> str:
 def _key_path(location: tuple[int | str, ...]) -> str:
     """('policy', 2, 'below') as policy[2].below."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    return text.removeprefix(".")
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text.removeprefix("."))
+
+
+def _given(value: object) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        return "a number of thousands of digits"
 
 
 def _meant(word: str, words: list[str]) -> str:

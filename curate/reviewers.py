@@ -1,7 +1,9 @@
 """Several people's decisions on one image: which one counts, and how far people agree."""
 
 import itertools
+from collections import Counter
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -65,16 +67,17 @@ def disagreements(decisions: pd.DataFrame, images: pd.DataFrame, reviewers: Revi
     people = decisions[decisions["by"] != POLICY]
     outcome = _outcome(people, images)
     different = outcome.groupby(people["image_id"].to_numpy()).transform("nunique") > 1
-    lines, counts = [], settle(people[different], images, reviewers).set_index("image_id")
-    for image_id, group in people[different].groupby("image_id", sort=False):
-        said = ", ".join(f"{row.by} says {f'{row.action} {row.label}'.strip()}" for row in group.itertuples())
-        if image_id in counts.index:
-            row = counts.loc[image_id]
-            told = f"{f'{row.action} {row.label}'.strip()} counts ({reviewers.rule})"
-        else:
-            told = f"nothing counts ({reviewers.rule}): a third person, or the recipe's arbiter, settles it"
-        lines.append(f"{image_id}: {said}; {told}")
-    return lines
+    settled = settle(people[different], images, reviewers)
+    counts = {row.image_id: _said(row.action, row.label) for row in settled.itertuples()}
+    said: dict[str, list[str]] = {}
+    for row in people[different].itertuples():
+        said.setdefault(str(row.image_id), []).append(f"{row.by} says {_said(row.action, row.label)}")
+    nothing = f"nothing counts ({reviewers.rule}): a third person, or the recipe's arbiter, settles it"
+    return [
+        f"{image_id}: {', '.join(all_said)}; "
+        + (f"{counts[image_id]} counts ({reviewers.rule})" if image_id in counts else nothing)
+        for image_id, all_said in said.items()
+    ]
 
 
 def agreement(decisions: pd.DataFrame, images: pd.DataFrame) -> list[Agreement]:
@@ -98,23 +101,41 @@ def kappa(a: pd.Series, b: pd.Series) -> float:
 
 
 def _settle(people: pd.DataFrame, images: pd.DataFrame, reviewers: Reviewers) -> pd.DataFrame:
-    outcome = _outcome(people, images)
-    rows = []
-    for _, group in people.groupby("image_id", sort=False):
-        group = group.iloc[group["at"].argsort(kind="stable")]
-        own = outcome[group.index]
-        votes = own.value_counts()
-        if (group["by"] == reviewers.arbiter).any():
-            wins = own[group["by"] == reviewers.arbiter].iloc[-1]
-        elif reviewers.rule == "latest":
-            wins = own.iloc[-1]
-        elif votes.iloc[0] == len(group) or (reviewers.rule == "majority" and votes.iloc[0] * 2 > len(group)):
-            wins = votes.index[0]
-        else:
-            continue
-        behind = group[own == wins]
-        rows.append(behind.iloc[[-1]].assign(by=";".join(sorted(behind["by"]))))
-    return pd.concat(rows) if rows else people.iloc[:0]
+    """`settle` for images that several people decided on."""
+    votes: dict[str, list[_Vote]] = {image_id: [] for image_id in people["image_id"]}
+    outcome = _outcome(people, images).to_numpy()
+    ids, names = people["image_id"].to_list(), people["by"].to_list()
+    for place in people["at"].argsort(kind="stable"):
+        votes[ids[place]].append(_Vote(outcome[place], names[place], place))
+    places, by = [], []
+    for said in votes.values():
+        wins = _winner(said, reviewers)
+        behind = [vote for vote in said if vote.outcome == wins]
+        if behind:
+            places.append(behind[-1].place)
+            by.append(";".join(sorted(vote.by for vote in behind)))
+    return people.iloc[places].assign(by=pd.Series(by, index=people.index[places], dtype="str"))
+
+
+class _Vote(NamedTuple):
+    outcome: str
+    by: str
+    place: int
+
+
+def _winner(said: list[_Vote], reviewers: Reviewers) -> str | None:
+    """What becomes of an image by the votes on it, earlier ones first; None for nothing."""
+    if of_arbiter := [vote.outcome for vote in said if vote.by == reviewers.arbiter]:
+        return of_arbiter[-1]
+    if reviewers.rule == "latest":
+        return said[-1].outcome
+    outcome, count = Counter(vote.outcome for vote in said).most_common(1)[0]
+    needed = len(said) if reviewers.rule == "unanimous" else len(said) // 2 + 1
+    return outcome if count >= needed else None
+
+
+def _said(action: object, label: object) -> str:
+    return f"{action} {label}".strip()
 
 
 def _outcome(decisions: pd.DataFrame, images: pd.DataFrame) -> pd.Series:

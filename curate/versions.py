@@ -4,6 +4,7 @@ import pandas as pd
 
 from curate import apply, decisions, recipe, reviewers
 from curate.errors import UserError
+from curate.wording import pasted
 from curate.workspace import CURATED, DECISIONS, MANIFEST, VERSIONED, Workspace, read_table
 
 
@@ -71,7 +72,8 @@ def images_at(workspace: Workspace, version: int) -> pd.DataFrame:
     state = workspace.state(version)
     name = CURATED if CURATED in state and _is_applied(workspace, state) else MANIFEST
     if name not in state:
-        raise UserError(f"version {version} of {workspace.root} holds no images")
+        which = f"'curate log {pasted(workspace.root)}' lists those that do"
+        raise UserError(f"version {version} of {workspace.root} holds no images; {which}")
     images = read_table(workspace.version_file(name, state[name]))
     if name == MANIFEST and CURATED in state:
         return apply.apply(images, _decisions(workspace, version, images), include_test=False).table

@@ -15,12 +15,24 @@ import pandas as pd
 from curate import __version__
 from curate.csv_text import read_csv, write_csv
 from curate.errors import UserError
-from curate.files import TEMPORARY_PREFIX, file_hash, flush, named_in_errors, replacing, write_bytes_atomic
+from curate.files import (
+    TEMPORARY_PREFIX,
+    file_hash,
+    flush,
+    make_folder,
+    named_in_errors,
+    remove_abandoned,
+    replacing,
+    write_bytes_atomic,
+    write_json,
+)
 
 MANIFEST, FINDINGS, DECISIONS, CURATED = "manifest.parquet", "findings.parquet", "decisions.csv", "curated.parquet"
 VERSIONED = (MANIFEST, FINDINGS, DECISIONS, CURATED)
 """The files whose earlier versions are kept: everything else can be computed from them."""
 LEDGER, HISTORY, LOCK, RECIPE = "ledger.jsonl", "history", ".lock", "recipe.yaml"
+PENDING = ".pending.json"
+"""The entry of a verb from when it begins to publish its tables until the ledger has it; see `Workspace._finish`."""
 UNDER_THE_LOCK = (".", HISTORY, "signals/*/v*")
 """Folders that only the holder of the tables' lock writes to: the measures, but not the folds of a training."""
 EDIT = "edit"
@@ -158,16 +170,40 @@ class Workspace:
         """Hold the lock of the tables, or of a folder of the workspace; waits for another writer, then says so.
 
         Training takes hours and holds the lock of its own folder alone, so that people can decide meanwhile. Who has a
-        lock removes the temporary files of a verb that was killed, and no others: those may be in use.
+        lock removes the temporary files of a verb that was killed, and no others: those may be in use. A verb that
+        fails takes the lock file, and the folder, that it made with it: a refused `add` makes no workspace.
         """
         folder = self.root / part
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with filelock.FileLock(folder / LOCK, timeout=self.seconds_to_wait):
-                _remove_leftovers(folder, ("**",) if part else UNDER_THE_LOCK)
+        lock = folder / LOCK
+        had_folder, had_lock = folder.is_dir(), lock.exists()
+        with self._held(lock):
+            try:
+                for place in ("**",) if part else UNDER_THE_LOCK:
+                    remove_abandoned(folder.glob(f"{place}/{TEMPORARY_PREFIX}*"))
                 yield
-        except filelock.Timeout:
-            raise UserError(f"another curate is writing to {folder}; wait until it has ended") from None
+            except BaseException:
+                if not had_lock:
+                    lock.unlink(missing_ok=True)
+                if not had_folder and not any(folder.iterdir()):
+                    folder.rmdir()
+                raise
+
+    @contextmanager
+    def _held(self, path: Path) -> Iterator[None]:
+        """Hold a lock. One that a verb which failed took away, while this one waited for it, holds nobody off."""
+        lock = filelock.FileLock(path, timeout=self.seconds_to_wait)
+        while not lock.is_locked:
+            make_folder(path.parent)
+            try:
+                lock.acquire()
+            except filelock.Timeout:
+                raise UserError(f"another curate is writing to {path.parent}; wait until it has ended") from None
+            if not path.exists():
+                lock.release()
+        try:
+            yield
+        finally:
+            lock.release()
 
     @contextmanager
     def writing(self, command: str, arguments: dict[str, object]) -> Iterator[Transaction]:
@@ -182,26 +218,57 @@ class Workspace:
             transaction = Transaction(self)
             try:
                 yield transaction
-                self._publish(transaction)
+                self._publish(transaction, command, arguments, reads)
             finally:
                 for path in transaction.staged.values():
                     path.unlink(missing_ok=True)
-            after = self.hashes()
-            gone = {name: "" for name in reads if name not in after}
-            writes = {name: digest for name, digest in after.items() if reads.get(name) != digest}
-            self._append(command, arguments, reads, writes | gone)
 
-    def _publish(self, transaction: Transaction) -> None:
+    def _publish(
+        self, transaction: Transaction, command: str, arguments: dict[str, object], reads: dict[str, str]
+    ) -> None:
         """Put what was staged in its place. What needs room comes first, so that a full disk changes nothing."""
+        contents = dict.fromkeys(transaction.removed, "")
         for name, path in transaction.staged.items():
             flush(path)
             if name in VERSIONED:
-                self._keep(name, path)
-        for name, path in transaction.staged.items():
-            path.replace(self.path(name))
+                contents[name] = self._keep(name, path)
+        writes = {name: digest for name, digest in contents.items() if reads.get(name, "") != digest}
+        entry = self._next(command, arguments, reads, writes)
+        if writes:
+            write_json(self.path(PENDING), asdict(entry))
+        try:
+            for name, path in transaction.staged.items():
+                path.replace(self.path(name))
+        except BaseException:
+            if self.hashes() == reads:  # none has its place yet: it was for nothing
+                self.path(PENDING).unlink(missing_ok=True)
+            raise
         for name in transaction.removed:
             self.path(name).unlink(missing_ok=True)
         flush(self.root)
+        self._append(entry)
+        self.path(PENDING).unlink(missing_ok=True)
+
+    def _finish(self) -> None:
+        """Bring to its end what a verb that was killed had begun to publish: tables that it had not put in their place
+        come from the history. Where one of them was edited meanwhile, the edit stays, and so does the rest."""
+        path = self.path(PENDING)
+        if not path.exists():
+            return
+        entry, entries, now = Entry(**json.loads(path.read_bytes())), self.ledger(), self.hashes()
+        open_ = {name: digest for name, digest in entry.writes.items() if now.get(name, "") != digest}
+        as_before = all(now.get(name, "") == entry.reads.get(name, "") for name in open_)
+        kept = all(not digest or self._kept(name, digest).exists() for name, digest in open_.items())
+        if as_before and kept and not (entries and entries[-1].version >= entry.version):
+            for name, digest in open_.items():
+                if digest:
+                    with replacing(self.path(name)) as temporary:
+                        shutil.copyfile(self._kept(name, digest), temporary)
+                else:
+                    self.path(name).unlink()
+            flush(self.root)
+            self._append(entry)
+        path.unlink()
 
     def _keep(self, name: str, path: Path) -> str:
         """Put a file's content into the history, under its hash."""
@@ -216,8 +283,9 @@ class Workspace:
         return self.path(HISTORY) / f"{digest}{Path(name).suffix}"
 
     def note_edits(self) -> None:
-        """An entry for what changed outside curate, in a review, or by a verb killed between its writes and its ledger
-        line. Whoever calls it holds the lock."""
+        """An entry for what changed outside curate, or in a review; and for a verb that was killed before it had one.
+        Whoever calls it holds the lock."""
+        self._finish()
         known: dict[str, str] = {}
         for entry in self.ledger():
             known |= entry.writes
@@ -232,7 +300,7 @@ class Workspace:
             self._keep(name, self.path(name))
         writes = {name: now.get(name, "") for name in now | known if now.get(name, "") != known.get(name, "")}
         reviewed = set(changed) == {DECISIONS} and changed[DECISIONS] == self._reviewed()
-        self._append("review" if reviewed else EDIT if by_hand else "interrupted", {}, known, writes)
+        self._append(self._next("review" if reviewed else EDIT if by_hand else "interrupted", {}, known, writes))
 
     def _reviewed(self) -> str:
         """The hash of the decisions as the last act of a review left them; "" where there was none."""
@@ -243,21 +311,14 @@ class Workspace:
         except (ValueError, KeyError, TypeError):  # cut short by a power failure
             return ""
 
-    def _append(
-        self, command: str, arguments: dict[str, object], reads: dict[str, str], writes: dict[str, str]
-    ) -> None:
-        entries, sound = self._read_ledger()
-        version = entries[-1].version + 1 if entries else 1
-        entry = Entry(version, timestamp(), command, arguments, reads, writes)
+    def _next(self, command: str, arguments: dict[str, object], reads: dict[str, str], writes: dict[str, str]) -> Entry:
+        """The entry that comes after those that there are."""
+        entries = self.ledger()
+        return Entry(entries[-1].version + 1 if entries else 1, timestamp(), command, arguments, reads, writes)
+
+    def _append(self, entry: Entry) -> None:
         line = json.dumps(asdict(entry)).encode() + b"\n"  # ASCII: a path need not be UTF-8
-        write_bytes_atomic(self.path(LEDGER), sound + line)
-
-
-def _remove_leftovers(root: Path, folders: tuple[str, ...]) -> None:
-    for folder in folders:
-        for path in root.glob(f"{folder}/{TEMPORARY_PREFIX}*"):
-            if path.is_file():
-                path.unlink()
+        write_bytes_atomic(self.path(LEDGER), self._read_ledger()[1] + line)
 
 
 def read_table(path: Path) -> pd.DataFrame:

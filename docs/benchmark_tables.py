@@ -8,6 +8,7 @@ import augment_tables
 import gpu_tables
 import review_tables
 import study_tables
+import trust_tables
 
 Figures = Mapping[str, Any]
 """What a benchmark measured; nested, as it stands in its JSON."""
@@ -401,6 +402,11 @@ TABLES: dict[str, tuple[str, Callable[[Figures], str], Callable[[Figures], str] 
     "review_speed": ("Speed of a review", _with(review_tables.speed), review_tables.speed_headline),
     "review_kills": ("Killed while deciding", _with(review_tables.kills), review_tables.kills_headline),
     "review_worth": ("What an answer is worth", _with(review_tables.worth), review_tables.worth_headline),
+    "million_rows": ("Verbs on large tables", _with(trust_tables.million_rows), None),
+    "soak": ("An hour in one process", _with(trust_tables.soak), trust_tables.soak_headline),
+    "hostile_input": ("Hostile files", _with(trust_tables.hostile), trust_tables.hostile_headline),
+    "crash": ("Killed at any moment", _with(trust_tables.crash), trust_tables.crash_headline),
+    "fuzz": ("Inputs guided by coverage", _with(trust_tables.fuzz), trust_tables.fuzz_headline),
 }
 """Benchmark -> its title, its table, and its line in the README. They are shown in this order."""
 

@@ -103,6 +103,16 @@ def test_wrong_usage_ends_with_2(arguments: list[str]) -> None:
     assert "Traceback" not in result.output
 
 
+@pytest.mark.parametrize("limit", ["many", "0", "-1", "1e9"])
+def test_a_limit_of_pixels_that_is_none(limit: str) -> None:
+    command = [sys.executable, "-m", "curate", "--version"]
+    ended = subprocess.run(command, env=os.environ | {"CURATE_MAX_PIXELS": limit}, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert (
+        ended.stderr == f"curate: CURATE_MAX_PIXELS is {limit!r}; it has to be a number of pixels, such as 134217728\n"
+    )
+
+
 def test_version() -> None:
     assert re.fullmatch(r"curate \d+\.\d+\.\d+\S*\n", run("--version"))
 
@@ -123,8 +133,8 @@ def test_what_is_no_workspace(tmp_path: Path, fails: Callable[..., str], verb: s
     ("arguments", "message"),
     [
         (["add", "WS", "nowhere"], "'nowhere' is neither a file or folder nor a recipe"),
-        (["add", "FILE", "PHOTOS"], "File exists: FILE"),
-        (["add", "FILE/ws", "PHOTOS"], "Not a directory: FILE/ws"),
+        (["add", "FILE", "PHOTOS"], "Not a directory: FILE;"),
+        (["add", "FILE/ws", "PHOTOS"], "Not a directory: FILE;"),
         (["add", "WS", "PHOTOS", "--split", "trian"], "trian"),
         (["add", "WS", "PHOTOS", "--as", "foldr"], "no layout is called 'foldr'; there are: "),
         (["add", "WS", "PHOTOS", "--column", "path"], "--column 'path' must be WHAT=NAME"),
@@ -146,6 +156,8 @@ def test_what_is_no_workspace(tmp_path: Path, fails: Callable[..., str], verb: s
         (["restore", "WS", "0"], "has no version 0"),
         (["restore", "WS", "99"], "has no version 99"),
         (["train", "WS", "--at-once", "2", "--processes", "2"], "--at-once 2 --processes 2: either several trainings"),
+        (["train", "WS", "--name", "a/b"], "--name 'a/b' must be letters"),
+        (["train", "WS", "--name", "CON"], "--name 'CON': Windows keeps this name for a device"),
         (["export", "WS", "FILE"], "curated.parquet is missing; 'curate apply"),
         (["doctor", "FILE"], "is no folder"),
     ],

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from curate import engine
-from curate.engine import SMALL, Local
+from curate.engine import SMALL, Local, interrupted_later
 from curate.errors import UserError
 
 
@@ -159,3 +160,57 @@ def test_default_is_one_worker_a_core(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine.os, "cpu_count", lambda: asked.append(1) or 1)
     assert list(Local().map_batches(where, range(SMALL + 1))) == [os.getpid()] * 3
     assert asked
+
+
+def test_ctrl_c_while_processes_start_comes_when_they_have_started() -> None:
+    """Also where the system hands the signal to one of torch's threads, which no mask of the main thread hinders."""
+    hold, reached = threading.Event(), threading.Event()
+    other = threading.Thread(target=hold.wait)
+    other.start()
+
+    def start() -> None:
+        with interrupted_later():
+            signal.pthread_kill(other.ident or 0, signal.SIGINT)
+            for _ in range(1000):  # the handler would run between two of these
+                time.sleep(0.0001)
+            reached.set()
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            start()
+    finally:
+        hold.set()
+        other.join()
+    assert reached.is_set()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+BEGINS = """
+import sys
+from curate.engine import Local
+from tests.test_engine import double
+
+try:
+    print("ready", flush=True)
+    list(Local(2).map_batches(double, range(100_000), batch_size=1))
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+@pytest.mark.parametrize("seconds", [0.02, 0.1, 0.3])
+def test_ctrl_c_while_workers_import_is_not_heard_of(seconds: float) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", BEGINS],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[1],
+        start_new_session=True,
+    )
+    assert process.stdout
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it
+    assert process.communicate(timeout=120)[1] == ""
+    assert process.returncode == 130

@@ -211,6 +211,7 @@ SHA = "0" * 64
             "policy: [{finder: dark, action: drop, splits: [tst]}]",
             r"policy\[0\].splits\[0\] should be 'train', .*, not 'tst'",
         ),
+        ('scan: {"a\\nb": {x: [1]}}', "scan.a\ufffdb.x should be"),
         ("policy: drop", r"policy should be a valid list, not 'drop'"),
         ("summary: 5", r"summary should be a valid string, not 5"),
         ("classes: {yes: cat}", r"classes.*string, not True"),

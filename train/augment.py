@@ -9,7 +9,8 @@ from torch import Tensor
 import curate.augment
 from curate.augment import Program
 from curate.augment.frame import Frame
-from curate.augment.pipeline import albumentations, from_dict
+from curate.augment.pipeline import from_dict
+from curate.augment.upstream import albumentations
 from curate.errors import UserError
 from train.config import TrainConfig
 

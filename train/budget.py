@@ -11,7 +11,7 @@ UNITS = {"s": 1, "m": 60, "h": 3600}
 
 def parse_seconds(text: str, what: str = "time_budget") -> float:
     """ "90s", "16m" and "2h" as seconds; a bare number is seconds. what: is named in the error."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)([smh]?)", text.strip())
     if not found:
         raise UserError(f"{what} = {text!r}; it has to be a time such as 90s, 16m or 2h")
     return float(found[1]) * UNITS[found[2] or "s"]

@@ -3,14 +3,12 @@
 import multiprocessing
 import pickle
 import signal
-import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -19,7 +17,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from curate.engine import serve
+from curate.engine import interrupted_later, serve
 from curate.errors import UserError
 from train import distributed
 from train.config import TrainConfig
@@ -148,7 +146,6 @@ def _results(
 def _start(workers: dict[Connection, BaseProcess], count: int) -> None:
     """Start processes that wait for work; Ctrl-C comes to none of them, not even while it is still importing."""
     context = multiprocessing.get_context("spawn")  # fork copies locked mutexes of torch's threads
-    resource_tracker.ensure_running()  # it would let signals through again when the first process starts it
     with interrupted_later():
         for _ in range(count):
             ours, theirs = context.Pipe()
@@ -156,28 +153,6 @@ def _start(workers: dict[Connection, BaseProcess], count: int) -> None:
             process.start()
             theirs.close()
             workers[ours] = process
-
-
-@contextmanager
-def interrupted_later() -> Iterator[None]:
-    """Ctrl-C comes to no process that is started in the block, and to this one when the block ends.
-
-    Processes inherit the mask of the thread that starts them. It is not enough here: a signal that the mask keeps from
-    the main thread goes to one of torch's threads, and Python runs the handler in the main thread all the same, where
-    it would end a start in the middle.
-    """
-    came: list[int] = []
-    in_main = threading.current_thread() is threading.main_thread()  # no other thread may set handlers, or runs them
-    handler = signal.signal(signal.SIGINT, lambda number, frame: came.append(number)) if in_main else None
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        if in_main:
-            signal.signal(signal.SIGINT, handler)
-    if came:
-        signal.raise_signal(signal.SIGINT)
 
 
 def _send(connection: Connection, process: BaseProcess, content: object) -> None:

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 import curate.augment as ours
-from curate.augment.pipeline import albumentations, as_dict, from_dict, read_pipeline
+from curate.augment.pipeline import as_dict, from_dict, read_pipeline
+from curate.augment.upstream import albumentations
 from curate.errors import UserError
 from curate.files import write_bytes_atomic, write_json
 from curate.interval import mean_interval

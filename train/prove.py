@@ -1,8 +1,5 @@
 """`curate prove`: the same training on the raw and on the curated set, seed by seed, until the answer is clear."""
 
-import hashlib
-import json
-import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -12,63 +9,26 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from curate import manifest, paired, proof, verbs
 from curate.errors import UserError
-from curate.files import write_json
 from curate.interval import score
 from curate.proof import CLEAN, CURATED, RAW, ArmScore, Compared, Proof, Seeds, Stopped
-from curate.wording import pasted
 from curate.workspace import Workspace
 from train import event_files, parallel
+from train import trial as trials
 from train.arms import Arm, Plan, Question, planned
 from train.checkpoint import Epoch
-from train.config import TrainConfig
-from train.data import ImageSet, common_size, load_images
+from train.data import common_size
 from train.hardware import choose_device, describe
-from train.result import RESULT, RunResult, SeedResult, read_seed, write_result, write_seed
-from train.run import check_classes, train_seed
+from train.result import RunResult, write_result
+from train.run import check_classes
 from train.schedule import with_steps_of
-from train.verbs import configure, leak_free, test_rows_of
+from train.trial import Done, Trial
+from train.verbs import configure, test_rows_of
 
 SEEDS_AT_MOST = 10
 """Where no number is given: a difference that is not clear by then is below 1.3 deviations between seeds."""
-FREE = ("seed", "device")
-"""Settings that may differ from those of earlier seeds."""
-Done = dict[str, dict[int, SeedResult]]
-"""Arm -> seed -> what came of it."""
-
-
-@dataclass(frozen=True)
-class Trial:
-    """What every training of a proof works on."""
-
-    root: Path
-    config: TrainConfig
-    arms: Mapping[str, Arm]
-    keys: Mapping[str, str]
-    """Of an arm's settings and images: seeds that were trained with another one do not count."""
-    images: ImageSet
-    """Of all arms, without labels."""
-    rows: Mapping[str, tuple[np.ndarray, np.ndarray]]
-    """Arm -> positions in `images`, labels: shape (M,), int64."""
-    eval_set: ImageSet
-    leak_free: np.ndarray | None
-    """Shape (N,), bool, of the evaluation images."""
-
-    def folder(self, arm: str) -> Path:
-        return self.root / "runs" / self.arms[arm].run
-
-    @property
-    def measured_leak_free(self) -> np.ndarray | None:
-        """`leak_free` of the evaluation images that have a label, as accuracy is measured on these alone."""
-        return None if self.leak_free is None else self.leak_free[(self.eval_set.labels >= 0).numpy()]
-
-    def train_set(self, arm: str) -> ImageSet:
-        """The images of an arm with its labels."""
-        positions, labels = self.rows[arm]
-        return replace(self.images.subset(torch.from_numpy(positions)), labels=torch.from_numpy(labels))
 
 
 def prove(
@@ -166,8 +126,8 @@ def measure(
     with ExitStack() as held:
         for arm in plan.arms:
             held.enter_context(workspace.locked(f"runs/{arm.run}"))
-        trial = _trial(workspace, images, test_rows, plan, config, at_once)
-        _prepare(trial, fresh)
+        trial = trials.make(workspace, images, test_rows, plan, config, at_once)
+        trials.prepare(trial, fresh)
         shared, eval_set = held.enter_context(parallel.shared(trial.images, trial.eval_set, at_once=at_once))
         trial = replace(trial, images=shared, eval_set=eval_set)
         rule = _Rule(plan.questions, fixed=seeds is not None, margin=precision)
@@ -185,6 +145,7 @@ def measure(
             )
             for name, arm in trial.arms.items()
         }
+        trials.forget_others(trial)
         return _proof(trial, plan, rule, done, results, stopped)
 
 
@@ -201,89 +162,6 @@ def _learnable(plan: Plan, test_rows: pd.DataFrame) -> Plan:
     return Plan(tuple(arms), tuple(questions), (*plan.notes, *left_out.values()))
 
 
-def _trial(
-    workspace: Workspace,
-    images: pd.DataFrame,
-    test_rows: pd.DataFrame,
-    plan: Plan,
-    config: TrainConfig,
-    at_once: int,
-) -> Trial:
-    """Every image that an arm needs, decoded once."""
-    classes = manifest.classes(images[manifest.decodable(images)])
-    rows = pd.concat([arm.rows for arm in plan.arms]).drop_duplicates("image_id", ignore_index=True)
-    load = partial(
-        load_images,
-        root=workspace.root,
-        classes=classes,
-        image_size=config.image_size,
-        memory_limit=0 if at_once > 1 else None,
-    )
-    together, eval_set = load(rows.assign(label="")), load(test_rows)
-    place = pd.Index(rows["image_id"])
-    free = leak_free(workspace, test_rows)
-    tested = manifest.data_hash(test_rows)
-    return Trial(
-        workspace.root,
-        config,
-        {arm.name: arm for arm in plan.arms},
-        {arm.name: _key(config, manifest.data_hash(arm.rows), tested) for arm in plan.arms},
-        together,
-        {
-            arm.name: (
-                place.get_indexer(pd.Index(arm.rows["image_id"])).astype(np.int64),
-                manifest.label_codes(arm.rows, classes),
-            )
-            for arm in plan.arms
-        },
-        eval_set,
-        None if free is None else np.isin(eval_set.image_ids, free),
-    )
-
-
-def _key(config: TrainConfig, trained: str, tested: str) -> str:
-    settings = {name: value for name, value in config.as_dict().items() if name not in FREE}
-    return hashlib.blake2b(json.dumps([settings, trained, tested], sort_keys=True).encode(), digest_size=16).hexdigest()
-
-
-def _prepare(trial: Trial, fresh: bool) -> None:
-    """Make the arms' folders; forget seeds of other images, what they were summed up to, and, with `fresh`, all.
-
-    Raises `UserError` where the raw set is the same and settings are not: its finished seeds would be lost.
-    """
-    for name, arm in trial.arms.items():
-        folder, trained = trial.folder(name), manifest.data_hash(arm.rows)
-        earlier = _earlier(folder / "config.json")
-        settings = json.loads(json.dumps(trial.config.as_dict()))
-        differ = [each for each in settings if each not in FREE and settings[each] != earlier.get(each)]
-        finished = any(folder.glob(f"seed-*/{RESULT}"))
-        if name == RAW and finished and earlier.get("data_hash") == trained and differ and not fresh:
-            changes = ", ".join(f"{each} {earlier.get(each)} → {settings[each]}" for each in differ[:3])
-            raise UserError(
-                f"the seeds kept in {pasted(folder)} were trained with other settings ({changes}): give those again, "
-                "or start "
-                "anew with --fresh"
-            )
-        if fresh or differ or earlier.get("data_hash") != trained:
-            for leftover in folder.glob("seed-*"):
-                shutil.rmtree(leftover)
-            for file in (RESULT, "model.onnx"):
-                (folder / file).unlink(missing_ok=True)
-        elif earlier.get("device") != settings["device"]:  # only finished seeds can be added to from another one
-            for unfinished in folder.glob("seed-*/checkpoint.safetensors"):
-                unfinished.unlink()
-        write_json(folder / "config.json", trial.config.as_dict() | {"data_hash": trained})
-
-
-def _earlier(path: Path) -> dict[str, object]:
-    """The settings that a run's folder was begun with; none where there are none that can be read."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
 @dataclass(frozen=True)
 class _Rule:
     """When a question is answered."""
@@ -295,13 +173,13 @@ class _Rule:
 
     def compare(self, trial: Trial, done: Done, question: Question, *, leak_free: bool = False) -> paired.Difference:
         """What is known of a question."""
-        before, after = (_seeds(trial, done[name]) for name in (question.before, question.after))
+        before, after = (trials.seeds_of(trial, done[name]) for name in (question.before, question.after))
         among = trial.measured_leak_free if leak_free else None
         return proof.compare(before, after, at_all_times=not self.fixed, margin=self.margin, among=among)
 
     def answer(self, trial: Trial, done: Done, question: Question) -> paired.Verdict:
         """The verdict alone."""
-        before, after = (_seeds(trial, done[name]) for name in (question.before, question.after))
+        before, after = (trials.seeds_of(trial, done[name]) for name in (question.before, question.after))
         return paired.answer(proof.change(before, after), at_all_times=not self.fixed, margin=self.margin)
 
     def open(self, trial: Trial, done: Done) -> list[Question]:
@@ -324,12 +202,7 @@ def _train(
     on_epoch: Callable[[str, Epoch], None] | None,
 ) -> tuple[Done, Stopped]:
     """Train what is missing, a few seeds of all arms at a time, until there is no open question."""
-    done: Done = {name: {} for name in trial.arms}
-    for name, arm_done in done.items():
-        for seed in numbers:
-            if one := read_seed(trial.folder(name) / f"seed-{seed}", trial.keys[name]):
-                arm_done[seed] = _leaks_as_now(one, trial)
-    seconds = 0.0
+    done, seconds = trials.kept(trial, numbers), 0.0
     for block in _blocks(numbers, whole=rule.fixed and ends is None, one_by_one=ends is not None):
         asked = rule.open(trial, done)
         if not asked:
@@ -345,7 +218,7 @@ def _train(
             if on_epoch:
                 on_epoch(jobs[number][0], epoch)
 
-        trained = parallel.each(partial(_one, trial=trial), jobs, at_once=at_once, hear=hear)
+        trained = parallel.each(partial(trials.train_one, trial=trial), jobs, at_once=at_once, hear=hear)
         for (name, seed), one in zip(jobs, trained, strict=True):
             done[name][seed] = one
         seconds = (time.monotonic() - started) / max(1, len(jobs))
@@ -360,49 +233,12 @@ def _blocks(numbers: Sequence[int], *, whole: bool, one_by_one: bool) -> list[Se
     return [numbers[:first], *([seed] for seed in numbers[first:])]
 
 
-def _one(job: tuple[str, int], tell: Callable[[Epoch], None], *, trial: Trial) -> SeedResult:
-    """Train an arm with a seed, and keep what came of it."""
-    name, seed = job
-    folder = trial.folder(name)
-    one = train_seed(
-        seed,
-        tell,
-        config=trial.config,
-        train_set=trial.train_set(name),
-        eval_set=trial.eval_set,
-        leak_free=trial.leak_free,
-        run_dir=folder,
-        kept=trial.config.seed if name in (RAW, CURATED) else None,
-    )
-    write_seed(folder / f"seed-{seed}", trial.keys[name], one)
-    (folder / f"seed-{seed}" / "checkpoint.safetensors").unlink(missing_ok=True)
-    return one
-
-
-def _leaks_as_now(one: SeedResult, trial: Trial) -> SeedResult:
-    """A seed that was kept, measured without the leaks that are known now."""
-    among = trial.leak_free
-    if among is None:
-        return replace(one, evaluation=replace(one.evaluation, accuracy_leak_free=None, leak_free_count=None))
-    labels = trial.eval_set.labels.numpy()
-    right = (one.predicted == labels)[among & (labels >= 0)]
-    accuracy = float(right.mean()) if len(right) else float("nan")
-    return replace(one, evaluation=replace(one.evaluation, accuracy_leak_free=accuracy, leak_free_count=len(right)))
-
-
-def _seeds(trial: Trial, done: Mapping[int, SeedResult]) -> Seeds:
-    """Which labelled test images each seed is right about."""
-    labels = trial.eval_set.labels.numpy()
-    has = labels >= 0
-    return Seeds({seed: (one.predicted == labels)[has] for seed, one in done.items()})
-
-
 def _proof(
     trial: Trial, plan: Plan, rule: _Rule, done: Done, results: Mapping[str, RunResult], stopped: Stopped
 ) -> Proof:
     """All that was found."""
     free = trial.measured_leak_free
-    seeds = {name: _seeds(trial, done[name]) for name in trial.arms}
+    seeds = {name: trials.seeds_of(trial, done[name]) for name in trial.arms}
     compared = tuple(
         Compared(
             question.name,

@@ -131,7 +131,6 @@ def reproduce(
         )
         study = replace(study, at_once=several)
         configs = {name: config.as_dict() for name, config in each.items()}
-        (folder / "result.json").unlink(missing_ok=True)
         if fresh:
             start_over(folder)
         outcome: Outcome = registry.pick("experiment", name, experiments)(study)
@@ -249,6 +248,7 @@ def write(
         files=(*files, "table.md", "result.json"),
     )
     files["table.md"] = page(result, outcome.table).encode()
+    (study.folder / "result.json").unlink(missing_ok=True)
     for file, content in files.items():
         write_bytes_atomic(study.folder / file, content)
     write_json(study.folder / "result.json", asdict(result) | {"arms": [asdict(item) for item in outcome.results]})

@@ -22,7 +22,7 @@ from train.evaluate import Evaluation
 from train.hardware import choose_device, describe
 from train.schedule import epochs_in_all
 
-RESULT = "result.json"
+RESULT, WEIGHTS = "result.json", "model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -129,19 +129,31 @@ def write_result(
     at_once: int,
     tensorboard: bool = False,
 ) -> RunResult:
-    """Sum the seeds up: `metrics.jsonl`, two pictures, `predicted.parquet` and, last, `result.json`.
+    """Sum the seeds up: `metrics.jsonl`, two pictures, `predicted.parquet`, the weights of the seed that kept them and,
+    last, `result.json`.
+
+    An earlier run's files stay until all is ready to be written; a run that is killed after that counts as unfinished,
+    and the same command finishes it without training.
 
     config: with the size of the images.
     """
     history = [epoch for one in done for epoch in one.history]
     evaluations = [one.evaluation for one in done]
     lines = "".join(json.dumps(asdict(epoch)) + "\n" for epoch in history)
-    write_bytes_atomic(run_dir / "metrics.jsonl", lines.encode())
     confusion = np.sum([evaluation.confusion for evaluation in evaluations], axis=0)
-    write_bytes_atomic(run_dir / "learning_curve.png", plots.learning_curve(history))
-    write_bytes_atomic(run_dir / "confusion.png", plots.confusion_matrix(confusion, eval_set.classes))
+    pictures = {
+        "learning_curve.png": plots.learning_curve(history),
+        "confusion.png": plots.confusion_matrix(confusion, eval_set.classes),
+    }
+    predicted = predicted_table(eval_set, done)
+    for name in (RESULT, "model.onnx"):
+        (run_dir / name).unlink(missing_ok=True)
+    for name, content in {"metrics.jsonl": lines.encode(), **pictures}.items():
+        write_bytes_atomic(run_dir / name, content)
     with replacing(run_dir / PREDICTED) as temporary:
-        predicted_table(eval_set, done).to_parquet(temporary, index=False, compression="zstd")
+        predicted.to_parquet(temporary, index=False, compression="zstd")
+    for weights in run_dir.glob(f"seed-*/{WEIGHTS}"):
+        weights.replace(run_dir / WEIGHTS)
     epochs = tuple(one.epochs_done for one in done)
     result = RunResult(
         config=config,

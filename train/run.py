@@ -24,7 +24,7 @@ from train.config import TrainConfig
 from train.data import ImageSet, load_images
 from train.evaluate import evaluate, predict
 from train.loop import Trained, train
-from train.result import RESULT, RunResult, SeedResult, write_result
+from train.result import WEIGHTS, RunResult, SeedResult, write_result
 
 ABOUT = "curate"
 """Entry of a weights file that holds settings and class names, as JSON."""
@@ -50,9 +50,10 @@ def train_run(
 
     Rows with an `error` or, for training, without a label have to be left out by the caller. `root` is the workspace.
     Writes `config.json`, `metrics.jsonl`, `model.safetensors` (of the last seed), `learning_curve.png`,
-    `confusion.png`, `predicted.parquet` and, last, `result.json`: a folder with that file is complete. With `resume` an
-    interrupted run goes on after its last epoch. `tensorboard` adds event files in `tensorboard/`. So many seeds as
-    `at_once` says are trained at the same time, see `train.parallel.each`; their images are in files of the workspace.
+    `confusion.png`, `predicted.parquet` and, last, `result.json`: a folder with that file is complete, and what an
+    earlier run of this name came to stays until all is trained. With `resume` an interrupted run goes on after its last
+    epoch. `tensorboard` adds event files in `tensorboard/`. So many seeds as `at_once` says are trained at the same
+    time, see `train.parallel.each`; their images are in files of the workspace.
     `leak_free_ids`: the evaluation images that have no twin in the training set.
     """
     if tensorboard:
@@ -71,11 +72,9 @@ def train_run(
     if not len(eval_set.labelled()):
         raise UserError(f"none of the {len(eval_rows)} images to evaluate on has a label; add labelled ones")
     run_dir.mkdir(parents=True, exist_ok=True)
-    for name in (RESULT, "model.onnx"):  # of an earlier run of this name
-        (run_dir / name).unlink(missing_ok=True)
     write_json(run_dir / "config.json", config.as_dict() | {"data_hash": data_hash, "seeds": seeds})
 
-    if not (resume and any(run_dir.glob("seed-*/checkpoint.safetensors"))):
+    if tensorboard and not (resume and any(run_dir.glob("seed-*/checkpoint.safetensors"))):
         shutil.rmtree(run_dir / "tensorboard", ignore_errors=True)
 
     def after_epoch(number: int, epoch: Epoch) -> None:
@@ -110,7 +109,9 @@ def train_run(
         at_once=at_once,
         tensorboard=tensorboard,
     )
-    for folder in run_dir.glob("seed-*"):  # only now is nothing left to resume, nor of an earlier run of this name
+    if not tensorboard:  # they are of an earlier run of this name
+        shutil.rmtree(run_dir / "tensorboard", ignore_errors=True)
+    for folder in run_dir.glob("seed-*"):  # only now is nothing left to resume, nor of an earlier run
         shutil.rmtree(folder)
     return result
 
@@ -126,7 +127,7 @@ def train_seed(
     run_dir: Path,
     kept: int | None,
 ) -> SeedResult:
-    """Train one seed and evaluate it; the network of the seed `kept` is saved as the run's, of none for None."""
+    """Train one seed and evaluate it; the network of the seed `kept` is saved in its folder, of none for None."""
     distributed.wait()
     folder = run_dir / f"seed-{seed}"
     trained = train(replace(config, seed=seed), train_set, eval_set=eval_set, run_dir=folder, on_epoch=tell)
@@ -134,7 +135,7 @@ def train_seed(
     predictions = predict(trained.model, eval_set.images, flip=config.flip, multi_crop=True, precision=config.precision)
     eval_seconds = trained.eval_seconds + time.perf_counter() - started
     if seed == kept:
-        save_model(run_dir / "model.safetensors", trained)
+        save_model(folder / WEIGHTS, trained)
     return SeedResult(
         seed=seed,
         history=trained.history,
@@ -209,7 +210,7 @@ def load_model(run_dir: Path) -> Saved:
 
     Raises `UserError` where there is none or the file is not one of this trainer.
     """
-    path = run_dir / "model.safetensors"
+    path = run_dir / WEIGHTS
     if not path.exists():
         raise UserError(f"{pasted(path)} does not exist; train first, for instance with 'curate train'")
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from curate import manifest, predictions, recipe, verbs
+from curate import manifest, portable, predictions, recipe, verbs
 from curate.adding import with_answers
 from curate.duplicates import groups
 from curate.engine import Local
@@ -246,6 +246,8 @@ def _asked(workspace: Workspace, data: str, settings: Mapping[str, object], name
     run_name = name or f"{data}-{config.model}"
     if not re.fullmatch(r"[\w][\w.-]*", run_name):
         raise UserError(f"--name {run_name!r} must be letters, digits, '.', '_' and '-'")
+    if why := portable.why_not(run_name):
+        raise UserError(f"--name {run_name!r}: {why}; choose another")
     classes = manifest.classes(raw[manifest.decodable(raw)])
     return _Asked(config, train_rows, test_rows, classes, workspace.root / "runs" / run_name)
 

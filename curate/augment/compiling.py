@@ -9,8 +9,9 @@ import torch
 from curate.augment.batches import Layout
 from curate.augment.fallback import Fallback
 from curate.augment.fused import Scaling
-from curate.augment.pipeline import Step, albumentations, from_dict, read_pipeline, steps
+from curate.augment.pipeline import Step, from_dict, read_pipeline, steps
 from curate.augment.program import Mode, Program
+from curate.augment.upstream import albumentations
 from curate.errors import UserError
 
 

@@ -22,9 +22,10 @@ from curate.augment.draws import Stream
 from curate.augment.frame import Frame
 from curate.augment.holes import Holes
 from curate.augment.lattice import Moves
+from curate.augment.parts import Parts
 from curate.augment.pipeline import Step
 from curate.augment.pointwise import Linear, Pointwise, Recolor
-from curate.augment.rendering import Parts, render
+from curate.augment.rendering import render
 from curate.augment.transform import Lattice, Params, Transform, frame_of
 from curate.augment.warp import Warp
 

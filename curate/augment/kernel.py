@@ -11,8 +11,8 @@ import triton.language as tl
 from torch import Tensor
 
 from curate.augment.lattice import Moves, per_channel
+from curate.augment.parts import Fill, Parts
 from curate.augment.pointwise import Linear
-from curate.augment.rendering import Fill, Parts
 
 BLOCK = 1024
 """Pixels that a program renders: those of an image of 32 px."""

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from curate import registry
-from curate.augment.pipeline import added, albumentations, classes, known_transforms
+from curate.augment.pipeline import added, classes, known_transforms
+from curate.augment.upstream import albumentations
 
 NEED_MORE = (
     *("AtLeastOneBBoxRandomCrop", "BBoxSafeRandomCrop", "RandomSizedBBoxSafeCrop"),

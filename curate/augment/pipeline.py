@@ -5,7 +5,6 @@ import importlib
 import inspect
 import json
 import math
-import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import yaml
 from curate.augment import transforms
 from curate.augment.choices import Choice, Gate, Gates, coin
 from curate.augment.transform import Transform
+from curate.augment.upstream import albumentations
 from curate.errors import UserError
 from curate.registry import modules
 from curate.wording import pasted
@@ -306,7 +306,7 @@ def classes() -> dict[str, type]:
     """Every transform and composition of Albumentations by its name, and those that this package adds."""
     a = albumentations()
     found = {name: value for name, value in {**vars(a), **added()}.items() if isinstance(value, type)}
-    found["ToTensorV2"] = importlib.import_module("albumentations.pytorch").ToTensorV2
+    found["ToTensorV2"] = albumentations(".pytorch").ToTensorV2
     return {
         name: value
         for name, value in found.items()
@@ -316,12 +316,6 @@ def classes() -> dict[str, type]:
 
 ABSTRACT = ("BasicTransform", "DualTransform", "ImageOnlyTransform", "Transform3D", "BaseCompose", "Lambda")
 """What cannot be named in a pipeline: base classes, and functions."""
-
-
-def albumentations() -> Any:
-    """The package, imported without its look for a newer version on the network."""
-    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-    return importlib.import_module("albumentations")
 
 
 def _number(key: str, value: Any) -> Any:

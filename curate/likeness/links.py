@@ -15,13 +15,13 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from curate.engine import Engine
-from curate.files import replacing
+from curate.files import TEMPORARY_PREFIX, replacing
 from curate.likeness import alignment, details, search, views
 from curate.likeness.shared import Shared
 from curate.signals import thumbnail as signal
 
 FILE = "links.npz"
-SENT = "sent-"
+SENT = f"{TEMPORARY_PREFIX}sent-"
 """Beginning of the name of a folder with what workers are sent. It goes when the search ends."""
 PAIRS = 16_384
 """Pairs laid on each other at once."""

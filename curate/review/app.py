@@ -41,8 +41,6 @@ START_SECONDS = 60
 """How long the server may take until it answers; four, mostly."""
 END_SECONDS, END_SECONDS_ALONE = 10, 1
 """How long the server may take to end, and how long without a database, for which it would wait in vain."""
-FREED_SECONDS = 3.0
-"""How long a port may be taken until that is an error."""
 PORT_SECONDS = 5.0
 """How long a port may stay taken: the server of a command that was killed ends within these."""
 LOOK_SECONDS = 2.0

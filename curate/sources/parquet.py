@@ -21,6 +21,8 @@ ROWS_AT_ONCE = 64
 SHRUNK, BYTES_AT_ONCE = 4, 1 << 29
 """Images do not shrink by compression: by more than so many times none does. Rows are read so that no more than so many
 bytes are held at a time; a row alone may take more."""
+PAGE_BYTES = 1 << 16
+"""Read at once of a file that is only looked into."""
 SHARD_BYTES = 500_000_000
 """Size that shards are cut at: what `datasets` itself writes."""
 
@@ -68,7 +70,7 @@ def _read_shard(shard: Path, options: Options) -> Iterator[Sample]:
     classes = _class_names(schema, label, shard)
     root = tables.root_of(shard, options)
     number = 0
-    for batch in file.iter_batches(_rows_at_once(file.metadata, image), columns=wanted):
+    for batch in file.iter_batches(_rows_at_once(shard, image), columns=wanted):
         for row in batch.to_pylist():
             number += 1
             where = f"{shard}, row {number}"
@@ -77,14 +79,18 @@ def _read_shard(shard: Path, options: Options) -> Iterator[Sample]:
             yield _sample(row[image or path], given, said or split_of_shard(shard.name), root, where, number)
 
 
-def _rows_at_once(metadata: pq.FileMetaData, image: str) -> int:
+def _rows_at_once(shard: Path, image: str) -> int:
     """Fewer than `ROWS_AT_ONCE` where few bytes of the file may stand for large images, or one for many rows."""
+    if not image:
+        return ROWS_AT_ONCE
+    file = pq.ParquetFile(shard, buffer_size=PAGE_BYTES)
+    columns = [number for number, column in enumerate(file.schema) if column.path.split(".")[0] == image]
     rows = ROWS_AT_ONCE
-    for group in range(metadata.num_row_groups):
-        for number in range(metadata.num_columns):
-            column = metadata.row_group(group).column(number)
-            if not image or column.path_in_schema.split(".")[0] != image:
-                continue
+    for group in range(file.metadata.num_row_groups):
+        # what is wrong in a column's metadata ends the process where it is asked for them, and is an error in reading
+        next(file.iter_batches(1, row_groups=[group], columns=[image]), None)
+        for number in columns:
+            column = file.metadata.row_group(group).column(number)
             if column.total_uncompressed_size > SHRUNK * column.total_compressed_size:
                 return 1
             if column.has_dictionary_page:  # holds values that rows only point to; writers end it at 1 MB

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from curate.augment.frame import Frame
-from curate.augment.pipeline import albumentations, classes, known_transforms, made
+from curate.augment.pipeline import classes, known_transforms, made
 from curate.augment.transform import Transform
+from curate.augment.upstream import albumentations
 from curate.errors import UserError
 
 A = albumentations()

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from curate.augment import bench as benching
 from curate.augment import in_kornia
 from curate.augment.bench import bench, default, measure
-from curate.augment.pipeline import albumentations
+from curate.augment.upstream import albumentations
 from curate.cli import app
 from curate.errors import UserError
 from curate.workspace import Workspace

@@ -16,8 +16,9 @@ from torch.utils._pytree import tree_leaves
 import curate.augment
 from curate.augment.choices import positions
 from curate.augment.frame import Frame
-from curate.augment.pipeline import albumentations, batched
+from curate.augment.pipeline import batched
 from curate.augment.program import Program
+from curate.augment.upstream import albumentations
 from tests.augment.cases import SIZES, names, reference, settings, takes
 
 A = albumentations()

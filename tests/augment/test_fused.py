@@ -10,8 +10,9 @@ from curate.augment.draws import Stream
 from curate.augment.frame import Frame
 from curate.augment.fused import Group, Levels, Single, as_matrix
 from curate.augment.lattice import moved
-from curate.augment.pipeline import albumentations, batched
+from curate.augment.pipeline import batched
 from curate.augment.transform import frame_of
+from curate.augment.upstream import albumentations
 from curate.augment.warp import warp_affine
 from curate.errors import UserError
 from tests.augment.cases import pictures

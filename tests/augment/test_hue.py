@@ -9,8 +9,9 @@ from albumentations.augmentations.pixel import functional
 from curate.augment.frame import Frame
 from curate.augment.hue import hsv_to_rgb, in_groups, rgb_to_hsv, shifted, turned
 from curate.augment.lab import lab_to_rgb, rgb_to_lab
-from curate.augment.pipeline import albumentations, batched
+from curate.augment.pipeline import batched
 from curate.augment.transforms.jitter import KINDS
+from curate.augment.upstream import albumentations
 from curate.errors import UserError
 from tests.augment.cases import pictures
 

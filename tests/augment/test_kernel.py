@@ -8,8 +8,9 @@ import torch
 
 from curate.augment.frame import Frame
 from curate.augment.lattice import Moves, within
+from curate.augment.parts import Parts
 from curate.augment.pointwise import Linear
-from curate.augment.rendering import Parts, render
+from curate.augment.rendering import render
 
 pytest.importorskip("triton", reason="Triton is not installed")
 from curate.augment.kernel import render_with_kernel

@@ -385,8 +385,8 @@ def augment_killed(root: Path) -> None:
 
 @pytest.mark.parametrize(
     ("at", "published"),
-    [(8, False), (10, False), (11, False), (14, True)],
-    ids=["images", "history", "table", "ledger"],
+    [(7, False), (8, False), (9, False), (10, False), (11, True)],
+    ids=["images", "history", "pending", "table", "ledger"],
 )
 def test_kill_before_a_change_of_a_name_loses_nothing(ws: Workspace, crops: Path, at: int, published: bool) -> None:
     before = rows(ws)

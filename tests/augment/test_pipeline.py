@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import curate.augment
-from curate.augment.pipeline import albumentations, from_dict, read_pipeline
+from curate.augment.pipeline import from_dict, read_pipeline
+from curate.augment.upstream import albumentations
 from curate.errors import UserError
 from tests.augment.cases import pictures
 

@@ -9,9 +9,10 @@ import curate.augment
 from curate.augment.draws import Stream
 from curate.augment.frame import Frame
 from curate.augment.fused import Scaling
-from curate.augment.pipeline import albumentations, batched, classes, made
+from curate.augment.pipeline import batched, classes, made
 from curate.augment.pointwise import Pointwise, Recolor, indexed, translated
 from curate.augment.transforms.channels import main_direction
+from curate.augment.upstream import albumentations
 from curate.errors import UserError
 from tests.augment.cases import pictures, settings
 

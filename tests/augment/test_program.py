@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import curate.augment
-from curate.augment.pipeline import albumentations
+from curate.augment.upstream import albumentations
 from curate.errors import UserError
 from tests.augment.cases import pictures
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 import curate.augment
-from curate.augment.pipeline import albumentations, from_dict
+from curate.augment.pipeline import from_dict
+from curate.augment.upstream import albumentations
 from tests.benchmarks.augment_parity import IMAGES, pictures
 from tests.benchmarks.augment_speed import SEVEN
 from tests.benchmarks.record import record

@@ -16,12 +16,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NoReturn
+
+from tests import forked
 
 ADDRESS_SPACE = 8 << 30
 """Bytes that a command may map; what it really took is measured."""
-
-MODULES = ("curate.cli", "curate.incoming", "curate.near", "curate.report", "curate.review.verb", "curate.verbs", "cv2")
-"""What commands would load each for itself."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def forks(folder: Path) -> Iterator[Forks]:
 
 
 def _serve() -> None:
-    for module in MODULES:
+    for module in forked.MODULES:
         importlib.import_module(module)
     for line in sys.stdin:
         arguments, seconds = json.loads(line)
@@ -96,29 +96,11 @@ def _ended(arguments: list[str], seconds: float) -> Ended:
         return Ended(status, texts[0], texts[1], time.monotonic() - began, taken[2].ru_maxrss / 1024, hung)
 
 
-def _command(arguments: list[str], out: int, err: int) -> None:
-    """Never returns: this is the forked process."""
-    os.setpgid(0, 0)
-    for number, target in enumerate((os.open(os.devnull, os.O_RDONLY), out, err)):
-        os.dup2(target, number)
+def _command(arguments: list[str], out: int, err: int) -> NoReturn:
+    """The forked process."""
+    forked.detach(out, err)
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
-    sys.argv = ["curate", *arguments]
-    status = 1
-    try:
-        from curate.cli import main
-
-        main()
-        status = 0
-    except SystemExit as end:
-        status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-    except BaseException:
-        import traceback
-
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
+    forked.run(arguments)
 
 
 if __name__ == "__main__":

@@ -442,6 +442,16 @@ def test_wrong_input_gets_one_line(tmp_path: Path, content: str, message: str) -
     assert "\n" not in str(raised.value)
 
 
+def test_names_notes_and_times_that_no_table_can_hold(tmp_path: Path) -> None:
+    long_ago = studio_annotation(studio_choice("label", "dog"), studio_note("a\nb"), when="0001-01-01T00:00:00+10:00")
+    long_ago["completed_by"] = {"email": "a\ud800\nb"}
+    images = pd.DataFrame({"image_id": ["set/a.png"], "label": ["cat"], "split": "train"})
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps([studio_task("set/a.png", long_ago)]))
+    (row,) = jobs.read(path, images).to_dict("records")
+    assert (row["by"], row["note"], row["at"]) == ("a  b", "a b", "")
+
+
 def _cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-60])
 

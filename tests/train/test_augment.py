@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from curate.augment.pipeline import albumentations
+from curate.augment.upstream import albumentations
 from curate.errors import UserError
 from train.augment import program, three_quarters
 from train.config import TrainConfig

@@ -6,7 +6,6 @@ import pickle
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -27,7 +26,7 @@ from train.config import TrainConfig
 from train.crossval import cross_validate
 from train.data import ImageSet
 from train.mapped import MappedImages
-from train.parallel import SMALL, choose, each, interrupted_later, outcome, share_threads, shared
+from train.parallel import SMALL, choose, each, outcome, share_threads, shared
 from train.result import RunResult
 
 ROOT = Path(__file__).parents[2]
@@ -319,26 +318,3 @@ def test_processes_end_with_a_parent_that_is_killed(running: Running) -> None:
     running.process.wait()
     assert ended(children)
     assert "Traceback" not in running.said()
-
-
-def test_ctrl_c_while_processes_start_comes_when_they_have_started() -> None:
-    """Also where the system hands the signal to one of torch's threads, which no mask of the main thread hinders."""
-    hold, reached = threading.Event(), threading.Event()
-    other = threading.Thread(target=hold.wait)
-    other.start()
-
-    def start() -> None:
-        with interrupted_later():
-            signal.pthread_kill(other.ident or 0, signal.SIGINT)
-            for _ in range(1000):  # the handler would run between two of these
-                time.sleep(0.0001)
-            reached.set()
-
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            start()
-    finally:
-        hold.set()
-        other.join()
-    assert reached.is_set()
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -19,10 +19,10 @@ from curate.proof import Proof
 from curate.workspace import DECISIONS, MANIFEST, Workspace, read_table
 from tests.conftest import write_digits
 from tests.tables import decided
-from train import prove as proving
 from train import verbs as training
 from train.arms import Plan, planned
 from train.checkpoint import Epoch
+from train.data import load_images
 from train.evaluate import predict
 from train.prove import prove
 from train.run import load_model
@@ -209,7 +209,7 @@ def test_an_arm_is_a_run_like_others(done: Workspace, arm: str) -> None:
     assert run.seeds == (0, 1)
     saved = load_model(folder)
     images = read_table(done.path(MANIFEST))
-    test_set = proving.load_images(training.test_rows_of(done, images), done.root, classes=saved.classes, image_size=8)
+    test_set = load_images(training.test_rows_of(done, images), done.root, classes=saved.classes, image_size=8)
     guessed = predict(saved.model, test_set.images).probs.argmax(1)
     assert [saved.classes[k] for k in guessed] == predicted(done, arm)["seed-0"].to_list()  # the first seed's network
 
@@ -312,15 +312,17 @@ def test_settings_may_change_as_long_as_no_seed_is_finished(fresh: Workspace) ->
 
 
 def test_changed_decisions_train_the_curated_set_alone(again: Workspace) -> None:
-    (again.root / "runs" / "prove-curated" / "model.onnx").write_bytes(b"of the network before")
+    run = again.root / "runs" / "prove-curated"
+    (run / "model.onnx").write_bytes(b"of the network before")
+    before = {name: (run / name).read_bytes() for name in ("result.json", "model.onnx", "metrics.jsonl")}
     change(again, drops=10)
     heard: Heard = []
     with pytest.raises(KeyboardInterrupt):
         prove(again, settings=SETTINGS, seeds=2, on_epoch=hearing(heard, ("curated", 0, 1)))
-    assert not (again.root / "runs" / "prove-curated" / "result.json").exists()  # it would be of other settings
-    assert not (again.root / "runs" / "prove-curated" / "model.onnx").exists()
+    assert {name: (run / name).read_bytes() for name in before} == before  # until there is something new
     found = prove(again, settings=SETTINGS, seeds=2, on_epoch=hearing(heard))
     assert {arm for arm, _, _ in heard} == {"curated"}
+    assert not (run / "model.onnx").exists()
     assert found.arms[1].images == 50
     rows = training.train_rows_of(verbs.read_images(again, "curated"))
     assert run_of(again, "curated")["data_hash"] == data_hash(rows)

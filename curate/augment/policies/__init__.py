@@ -6,8 +6,8 @@ A class that one image is enough for runs there, too. One that has `for_batches`
 import inspect
 from typing import Any, ClassVar
 
-from curate.augment.pipeline import albumentations
 from curate.augment.transform import Transform
+from curate.augment.upstream import albumentations
 from curate.errors import UserError
 
 A: Any = albumentations()

@@ -124,7 +124,8 @@ def read(path: Path, images: pd.DataFrame) -> pd.DataFrame:
         if last[one.image_id, one.by] is one:
             label = "" if one.choice is None else names.get(one.choice, one.choice)
             action = "drop" if one.choice is None else "keep" if label == given.get(one.image_id) else "relabel"
-            rows.append((one.image_id, action, label if action == "relabel" else "", one.by, one.note, _text(one.at)))
+            label = label if action == "relabel" else ""
+            rows.append((one.image_id, action, label, plain(one.by), plain(one.note), _text(one.at)))
     return pd.DataFrame(rows, columns=list(COLUMNS), index=range(1, len(rows) + 1), dtype="str")
 
 
@@ -164,12 +165,12 @@ def plain(text: str) -> str:
 
 
 def moment(text: object) -> datetime | None:
-    """The time that ISO 8601 says, UTC where it says no zone; None for anything else."""
+    """The time that ISO 8601 says, in UTC, which holds where it says no zone; None for anything else."""
     try:
         at = datetime.fromisoformat(str(text))
-    except ValueError:
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # OverflowError: in UTC it is before the year 1, or after 9999
         return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def one_choice(choices: set[str | None], image_id: str, path: Path) -> str | None:
@@ -183,4 +184,4 @@ def one_choice(choices: set[str | None], image_id: str, path: Path) -> str | Non
 
 
 def _text(at: datetime | None) -> str:
-    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if at else ""
+    return at.isoformat(timespec="seconds").replace("+00:00", "Z") if at else ""

@@ -83,7 +83,7 @@ def read(path: Path, images: pd.DataFrame) -> list[Said]:
         image_id = ids[match[1]]
         choice = jobs.one_choice({None if tag.label == DROP else tag.label for tag in answers}, image_id, path)
         note = "; ".join(dict.fromkeys(tag.note for tag in answers if tag.note))
-        said.append(Said(image_id, choice, by, jobs.plain(note), jobs.moment(found.dumped)))
+        said.append(Said(image_id, choice, by, note, jobs.moment(found.dumped)))
     return said
 
 

@@ -193,7 +193,7 @@ def _said(image_id: str, chosen: dict[str, list[str]], who: object, when: object
     if not labels:
         return []
     choice = jobs.one_choice(labels, image_id, path)
-    return [Said(image_id, choice, _name(who), jobs.plain("; ".join(chosen.get(NOTE, []))), jobs.moment(when))]
+    return [Said(image_id, choice, _name(who), "; ".join(chosen.get(NOTE, [])), jobs.moment(when))]
 
 
 def _name(who: object) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor
 import curate.augment
 from curate.augment import Program
 from curate.augment.in_kornia import modules
-from curate.augment.pipeline import albumentations
+from curate.augment.upstream import albumentations
 from tests.benchmarks.gpu.job import Figures, Job, Parts
 
 FIVE, PHOTOS = "five operations, 32 px", "RandomResizedCrop, flip, ColorJitter, Normalize, 224 px"
