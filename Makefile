@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CHROMIUM := $(VENV)/.chromium
 
-.PHONY: demo test check audit docs bench bench-gpu fuzz crash clean
+.PHONY: demo test check audit docs bench bench-gpu fuzz crash mutate clean
 
 demo: $(STAMP)  ## the whole loop on embedded data, in ./demo
 	$(BIN)/curate demo demo --fresh
@@ -28,6 +28,9 @@ fuzz: $(STAMP)  ## every reader against inputs that coverage guides, a minute ea
 
 crash: $(STAMP)  ## every verb that writes killed, on full disks, beside another (about 25 minutes); ARGS="--trials 2000"
 	$(BIN)/python -m tests.crash $(ARGS)
+
+mutate: $(STAMP)  ## do tests notice it when the code that decides is changed? (about 20 minutes); ARGS="--record"
+	$(BIN)/python -m tests.mutation $(ARGS)
 
 docs: $(STAMP)  ## write the generated pages of docs/
 	$(BIN)/python docs/generate.py
