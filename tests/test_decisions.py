@@ -223,6 +223,19 @@ def test_import_of_what_is_there_changes_nothing() -> None:
     assert merge(decided(), decided(), by="ada", at=LATER).equals(decided())
 
 
+def test_rows_that_say_the_same_as_before() -> None:
+    earlier = decided(("a", "drop", "", "ada", "", "why"), ("b", "keep", "", "ada"))
+    now = decided(("a", "drop", "", "ada", "dark", "why", NOON), ("b", "keep", "", "bob"), ("c", "keep", "", "ada"))
+    assert decisions.unchanged(now, earlier)["image_id"].to_list() == ["a"]
+
+
+def test_what_rules_may_ask_about() -> None:
+    findings = found(("a", "keep", 0.3), ("b", "keep", 0.9), ("c", "keep", 0.6), ("t", "keep", 0.1), ("a", "drop", 0.1))
+    assert decisions.askable(findings, IMAGES, [KEEP]).to_list() == ["a", "c", "b"]  # whether they are flagged or not
+    limited = KEEP.model_copy(update={"below": 0.7})
+    assert decisions.askable(findings, IMAGES, [limited, DROP]).to_list() == ["a", "c"]
+
+
 def test_editing_a_row_of_the_policy_makes_it_yours() -> None:
     earlier = decided(("a", "drop", "", "policy", "dark", "", NOON))
     table = merge(earlier, earlier.assign(action="keep"), by="ada", at=LATER)

@@ -1,5 +1,6 @@
 """How finders fill the findings: their results as tables, settings, and the store that makes scans pay once."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from curate.evidence import Evidence
 from curate.findings import check_settings, scan, select
 from curate.measure import Measure
 from curate.workspace import FINDINGS, MANIFEST, Workspace, read_table
-from tests.tables import images
+from tests.tables import found, images
 
 IMAGES = images(("a", "train", "cat"), ("b", "train", "dog"), ("c", "test", "cat"))
 calls: list[float] = []
@@ -61,6 +62,8 @@ def test_results_of_finders(scores: object, expected: list[tuple[str, float, boo
     assert table.dtypes.astype(str).to_dict() == findings.empty().dtypes.astype(str).to_dict()
     rows = list(zip(table["image_id"], table["score"].round(6).to_list(), table["flagged"], strict=True))
     assert rows == [(image_id, pytest.approx(score, abs=1e-6), flagged) for image_id, score, flagged in expected]
+    assert (table["finder"] == "check").all()
+    assert table.index.to_list() == list(range(len(table)))
     assert (table["group"] == -1).all()
     assert (table[["related_id", "suggested_label", "detail"]] == "").all(axis=None)
 
@@ -85,6 +88,8 @@ def test_no_finders() -> None:
         {"outlier": {}},
         {"outlier": {"neighbours": 3}},
         {"outlier": {"fence": 2}},
+        {"outlier": {"neighbours": 0}},
+        {"outlier": {"fence": sys.float_info.max}},
         {"label_error": {"filter_by": "both"}},
     ],
 )
@@ -120,7 +125,56 @@ def test_finder_that_does_not_exist_is_named(only: list[str]) -> None:
         select(only, have_predictions=True)
 
 
+def by_setting(manifest: pd.DataFrame, *, value: float = 0.5) -> np.ndarray:
+    """A finder of the whole set."""
+    return np.full(len(manifest), value)
+
+
+def test_a_scan_gives_finders_their_settings(workspace: Workspace) -> None:
+    rows = read_table(workspace.path(MANIFEST))
+    evidence = Evidence(workspace, rows, Local(1))
+    chosen = {"mean_gray": mean_gray, "by_setting": by_setting}
+    plain = scan(evidence, chosen, {})
+    assert plain.index.to_list() == list(range(80))
+    assert plain["finder"].to_list() == ["mean_gray"] * 40 + ["by_setting"] * 40
+    measured = measure.measure(workspace, rows, [Measure(mean_gray)], engine=Local(1))["mean_gray"]
+    np.testing.assert_allclose(plain["score"][:40], np.sort(measured.astype(np.float32)))
+    assert plain["score"].dtype == np.float32
+
+
+def test_settings_reach_a_finder(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(findings, "check_settings", lambda settings: None)
+    evidence = Evidence(workspace, read_table(workspace.path(MANIFEST)), Local(1))
+    calls.clear()
+    chosen = {"mean_gray": mean_gray, "by_setting": by_setting}
+    table = scan(evidence, chosen, {"mean_gray": {"scale": 300.0}, "by_setting": {"value": 0.25}})
+    assert set(calls) == {300.0}
+    assert set(table["score"][table["finder"] == "by_setting"]) == {0.25}
+
+
+FOUND = pd.concat([found(("a", "dark", 0.1), ("b", "outlier", 0.2)), found(("c", "pseudo_label", 0.3))])
+
+
+@pytest.mark.parametrize(
+    ("chosen", "only", "expected"),
+    [
+        (["dark"], True, ["b", "c"]),
+        (["dark"], False, ["c"]),  # what runs unasked and did not run is of an earlier scan
+        (["dark", "outlier"], False, ["c"]),
+        (["pseudo_label"], True, ["a", "b"]),
+        ([], True, ["a", "b", "c"]),
+    ],
+)
+def test_which_earlier_findings_stay(chosen: list[str], only: bool, expected: list[str]) -> None:
+    assert findings.kept(FOUND, chosen, IMAGES, only=only)["image_id"].to_list() == expected
+
+
+def test_findings_of_images_that_are_gone_do_not_stay() -> None:
+    assert findings.kept(FOUND, [], IMAGES.iloc[1:], only=True)["image_id"].to_list() == ["b", "c"]
+
+
 def test_finders_that_need_predictions_wait_for_them() -> None:
+    assert "dark" in select(None, have_predictions=False)
     assert not {"outlier", "label_error"} & set(select(None, have_predictions=False))
     assert {"outlier", "label_error"} <= set(select(None, have_predictions=True))
     assert list(select(["outlier", "outlier"], have_predictions=False)) == ["outlier"]

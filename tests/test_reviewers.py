@@ -74,12 +74,28 @@ def test_disagreements_are_named_with_what_counts() -> None:
     assert disputed(rows, IMAGES, Reviewers(rule="latest")).empty
 
 
+def test_what_is_disputed_stands_in_the_order_of_the_decisions() -> None:
+    rows = said(("b", "drop", "", "ada"), ("b", "keep", "", "bob"), ADA_DROPS, BOB_KEEPS)
+    assert disputed(rows, IMAGES, Reviewers()).index.to_list() == ["b", "a"]
+
+
+def test_of_three_the_latest_counts() -> None:
+    rows = said(ADA_DROPS, EVE_DROPS, BOB_KEEPS)
+    assert settle(rows, IMAGES, Reviewers(rule="latest"))["by"].to_list() == ["bob"]
+    assert settle(rows.iloc[::-1], IMAGES, Reviewers(rule="latest"))["by"].to_list() == ["bob"]  # by time, not by place
+
+
 def test_agreement_counts_what_both_decided_on() -> None:
-    rows = said(
-        ADA_DROPS, BOB_KEEPS, ("b", "keep", "", "ada"), ("b", "relabel", "dog", "bob"), ("c", "keep", "", "ada")
+    both = said(
+        *(ADA_DROPS, BOB_KEEPS, ("b", "keep", "", "ada"), ("b", "relabel", "dog", "bob")),
+        *(("c", "keep", "", "ada"), ("c", "keep", "", "bob")),
     )
-    (pair,) = agreement(rows, IMAGES)
-    assert (pair.a, pair.b, pair.images, pair.same) == ("ada", "bob", 2, 1)
+    (pair,) = agreement(both, IMAGES)
+    assert (pair.a, pair.b, pair.images, pair.same) == ("ada", "bob", 3, 2)
+    outcomes = ["dropped", "dog", "cat"], ["cat", "dog", "cat"]
+    assert pair.kappa == pytest.approx(cohen_kappa_score(*outcomes))
+    (pair,) = agreement(both[both["image_id"] != "c"], IMAGES)
+    assert (pair.images, pair.same) == (2, 1)
     assert agreement(said(ADA_DROPS), IMAGES) == []
 
 
