@@ -191,6 +191,7 @@ class Workspace:
     @contextmanager
     def _held(self, path: Path) -> Iterator[None]:
         """Hold a lock. One that a verb which failed took away, while this one waited for it, holds nobody off."""
+        path = path.absolute()  # so that what is locked and what is looked at are one file
         lock = filelock.FileLock(path, timeout=self.seconds_to_wait)
         while not lock.is_locked:
             make_folder(path.parent)

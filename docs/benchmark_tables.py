@@ -265,36 +265,6 @@ def million_headline(figures: Figures) -> str:
     return f"{int(count):,} small images, added and searched for pairs of one photo: {minutes:.0f} min"
 
 
-def curation_gain(figures: Figures) -> str:
-    """Accuracy on raw and on curated labels, and the difference seed by seed, per set of labels."""
-    rows, notes = [], []
-    for column, found in figures.items():
-        for data in ("raw", "curated"):
-            run = found[data]
-            scores = [_score(run[view]) for view in ("accuracy", "accuracy_flip", "leak_free")]
-            wrong = _percent(found[f"wrong_share_{data}"])
-            rows.append([f"`{column}`, {data}", wrong, *scores, f"{run['seconds'] / 60:.1f}"])
-        decisions = ", ".join(f"{name} {count:,}" for name, count in found["decisions"].items())
-        notes.append(
-            f"`{column}`: curated minus raw, seed by seed: {_points(found['difference'])}. Decisions: {decisions}; "
-            f"{found['for_review']:,} images left to a person, who did not look. Settings: "
-            f"{_config(found['raw']['config'])}. Measured {found['measured']['date']}, commit "
-            f"{found['measured']['commit']}."
-        )
-    header = ["trained on", "wrong training labels", "accuracy, single view", "with mirror image"]
-    header += ["without leaked test images", "minutes"]
-    return table(header, rows) + "\n\n" + "\n".join(f"* {note}" for note in notes)
-
-
-def curation_gain_headline(figures: Figures) -> str:
-    """Wrong labels before and after, and what that did to the test accuracy."""
-    parts = []
-    for column, found in figures.items():
-        before, after = _percent(found["wrong_share_raw"]), _percent(found["wrong_share_curated"])
-        parts.append(f"`{column}`: {before} wrong labels raw, {after} curated, accuracy {_points(found['difference'])}")
-    return "CIFAR-10N, by the policy alone, same recipe and test images: " + "; ".join(parts)
-
-
 def fast_recipe(figures: Figures) -> str:
     """Accuracy of each kind of view, and the minutes of each seed."""
     views = ("accuracy", "accuracy_flip", "accuracy_multi_crop")
@@ -391,7 +361,6 @@ TABLES: dict[str, tuple[str, Callable[[Figures], str], Callable[[Figures], str] 
     "dedup_speed": ("Time to find duplicates", dedup_speed, dedup_speed_headline),
     "copies": ("Finding copies by kind", copies, copies_headline),
     "million": ("A million images", million, million_headline),
-    "curation_gain": ("What curation is worth", curation_gain, curation_gain_headline),
     "fast_recipe": ("A quarter of an hour of training", fast_recipe, fast_recipe_headline),
     "techniques": ("What each technique is worth", techniques, None),
     "train_speed": ("Training speed on a CPU", train_speed, train_speed_headline),
@@ -406,6 +375,7 @@ TABLES: dict[str, tuple[str, Callable[[Figures], str], Callable[[Figures], str] 
     "soak": ("An hour in one process", _with(trust_tables.soak), trust_tables.soak_headline),
     "hostile_input": ("Hostile files", _with(trust_tables.hostile), trust_tables.hostile_headline),
     "crash": ("Killed at any moment", _with(trust_tables.crash), trust_tables.crash_headline),
+    "mutation": ("Changes that tests notice", _with(trust_tables.mutation), trust_tables.mutation_headline),
     "fuzz": ("Inputs guided by coverage", _with(trust_tables.fuzz), trust_tables.fuzz_headline),
 }
 """Benchmark -> its title, its table, and its line in the README. They are shown in this order."""
@@ -432,12 +402,6 @@ def _score(score: Figures | None) -> str:
         return ""
     interval = f" ± {100 * score['half_width']:.2f}" if score["half_width"] is not None else ""
     return f"{100 * score['mean']:.2f}{interval} % (n = {len(score['values'])})"
-
-
-def _points(difference: Figures) -> str:
-    """A mean difference of accuracies with its 95 % interval and the number of seeds."""
-    interval = f" ± {100 * difference['half_width']:.2f}" if len(difference["values"]) > 1 else ""
-    return f"{100 * difference['mean']:+.2f}{interval} points (n = {len(difference['values'])})"
 
 
 def _median_and_range(spread: Figures) -> str:

@@ -138,3 +138,19 @@ def million_rows(figures: Figures, table: Table) -> str:
         for verb in verbs
     ]
     return table(["", *figures], rows)
+
+
+def mutation(figures: Figures, table: Table) -> str:
+    """Changes that tests notice, by file."""
+    rows = [
+        [f"`{name}`", f"{each['changes']:,}", f"{each['noticed']:,}", f"{100 * each['score']:.1f} %"]
+        for name, each in figures.items()
+    ]
+    return table(["file", "changes of a line", "noticed by a test", "share"], rows)
+
+
+def mutation_headline(figures: Figures) -> str:
+    changes, noticed = (sum(each[name] for each in figures.values()) for name in ("changes", "noticed"))
+    return (
+        f"{changes:,} changes of the code that decides, a line at a time: tests notice {100 * noticed / changes:.1f} %"
+    )

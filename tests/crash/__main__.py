@@ -47,6 +47,12 @@ def main() -> None:
     chosen = [case for case in CASES if not given.cases or case.name in given.cases]
     each = -(-given.trials // len(chosen))
     found: dict[str, Any] = {}
+
+    def keep(part: str, figures: dict[str, Any]) -> None:
+        found[part] = figures
+        if given.record:
+            _record({part: figures}, given.trials, given.seed)
+
     with tempfile.TemporaryDirectory(prefix="curate-crash-") as name:
         folder = Path(name)
         if "kills" in given.parts:
@@ -55,20 +61,18 @@ def main() -> None:
                     trials.run(one, each, seed=given.seed, cases=chosen),
                     trials.run_real(one, each // 3, seed=given.seed, cases=chosen),
                 )
-                found["kills"] = _table("kills", runs, trials.totals)
+                keep("kills", _table("kills", runs, trials.totals))
         if "disk" in given.parts:
             with bench(folder / "disk") as one, disk.small_disk(one.place) as mounted:
                 if not mounted:
                     print("no file system can be mounted here: disks are full by a limit on the size of files alone")
                 run = disk.run(one, -(-each // 3), mounted=mounted, seed=given.seed, cases=chosen)
-                found["disk"] = _table("full disk", run, disk.totals) | {"mounted": mounted}
+                keep("disk", _table("full disk", run, disk.totals) | {"mounted": mounted})
         if "writers" in given.parts and not given.cases:
             with bench(folder / "writers") as one:
-                found["writers"] = _table("two writers", writers.run(one, 4), writers.totals)
+                keep("writers", _table("two writers", writers.run(one, 4), writers.totals))
         if "order" in given.parts:
-            found["order"] = _order(folder / "order", chosen)
-    if given.record:
-        _record(found, given.trials, given.seed)
+            keep("order", _order(folder / "order", chosen))
     sys.exit(1 if any(part.get("wrong") for part in found.values()) else 0)
 
 
@@ -121,15 +125,25 @@ def traced(one: Bench, log: Path, case: Case) -> tuple[list[str], int]:
 
 
 def _record(found: dict[str, Any], count: int, seed: int) -> None:
+    """Figures of cases that were not run stay."""
     import json
 
-    from tests.benchmarks.record import RESULTS, circumstances
+    from tests.benchmarks.record import RESULTS, circumstances, earlier
 
+    figures = earlier("crash")
+    for part, content in found.items():
+        if "cases" in content and part in figures:
+            cases = figures[part]["cases"] | content["cases"]
+            total = {name: sum(case[name] for case in cases.values()) for name in content["total"]}
+            wrong = [f"{name}: {line}" for name, case in cases.items() for line in case["wrong"]]
+            figures[part] |= content | {"cases": cases, "total": total, "wrong": wrong}
+        else:
+            figures[part] = content
     content = {
         "what": "every verb that writes, killed, on a full disk, beside another, and its calls traced: what was lost",
         "command": f"python -m tests.crash --trials {count} --seed {seed} --record",
         **circumstances(),
-        "figures": found,
+        "figures": figures,
     }
     (RESULTS / "crash.json").write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 

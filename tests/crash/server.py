@@ -173,6 +173,7 @@ def _end(command: Command, pid: int, began: float, files: list[IO[bytes]]) -> En
 def _child(command: Command, folder: Path, files: list[int]) -> NoReturn:
     """The forked process."""
     forked.detach(*files[:2])
+    os.chdir(folder)  # a disk may have been mounted there since
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     limit = command.dies_beyond or command.refused_beyond
     if limit is not None:
