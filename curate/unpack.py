@@ -74,7 +74,8 @@ def put(to: Unpacking, name: str, data: bytes) -> tuple[str, str]:
         with open(staged, "wb") as file:
             file.write(data)
     except OSError as error:
-        raise UserError(f"{staged} cannot be written: {error.strerror}; nothing was added") from None
+        place = f"{to.final}/{relative}"
+        raise UserError(f"{place} cannot be written: {error.strerror}; nothing was added, mend that first") from None
     return relative, staged
 
 

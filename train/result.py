@@ -89,7 +89,6 @@ def write_seed(folder: Path, key: str, one: SeedResult) -> None:
     """
     content = asdict(one) | {"key": key, "predicted": one.predicted.tolist()}
     content["evaluation"]["confusion"] = one.evaluation.confusion.tolist()
-    folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / RESULT, content)
 
 

@@ -71,7 +71,6 @@ def train_run(
     leak_free = None if leak_free_ids is None else np.isin(eval_set.image_ids, list(leak_free_ids))
     if not len(eval_set.labelled()):
         raise UserError(f"none of the {len(eval_rows)} images to evaluate on has a label; add labelled ones")
-    run_dir.mkdir(parents=True, exist_ok=True)
     write_json(run_dir / "config.json", config.as_dict() | {"data_hash": data_hash, "seeds": seeds})
 
     if tensorboard and not (resume and any(run_dir.glob("seed-*/checkpoint.safetensors"))):

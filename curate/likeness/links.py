@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from curate.engine import Engine
-from curate.files import TEMPORARY_PREFIX, replacing
+from curate.files import TEMPORARY_PREFIX, make_folder, replacing
 from curate.likeness import alignment, details, search, views
 from curate.likeness.shared import Shared
 from curate.signals import thumbnail as signal
@@ -79,7 +79,7 @@ def _looked_for(
 ) -> Links:
     """Links of which at least one image is new."""
     if store:
-        store.mkdir(parents=True, exist_ok=True)
+        make_folder(store)
     with TemporaryDirectory(prefix=SENT, dir=store) as name:
         folder = Path(name)
         thumbnails = Shared(thumbnail, folder / "thumbnail.npy")

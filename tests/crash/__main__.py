@@ -116,7 +116,7 @@ def _order(folder: Path, chosen: list) -> dict[str, Any]:
 def traced(one: Bench, log: Path, case: Case) -> tuple[list[str], int]:
     """What is wrong with the order of a verb's calls, and how many names it gave."""
     put_back(one.state(case.state), one.place)
-    start = log.stat().st_size
+    start = log.stat().st_size if log.exists() else 0
     ended = one.server.run(*case.arguments)
     assert ended.status == 0, ended.stderr
     with log.open("rb") as file:

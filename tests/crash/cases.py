@@ -162,7 +162,7 @@ CASES = (
     _case("prove", "applied", "prove", "ws", "--seeds", "2", *TINY),
     _case("prove --fresh", "trained", "prove", "ws", "--seeds", "2", "--fresh", *TINY, "--set", "seed=7"),
     _case("onnx", "trained", "onnx", "ws", "run"),
-    _case("doctor --bundle", "trained", "doctor", "ws", "--bundle", "--out", "bundle.zip"),
+    _case("doctor --bundle", "trained", "doctor", "ws", "--bundle", "--out", "bundle.zip", refused="is there already"),
 )
 
 

@@ -18,8 +18,8 @@ SIZE = 64 << 20
 """Bytes of the small disk: room for the largest state, twice."""
 FILLER = "filler"
 PAGE = 4096
-LINES = ("No space left on device: ", "File too large: ")
-"""How the one line begins, after `curate: `."""
+LINES = ("No space left on device", "File too large")
+"""What the one line says."""
 
 
 @dataclass
