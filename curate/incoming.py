@@ -30,6 +30,11 @@ class Request:
 def add_source(workspace: Workspace, source: str, request: Request, *, workers: int | None = None) -> Added:
     """Add what `source` names. A recipe is kept in the workspace as `recipe.yaml`, unless one is there already."""
     path = Path(source)
+    if path.exists() and source in recipe.names() and not request.local:
+        raise UserError(
+            f"{source!r} is a recipe, and here lies a file or folder of that name: './{source}' is the latter; for the "
+            "recipe, run this in another folder"
+        )
     place = path if path.exists() else sources.named(source)
     if place and source not in recipe.names():
         if request.local:

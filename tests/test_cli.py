@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -192,6 +193,18 @@ def test_strange_names_stay_on_one_line(tmp_path: Path, fails: Callable[..., str
     for name in ("a\nb", "a\rb", "\x1b[31mred", "\u2028", "\udcff"):
         line = fails("scan", tmp_path / name)
         assert ascii(name)[1:-1] in line
+
+
+def test_a_folder_that_is_called_like_a_recipe(
+    digits_folder: Path, tmp_path: Path, fails: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(digits_folder, tmp_path / "digits")
+    monkeypatch.chdir(tmp_path)
+    assert "'digits' is a recipe, and here lies a file or folder of that name: './digits' is" in fails(
+        "add", "ws", "digits"
+    )
+    assert not Path("ws").exists()
+    assert "40 images added" in run("add", "ws", "./digits")
 
 
 def test_user_errors_are_not_swallowed_by_the_runner(tmp_path: Path) -> None:

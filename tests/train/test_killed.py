@@ -15,7 +15,18 @@ from curate import predictions
 from curate.workspace import MANIFEST, Workspace, read_table
 from tests.conftest import write_digits
 
-SETTINGS = ("--set", "epochs=6", "--set", "image_size=16", "--set", "flip=false", "--device", "cpu")
+SETTINGS = (
+    "--set",
+    "epochs=4",
+    "--set",
+    "model=resnet20",
+    "--set",
+    "image_size=8",
+    "--set",
+    "flip=false",
+    "--device",
+    "cpu",
+)
 PREDICT = ("predict", "ws", "--profile", "plain", "--folds", "2", *SETTINGS)
 TRAIN = ("train", "ws", "--name", "run", *SETTINGS)
 
@@ -54,7 +65,7 @@ def two(tmp_path: Path) -> tuple[Path, Path]:
     for name in ("undisturbed", "killed"):
         (tmp_path / name).mkdir()
         write_digits(tmp_path / name / "digits", 80)
-        run(tmp_path / name, "add", "ws", "digits")
+        run(tmp_path / name, "add", "ws", "./digits")
     return tmp_path / "undisturbed", tmp_path / "killed"
 
 
