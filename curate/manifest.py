@@ -55,7 +55,8 @@ def check(manifest: pd.DataFrame, where: str) -> pd.DataFrame:
 
 def locate(manifest: pd.DataFrame, root: Path) -> list[str]:
     """The absolute path, or the URL, of every row's image; relative paths lie under the workspace `root`."""
-    return [path if is_url(path) else str(root / path) for path in manifest["path"]]
+    below = f"{root}/"
+    return [path if path.startswith("/") or is_url(path) else below + path for path in manifest["path"]]
 
 
 def classes(manifest: pd.DataFrame) -> list[str]:
