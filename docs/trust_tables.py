@@ -68,8 +68,8 @@ def _beside(figures: Figures) -> list[str]:
     order = figures.get("order", {})
     if "named" in order:
         lines.append(
-            f"Order of calls, by `strace`: {order['verbs']} verbs, {order['named']:,} files given their names, "
-            f"{len(order['wrong']):,} before their content, their version or the ledger allowed it."
+            f"Order of calls, by `strace`: {order['verbs']} verbs give {order['named']:,} files their names, "
+            f"{len(order['wrong']):,} of them before content and folder, or a table's version, are on the disk."
         )
     return lines
 

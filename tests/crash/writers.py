@@ -26,8 +26,12 @@ class Pair:
 
     @property
     def name(self) -> str:
-        """The verbs."""
-        return f"{self.one[0]} + {self.other[0]}"
+        """Both commands, without settings."""
+        return " + ".join(" ".join(_words(command)) for command in (self.one, self.other))
+
+
+def _words(command: tuple[str, ...]) -> list[str]:
+    return [word.rpartition("/")[2] for word in command if word not in ("ws", *TINY)]
 
 
 ADA = ("decide", "ws", "--import", f"{SOURCES}/ada.csv", "--by", "ada")
