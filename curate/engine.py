@@ -182,7 +182,7 @@ def _pool(workers: int) -> ProcessPoolExecutor:
 def _submit(pool: ProcessPoolExecutor, function: Callable[[list[Item]], Result], batch: list[Item]) -> "Future[Result]":
     """Hand a batch to the workers; where one of them has ended, the result says so, as it does of earlier batches."""
     try:
-        with interrupted_later():  # the first batch starts them
+        with interrupted_later():  # each of the first batches starts one of them
             return pool.submit(function, batch)
     except BrokenProcessPool as error:
         broken: Future[Result] = Future()

@@ -37,12 +37,10 @@ def main() -> None:
         print(f"{name:20}{each['score']:7.1%}  {each['noticed']:,} of {each['changes']:,} changes")
     print("unnoticed: mutmut results, mutmut show NAME, in build/mutation")
     if given.record:
-        from tests.benchmarks.record import RESULTS, circumstances
+        from tests.benchmarks import record
 
         what = "the files that decide, changed a line at a time: changes that a test notices"
-        command = "python -m tests.mutation --record"
-        content = {"what": what, "command": command, **circumstances(), "figures": figures}
-        (RESULTS / "mutation.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        record.write("mutation", what, "python -m tests.mutation --record", figures)
 
 
 def counted(path: Path) -> dict[str, Any]:

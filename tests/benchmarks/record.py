@@ -6,6 +6,7 @@ import platform
 import statistics
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,17 +26,17 @@ def data(relative: str) -> Path:
 
 
 def record(name: str, what: str, figures: dict[str, object]) -> None:
+    """Write `docs/benchmarks/<name>.json` for a benchmark of `python -m tests.benchmarks`, and print the figures."""
+    write(name, what, f"python -m tests.benchmarks {name}", figures)
+    print(json.dumps(figures, indent=1, default=asdict), flush=True)
+
+
+def write(name: str, what: str, command: str, figures: Mapping[str, object]) -> None:
     """Write `docs/benchmarks/<name>.json`: the figures, with command, commit, date and hardware."""
-    content = {
-        "what": what,
-        "command": f"python -m tests.benchmarks {name}",
-        **circumstances(),
-        "figures": figures,
-    }
+    content = {"what": what, "command": command, **circumstances(), "figures": figures}
     RESULTS.mkdir(parents=True, exist_ok=True)
     text = json.dumps(content, indent=1, ensure_ascii=False, default=asdict)
     (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
-    print(json.dumps(figures, indent=1, default=asdict), flush=True)
 
 
 def earlier(name: str) -> dict[str, Any]:

@@ -126,11 +126,9 @@ def traced(one: Bench, log: Path, case: Case) -> tuple[list[str], int]:
 
 def _record(found: dict[str, Any], count: int, seed: int) -> None:
     """Figures of cases that were not run stay."""
-    import json
+    from tests.benchmarks import record
 
-    from tests.benchmarks.record import RESULTS, circumstances, earlier
-
-    figures = earlier("crash")
+    figures = record.earlier("crash")
     for part, content in found.items():
         if "cases" in content and part in figures:
             cases = figures[part]["cases"] | content["cases"]
@@ -139,13 +137,8 @@ def _record(found: dict[str, Any], count: int, seed: int) -> None:
             figures[part] |= content | {"cases": cases, "total": total, "wrong": wrong}
         else:
             figures[part] = content
-    content = {
-        "what": "every verb that writes, killed, on a full disk, beside another, and its calls traced: what was lost",
-        "command": f"python -m tests.crash --trials {count} --seed {seed} --record",
-        **circumstances(),
-        "figures": figures,
-    }
-    (RESULTS / "crash.json").write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    what = "every verb that writes, killed, on a full disk, beside another, and its calls traced: what was lost"
+    record.write("crash", what, f"python -m tests.crash --trials {count} --seed {seed} --record", figures)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from curate.csv_text import read_csv
 from curate.files import TEMPORARY_PREFIX, file_hash
 from curate.images import decode
 from curate.review import journal
-from curate.workspace import CURATED, FINDINGS, HISTORY, LEDGER, LOCK, MANIFEST, VERSIONED, Workspace, read_table
+from curate.workspace import CURATED, FINDINGS, HISTORY, LEDGER, MANIFEST, VERSIONED, Workspace, read_table
 
 WS = "ws"
 EVENTS = "events.out.tfevents"
@@ -153,7 +153,7 @@ def ledgers_differ(undisturbed: Path, killed: Path) -> list[str]:
 
 def is_temporary(path: str) -> bool:
     """Whether a file is under a temporary name, or in a folder of one."""
-    return any(part.startswith((TEMPORARY_PREFIX, "sent-")) for part in Path(path).parts)
+    return any(part.startswith(TEMPORARY_PREFIX) for part in Path(path).parts)
 
 
 def damage(path: Path) -> str:
@@ -265,8 +265,3 @@ def _without_times(content: Any) -> Any:
 def _weights(path: Path) -> dict[str, bytes]:
     with safe_open(path, "np") as file:
         return {name: file.get_tensor(name).tobytes() for name in file.keys()}  # noqa: SIM118  (not a dict)
-
-
-def locks(now: Snapshot) -> set[str]:
-    """The lock files; they stay, see `docs/design.md`."""
-    return {path for path in now if Path(path).name == LOCK}

@@ -126,21 +126,15 @@ def main() -> None:
 
 
 def _record(found: list[Searched], seconds: int) -> None:
-    import json
+    from tests.benchmarks import record
 
-    from tests.benchmarks.record import RESULTS, circumstances
-
-    content = {
-        "what": "coverage-guided fuzzing of every reader: executions since the search began anew, and open findings",
-        "command": f"python -m tests.fuzz --seconds {seconds} --record",
-        **circumstances(),
-        "figures": {
-            "executions": sum(one.executions_in_all for one in found),
-            "open": sum(len(one.open) for one in found),
-            "targets": [asdict(one) for one in found],
-        },
+    what = "coverage-guided fuzzing of every reader: executions since the search began anew, and open findings"
+    figures = {
+        "executions": sum(one.executions_in_all for one in found),
+        "open": sum(len(one.open) for one in found),
+        "targets": [asdict(one) for one in found],
     }
-    (RESULTS / "fuzz.json").write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    record.write("fuzz", what, f"python -m tests.fuzz --seconds {seconds} --record", figures)
 
 
 if __name__ == "__main__":
