@@ -36,14 +36,14 @@ def bench(folder: Path, *, log: Path | None = None, trains: bool = True) -> Iter
 def main() -> None:
     """Run the parts, print a table each, and write docs/benchmarks/crash.json with `--record`."""
     asked = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
-    asked.add_argument("cases", nargs="*", metavar="CASE", help=", ".join(case.name for case in CASES))
+    asked.add_argument("cases", nargs="*", metavar="CASE", help="; ".join(case.name for case in CASES))
     asked.add_argument("--trials", type=int, default=540, help="kill trials in all, 540 by default")
     asked.add_argument("--seed", type=int, default=0)
     asked.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     asked.add_argument("--record", action="store_true", help="write docs/benchmarks/crash.json")
     given = asked.parse_args()
     if unknown := set(given.cases) - {case.name for case in CASES}:
-        sys.exit(f"no case is called {sorted(unknown)[0]!r}; there are: {', '.join(case.name for case in CASES)}")
+        sys.exit(f"no case is called {sorted(unknown)[0]!r}; there are: {'; '.join(case.name for case in CASES)}")
     chosen = [case for case in CASES if not given.cases or case.name in given.cases]
     each = -(-given.trials // len(chosen))
     found: dict[str, Any] = {}
