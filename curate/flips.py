@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from curate.errors import UserError
 from curate.wording import pasted
@@ -114,7 +114,7 @@ def flips(before: pd.DataFrame, after: pd.DataFrame, *, first: int) -> Flips:
         to_wrong=lost,
         both_wrong=both_wrong,
         undecided=len(before) - both_right - both_wrong - gained - lost,
-        p_value=float(stats.binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0,
+        p_value=float(scipy.stats.binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0,
         now_right=listed(to_right, 1),
         now_wrong=listed(to_wrong, -1),
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def mean_interval(values: Sequence[float] | np.ndarray, *, confidence: float = 0
         return float("nan"), float("nan")
     if len(array) == 1:
         return float(array[0]), float("nan")
-    quantile = stats.t.ppf((1 + confidence) / 2, len(array) - 1)
+    quantile = stdtrit(len(array) - 1, (1 + confidence) / 2)
     return float(array.mean()), float(quantile * array.std(ddof=1) / np.sqrt(len(array)))
 
 
@@ -47,4 +47,4 @@ def welch_interval(
     if variance == 0:
         return mean, 0.0
     freedom = variance**2 / (parts[0] ** 2 / (len(first) - 1) + parts[1] ** 2 / (len(second) - 1))
-    return mean, float(stats.t.ppf((1 + confidence) / 2, freedom) * np.sqrt(variance))
+    return mean, float(stdtrit(freedom, (1 + confidence) / 2) * np.sqrt(variance))

@@ -10,7 +10,7 @@ the networks than the networks among themselves. `fit` puts both into a model of
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize_scalar
+import scipy
 from scipy.special import expit
 
 STEPS = 50
@@ -225,7 +225,7 @@ def _agreement(repeats: np.ndarray) -> float:
             logits = np.exp(power) * logs
             return float((_log_sum(logits) - logits[np.arange(len(said)), said]).mean())
 
-        found.append(minimize_scalar(loss, bounds=LIMITS, method="bounded", options={"xatol": 0.01}).x)
+        found.append(scipy.optimize.minimize_scalar(loss, bounds=LIMITS, method="bounded", options={"xatol": 0.01}).x)
     return float(np.exp(np.mean(found)))
 
 
@@ -243,7 +243,9 @@ def _as_often_right(probs: np.ndarray, first: np.ndarray, sharpness: float) -> f
     def miss(power: float) -> float:
         return float(abs(_softmax(np.exp(power) * logs)[named].mean() - wanted))
 
-    return float(np.exp(minimize_scalar(miss, bounds=LIMITS, method="bounded", options={"xatol": 0.01}).x))
+    return float(
+        np.exp(scipy.optimize.minimize_scalar(miss, bounds=LIMITS, method="bounded", options={"xatol": 0.01}).x)
+    )
 
 
 def _most_likely(probs: np.ndarray, labels: np.ndarray) -> float:
@@ -254,7 +256,7 @@ def _most_likely(probs: np.ndarray, labels: np.ndarray) -> float:
         truth = noise.truth(probs)
         return -float(np.log(np.maximum((truth * noise.likelihood(truth, labels)).sum(axis=1), TINY)).mean())
 
-    found = minimize_scalar(loss, bounds=LIMITS, method="bounded", options={"xatol": 0.02})
+    found = scipy.optimize.minimize_scalar(loss, bounds=LIMITS, method="bounded", options={"xatol": 0.02})
     return float(np.exp(found.x))
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 ALPHA = 0.05
 """Chance of an interval to leave out the truth: half of it on either side, so 2.5 % for a false "better"."""
@@ -115,7 +115,7 @@ def half_width(values: np.ndarray, *, least: float, at_all_times: bool, alpha: f
 
 
 def _quantile(count: int, alpha: float, at_all_times: bool) -> float:
-    return at_all_times_quantile(count, alpha) if at_all_times else float(stats.t.ppf(1 - alpha / 2, count - 1))
+    return at_all_times_quantile(count, alpha) if at_all_times else float(stdtrit(count - 1, 1 - alpha / 2))
 
 
 def at_all_times_quantile(count: int, alpha: float = ALPHA, effects: float = EFFECTS) -> float:
@@ -130,7 +130,7 @@ def at_all_times_quantile(count: int, alpha: float = ALPHA, effects: float = EFF
 def probability_above(values: np.ndarray, *, least: float) -> float:
     """Probability that the true mean is above 0, under a flat prior: Student's distribution function at t."""
     spread = _deviation(values, least) / math.sqrt(len(values))
-    return float(stats.t.cdf(values.mean() / spread, len(values) - 1))
+    return float(stdtr(len(values) - 1, values.mean() / spread))
 
 
 def seeds_needed(right: np.ndarray, precision: float, *, at_all_times: bool = False) -> int | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtrit
 
 from curate import paired
 from curate.errors import UserError
@@ -179,7 +179,7 @@ def unpaired_half_width(before: np.ndarray, after: np.ndarray, *, least: float) 
     if fewest < 2:
         return float("nan")
     spread = least * math.sqrt((1 / len(before) + 1 / len(after)) / 2)
-    return max(welch_interval(before, after)[1], float(stats.t.ppf(1 - paired.ALPHA / 2, fewest - 1)) * spread)
+    return max(welch_interval(before, after)[1], float(stdtrit(fewest - 1, 1 - paired.ALPHA / 2)) * spread)
 
 
 def _class_changes(before: Run, after: Run) -> list[ClassChange]:

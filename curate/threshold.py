@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
+import scipy
 from scipy.special import expit, logit
 
 from curate.errors import UserError
@@ -85,7 +85,7 @@ def learn(probs: np.ndarray, wrong: np.ndarray) -> Calibration:
         prior = 0.5 * float((precision * (at - [1, 0]) ** 2).sum())
         return float(np.logaddexp(0, value).sum() - value[wrong].sum()) + prior
 
-    slope, shift = minimize(loss, np.array([1.0, 0.0]), method="BFGS").x
+    slope, shift = scipy.optimize.minimize(loss, np.array([1.0, 0.0]), method="BFGS").x
     fitted = expit(slope * odds + shift)
     terms = np.stack([odds, np.ones_like(odds)], axis=1)
     covariance = np.linalg.inv(np.diag(precision) + terms.T @ (terms * (fitted * (1 - fitted))[:, None]))

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from curate.workspace import Workspace
+
 ROOT = Path(__file__).parents[1]
 FILES = [*(ROOT / "curate").rglob("*.py"), *(ROOT / "train").rglob("*.py")]
 MAY_IMPORT_TRAIN = ("curate/cli/", "curate/prove.py", "curate/demo.py")
@@ -84,20 +86,46 @@ print("imported:", *[name for name in {HEAVY} if name in sys.modules])
     assert done.stdout.splitlines()[-1] == "imported:"
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in FILES if "cv2" in imports(path)], ids=lambda path: str(path.relative_to(ROOT))
-)
-def test_whoever_imports_opencv_first_its_limits_hold(path: Path) -> None:
-    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+def test_whoever_imports_opencv_first_its_limits_hold() -> None:
+    """Each file that imports it is the first to, in a fork of a process that has only loaded what takes long."""
+    names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in FILES if "cv2" in imports(path)]
     code = f"""
-import os, sys
+import importlib, os, sys
+import matplotlib.figure, pandas, pyarrow.dataset, scipy.fft, scipy.sparse.csgraph, torch._dynamo, typer, yaml
 class Watch:
     def find_spec(self, name, *_):
         if name == "cv2":
-            print(os.environ.get("OPENCV_IO_MAX_IMAGE_PIXELS"), os.environ.get("OPENCV_LOG_LEVEL"))
+            print(os.environ.get("OPENCV_IO_MAX_IMAGE_PIXELS"), os.environ.get("OPENCV_LOG_LEVEL"), flush=True)
 sys.meta_path.insert(0, Watch())
-import {module}
+for name in {names}:
+    child = os.fork()
+    if not child:
+        print(name, flush=True)
+        importlib.import_module(name)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0, name
 """
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OPENCV")}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=clean)
-    assert set(done.stdout.splitlines()) <= {"134217728 SILENT"}  # none where it is imported within a function
+    said = done.stdout.splitlines()
+    assert [line for line in said if line in names] == names
+    assert {line for line in said if line not in names} == {"134217728 SILENT"}
+
+
+def test_what_reads_tables_alone_imports_nothing_slow(workspace: Workspace) -> None:
+    """It would be most of what these verbs take: scipy's statistics alone are a third of a second."""
+    slow = ("torch", "sklearn", "scipy.stats", "scipy.optimize", "matplotlib", "cleanlab", "fiftyone", "albumentations")
+    code = f"""
+import sys
+from curate.cli import app
+for verb in ("scan --only exact_duplicate", "decide", "findings", "apply", "log", "runs", "report"):
+    name, *options = verb.split()
+    try:
+        app([name, {str(workspace.root)!r}, *options])
+    except SystemExit as end:
+        assert not end.code, (verb, end.code)
+    print("imported:", *[name for name in {slow} if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    said = [line for line in done.stdout.splitlines() if line.startswith("imported:")]
+    assert said == ["imported:"] * 7

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtri, stdtrit
 
 from curate.gate.facts import MEASURE
 from curate.interval import mean_interval, welch_interval
@@ -86,7 +86,7 @@ def of_images(before: float, after: float, images: int) -> float:
     """
     shares = [(share * images + 1) / (images + 2) for share in (before, after)]
     variance = sum(share * (1 - share) / (images + 2) for share in shares)
-    return float(stats.norm.ppf(UPPER)) * math.sqrt(variance)
+    return float(ndtri(UPPER)) * math.sqrt(variance)
 
 
 def _least(old: np.ndarray, new: np.ndarray, images: int) -> float:
@@ -97,7 +97,7 @@ def _least(old: np.ndarray, new: np.ndarray, images: int) -> float:
     """
     seeds, fewest = (1 / len(old) + 1 / len(new)) / 2, min(len(old), len(new))
     deviation = math.sqrt(max(abs(new.mean() - old.mean()) * images, 1 / 12)) / images
-    return float(stats.t.ppf(UPPER, fewest - 1)) * deviation * math.sqrt(seeds)
+    return float(stdtrit(fewest - 1, UPPER)) * deviation * math.sqrt(seeds)
 
 
 def sure_loss(difference: float, half_width: float) -> float:
