@@ -103,7 +103,7 @@ def _json(content: object) -> str:
 
 def _machine(place: Path, checks: Iterable[Check]) -> dict[str, object]:
     try:
-        wanted = importlib.metadata.requires("curate") or []
+        wanted = importlib.metadata.requires("curate-images") or []
     except importlib.metadata.PackageNotFoundError:
         wanted = []
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else None

@@ -172,7 +172,7 @@ def _connect(address: str | None, workers: int | None) -> None:
             warnings.simplefilter("ignore")
             import ray.data
     except ImportError:
-        raise UserError("--engine ray needs Ray: pip install 'curate[ray]'") from None
+        raise UserError("--engine ray needs Ray: pip install 'curate-images[ray]'") from None
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False

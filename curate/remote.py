@@ -66,6 +66,8 @@ def _files(protocol: str) -> "AbstractFileSystem":
 
         return fsspec.filesystem(protocol)
     except ImportError as error:
-        raise UserError(f"{protocol}:// needs more than is installed: {error}; pip install 'curate[remote]'") from None
+        raise UserError(
+            f"{protocol}:// needs more than is installed: {error}; pip install 'curate-images[remote]'"
+        ) from None
     except ValueError as error:
         raise UserError(f"{protocol}:// cannot be read: {error}") from None

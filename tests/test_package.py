@@ -22,7 +22,7 @@ from requirements import audit, check
 ROOT = Path(__file__).parent.parent
 DATA = {".jinja", ".css", ".js", ".yml", ".yaml", ".typed", ".md"}
 """Suffixes of what the wheel holds beside Python."""
-DIST_INFO = f"curate-{curate.__version__}.dist-info/"
+DIST_INFO = f"curate_images-{curate.__version__}.dist-info/"
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 
 

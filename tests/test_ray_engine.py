@@ -33,7 +33,7 @@ from tests.pictures import digits
 from tests.test_engine import alive, double, end_on_600, fail_on_600, minus
 
 os.environ.update(ENVIRONMENT | ONLY_LOOPBACK)  # Ray reads them when it is imported
-ray = pytest.importorskip("ray", reason="Ray is an extra: pip install 'curate[ray]'")
+ray = pytest.importorskip("ray", reason="Ray is an extra: pip install 'curate-images[ray]'")
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray leaves sockets and processes to the end of the process
 
 COUNT = 1500
@@ -331,7 +331,7 @@ def test_without_ray(tmp_path: Path) -> None:
     code = "from curate.ray_engine import Ray; list(Ray().map_batches(str, [1]))"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path)])}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
-    assert done.stderr.endswith("UserError: --engine ray needs Ray: pip install 'curate[ray]'\n")
+    assert done.stderr.endswith("UserError: --engine ray needs Ray: pip install 'curate-images[ray]'\n")
 
 
 # A Ray of this machine alone

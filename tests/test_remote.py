@@ -99,5 +99,7 @@ def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match=r"^nothing:// cannot be read: Protocol not known: nothing"):
         read_bytes("nothing://bucket/1.png")
     monkeypatch.setitem(sys.modules, "fsspec", None)
-    with pytest.raises(UserError, match=r"^else:// needs more than is installed: .*; pip install 'curate\[remote\]'$"):
+    with pytest.raises(
+        UserError, match=r"^else:// needs more than is installed: .*; pip install 'curate-images\[remote\]'$"
+    ):
         read_bytes("else://bucket/1.png")
