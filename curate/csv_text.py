@@ -1,7 +1,12 @@
-"""Tables as CSV that people edit: every cell is text and comes back as it was; what a spreadsheet broke is named."""
+"""Tables as CSV that people edit: every cell is text and comes back as it was; what a spreadsheet broke is named.
+
+Names of images and classes may be a stranger's, and a spreadsheet computes what begins like a formula. Such a cell is
+written with an apostrophe before it, which is left out as it is read (OWASP, "CSV Injection").
+"""
 
 import csv
 import io
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +16,11 @@ from curate.wording import middle
 
 WAY_OUT = "save it as CSV in UTF-8, separated by commas"
 LONGEST_NAME = 200
+FORMULA = "'*[-=+@\t\r\uff1d\uff0b\uff0d\uff20]"
+"""How a cell begins that a spreadsheet computes, the wide signs of Chinese and Japanese ones among them; and one that
+would be read as such a cell, were no apostrophe added to those that it has."""
+NUMBER = r"[-+](?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+"""Begins like a formula, and is none."""
 MOST_COLUMNS = 1000
 """Ours have a dozen. Short rows are filled up, so that a file of 1 MB could come to 10,000,000,000 cells."""
 
@@ -18,8 +28,8 @@ MOST_COLUMNS = 1000
 def read_csv(path: Path) -> pd.DataFrame:
     """A CSV file's cells as text, an empty one as "". The index is the line in the file that a row begins on.
 
-    Blank lines and columns without a name are left out; a row that is too short is filled up. Raises `UserError` with
-    the line for what is no CSV in UTF-8 with commas.
+    Blank lines and columns without a name are left out, and an apostrophe before what a spreadsheet would compute; a
+    row that is too short is filled up. Raises `UserError` with the line for what is no CSV in UTF-8 with commas.
     """
     data = path.read_bytes()
     if b"\0" in data:
@@ -48,14 +58,17 @@ def read_csv(path: Path) -> pd.DataFrame:
             raise UserError(
                 f'{path}, line {line}: {counts}; a cell with a comma in it must stand in double quotes: "a, b"'
             )
-    cells = [(row + [""] * len(header))[: len(header)] for row in rows[1:]]
+    cells = [([_plain(cell) for cell in row] + [""] * len(header))[: len(header)] for row in rows[1:]]
     table = pd.DataFrame(cells, columns=header, index=pd.Index(lines[1:], dtype="int64"), dtype="str")
     return table.loc[:, [name != "" for name in header]]
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """The table without its index, lines ending in a line feed. Raises `UserError` for a cell that could not be read
-    back."""
+    """The table without its index, lines ending in a line feed; an apostrophe before what a spreadsheet would compute.
+
+    Raises `UserError` for a cell that could not be read back.
+    """
+    table = table.copy(deep=False)
     texts = [table[name] for name in table.columns if not pd.api.types.is_numeric_dtype(table[name])]
     has_return = any("\r" in str(name) for name in table.columns)
     has_return |= any(column.str.contains("\r", regex=False).any() for column in texts)
@@ -65,8 +78,16 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
         )
         limit = csv.field_size_limit()
         _refuse(table, column, column.str.len() > limit, f"has more than the {limit:,} characters of a cell of a CSV")
+        table[column.name] = column.mask(
+            column.str.match(FORMULA, na=False) & ~column.str.fullmatch(NUMBER, na=False), "'" + column
+        )
     # Python's csv quotes a cell with a lone carriage return only where it quotes all; unquoted it would end the row.
     table.to_csv(path, index=False, lineterminator="\n", quoting=csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL)
+
+
+def _plain(cell: str) -> str:
+    """A cell without the apostrophe that `write_csv` put before it."""
+    return cell[1:] if cell[:1] == "'" and re.match(FORMULA, cell) else cell
 
 
 def _refuse(table: pd.DataFrame, column: pd.Series, bad: pd.Series, why: str) -> None:

@@ -13,13 +13,33 @@ from curate.errors import UserError
 CELLS = [
     *("", " ", " a ", "NA", "nan", "null", "None", "0", "007", "1e5", "true"),
     *("a,b", 'a"b', '"', '""', "a;b", "a\tb", "'", "#a", "a\\nb", "\\"),
-    *("a\nb", "a\rb", "a\r\nb", "\n", "\r", "a\r", "\ra"),
-    *("=1+1", "+1", "-1", "@a", "=HYPERLINK(1)", "\ufeff", "\u2028", "\x85", "\x0c", "\x1b"),
+    *("a\nb", "a\rb", "a\r\nb", "\n", "a\r"),
+    *("\ufeff", "\u2028", "\x85", "\x0c", "\x1b", "+1", "-1", "-.5e-3", "+.5", "'a", "''", "a=b", "1-2"),
     *("caf\u00e9", "cafe\u0301", "\u732b/\u72ac.png", "\U0001f600"),
 ]
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=ascii)
+FORMULAS = [
+    "=1+1",
+    "@a",
+    "=HYPERLINK(1)",
+    "+1+1",
+    "-a/1.png",
+    "--1",
+    "-",
+    "+",
+    "\t=1",
+    "\r=1",
+    "\r",
+    "\ra",
+    "\uff1d1",
+    "-1\n",
+]
+
+
+@pytest.mark.parametrize(
+    "cell", [*CELLS, *FORMULAS, *(f"'{cell}" for cell in FORMULAS), "''=1", "'-1", "''+1"], ids=ascii
+)
 def test_cells_survive_csv(tmp_path: Path, cell: str) -> None:
     table = pd.DataFrame({"image_id": [cell, "b", cell], "note": ["", cell, cell]}, dtype="str")
     write_csv(tmp_path / "t.csv", table)
@@ -36,6 +56,16 @@ def test_all_cells_at_once_survive_csv_and_read_the_same_elsewhere(tmp_path: Pat
     assert read_csv(tmp_path / "t.csv").reset_index(drop=True).equals(table)
     with (tmp_path / "t.csv").open(encoding="utf-8", newline="") as file:
         assert [row["image_id"] for row in csv.DictReader(file)] == CELLS
+
+
+def test_no_spreadsheet_computes_a_cell(tmp_path: Path) -> None:
+    write_csv(tmp_path / "t.csv", pd.DataFrame({"image_id": FORMULAS, "score": -1.0}))
+    with (tmp_path / "t.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["image_id"] for row in rows] == [f"'{cell}" for cell in FORMULAS]
+    assert {row["score"] for row in rows} == {"-1.0"}
+    (tmp_path / "by hand.csv").write_text("image_id\n=1+1\n")
+    assert read_csv(tmp_path / "by hand.csv")["image_id"].tolist() == ["=1+1"]
 
 
 @pytest.mark.parametrize(
