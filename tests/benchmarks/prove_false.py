@@ -5,6 +5,7 @@ is no difference, but its training takes another course. `prove` is asked twice:
 takes until it says that the answer is clear (ten at most), which goes on with the seeds there are.
 """
 
+import argparse
 import sys
 import tempfile
 from pathlib import Path
@@ -27,8 +28,11 @@ TRIALS, SEEDS, IMAGES = 100, 5, 16
 SETTINGS = {"image_size": 16, "flip": False, "pad": 1, "epochs": 2, "device": "cpu"}
 
 
-def run(trials: int = TRIALS) -> None:
+def run(arguments: list[str] | None = None) -> None:
     """A trial takes about ten seconds of a core; those that were finished before are kept."""
+    asked = argparse.ArgumentParser(prog="python -m tests.benchmarks.prove_false", description=__doc__)
+    asked.add_argument("--trials", type=int, default=TRIALS)
+    trials = asked.parse_args(arguments or []).trials
     figures = earlier("prove_false")
     done = list(figures.get("trials", []))
     torch.set_num_threads(1)
