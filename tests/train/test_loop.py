@@ -16,8 +16,9 @@ from tests.train.digits import QUICK, digits
 from train import models
 from train.checkpoint import Epoch
 from train.config import TrainConfig
+from train.data import ImageSet
 from train.evaluate import evaluate, predict
-from train.loop import Trained, train
+from train.loop import Trained, sample_accuracy, train
 from train.schedule import schedule, steps_an_epoch
 
 SHORT = replace(QUICK, epochs=3)
@@ -215,3 +216,18 @@ def test_it_trains_on_cuda() -> None:
     trained = train(replace(QUICK, device="cuda", epochs=4), digits(1500))
     test = digits(297, start=1500)
     assert evaluate(predict(trained.model, test.images), test).accuracy > 0.9
+
+
+@pytest.mark.parametrize(("wanted", "looked_at"), [(10, 500), (550, 550), (100_000, 2000)])
+def test_an_epoch_is_not_looked_at_for_longer_than_it_took(wanted: int, looked_at: int) -> None:
+    """The labels of as many images as are looked at are right, and those of all others wrong: 1 says that none is one
+    of the others."""
+    config, count = replace(QUICK, model="resnet20"), 3000
+    model = models.build("resnet20", num_classes=10, image_size=8)
+    images = torch.zeros(count, 3, 8, 8, dtype=torch.uint8)
+    answer = int(predict(model, images[:1]).probs.argmax())
+    labels = torch.full((count,), (answer + 1) % 10)
+    labels[torch.linspace(0, count - 1, looked_at).round().long()] = answer
+    eval_set = ImageSet(images, labels, tuple(map(str, range(count))), tuple("0123456789"))
+    assert sample_accuracy(model, eval_set, config, wanted) == 1
+    assert float((labels == answer).float().mean()) == pytest.approx(looked_at / count)
