@@ -3,6 +3,8 @@
 import os
 
 __version__ = "0.1.0"
+REVIEWER = "CURATE_REVIEWER"
+"""The variable of the environment that says who decides, where no option does."""
 
 _LIMIT = os.environ.get("CURATE_MAX_PIXELS") or str(1 << 27)
 if not (_LIMIT.isdecimal() and 0 < int(_LIMIT) < 1 << 62):

@@ -18,7 +18,7 @@ import zipfile
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from curate import __version__, crash, shape
+from curate import REVIEWER, __version__, crash, shape
 from curate.doctor import Check
 from curate.errors import UserError
 from curate.files import write_bytes_atomic
@@ -89,7 +89,7 @@ def _private(workspace: Path | None) -> set[str]:
     """Who and where this is: user, host, folders, and what looks like a secret among the variables."""
     found = {platform.node(), platform.node().split(".")[0], str(Path.home()), str(Path.cwd())}
     found |= {value for name, value in os.environ.items() if SECRET.search(name) and len(value) >= SECRET_LENGTH}
-    found |= {os.environ.get(name, "") for name in ("USER", "LOGNAME", "HOSTNAME", "CURATE_REVIEWER")}
+    found |= {os.environ.get(name, "") for name in ("USER", "LOGNAME", "HOSTNAME", REVIEWER)}
     if workspace:
         found |= {str(workspace), str(workspace.resolve()), workspace.resolve().name}
     with contextlib.suppress(OSError, KeyError):  # an account without a name

@@ -1,8 +1,11 @@
 """Is this machine ready: versions, devices, disk, FiftyOne's database."""
 
+import contextlib
 import importlib.metadata
 import os
 import platform
+import re
+import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,14 +62,25 @@ def _package(name: str) -> Check:
     try:
         return Check(name, importlib.metadata.version(name))
     except importlib.metadata.PackageNotFoundError:
-        return Check(name, "missing", ok=False, mend=f"pip install {name}")
+        return Check(name, "missing", ok=False, mend=f"pip install {_wanted(name)}")
+
+
+def _wanted(name: str) -> str:
+    """A package in the versions that this one asks for, as a word of a shell; its name where that is not known."""
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        for line in importlib.metadata.requires("curate-images") or []:
+            asked = line.partition(";")[0].strip()
+            if re.match(rf"{re.escape(name)}(?![\w.-])", asked):
+                return shlex.quote(asked.replace(" ", ""))
+    return name
 
 
 def _opencv_alone() -> Check:
     rivals = [name for name in RIVALS if _installed(name)]
     if not rivals:
         return Check("opencv", "the headless build alone")
-    mend = f"pip uninstall -y {' '.join(rivals)} opencv-python-headless && pip install opencv-python-headless"
+    wanted = _wanted("opencv-python-headless")
+    mend = f"pip uninstall -y {' '.join(rivals)} opencv-python-headless && pip install {wanted}"
     return Check("opencv", f"{', '.join(rivals)} beside the headless build", ok=False, mend=mend)
 
 

@@ -159,7 +159,7 @@ def _instead(item: Item, crashed: Callable[[Item], Result] | None) -> Result:
     _check_starts()
     if crashed is None:
         reason = "memory ran out, or a library crashed"
-        way_out = "run the command again with --workers 1, or take that out"
+        way_out = "take that out of the set, or give the command more memory"
         raise UserError(f"{item!r:.200} ended the process that worked on it ({reason}); {way_out}")
     return crashed(item)
 

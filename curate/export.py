@@ -11,6 +11,7 @@ from curate import sources
 from curate.errors import UserError, known
 from curate.files import replacing_folder
 from curate.sources import Named
+from curate.wording import pasted
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def export(table: pd.DataFrame, root: Path, dest: Path | str, layout: str) -> Ex
     if layout not in writers:
         raise known("layout that images can leave in", layout, list(writers))
     if not len(table):
-        raise UserError(f"{root} has no images to export; 'curate log WS' says what became of them")
+        raise UserError(f"{pasted(root)} has no images to export; 'curate log {pasted(root)}' says what became of them")
     if layout in sources.databases():
         place = Named(layout, str(dest).removeprefix(f"{layout}:"))
         count = writers[layout].write(table, root, place.name)

@@ -132,7 +132,7 @@ def measure_batch(batch: list[tuple[str, str]], *, measures: list[Measure]) -> t
         try:
             data = read_bytes(path)
             if content_hash(data) != digest:
-                continue  # changed since it was added: `stale` says so
+                continue  # changed since it was added: `unmeasured` says so
             image = decode(data)
         except ImageError:
             continue

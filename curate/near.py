@@ -8,7 +8,7 @@ import pandas as pd
 from curate import duplicates
 from curate.engine import Local
 from curate.evidence import Evidence
-from curate.measure import Measure, folder, measure_batch
+from curate.measure import Measure, folder, measure_batch, without_value
 from curate.signals.duplicate_pairs import duplicate_pairs
 from curate.signals.thumbnail import SIDE, thumbnail
 from curate.workspace import Workspace
@@ -49,8 +49,11 @@ def _thumbnails(rows: pd.DataFrame, places: list[str], workers: int | None) -> n
     found = np.zeros((len(rows), SIDE * SIDE), np.uint8)
     at = pd.Series(np.arange(len(rows)), rows["content_hash"]).groupby(level=0).agg(list)
     measured = partial(measure_batch, measures=[Measure(thumbnail)])
-    items = list(zip(rows["content_hash"], places, strict=True))
-    for hashes, values in Local(workers).map_batches(measured, items, describe="compare", total=len(items)):
+    fine = (rows["error"] == "").to_numpy()
+    items = [(digest, place) for digest, place, ok in zip(rows["content_hash"], places, fine, strict=True) if ok]
+    crashed = partial(without_value, measures=[Measure(thumbnail)])
+    batches = Local(workers).map_batches(measured, items, describe="compare", total=len(items), crashed=crashed)
+    for hashes, values in batches:
         for digest, value in zip(hashes, values["thumbnail"], strict=True):
             found[at[digest]] = value
     return found

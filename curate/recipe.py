@@ -269,7 +269,7 @@ def _parse(path: Path) -> object:
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise UserError(f"{path} has {size:,} bytes, a recipe has at most {MAX_BYTES:,}; is it the right file?")
-        return yaml.load(path.read_text(encoding="utf-8"), _Loader)  # a SafeLoader: plain values only
+        return read_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; {', '.join(names())} come with curate") from None
     except UnicodeDecodeError:
@@ -283,6 +283,11 @@ def _parse(path: Path) -> object:
         raise UserError(f"{path}: a value is not what its tag (!!…) says; leave tags out") from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # a date such as 2026-13-45; a number without end
         raise UserError(f"{path} cannot be read as YAML: {str(error).splitlines()[0]}") from None
+
+
+def read_yaml(text: str) -> object:
+    """What a text says in the YAML of recipes: plain values alone, and 5e-4 is a number. Raises what PyYAML raises."""
+    return yaml.load(text, _Loader)
 
 
 class _Loader(yaml.SafeLoader):

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
@@ -127,6 +128,13 @@ def read_run(folder: Path, *, data: Data = "other", at: str = "") -> Run:
         raise UserError(
             f"{pasted(path)} is no result of this trainer ({reason}); train again, or remove the folder"
         ) from None
+
+
+def untrained(finished: Iterable[Run]) -> list[Data]:
+    """The raw and the curated set, but for those that a finished run has learned."""
+    learned = {run.data for run in finished}
+    both: tuple[Data, ...] = ("raw", "curated")
+    return [data for data in both if data not in learned]
 
 
 def two(runs: Runs, before: str, after: str | None) -> tuple[Run, Run]:

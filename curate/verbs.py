@@ -1,13 +1,27 @@
 """What the verbs do, as functions: read what earlier verbs wrote, call one library function, write one file."""
 
 import getpass
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from curate import answers, decisions, findings, manifest, predictions, queue, recipe, reviewers, threshold, versions
+from curate import (
+    REVIEWER,
+    answers,
+    decisions,
+    findings,
+    manifest,
+    predictions,
+    queue,
+    recipe,
+    reviewers,
+    scans,
+    threshold,
+    versions,
+)
 from curate import apply as applying
 from curate.csv_text import read_csv
 from curate.engine import Engine
@@ -94,7 +108,7 @@ def read_decisions(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
 
 def read_findings(workspace: Workspace) -> pd.DataFrame:
     """The findings, also those that an earlier version of curate wrote."""
-    return findings.complete(workspace.read_table(FINDINGS, written_by=f"{CURATE_SCAN} {workspace.root}"))
+    return findings.complete(workspace.read_table(FINDINGS, written_by=f"{CURATE_SCAN} {pasted(workspace.root)}"))
 
 
 def scan(workspace: Workspace, *, only: list[str] | None, settings: findings.Settings, engine: Engine) -> Scanned:
@@ -102,6 +116,8 @@ def scan(workspace: Workspace, *, only: list[str] | None, settings: findings.Set
     chosen = findings.select(only, predictions.exists(workspace))
     merged = _merge_settings(recipe.in_workspace(workspace).scan, settings)
     findings.check_settings(merged)
+    if at := merged.get(answers.LABEL_ERROR, {}).get("at"):
+        threshold.parse(str(at))
     with workspace.writing("scan", {"only": only, "set": settings}) as transaction:
         images = read_manifest(workspace)
         evidence = Evidence(workspace, images, engine)
@@ -197,7 +213,7 @@ def ask(workspace: Workspace, images: pd.DataFrame, rules: list[recipe.Rule], bu
     return Asking(found, decided, review, worth, answers.counted(answers.answered(settled, scanned, images)))
 
 
-def decide(workspace: Workspace, policy: Path | None, budget: int | None = None) -> Decided:
+def decide(workspace: Workspace, policy: str | Path | None, budget: int | None = None) -> Decided:
     """Write decisions by policy, and `review.csv` for what a person is asked.
 
     People's earlier answers set the probabilities of `label_error` right before the rules are read. budget: so many
@@ -228,18 +244,28 @@ def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decide
     with workspace.writing("decide", {"import": str(path), "by": name}) as transaction:
         images = read_manifest(workspace)
         imported = decisions.check(_imported(path, images), images, str(path))
-        merged = decisions.merge(read_answers(workspace, images), imported, by=name, at=timestamp())
+        merged = decisions.merge(
+            signed(workspace, read_answers(workspace, images), name), imported, by=name, at=timestamp()
+        )
         merged = decisions.in_order(merged, images)
         transaction.write_table(DECISIONS, merged)
         if workspace.has(REVIEW):
-            review = _read_review(workspace)
-            review = review[~review["image_id"].isin(merged["image_id"][merged["by"] != decisions.POLICY])]
+            review, decided = _read_review(workspace), merged["image_id"][merged["by"] != decisions.POLICY]
+            review = review[_not_said(review, imported) | ~review["image_id"].isin(decided)]
             left = len(review)
             transaction.write_table(REVIEW, review)
     scanned = read_findings(workspace) if workspace.has(FINDINGS) else findings.empty()
     said = answers.counted(answers.answered(reviewers.settle(merged, images, rule), scanned, images))
     about_these = merged[merged["image_id"].isin(imported["image_id"])]
     return _decided(workspace, merged, left, reviewers.disagreements(about_these, images, rule), said, None)
+
+
+def _not_said(review: pd.DataFrame, imported: pd.DataFrame) -> pd.Series:
+    """Rows of `review.csv` with an answer that is not among those taken over: somebody else's."""
+    said = pd.MultiIndex.from_frame(imported[["image_id", "action", "label"]])
+    given = review.reindex(columns=["image_id", "action", "label"], fill_value="").fillna("")
+    given["action"] = given["action"].where((given["action"] != "") | (given["label"] == ""), "relabel")
+    return (given["action"] != "") & ~pd.MultiIndex.from_frame(given).isin(said)
 
 
 def _imported(path: Path, images: pd.DataFrame) -> pd.DataFrame:
@@ -263,25 +289,29 @@ def apply(workspace: Workspace, *, include_test: bool) -> Applied:
     )
 
 
-def signed(workspace: Workspace, table: pd.DataFrame) -> pd.DataFrame:
-    """The decisions, those that were edited in the file by hand under the name of who edited: a person's word holds."""
+def signed(workspace: Workspace, table: pd.DataFrame, by: str | None = None) -> pd.DataFrame:
+    """The decisions, those that were edited in the file by hand under the name of who edited, see `reviewer`: a
+    person's word holds."""
     entries = [entry for entry in workspace.ledger() if DECISIONS in entry.writes]
     by_verbs = [entry.writes[DECISIONS] for entry in entries if entry.command != EDIT and entry.writes[DECISIONS]]
     if not entries or entries[-1].command != EDIT or not by_verbs:
         return table
     before = read_table(workspace.version_file(DECISIONS, by_verbs[-1]))
     edited = ~table["image_id"].isin(decisions.unchanged(table, before)["image_id"])
-    return table.assign(by=table["by"].where(~edited | (table["by"] != decisions.POLICY), reviewer(None)))
+    edited &= table["by"] == decisions.POLICY
+    return table.assign(by=table["by"].where(~edited, reviewer(by))) if edited.any() else table
 
 
 def reviewer(by: str | None) -> str:
-    """The name under which decisions are taken: the one given, or that of the account."""
+    """The name under which decisions are taken: the one given, that of the environment, or that of the account."""
     if by is not None:
         return reviewers.checked_name(by, "--by")
+    if named := os.environ.get(REVIEWER):
+        return reviewers.checked_name(named, REVIEWER)
     try:
         return reviewers.checked_name(getpass.getuser(), "the account's name")
     except (KeyError, OSError):
-        raise UserError("this account has no name; give yours with --by or CURATE_REVIEWER") from None
+        raise UserError(f"this account has no name; give yours in the variable {REVIEWER}") from None
 
 
 def _decided(
@@ -305,13 +335,14 @@ def _without_probabilities(workspace: Workspace, found: pd.DataFrame, rules: lis
     if not asked or not suggests.any() or (found["suggested_prob"][suggests] > 0).any():
         return []
     why = f"the scores of {answers.LABEL_ERROR} are no probabilities, so its rules with 'sure' take nothing"
-    return [f"{why}: '{CURATE_SCAN} {workspace.root}' with {answers.LABEL_ERROR}.method=fused gives them"]
+    return [f"{why}: '{CURATE_SCAN} {pasted(workspace.root)}' with {answers.LABEL_ERROR}.method=fused gives them"]
 
 
 def stale(workspace: Workspace) -> list[str]:
     """A warning where the findings are older than what they are about."""
-    why = versions.stale_findings(workspace)
-    return [f"{why}: '{CURATE_SCAN} {workspace.root}' brings the findings up to date"] if why else []
+    behind = scans.of(workspace)
+    way_out = f"'{CURATE_SCAN} {pasted(workspace.root)}' brings the findings up to date"
+    return [f"{why}: {way_out}" for why in scans.stale(workspace, behind, behind)]
 
 
 def _read_review(workspace: Workspace) -> pd.DataFrame:

@@ -15,8 +15,9 @@ def compare(workspace: Workspace, before: int | None, after: int | None) -> pd.D
     its curated set, or for its manifest where nothing was applied by then. Where images or decisions changed after they
     were applied, it stands for what `apply` would make of them.
     """
+    root = pasted(workspace.root)
     if before is None and after is None and not workspace.has(CURATED):
-        raise UserError(f"{workspace.root} has no {CURATED} to compare with; 'curate apply {workspace.root}' writes it")
+        raise UserError(f"{root} has no {CURATED} to compare with; 'curate apply {root}' writes it")
     first = workspace.read_table(MANIFEST, written_by="curate add") if before is None else images_at(workspace, before)
     if after is None:
         second = read_table(workspace.path(CURATED if workspace.has(CURATED) else MANIFEST))
@@ -54,26 +55,13 @@ def _is_applied(workspace: Workspace, hashes: dict[str, str]) -> bool:
     return [hashes.get(name, "") for name in (MANIFEST, DECISIONS, CURATED)] in applied
 
 
-def stale_findings(workspace: Workspace) -> str:
-    """Why the findings are older than what they are about; "" where they are not."""
-    entries = workspace.ledger()
-    scans = [entry for entry in entries if entry.command == "scan"]
-    if not scans:
-        return ""
-    if scans[-1].reads.get(MANIFEST) != workspace.hashes().get(MANIFEST):
-        return "images were added or changed since the last scan"
-    if any(entry.command == "predict" and entry.version > scans[-1].version for entry in entries):
-        return "there are new predictions since the last scan"
-    return ""
-
-
 def images_at(workspace: Workspace, version: int) -> pd.DataFrame:
     """The set as it was: the curated one, or the manifest where nothing was applied by then."""
     state = workspace.state(version)
     name = CURATED if CURATED in state and _is_applied(workspace, state) else MANIFEST
     if name not in state:
         which = f"'curate log {pasted(workspace.root)}' lists those that do"
-        raise UserError(f"version {version} of {workspace.root} holds no images; {which}")
+        raise UserError(f"version {version} of {pasted(workspace.root)} holds no images; {which}")
     images = read_table(workspace.version_file(name, state[name]))
     if name == MANIFEST and CURATED in state:
         return apply.apply(images, _decisions(workspace, version, images), include_test=False).table
@@ -87,5 +75,5 @@ def _decisions(workspace: Workspace, version: int | None, images: pd.DataFrame) 
     else:
         digest = workspace.state(version).get(DECISIONS)
         path = workspace.version_file(DECISIONS, digest) if digest else None
-    table = read_table(path) if path else decisions.empty()
-    return reviewers.settle(table, images, recipe.in_workspace(workspace).reviewers)
+    table = read_table(path).reindex(columns=list(decisions.COLUMNS), fill_value="") if path else decisions.empty()
+    return reviewers.settle(table[table["action"] != ""], images, recipe.in_workspace(workspace).reviewers)

@@ -26,6 +26,7 @@ from curate.files import (
     write_bytes_atomic,
     write_json,
 )
+from curate.wording import pasted
 
 MANIFEST, FINDINGS, DECISIONS, CURATED = "manifest.parquet", "findings.parquet", "decisions.csv", "curated.parquet"
 VERSIONED = (MANIFEST, FINDINGS, DECISIONS, CURATED)
@@ -107,7 +108,8 @@ class Workspace:
         One with a ledger and no manifest is one, too: it was taken back to before its first `add`.
         """
         if not (root / MANIFEST).is_file() and not (root / LEDGER).is_file():
-            raise UserError(f"{root} is no workspace (it has no {MANIFEST}); make one with 'curate add {root} SOURCE'")
+            way_out = f"make one with 'curate add {pasted(root)} SOURCE'"
+            raise UserError(f"{pasted(root)} is no workspace (it has no {MANIFEST}); {way_out}")
         return cls(root)
 
     def path(self, name: str) -> Path:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from curate import decisions, verbs
+from curate import REVIEWER, decisions, verbs
 from curate.cli import app
 from curate.csv_text import read_csv, write_csv
 from curate.decisions import check, decide, merge
@@ -293,6 +293,56 @@ def test_importing_twice_gives_the_same_bytes(reviewed: Workspace, monkeypatch: 
     assert (reviewed.path(DECISIONS).read_bytes(), reviewed.path(verbs.REVIEW).read_bytes()) == before
 
 
+def test_an_import_keeps_what_was_edited_by_hand(reviewed: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row of the policy that somebody changed is theirs, also where an import of other answers comes between."""
+    path = reviewed.path(DECISIONS)
+    dropped = read_csv(path)["image_id"].iloc[0]
+    path.write_text(path.read_text().replace(",drop,", ",keep,"))
+    monkeypatch.setenv(REVIEWER, "bob")
+    verbs.import_decisions(reviewed, answer(reviewed, "keep"), "ada")
+    verbs.decide(reviewed, reviewed.path("policy.yaml"))
+    table = read_csv(path).set_index("image_id")
+    assert table.loc[dropped, ["action", "by"]].tolist() == ["keep", "ada"]  # who imports vouches for the file
+
+
+def test_edits_by_hand_are_signed_as_the_environment_says(reviewed: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = reviewed.path(DECISIONS)
+    path.write_text(path.read_text().replace(",drop,", ",keep,"))
+    monkeypatch.setenv(REVIEWER, "bob")
+    monkeypatch.setattr(verbs.getpass, "getuser", lambda: 1 / 0)
+    verbs.decide(reviewed, reviewed.path("policy.yaml"))
+    assert read_csv(path)["by"].tolist() == ["bob"]
+
+
+def test_an_account_without_a_name_is_told_what_to_do(reviewed: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = reviewed.path(DECISIONS)
+    path.write_text(path.read_text().replace(",drop,", ",keep,"))
+    monkeypatch.delenv(REVIEWER, raising=False)
+    monkeypatch.setattr(verbs.getpass, "getuser", lambda: {}["uid"])
+    with pytest.raises(UserError, match="this account has no name; give yours in the variable CURATE_REVIEWER"):
+        verbs.decide(reviewed, reviewed.path("policy.yaml"))
+
+
+def test_an_import_leaves_the_answers_that_others_have_typed(reviewed: Workspace) -> None:
+    answer(reviewed, "drop")  # typed by bob into review.csv
+    image_id = read_csv(reviewed.path(verbs.REVIEW))["image_id"].iloc[0]
+    mine = reviewed.path("mine.csv")
+    mine.write_text(f"image_id,action\n{image_id},keep\n")
+    assert verbs.import_decisions(reviewed, mine, "ada").for_review == 2
+    verbs.import_decisions(reviewed, reviewed.path(verbs.REVIEW), "bob")
+    table = read_csv(reviewed.path(DECISIONS))
+    said = table[table["image_id"] == image_id]
+    assert dict(zip(said["by"], said["action"], strict=True)) == {"ada": "keep", "bob": "drop"}
+    assert image_id not in read_csv(reviewed.path(verbs.REVIEW))["image_id"].tolist()
+
+
+def test_a_policy_by_name_and_one_for_an_import(reviewed: Workspace) -> None:
+    run("decide", reviewed.root, "--policy", "cifar10")
+    arguments = ["decide", str(reviewed.root), "--policy", "cifar10", "--import", str(reviewed.path(verbs.REVIEW))]
+    with pytest.raises(UserError, match="--policy is for decisions by policy, not for --import"):
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
+
+
 def test_answers_change_what_the_policy_does(workspace: Workspace) -> None:
     """Twelve labels, each wrong with 0.6 as the scan has it: not enough to drop them, until nine of ten were wrong."""
     train = read_table(workspace.path(MANIFEST)).query("split == 'train'")
@@ -374,7 +424,7 @@ def test_budget_of_nothing_and_budget_of_an_import(reviewed: Workspace) -> None:
     assert result.exit_code == 2
     assert "greater than or equal to 1" in result.output
     arguments = ["decide", str(reviewed.root), "--budget", "5", "--import", str(reviewed.path(verbs.REVIEW))]
-    with pytest.raises(UserError, match="--budget is for a new review list, not for --import; leave one of them out"):
+    with pytest.raises(UserError, match="--budget is for decisions by policy, not for --import; leave one of them out"):
         CliRunner().invoke(app, arguments, catch_exceptions=False)
 
 

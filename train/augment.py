@@ -9,6 +9,7 @@ from torch import Tensor
 import curate.augment
 from curate.augment import Program
 from curate.augment.frame import Frame
+from curate.augment.originals import in_levels
 from curate.augment.pipeline import from_dict
 from curate.augment.upstream import albumentations
 from curate.errors import UserError
@@ -21,12 +22,13 @@ REFLECT, LINEAR = 4, 1
 
 
 def program(config: TrainConfig, size: int) -> Program:
-    """What the settings ask for, for images of `size` pixels a side; they stay of that size.
+    """What the settings ask for, for images of `size` pixels a side; they stay of that size, and levels: networks here
+    normalise them by themselves.
 
     Raises `UserError` for a pipeline that is not for them.
     """
-    asked = pipeline(config, size) if config.augment is None else _without_formats(from_dict(config.augment))
-    found = curate.augment.compile(asked, seed=config.seed, mode="fused", layout="NCHW")
+    asked = pipeline(config, size) if config.augment is None else from_dict(config.augment)
+    found, _ = in_levels(curate.augment.compile(asked, seed=config.seed, mode="fused", layout="NCHW"))
     frame = Frame(size, size, 3)
     try:
         found.check(frame)
@@ -61,8 +63,8 @@ def pipeline(config: TrainConfig, size: int) -> Any:
     return a.Compose(steps)
 
 
-def _without_formats(asked: Any) -> Any:
-    """The pipeline without what makes floats at its end: networks here normalise bytes by themselves."""
+def without_formats(asked: Any) -> Any:
+    """The pipeline without what makes floats at its end, so that more can follow."""
     a = albumentations()
     steps = list(asked.transforms) if isinstance(asked, a.Compose) else [asked]
     while steps and type(steps[-1]).__name__ in ("Normalize", "ToFloat", "ToTensorV2"):

@@ -1,5 +1,6 @@
 """What a trained network says about images, and how right it is."""
 
+import traceback
 from dataclasses import dataclass
 
 import cv2
@@ -13,6 +14,7 @@ from train.config import Precision
 from train.data import ImageSet
 from train.hardware import autocast
 from train.mapped import Images
+from train.room import ran_out
 
 BINS = 15
 """Of equal width, for the calibration error: Guo et al. 2017, "On Calibration of Modern Neural Networks"."""
@@ -76,10 +78,28 @@ def predict(
     """Probabilities and embeddings of `images`, shape (N, 3, S, S), uint8, on the device the model is on.
 
     flip: also average with the mirror images; twice the time. multi_crop: also average over shifted views; three times
-    the time. The model is left in the mode it was in.
+    the time. `batch_size` is halved where memory runs out. The model is left in the mode it was in.
     """
     was_training = model.training
     model.eval()
+    try:
+        while True:
+            try:
+                return _in_batches(model, images, flip, multi_crop, batch_size, precision)
+            except (RuntimeError, MemoryError) as error:
+                if batch_size < 2 or not ran_out(error):
+                    raise
+                traceback.clear_frames(error.__traceback__)  # lets go of what the batch had made
+            batch_size //= 2
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+    finally:
+        model.train(was_training)
+
+
+def _in_batches(
+    model: Network, images: Images, flip: bool, multi_crop: bool, batch_size: int, precision: Precision
+) -> Predictions:
     device = model.pixel_mean.device
     shifts = SHIFTS if multi_crop else SHIFTS[:1]
     single, flipped, averaged, embeddings = [], [], [], []
@@ -101,7 +121,6 @@ def predict(
                 flipped.append(both)
         if multi_crop:
             averaged.append(total)
-    model.train(was_training)
     width = model.head.out_features
     return Predictions(
         probs=_array(single, width),

@@ -31,7 +31,8 @@ from train.skipping import share_losses, without_easy
 from train.visits import draw_visits
 
 STEM_SAMPLE = 2000
-"""Images, at most, whose patches the first filters are drawn from: half a million patches at 32 px."""
+"""Images of 32 px, at most, whose patches the first filters are drawn from: half a million patches; fewer of larger
+images, so that these come to no more."""
 EVAL_SAMPLE, LEAST_EVAL_SAMPLE = 2000, 500
 """Images evaluated after an epoch: half as many as it learned from, within these limits, so that a small set is not
 looked at for longer than it is learned from. At an accuracy of 95 % they are good to +-1 and +-2 points."""
@@ -93,7 +94,8 @@ def train(
         _check_small(config, size)
     torch.manual_seed(config.seed)
     model = models.build(config.model, num_classes=len(classes), image_size=size, options=config.model_options)
-    model.start_from(train_set.images[:: -(-count // STEM_SAMPLE)], *train_set.mean_std())
+    sample = max(1, round(STEM_SAMPLE * min(1, (32 / size) ** 2)))
+    model.start_from(train_set.images[:: -(-count // sample)], *train_set.mean_std())
     model.to(device)
     distributed.prepare(model)
     images, labels = resident(train_set.images, device), train_set.labels.to(device)
@@ -102,8 +104,14 @@ def train(
     share = lr_share(config, count)
     optimizer = build_optimizer(model, config, share)
     losses = torch.full((count,), float("inf"), device=device)
-    margins = _margins(config, count).to(device) if keep_margins else None
     augment = program(config, size)
+    if config.skip_easy and augment.mixes:
+        raise UserError(
+            f"skip_easy = {config.skip_easy:g}, and the pipeline mixes images; set it to 0: whether an image is easy "
+            "cannot be told from its mixture with another"
+        )
+    assert not (keep_margins and augment.mixes), "a mixture has no label to be right about"
+    margins = _margins(config, count).to(device) if keep_margins else None
     ids = numbers(train_set.image_ids, count, device)
     training = Training(config, model, optimizer, augment, images, ids, labels, soft_labels, losses, margins)
 
@@ -186,8 +194,6 @@ def train(
 def _margins(config: TrainConfig, count: int) -> Tensor:
     """Room for the margins of every epoch: shape (E, N), float16, NaN."""
     assert distributed.count() == 1, "each process would know the margins of its own share alone"
-    assert not config.mixup, "a mixture has no label to be right about"
-    assert not config.cutmix, "a mixture has no label to be right about"
     return torch.full((math.ceil(epochs_in_all(config, count)), count), float("nan"), dtype=torch.float16)
 
 

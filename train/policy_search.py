@@ -21,7 +21,7 @@ from curate.augment.upstream import albumentations
 from curate.errors import UserError
 from curate.files import write_bytes_atomic, write_json
 from curate.interval import mean_interval
-from train.augment import pipeline, program
+from train.augment import pipeline, program, without_formats
 from train.config import TrainConfig
 from train.crossval import assign_folds
 from train.data import ImageSet
@@ -96,7 +96,7 @@ def candidates(config: TrainConfig, size: int, files: Sequence[Path] = ()) -> li
     What mirrors or turns is left out where the recipe does not mirror: letters and digits must not be.
     Raises `UserError` for a file that is no pipeline, and for one that is not for images of this size.
     """
-    own = list(pipeline(config, size)) if config.augment is None else [from_dict(config.augment)]
+    own = list(pipeline(config, size)) if config.augment is None else [without_formats(from_dict(config.augment))]
     tried = {
         RECIPE: own,
         "none": [],
@@ -133,11 +133,12 @@ def search(
     *,
     say: Callable[[Training], None] | None = None,
 ) -> Found:
-    """Train all candidates for an eighth of the epochs or so, the better half for twice as many, and so on; the best
-    two, and the recipe, `SEEDS` times for all of them.
+    """Train all candidates for a quarter of the epochs (up to eight of them), the better half for twice as many, and so
+    on; the best two, and the recipe, `SEEDS` times for all of them. None leaves out easy images, which mixing forbids.
 
     What was trained stands in `folder` and is not trained again by a later call with the same images and settings.
     """
+    config = replace(config, skip_easy=0.0)
     done: list[list[Training]] = []
     left, own = list(tried), next((each for each in tried if each.name == RECIPE), None)
     kept = _Kept(folder / TRAININGS, _key(config, images, held_out))

@@ -115,6 +115,9 @@ def reproduce(
     chosen = chosen_arms(there[scale], only)
     if "model" in settings:
         raise UserError("--set model=… is what the experiment varies; --only ARM trains some of its networks alone")
+    for other in ("steps", "time_budget"):
+        if settings.get(other) is not None:
+            raise UserError(f"--set {other}={settings[other]}: experiments go by epochs; set these, and leave that out")
     first = settings.get("seed", 0)
     TrainConfig.from_mapping(settings)  # what cannot work is said before images are read
     assert isinstance(first, int)

@@ -14,7 +14,7 @@ from curate.files import replacing, write_bytes_atomic, write_json
 from curate.flips import PREDICTED
 from curate.interval import Score, score
 from curate.wording import pasted
-from train import event_files, plots
+from train import event_files
 from train.checkpoint import Epoch
 from train.config import TrainConfig
 from train.data import ImageSet
@@ -136,6 +136,8 @@ def write_result(
 
     config: with the size of the images.
     """
+    from train import plots  # Matplotlib takes half a second to import, and workers that train draw nothing
+
     history = [epoch for one in done for epoch in one.history]
     evaluations = [one.evaluation for one in done]
     lines = "".join(json.dumps(asdict(epoch)) + "\n" for epoch in history)
@@ -151,8 +153,9 @@ def write_result(
         write_bytes_atomic(run_dir / name, content)
     with replacing(run_dir / PREDICTED) as temporary:
         predicted.to_parquet(temporary, index=False, compression="zstd")
-    for weights in run_dir.glob(f"seed-*/{WEIGHTS}"):
-        weights.replace(run_dir / WEIGHTS)
+    for one in done:
+        if (weights := run_dir / f"seed-{one.seed}" / WEIGHTS).exists():
+            weights.replace(run_dir / WEIGHTS)
     epochs = tuple(one.epochs_done for one in done)
     result = RunResult(
         config=config,

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from curate import label_noise
+from train.augment import program
 from train.checkpoint import Epoch
 from train.config import TrainConfig
 from train.crossval import OutOfFold, cross_validate
@@ -86,7 +87,7 @@ def run(
             others=others,
             run_dir=run_dir / name if run_dir else None,
             at_once=at_once,
-            keep_margins=not (number or config.mixup or config.cutmix),
+            keep_margins=not (number or program(config, image_set.image_size).mixes),
             on_epoch=partial(_tell, on_epoch, name, plan.folds) if on_epoch else None,
         )
 

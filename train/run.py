@@ -85,8 +85,8 @@ def train_run(
     distributed.wait()
     numbers = tuple(range(config.seed, config.seed + seeds))
     if not resume:
-        for seed in numbers:
-            (run_dir / f"seed-{seed}" / "checkpoint.safetensors").unlink(missing_ok=True)
+        for folder in run_dir.glob("seed-*"):
+            shutil.rmtree(folder)
     with parallel.shared(train_set, eval_set, at_once=at_once) as (train_set, eval_set):
         one_seed = partial(
             train_seed,

@@ -18,6 +18,7 @@ from curate.duplicates import groups
 from curate.engine import Local
 from curate.errors import UserError, known
 from curate.evidence import Evidence
+from curate.runs import PROVE
 from curate.wording import pasted
 from curate.workspace import FINDINGS, Workspace, read_table
 from train import parallel, policy_search, profiles, rounds, run
@@ -25,8 +26,11 @@ from train.checkpoint import Epoch
 from train.config import TrainConfig
 from train.data import common_size, load_images
 from train.onnx_file import Exported, write_onnx
-from train.result import RunResult
+from train.result import RESULT, WEIGHTS, RunResult
 from train.run import load_model, train_run
+
+SEARCH = "augment-search"
+"""The folder among the runs in which `search_policies` keeps what it trains."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ def predict(
     workspace: Workspace,
     *,
     profile: str = "quick",
+    recipe: str | None = None,
     folds: int | None = None,
     settings: Mapping[str, object],
     workers: int | None = None,
@@ -64,13 +69,14 @@ def predict(
     profile says (see `train.profiles`); write predictions, an embedding, and how its label was learned, for every
     image.
 
-    Duplicates, and generated images with their originals, stay in one fold. `folds` None: those of the profile;
-    settings change those of the profile's training recipe. An interrupted call with the same images, labels and
-    settings goes on at the last epoch. `at_once` networks are trained at the same time; None: chosen, see
-    `train.parallel.choose`. `on_epoch` gets what is trained, such as "corrected 1, fold 3", and the epoch's figures.
+    Duplicates, and generated images with their originals, stay in one fold. `folds` None: those of the profile.
+    `recipe`: one of `train.recipes` in place of the profile's; `settings` change it. An interrupted call with the same
+    images, labels and settings goes on at the last epoch. `at_once` networks are trained at the same time; None:
+    chosen, see `train.parallel.choose`. `on_epoch` gets what is trained, such as "corrected 1, fold 3", and the epoch's
+    figures.
     """
     plan = profiles.find(profile)
-    plan = replace(plan, folds=plan.folds if folds is None else folds)
+    plan = replace(plan, folds=plan.folds if folds is None else folds, recipe=recipe or plan.recipe)
     if "epochs" in settings:
         plan = replace(plan, images=None)
     config = _by_epochs(configure(workspace, {**profiles.settings(plan), **settings}))
@@ -113,7 +119,7 @@ def predict(
             at_once=at_once,
             on_epoch=on_epoch,
         )
-        with workspace.writing("predict", {"profile": profile, "folds": plan.folds, **settings}):
+        with workspace.writing("predict", {"profile": profile, "recipe": plan.recipe, "folds": plan.folds, **settings}):
             used = replace(configs[-1], image_size=size)
             written = _write_predictions(workspace, usable, trained, classes, said, used, profile, plan)
         for leftover in (workspace.root / predictions.FOLDER).glob("folds-*"):
@@ -184,19 +190,20 @@ def search_policies(
     """Compare a handful of augmentations by short trainings, see `train.policy_search`.
 
     Measured on the images of `val`, or, where there are none with a label, on a part of the training images that is
-    held out, duplicates and generated images with their originals; never on test images. Written to
-    `runs/augment-search`; an interrupted call goes on.
+    held out, duplicates and generated images with their originals; never on what runs are measured on, which is `val`
+    where there is no test split. Written to `runs/augment-search`; an interrupted call goes on.
     """
     config = _by_epochs(configure(workspace, settings))
     raw = verbs.read_manifest(workspace)
     chosen = verbs.read_images(workspace, data)
-    rows, val = train_rows_of(chosen), _usable(raw, "val")
+    rows = train_rows_of(chosen)
+    val = _usable(raw, "val" if (raw["split"] == "test").any() else "")  # without a test split, val stands for it
     if rows.empty:
         raise UserError(f"{pasted(workspace.root)} has no labelled training images; add some with --split train")
     classes = manifest.classes(raw[manifest.decodable(raw)])
     size = config.image_size or common_size(rows)
     tried = policy_search.candidates(config, size, files)
-    with workspace.locked("runs/augment-search"):
+    with workspace.locked(f"runs/{SEARCH}"):
         images = load_images(rows, workspace.root, classes=classes, image_size=size)
         if len(val):
             held_out = load_images(val, workspace.root, classes=classes, image_size=size)
@@ -205,7 +212,7 @@ def search_policies(
                 together = groups(raw, Evidence(workspace, raw, Local()).get("duplicate_pairs"))
             of_rows = pd.Series(together, raw["image_id"])[rows["image_id"]].to_numpy()
             images, held_out = policy_search.split(images, of_rows, seed=config.seed)
-        folder = workspace.root / "runs" / "augment-search"
+        folder = workspace.root / "runs" / SEARCH
         found = policy_search.search(config, images, held_out, tried, folder, say=say)
     with workspace.writing("augment search", {"data": data, "pipelines": [str(file) for file in files], **settings}):
         pass  # writes no table
@@ -246,17 +253,25 @@ def _asked(workspace: Workspace, data: str, settings: Mapping[str, object], name
     run_name = name or f"{data}-{config.model}"
     if not re.fullmatch(r"[\w][\w.-]*", run_name):
         raise UserError(f"--name {run_name!r} must be letters, digits, '.', '_' and '-'")
-    if why := portable.why_not(run_name):
+    if why := _taken(run_name) or portable.why_not(run_name):
         raise UserError(f"--name {run_name!r}: {why}; choose another")
     classes = manifest.classes(raw[manifest.decodable(raw)])
     return _Asked(config, train_rows, test_rows, classes, workspace.root / "runs" / run_name)
 
 
+def _taken(run_name: str) -> str:
+    """Which verb keeps what it trains in the folder of a run of this name; "" for none."""
+    if run_name.startswith(PROVE):
+        return "runs of 'curate prove' are called so"
+    return "'curate augment search' keeps its trainings there" if run_name == SEARCH else ""
+
+
 def export_onnx(workspace: Workspace, run_name: str, out: Path | None = None) -> Exported:
     """Write the network of a finished run as ONNX, by default into the run's folder."""
-    finished = sorted(path.parent.name for path in (workspace.root / "runs").glob("*/result.json"))
+    finished = sorted(path.parent.name for path in (workspace.root / "runs").glob(f"*/{RESULT}"))
+    finished = [name for name in finished if (workspace.root / "runs" / name / WEIGHTS).exists()]
     if run_name not in finished:
-        raise known("finished run", run_name, finished)
+        raise known("finished run that kept its network", run_name, finished)
     run_dir = workspace.root / "runs" / run_name
     exported = write_onnx(out or run_dir / "model.onnx", load_model(run_dir))
     with workspace.writing("onnx", {"run": run_name, "written": exported.written}):
@@ -289,8 +304,10 @@ def leak_free(workspace: Workspace, test_rows: pd.DataFrame) -> list[str] | None
     if not workspace.has(FINDINGS) or not any(only is None or "split_leak" in str(only) for only in scans):
         return None
     table = read_table(workspace.path(FINDINGS))
-    leaked = set(table["related_id"][(table["finder"] == "split_leak") & table["flagged"]])
-    return [image_id for image_id in test_rows["image_id"] if image_id not in leaked]
+    shown = table["related_id"][(table["finder"] == "split_leak") & table["flagged"]]  # one for each training image
+    leaked = test_rows["image_id"].isin(shown)
+    leaked |= test_rows["pixel_hash"].isin(test_rows["pixel_hash"][leaked])  # and the copies of it
+    return test_rows["image_id"][~leaked].to_list()
 
 
 def _usable(rows: pd.DataFrame, split: str) -> pd.DataFrame:

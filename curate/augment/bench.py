@@ -237,7 +237,7 @@ def _kornia(pipeline: Any, images: np.ndarray, batch_size: int, device: torch.de
     if importlib.util.find_spec("kornia") is None:
         return None, "not installed"
     augmentation = importlib.import_module("kornia.augmentation")
-    modules, lacking = in_kornia.modules(augmentation, pipeline.transforms, images.shape[1])
+    modules, lacking = in_kornia.modules(augmentation, getattr(pipeline, "transforms", [pipeline]), images.shape[1])
     if lacking:
         return None, f"has no {lacking} with these settings"
     sequence = augmentation.AugmentationSequential(*modules, data_keys=["input"]).to(device)

@@ -84,7 +84,7 @@ def bench(
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Images a batch; by default 512, above 64 pixels 32.")
     ] = None,
-    device: options.Device = "auto",
+    device: options.Device = None,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds that count, in alternating order.")] = 5,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes of Albumentations.")] = 2,
     fallback: Fallback = None,
@@ -99,7 +99,7 @@ def bench(
         pipeline,
         size=size,
         batch_size=batch_size,
-        device=device,
+        device=device or "auto",
         rounds=rounds,
         workers=workers,
         fallback=_fallback(fallback),
@@ -148,7 +148,7 @@ def search(
     ] = None,
     data: Annotated[str, typer.Option(help="raw or curated.")] = "raw",
     recipe: options.TrainingRecipe = None,
-    device: options.Device = "auto",
+    device: options.Device = None,
     changes: options.Set = None,
     as_json: options.Json = False,
 ) -> None:
@@ -159,7 +159,7 @@ def search(
     found = verbs.search_policies(
         Workspace.open(ws),
         data=data,
-        settings=options.training_settings(recipe, changes) | {"device": device},
+        settings=options.training_settings(recipe, changes, device=device),
         files=pipeline or (),
         say=None if as_json else _say_training,
     )

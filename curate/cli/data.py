@@ -60,16 +60,17 @@ def add(
 
     leaves_out = leave_out(Workspace(ws), near)
     request = incoming.Request(local, split, layout, name, root, options.parse_columns(columns), leaves_out)
-    results = [incoming.add_source(Workspace(ws), source, request, workers=workers) for source in sources]
-    for result in results:
+    results = []
+    for source in sources:  # told one by one: where a later one is refused, the earlier ones stay added
+        results.append(result := incoming.add_source(Workspace(ws), source, request, workers=workers))
         output.warn(result.warnings)
+        if not as_json:
+            output.say(f"{source}: {incoming.told(result)}")
+        if not as_json and near != "ask":  # told when asked
+            near_duplicates(result.near)
     if as_json:
         output.print_json(results)
         return
-    for source, result in zip(sources, results, strict=True):
-        output.say(f"{source}: {incoming.told(result)}")
-        if near != "ask":  # told when asked
-            near_duplicates(result.near)
     manifest = pasted(ws / "manifest.parquet")
     wrote = any(result.added or result.changed for result in results)
     output.say(
@@ -99,6 +100,7 @@ def export(
         output.print_json(result)
         return
     output.say(
-        f"Wrote {result.images:,} images to {pasted(result.dest)} as {layout}. "
+        f"Wrote {result.images:,} images to {pasted(result.dest)} as {layout}"
+        f"{f'; {result.left_out:,} that never had a file are left out' if result.left_out else ''}. "
         f"Next: curate add NEW_WS {pasted(result.dest)}"
     )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from curate import REVIEWER
 from curate.cli import app, options, output
 from curate.errors import UserError
 from curate.wording import pasted, plural
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
 def decide(
     ws: options.Workspace,
     policy: Annotated[
-        Path | None, typer.Option(help="Recipe or YAML file with a policy; by default the workspace's recipe.")
+        str | None, typer.Option(help="Recipe or YAML file with a policy; by default the workspace's recipe.")
     ] = None,
     imported: Annotated[
         Path | None,
         typer.Option("--import", help="Take over decisions from an edited CSV, or the export of a label job."),
     ] = None,
-    by: Annotated[str | None, typer.Option(envvar="CURATE_REVIEWER", help="Your name, for --import.")] = None,
+    by: Annotated[str | None, typer.Option(envvar=REVIEWER, help="Your name, for --import.")] = None,
     budget: Annotated[
         int | None,
         typer.Option(
@@ -38,8 +39,9 @@ def decide(
     from curate import verbs
     from curate.workspace import Workspace
 
-    if imported and budget:
-        raise UserError("--budget is for a new review list, not for --import; leave one of them out")
+    for name, given in (("--budget", budget), ("--policy", policy)):
+        if imported and given:
+            raise UserError(f"{name} is for decisions by policy, not for --import; leave one of them out")
     workspace = Workspace.open(ws)
     result = verbs.import_decisions(workspace, imported, by) if imported else verbs.decide(workspace, policy, budget)
     output.warn(result.warnings + result.conflicts)

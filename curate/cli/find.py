@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curate.cli import app, options, output
+from curate.errors import UserError
 from curate.wording import pasted, plural
 
 if TYPE_CHECKING:
@@ -24,9 +25,9 @@ def predict(
         ),
     ] = "quick",
     folds: options.Folds = None,
-    seed: Annotated[int, typer.Option(help="Seed of the folds and the training.")] = 0,
+    seed: Annotated[int | None, typer.Option(help="Seed of the folds and the training; by default 0.")] = None,
     recipe: options.TrainingRecipe = None,
-    device: options.Device = "auto",
+    device: options.Device = None,
     changes: options.Set = None,
     workers: options.Workers = None,
     at_once: options.AtOnce = None,
@@ -36,12 +37,12 @@ def predict(
     from curate.workspace import Workspace
     from train import verbs
 
-    settings = options.training_settings(recipe, changes) | {"device": device, "seed": seed}
     result = verbs.predict(
         Workspace.open(ws),
         profile=profile,
+        recipe=recipe,
         folds=folds,
-        settings=settings,
+        settings=options.training_settings(None, changes, device=device, seed=seed),
         workers=workers,
         at_once=at_once,
         on_epoch=None if as_json else _say_fold,
@@ -79,6 +80,8 @@ def scan(
 
     settings = options.parse_finder_settings(changes)
     if at:
+        if only and "label_error" not in only:
+            raise UserError(f"--at {at} cuts label_error, which --only leaves out; leave one of them out")
         settings.setdefault("label_error", {})["at"] = at
     chosen = options.choose_engine(engine, ray_address, workers)
     result = verbs.scan(Workspace.open(ws), only=only, settings=settings, engine=chosen)

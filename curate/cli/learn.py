@@ -22,7 +22,7 @@ def train(
     seeds: Annotated[int, typer.Option(min=1, help="Train this many times; gives a mean with its 95 % interval.")] = 1,
     name: Annotated[str | None, typer.Option(help="Name of the run; by default DATA-MODEL.")] = None,
     recipe: options.TrainingRecipe = None,
-    device: options.Device = "auto",
+    device: options.Device = None,
     compile: Annotated[
         str | None, typer.Option(help="torch.compile: auto (on CUDA alone), on, graphs (CUDA graphs too) or off.")
     ] = None,
@@ -59,13 +59,12 @@ def train(
         )
     if processes > 1 and not distributed.launched():
         raise typer.Exit(distributed.launch(processes, sys.argv[1:]))
-    given = {"model": model, "compile": compile, "time_budget": time_budget}
-    settings = (
-        options.training_settings(recipe, changes) | {"device": device} | {name: it for name, it in given.items() if it}
+    settings = options.training_settings(
+        recipe, changes, device=device, model=model, compile=compile, time_budget=time_budget
     )
     if augment is not None:
         settings["augment"] = as_dict(read_pipeline(augment))
-    with distributed.joined(device):
+    with distributed.joined(verbs.configure(Workspace.open(ws), settings).device):
         if not distributed.first():
             verbs.help_train(Workspace.open(ws), data=data, seeds=seeds, settings=settings, name=name)
             return
@@ -165,7 +164,7 @@ def reproduce(
     only: Annotated[
         list[str] | None, typer.Option(metavar="ARM", help="Train this arm alone; may be repeated.")
     ] = None,
-    device: options.Device = "auto",
+    device: options.Device = None,
     changes: options.Set = None,
     at_once: options.AtOnce = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Train anew what was trained in that folder before.")] = False,
@@ -189,7 +188,7 @@ def reproduce(
         out=out,
         seeds=seeds,
         only=only,
-        settings=options.parse_settings(changes) | {"device": device},
+        settings=options.training_settings(None, changes, device=device),
         fresh=fresh,
         at_once=at_once,
         say=(lambda line: None) if as_json else say_on_stderr,

@@ -27,7 +27,7 @@ RayAddress = Annotated[
         "this machine alone.",
     ),
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda; by default what the settings say: auto.")]
 TrainingRecipe = Annotated[
     str | None, typer.Option("--recipe", help="Settings by name, from train/recipes; --set changes them further.")
 ]
@@ -71,18 +71,21 @@ def _read(text: str) -> object:
     """What YAML takes a value for; the text itself where that is none, such as `2026-13-45`, or too long a number."""
     import yaml
 
+    from curate.recipe import read_yaml
+
     try:
-        value = yaml.safe_load(text)
+        value = read_yaml(text)
     except (yaml.YAMLError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RecursionError):
         return text  # all but the first come of texts that look like a date, a number or a tag, and are none
     return text if isinstance(value, int) and value.bit_length() > LONGEST_NUMBER else value
 
 
-def training_settings(recipe: str | None, changes: list[str] | None) -> dict[str, object]:
-    """The settings of a training recipe, changed by `--set`."""
+def training_settings(recipe: str | None, changes: list[str] | None, **given: object) -> dict[str, object]:
+    """The settings of a training recipe, changed by `--set`, and by options of their own where these were given."""
     from train import recipes
 
-    return {**(recipes.load(recipe) if recipe else {}), **parse_settings(changes)}
+    own = recipes.load(recipe) if recipe else {}
+    return {**own, **parse_settings(changes), **{name: it for name, it in given.items() if it is not None}}
 
 
 def parse_finder_settings(pairs: list[str] | None) -> dict[str, dict[str, object]]:
@@ -102,7 +105,7 @@ def parse_columns(pairs: list[str] | None) -> dict[str, str]:
     columns = {}
     for pair in pairs or []:
         what, equals, name = pair.partition("=")
-        if what not in known or not equals or not name:
+        if what not in known or not equals or not (name or what == "label"):  # "label=": there are no labels
             raise UserError(f"--column {pair!r} must be WHAT=NAME, where WHAT is one of: {', '.join(known)}")
         columns[what] = name
     return columns

@@ -55,7 +55,7 @@ def prove(
         typer.Option(min=0.01, max=50, metavar="POINTS", help="Differences within so many points count as none."),
     ] = None,
     recipe: options.TrainingRecipe = None,
-    device: options.Device = "auto",
+    device: options.Device = None,
     changes: options.Set = None,
     at_once: options.AtOnce = None,
     tensorboard: Annotated[
@@ -72,7 +72,7 @@ def prove(
 
     found = proving.prove(
         Workspace.open(ws),
-        settings=options.training_settings(recipe, changes) | {"device": device},
+        settings=options.training_settings(recipe, changes, device=device),
         seeds=seeds,
         at_most=at_most or proving.SEEDS_AT_MOST,
         budget=None if budget is None else parse_seconds(budget, "--budget"),

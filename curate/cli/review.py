@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from curate import REVIEWER
 from curate.cli import app, options, output
 from curate.cli.decide import worth_line
 from curate.errors import UserError
@@ -34,9 +35,7 @@ def review(
         str | None, typer.Option("--as", help="Write a label job into a new folder, --to: label_studio or cvat.")
     ] = None,
     to: Annotated[Path | None, typer.Option(help="Where --sheet or --as writes.")] = None,
-    by: Annotated[
-        str | None, typer.Option(envvar="CURATE_REVIEWER", help="Your name; by default the account's.")
-    ] = None,
+    by: Annotated[str | None, typer.Option(envvar=REVIEWER, help="Your name; by default the account's.")] = None,
     budget: Annotated[
         int | None, typer.Option(min=1, help="Ask about so many labels at most, where the answer matters most.")
     ] = None,

@@ -86,19 +86,15 @@ def _say_list(ws: "Path", rows: "list[Row]", found: "Runs") -> None:
     import pandas as pd
 
     from curate.run_table import for_people
+    from curate.runs import untrained
 
     if rows:
         output.print_table(pd.DataFrame(for_people(rows)))
     if found.unfinished:
         output.say(_unfinished(found.unfinished))
-    there = len(found.finished)
-    following = {
-        0: f"curate train {pasted(ws)} --data raw --seeds 3",
-        1: f"curate train {pasted(ws)} --data curated --seeds 3",
-    }
-    output.say(
-        f"{len(rows):,} of {there:,} runs. Next: {following.get(there, f'curate runs {pasted(ws)} BEFORE AFTER')}"
-    )
+    left = untrained(found.finished)
+    following = f"train {pasted(ws)} --data {left[0]} --seeds 3" if left else f"runs {pasted(ws)} BEFORE AFTER"
+    output.say(f"{len(rows):,} of {len(found.finished):,} runs. Next: curate {following}")
 
 
 def _unfinished(names: list[str]) -> str:

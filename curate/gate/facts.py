@@ -6,8 +6,7 @@ from typing import Literal
 
 import pandas as pd
 
-from curate import proof, recipe, reviewers, runs, verbs, versions
-from curate.gate import scans
+from curate import proof, recipe, reviewers, runs, scans, verbs, versions
 from curate.manifest import data_hash, decodable
 from curate.proof import Proof
 from curate.runs import Run
@@ -67,7 +66,7 @@ def read(workspace: Workspace, wanted: Collection[str]) -> Facts:
         images=verbs.read_images(workspace, "curated") if current else manifest,
         findings=verbs.read_findings(workspace) if workspace.has(FINDINGS) else None,
         not_run=scans.not_run(workspace, ws, wanted, behind),
-        stale=scans.stale(workspace, ws, wanted, behind, manifest),
+        stale=scans.unsure(workspace, ws, wanted, behind, manifest),
         decided=workspace.has(DECISIONS) and _last(workspace, "decide") > _last(workspace, "scan"),
         decisions=reviewers.settle(answers, manifest, rule),
         disputed=reviewers.disputed(answers, manifest, rule),

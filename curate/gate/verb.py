@@ -23,6 +23,8 @@ def gate(workspace: Workspace, *, changes: Mapping[str, object], run: str | None
     for name in thresholds.findings:
         if name not in found:
             raise known("finder of gate.findings", name, list(found))
+        if registry.on_request(found[name]):
+            raise UserError(f"gate.findings.{name}: this finder proposes, it finds nothing wrong; take it out there")
     _refuse_what_is_off(thresholds)
     wanted = [name for name, limit in thresholds.findings.items() if limit is not None]
     return judge(reading.read(workspace, dict.fromkeys([*wanted, LEAK])), thresholds, run=run)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from curate import recipe
+from curate import recipe, versions
 from curate.decisions import ACTIONS
 from curate.manifest import SPLITS
 from curate.reviewers import Agreement, agreement, disputed
 from curate.verbs import REVIEW, read_answers
-from curate.workspace import CURATED, DECISIONS, MANIFEST, Workspace, read_table
+from curate.workspace import CURATED, DECISIONS, Workspace, read_table
 
 RELABELS = 15
 """Most frequent changes of label that are listed."""
@@ -79,7 +79,7 @@ def deciding(workspace: Workspace, images: pd.DataFrame, decisions: pd.DataFrame
         other_relabels=max(len(ranked) - RELABELS, 0),
         waiting=len(read_table(workspace.path(REVIEW))) if workspace.has(REVIEW) else 0,
         sizes=_sizes(workspace, images),
-        outdated=_outdated(workspace),
+        outdated=workspace.has(CURATED) and not versions.is_current(workspace),
         agreement=agreement(said, images),
         disputed=len(disputed(said, images, rule)),
     )
@@ -103,12 +103,3 @@ def _sizes(workspace: Workspace, images: pd.DataFrame) -> list[tuple[str, int, i
     return [
         (name, int(before.get(name, 0)), int(after.get(name, 0))) for name in SPLITS if name in before or name in after
     ]
-
-
-def _outdated(workspace: Workspace) -> bool:
-    """Whether the last `apply` read other images or decisions than there are now; after `restore` nobody knows."""
-    last = [entry for entry in workspace.ledger() if entry.command in ("apply", "restore")][-1:]
-    if not last or last[0].command != "apply" or not workspace.has(CURATED):
-        return False
-    now = workspace.hashes()
-    return any(last[0].reads.get(name) != now.get(name) for name in (MANIFEST, DECISIONS))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from curate import predictions
-from curate.runs import trained
+from curate.runs import read, trained, untrained
 from curate.wording import pasted
 from curate.workspace import CURATED, DECISIONS, FINDINGS, Entry, Workspace
 
@@ -42,7 +42,7 @@ def versions(workspace: Workspace) -> list[Version]:
 def missing_steps(workspace: Workspace, images: pd.DataFrame) -> list[Step]:
     """The steps of the loop that have left no file yet, in their order."""
     root = pasted(workspace.root)
-    runs = [path.parent.name for path in workspace.root.glob("runs/*/result.json")]
+    left = untrained(read(workspace).finished)
     tested = bool(((images["split"] == "test") & (images["label"] != "")).any())
     predict = f"curate predict {root}"
     raw, curated = f"curate train {root} --data raw --seeds 3", f"curate train {root} --data curated --seeds 3"
@@ -52,8 +52,8 @@ def missing_steps(workspace: Workspace, images: pd.DataFrame) -> list[Step]:
         (workspace.has(DECISIONS), Step("decisions", f"curate decide {root}")),
         (workspace.has(CURATED), Step("the curated set", f"curate apply {root}")),
         (tested, Step("labelled test images to measure on", f"curate add {root} SOURCE --split test")),
-        (len(runs) > 0, Step("a network trained on the set as it came", raw)),
-        (len(runs) > 1, Step("a second one trained on the curated set, to compare", curated)),
+        ("raw" not in left, Step("a network trained on the set as it came", raw)),
+        ("curated" not in left, Step("one trained on the curated set, to compare", curated)),
     ]
     return [step for done, step in steps if not done]
 

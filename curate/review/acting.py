@@ -19,7 +19,7 @@ from curate.workspace import FINDINGS, MANIFEST, Workspace
 if TYPE_CHECKING:
     import fiftyone as fo
 
-REVIEWER, BUDGET, SECOND = "CURATE_REVIEWER", "CURATE_REVIEW_BUDGET", "CURATE_REVIEW_SECOND"
+BUDGET, SECOND = "CURATE_REVIEW_BUDGET", "CURATE_REVIEW_SECOND"
 """Variables by which `curate review` tells the App's server who looks, and what is asked."""
 DISPUTED = "disputed"
 CHANGED = (
@@ -81,7 +81,7 @@ def session(data: "fo.Dataset") -> Session:
         raise UserError(
             f"dataset {data.name!r} is not of a workspace of curate; open one with 'curate review WS --fiftyone'"
         )
-    by = verbs.reviewer(os.environ.get(REVIEWER))
+    by = verbs.reviewer(None)
     with _opening:
         if (root, by) not in _sessions:
             workspace = Workspace.open(Path(root))

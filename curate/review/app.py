@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from curate import manifest, predictions, remote, verbs
+from curate import REVIEWER, manifest, predictions, remote, verbs
 from curate.engine import Local
 from curate.errors import UserError
 from curate.files import file_hash, write_bytes_atomic
@@ -154,7 +154,7 @@ def served(workspace: Workspace, by: str, *, port: int, budget: int | None, seco
         environment = os.environ | {
             "FIFTYONE_PLUGINS_DIR": folder,
             "FIFTYONE_DO_NOT_TRACK": "true",
-            acting.REVIEWER: by,
+            REVIEWER: by,
             acting.BUDGET: str(budget or 0),
             acting.SECOND: str(second),
         }
@@ -251,7 +251,10 @@ def _thumbnails(
         document["digest"] = samples.digest(document)
     missing = [pair for pair in wanted if not os.path.exists(pair[1])]  # noqa: PTH110
     folder.mkdir(parents=True, exist_ok=True)
-    for _ in Local().map_batches(_make, missing, batch_size=16, describe="thumbnails", total=len(missing)):
+    made = Local().map_batches(
+        _make, missing, batch_size=16, describe="thumbnails", total=len(missing), crashed=lambda _: [False]
+    )
+    for _ in made:
         pass
     return True
 

@@ -3,8 +3,9 @@
 `python -m curate.review.server PORT DATASET ROOT…` listens on 127.0.0.1 alone, and ends when its standard input does:
 with the command that started it, however that ends. FiftyOne's route `/media` serves any file that the process may
 read; here it serves images, and those only that lie in a `ROOT` of the workspace. A request that names another host is
-refused (a page of another site could else reach this server under its own name: DNS rebinding), and the pages may load
-nothing from elsewhere: FiftyOne's ask two fonts of Google.
+refused (a page of another site could else reach this server under its own name: DNS rebinding), and so is one that a
+page of another site sends: FiftyOne reads what it is sent whatever it is called, so that browsers would not ask first.
+The pages may load nothing from elsewhere: FiftyOne's ask two fonts of Google.
 """
 
 import asyncio
@@ -45,20 +46,29 @@ def guarded(app: App, roots: list[str], port: int) -> App:
     """The app, answering only to its own name, with no files but images below `roots`."""
     real = [f"{os.path.realpath(root).rstrip(os.sep)}{os.sep}" for root in roots]
     hosts = {f"{name}:{port}".encode() for name in NAMES}
+    pages = {b"http://" + host for host in hosts}
 
     async def answer(scope: Scope, receive: Callable[[], Awaitable[Any]], send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await app(scope, receive, send)
             return
-        host = dict(scope["headers"]).get(b"host", b"")
-        if host not in hosts:
-            await _refuse(send, f"open http://{HOST}:{port}, not another name of it")
+        headers = dict(scope["headers"])
+        if headers.get(b"host", b"") not in hosts:
+            await _refuse(scope, send, f"open http://{HOST}:{port}, not another name of it")
+        elif headers.get(b"origin", b"") not in {b"", *pages} or _is_from_elsewhere(headers):
+            await _refuse(scope, send, "sent by a page of another site")
         elif scope["path"].rstrip("/") == "/media" and not may_be_seen(scope["query_string"], real):
-            await _refuse(send, "not an image of this workspace")
+            await _refuse(scope, send, "not an image of this workspace")
         else:
             await app(scope, receive, _with_policy(send))
 
     return answer
+
+
+def _is_from_elsewhere(headers: dict[bytes, bytes]) -> bool:
+    """Whether a browser says that another site asks, and not because somebody followed a link."""
+    site, mode = (headers.get(f"sec-fetch-{name}".encode(), b"") for name in ("site", "mode"))
+    return site in (b"cross-site", b"same-site") and mode != b"navigate"
 
 
 def may_be_seen(query: bytes, roots: list[str]) -> bool:
@@ -79,7 +89,10 @@ def _with_policy(send: Send) -> Send:
     return sent
 
 
-async def _refuse(send: Send, why: str) -> None:
+async def _refuse(scope: Scope, send: Send, why: str) -> None:
+    if scope["type"] == "websocket":  # closed before it is accepted: the browser gets a 403
+        await send({"type": "websocket.close", "code": 1008, "reason": why})
+        return
     headers = [(b"content-type", b"text/plain; charset=utf-8")]
     await send({"type": "http.response.start", "status": 403, "headers": headers})
     await send({"type": "http.response.body", "body": f"refused: {why}\n".encode()})

@@ -548,7 +548,12 @@ function relabel(label, started) {
 /* The file -------------------------------------------------------------------------------------------------------- */
 
 const COLUMNS = ["image_id", "action", "label", "by", "because", "note", "at"];
-const cell = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+/* As curate/csv_text.py writes a cell: an apostrophe before what a spreadsheet would compute. */
+const formula = /^'*[-=+@\t\r\uff1d\uff0b\uff0d\uff20]/;
+const number = /^[-+]([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$/;
+const harmless = (text) => (formula.test(text) && !number.test(text) ? `'${text}` : text);
+const quoted = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+const cell = (text) => quoted(harmless(text));
 
 function save() {
   takeNote();

@@ -149,7 +149,8 @@ def _image_column(schema: pa.Schema, options: Options) -> str:
     structs = [
         field.name for field in schema if pa.types.is_struct(field.type) and field.type.get_field_index("bytes") >= 0
     ]
-    if "image" in structs or ("image" in schema.names and pa.types.is_binary(schema.field("image").type)):
+    kind = schema.field("image").type if schema.names.count("image") == 1 else pa.null()
+    if "image" in structs or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return "image"
     return structs[0] if len(structs) == 1 else ""
 

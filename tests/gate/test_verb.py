@@ -6,12 +6,11 @@ import sys
 import pytest
 
 import train.verbs
-from curate import verbs
+from curate import scans, verbs
 from curate.add import add
 from curate.cli import app, main
 from curate.engine import Local
 from curate.gate import facts as reading
-from curate.gate import scans
 from curate.gate.check import Check
 from curate.manifest import data_hash
 from curate.workspace import CURATED, DECISIONS, FINDINGS, MANIFEST, RECIPE, Workspace, read_table
@@ -88,19 +87,19 @@ def test_new_predictions_make_the_findings_old(workspace: Workspace) -> None:
     images_ = read_table(workspace.path(MANIFEST))
     wanted = ["label_error", "split_leak"]
     verbs.scan(workspace, only=["split_leak"], settings={}, engine=Local())
-    assert scans.stale(workspace, "ws", wanted, scans.of(workspace), images_) == {}
+    assert scans.unsure(workspace, "ws", wanted, scans.of(workspace), images_) == {}
     assert scans.not_run(workspace, "ws", wanted, scans.of(workspace)) == {"label_error": "curate predict ws"}
     train.verbs.predict(workspace, folds=2, profile="plain", settings={"epochs": 1, "image_size": 8}, workers=1)
-    assert scans.stale(workspace, "ws", wanted, scans.of(workspace), images_) == {}  # split_leak needs none
+    assert scans.unsure(workspace, "ws", wanted, scans.of(workspace), images_) == {}  # split_leak needs none
     verbs.scan(workspace, only=["label_error"], settings={}, engine=Local())
-    assert scans.stale(workspace, "ws", wanted, scans.of(workspace), images_) == {}
+    assert scans.unsure(workspace, "ws", wanted, scans.of(workspace), images_) == {}
     with workspace.writing("predict", {}):
         pass
-    stale = scans.stale(workspace, "ws", wanted, scans.of(workspace), images_)
+    stale = scans.unsure(workspace, "ws", wanted, scans.of(workspace), images_)
     assert stale == {"there are new predictions since label_error ran": "curate scan ws"}
     write_digits(workspace.root.parent / "more", 8, first=80)
     add(workspace, workspace.root.parent / "more")
-    stale = scans.stale(workspace, "ws", wanted, scans.of(workspace), read_table(workspace.path(MANIFEST)))
+    stale = scans.unsure(workspace, "ws", wanted, scans.of(workspace), read_table(workspace.path(MANIFEST)))
     assert next(iter(stale.items())) == (
         "6 training images have come or changed since the last predict",
         "curate predict ws",

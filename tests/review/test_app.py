@@ -20,7 +20,7 @@ import pytest
 from curate import verbs
 from curate.errors import UserError
 from curate.review import app
-from curate.review.server import may_be_seen
+from curate.review.server import guarded, may_be_seen
 from curate.workspace import DECISIONS, Workspace, read_table
 from tests.review.small import workspace
 
@@ -314,3 +314,44 @@ def test_roots_are_folders_of_images(ws: Workspace) -> None:
     roots = app._roots(verbs.read_manifest(ws), ws)
     assert str(ws.root.parent / "photos") in roots
     assert os.path.join(ws.root, "images") in roots  # noqa: PTH118
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"host": "evil.example"}, 403),
+        ({"origin": "http://127.0.0.1:5151"}, 200),
+        ({"origin": "http://localhost:5151", "sec-fetch-site": "same-origin"}, 200),
+        ({"origin": "https://evil.example", "content-type": "text/plain"}, 403),
+        ({"origin": "http://127.0.0.1:8000", "sec-fetch-site": "same-site"}, 403),  # another program of this machine
+        ({"origin": "null"}, 403),
+        ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}, 403),  # an image in a page: no origin is sent
+        ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}, 200),  # a link that somebody follows
+        ({"sec-fetch-site": "none", "sec-fetch-mode": "navigate"}, 200),
+    ],
+)
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+def test_no_page_of_another_site_is_answered(headers: dict[str, str], status: int, kind: str) -> None:
+    sent: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {}
+
+    given = {"host": "127.0.0.1:5151"} | headers
+    scope = {
+        "type": kind,
+        "path": "/operators/execute",
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in given.items()],
+    }
+    with pytest.raises(StopIteration):  # it waits for nothing
+        guarded(app, [], 5151)(scope, receive, send).send(None)  # type: ignore[attr-defined]
+    assert sent[0].get("status", 403) == status
+    assert sent[0]["type"] == ("websocket.close" if kind == "websocket" and status == 403 else "http.response.start")

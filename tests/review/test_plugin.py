@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 import yaml
 
-from curate import verbs
+from curate import REVIEWER, verbs
 from curate.review import acting, app
 from curate.review.verdicts import KEYS, LABELS, VERDICTS
 from curate.workspace import DECISIONS, Workspace, read_table
@@ -39,7 +39,7 @@ def run(data, tmp_path: Path, fiftyone: ModuleType, monkeypatch: pytest.MonkeyPa
     plugins.mkdir()
     app._link_plugins(plugins)
     monkeypatch.setattr(fiftyone.config, "plugins_dir", str(plugins))
-    monkeypatch.setenv(acting.REVIEWER, "ada")
+    monkeypatch.setenv(REVIEWER, "ada")
 
     def execute(operator: str, chosen: list[str] = (), view=None, on=None, current: str = "", **params) -> dict:  # type: ignore
         ids = dict(zip(*(on or data).values(["image_id", "id"]), strict=True)) if chosen else {}
@@ -178,7 +178,7 @@ def test_a_lock_that_is_held_loses_nothing(ws: Workspace, run: Run, monkeypatch:
 
 def test_disagreement_is_shown(ws: Workspace, data, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore
     run("drop", [NIGHT])
-    monkeypatch.setenv(acting.REVIEWER, "bob")
+    monkeypatch.setenv(REVIEWER, "bob")
     run("fine", [NIGHT])
     data.reload()
     shown = data.match({"image_id": NIGHT}).first().decision

@@ -192,8 +192,6 @@ def test_the_leak_is_told_apart(done: Workspace) -> None:
     assert found.leak_free_images == 19
     assert found.split is not None
     assert found.split.better_model + found.split.leaks_gone == pytest.approx(found.main.accuracy.mean)
-    leaked = predicted(done, "raw")["image_id"].str.contains("/3/")
-    assert leaked.any()
     for arm in found.arms:
         assert arm.leak_free is not None
         assert arm.leak_free.values == pytest.approx(run_of(done, arm.name)["accuracy_leak_free"]["values"])
@@ -621,7 +619,7 @@ def test_a_stale_curated_set(fresh: Workspace) -> None:
 def test_decisions_for_another_manifest(fresh: Workspace) -> None:
     fresh.path(DECISIONS).write_text("image_id,action\nelsewhere/1.png,drop\n")
     line = said(fresh)
-    assert "elsewhere/1.png" in line or "as they are now" in line
+    assert "is not of the images and decisions as they are now" in line
 
 
 def test_no_test_split(tmp_path: Path, folder: Path) -> None:

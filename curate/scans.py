@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 import pandas as pd
 import pyarrow.parquet as pq
 
-from curate import finders, findings, predictions, registry, verbs
+from curate import finders, findings, predictions, registry
 from curate.manifest import decodable
 from curate.wording import plural
-from curate.workspace import EDIT, FINDINGS, MANIFEST, Entry, Workspace
+from curate.workspace import EDIT, FINDINGS, MANIFEST, Entry, Workspace, read_table
 
 OUTSIDE = ("restore", EDIT, "interrupted")
 """Lines of the ledger for findings that no verb has just found."""
@@ -50,7 +50,7 @@ def _predicted(workspace: Workspace) -> bool:
     """Whether there are predictions, or findings that were made of such."""
     if predictions.exists(workspace) or not workspace.has(FINDINGS):
         return predictions.exists(workspace)
-    named = set(verbs.read_findings(workspace)["finder"]) & set(registry.functions(finders))
+    named = set(read_table(workspace.path(FINDINGS))["finder"]) & set(registry.functions(finders))
     return any(_predictive(name) for name in named)
 
 
@@ -64,23 +64,31 @@ def not_run(workspace: Workspace, ws: str, wanted: Iterable[str], scans: Scans) 
     }
 
 
-def stale(workspace: Workspace, ws: str, wanted: Iterable[str], scans: Scans, images: pd.DataFrame) -> dict[str, str]:
-    """Why findings of the wanted finders are older than what they are about -> the command that renews them."""
+def unsure(workspace: Workspace, ws: str, wanted: Iterable[str], scans: Scans, images: pd.DataFrame) -> dict[str, str]:
+    """Why findings of the wanted finders may not be those of these images -> the command that mends it."""
     if workspace.has(FINDINGS) and not scans:
         return {f"{FINDINGS} is not as a verb has left it": f"curate scan {ws}"}
-    manifest = workspace.hashes().get(MANIFEST)
-    ran = {name: scans[name] for name in wanted if name in scans}
-    predicted = max((entry.version for entry in workspace.ledger() if entry.command == "predict"), default=0)
-    earlier = [name for name, scan in ran.items() if scan.reads.get(MANIFEST) != manifest]
-    older = [name for name, scan in ran.items() if _predictive(name) and scan.version < predicted]
+    ran = [name for name in wanted if name in scans]
     reasons = {}
     if any(_predictive(name) for name in ran) and (count := _unpredicted(workspace, images)):
         came = plural(count, "training image has", "training images have")
         reasons[f"{came} come or changed since the last predict"] = f"curate predict {ws}"
+    return reasons | dict.fromkeys(stale(workspace, ran, scans), f"curate scan {ws}")
+
+
+def stale(workspace: Workspace, wanted: Iterable[str], scans: Scans) -> list[str]:
+    """Why findings of the wanted finders are older than what they are about; nothing where they are not."""
+    manifest, entries = workspace.hashes().get(MANIFEST), workspace.ledger()
+    ran = {name: scans[name] for name in wanted if name in scans}
+    predicted = max((entry.version for entry in entries if entry.command == "predict"), default=0)
+    earlier = [name for name, scan in ran.items() if scan.reads.get(MANIFEST) != manifest]
+    older = [name for name, scan in ran.items() if _predictive(name) and scan.version < predicted]
+    reasons = []
     if earlier:
-        reasons[f"images were added or changed since {', '.join(earlier)} ran"] = f"curate scan {ws}"
+        since = "the last scan" if len(earlier) == len(ran) > 1 else f"{', '.join(earlier)} ran"
+        reasons.append(f"images were added or changed since {since}")
     if older:
-        reasons[f"there are new predictions since {', '.join(older)} ran"] = f"curate scan {ws}"
+        reasons.append(f"there are new predictions since {', '.join(older)} ran")
     return reasons
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from curate.gate import scans
+from curate import scans
 from curate.workspace import FINDINGS, Entry
 
 
