@@ -1,9 +1,14 @@
 """Which scans the findings are from."""
 
+from pathlib import Path
+
 import pytest
 
-from curate import scans
-from curate.workspace import FINDINGS, Entry
+from curate import scans, verbs
+from curate.add import add
+from curate.engine import Local
+from curate.workspace import FINDINGS, Entry, Workspace
+from tests.conftest import write_digits
 
 
 def entry(version: int, command: str, wrote: str = "", only: list[str] | None = None) -> Entry:
@@ -36,3 +41,17 @@ def test_the_scans_behind_the_findings(entries: list[Entry], digest: str, ran: d
     behind = scans.behind(entries, digest)
     some = ("dark", "split_leak", "label_error")
     assert {name: behind[name].version for name in some if name in behind} == ran
+
+
+def test_findings_older_than_the_images_are_told_finder_by_finder(workspace: Workspace, tmp_path: Path) -> None:
+    """A later scan of one finder alone makes only that one's findings new."""
+    verbs.scan(workspace, only=None, settings={}, engine=Local())
+    assert verbs.stale(workspace) == []
+    write_digits(tmp_path / "more", 8, first=50)
+    add(workspace, tmp_path / "more")
+    assert "images were added or changed since the last scan: 'curate scan" in verbs.stale(workspace)[0]
+    verbs.scan(workspace, only=["dark"], settings={}, engine=Local())
+    warned = verbs.stale(workspace)
+    assert len(warned) == 1
+    assert "exact_duplicate" in warned[0]
+    assert "dark" not in warned[0]

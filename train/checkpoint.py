@@ -96,9 +96,12 @@ def read_checkpoint(path: Path, config: TrainConfig, data: str) -> Checkpoint | 
         history = [Epoch(**line) for line in json.loads(about["history"])]
         theirs = json.loads(about["config"])
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{pasted(path)} is no checkpoint of this trainer ({error}); delete it to start over") from None
+        raise UserError(
+            f"{pasted(path)} is no checkpoint of this trainer ({error}); delete it, or start over with --fresh"
+        ) from None
     if unlike := differences(theirs, about["data"], config, data):
-        raise UserError(f"{pasted(path)} belongs to another run: {'; '.join(unlike)}; delete it to start over")
+        way_out = "--fresh forgets it (or delete its folder), with the settings of then it goes on"
+        raise UserError(f"{pasted(path)} belongs to another run: {'; '.join(unlike)}; {way_out}")
     weights, momentum = _part(tensors, "weights/"), _part(tensors, "momentum/")
     return Checkpoint(weights, momentum, history, tensors.get("losses"), tensors.get("margins"))
 

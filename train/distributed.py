@@ -7,6 +7,7 @@ without.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -36,7 +37,8 @@ def launched() -> bool:
 def launch(processes: int, arguments: Sequence[str]) -> int:
     """Run `curate` with these arguments in so many processes; the exit status of the first that fails, or 0.
 
-    The first process speaks; what another says is shown where it fails and the first has not failed by itself.
+    The first process speaks; what another says is shown where it fails and the first has not failed by itself. Raises
+    `UserError` where a signal ended one of them.
     """
     with tempfile.TemporaryDirectory(prefix="curate-") as meeting:
         running, said = [], [Path(meeting) / f"{number}.txt" for number in range(processes)]
@@ -47,15 +49,19 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
                 command = [sys.executable, "-m", "curate", *arguments]
                 running.append(subprocess.Popen(command, env=environment, stdout=quiet, stderr=quiet))
         try:
-            while any(process.poll() is None for process in running) and not any(it.returncode for it in running):
+            while None in (statuses := [process.poll() for process in running]) and not any(statuses):
                 time.sleep(0.1)
-            patience = time.monotonic() + GRACE_SECONDS
+            killed = next((status for status in statuses if status and status < 0), 0)
+            patience = time.monotonic() + (0 if killed else GRACE_SECONDS)  # others would only say that it has gone
             while any(process.poll() is None for process in running) and time.monotonic() < patience:
                 time.sleep(0.1)
         finally:
             for process in running:
                 process.kill()
                 process.wait()
+        if killed:
+            reason = f"a process was ended by {signal.Signals(-killed).name}, most likely because memory ran out"
+            raise UserError(f"{reason}; start fewer --processes, or set a smaller batch_size")
         failed = next((number for number, process in enumerate(running) if process.returncode > 0), None)
         if failed:
             print(said[failed].read_text(), end="", file=sys.stderr)

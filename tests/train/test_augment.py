@@ -90,6 +90,19 @@ def test_a_pipeline_takes_the_place_of_the_settings() -> None:
 
 
 @pytest.mark.parametrize(
+    "steps",
+    [
+        [A.Normalize(), A.Transpose(p=1)],
+        [A.Compose([A.Transpose(p=1), A.Normalize(), A.pytorch.ToTensorV2()])],
+        [A.Sequential([A.Transpose(p=1), A.ToFloat()], p=1)],
+    ],
+)
+def test_wherever_a_pipeline_normalises_networks_do_that_alone(steps: list) -> None:
+    shown = augmented(augment=A.to_dict(A.Compose(steps)))
+    assert torch.equal(shown, IMAGES.transpose(2, 3))
+
+
+@pytest.mark.parametrize(
     ("augment", "says"),
     [
         (A.to_dict(A.Compose([A.CenterCrop(8, 8)])), "the pipeline makes 8 x 8 px of images of 16 x 16 px"),

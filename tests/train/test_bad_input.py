@@ -4,21 +4,26 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 from torch import Tensor
 
+from curate.augment import MixUp
+from curate.augment.upstream import albumentations
 from curate.errors import UserError
 from curate.workspace import MANIFEST, Workspace, read_table
 from tests.train.digits import QUICK, digits
 from train import models, verbs
 from train.blocks import Network
 from train.checkpoint import read_checkpoint, restore
+from train.evaluate import predict
 from train.hardware import choose_device
 from train.loop import train
 from train.run import load_model, save_model
 
+A = albumentations()
 SETTINGS = {"epochs": 1, "image_size": 16, "device": "cpu", "flip": False}
 
 
@@ -58,6 +63,34 @@ def test_out_of_memory_whatever_the_batch(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(models, "build", network_with_room_for(0, MemoryError()))
     with pytest.raises(UserError, match="not even 2 images fit; set a smaller image_size"):
         train(QUICK, digits(40))
+
+
+def test_out_of_memory_where_nothing_is_learned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evaluation takes smaller batches by itself: they change nothing."""
+    network = models.build("resnet20", num_classes=10, image_size=32)
+    images = digits(40).images
+    expected = predict(network.eval(), images)
+    monkeypatch.setattr(models, "build", network_with_room_for(9, MemoryError()))
+    small = models.build("resnet20", num_classes=10, image_size=32)
+    small.load_state_dict(network.state_dict())
+    small.train()
+    np.testing.assert_allclose(predict(small, images).probs, expected.probs, atol=1e-3)
+    assert small.training
+    monkeypatch.setattr(models, "build", network_with_room_for(0, MemoryError()))
+    with pytest.raises(MemoryError):
+        predict(models.build("resnet20", num_classes=10, image_size=32), images)
+
+
+def test_easy_images_are_not_left_out_of_mixtures() -> None:
+    mixing = A.to_dict(A.Compose([MixUp(0.2)]))
+    with pytest.raises(UserError, match=r"skip_easy = 0\.5, and the pipeline mixes images; set it to 0"):
+        train(replace(QUICK, skip_easy=0.5, augment=mixing), digits(40))
+
+
+@pytest.mark.parametrize("name", ["prove-raw", "augment-search"])
+def test_a_run_does_not_take_the_folder_of_another_verb(name: str, workspace: Workspace) -> None:
+    with pytest.raises(UserError, match=f"--name '{name}': .*; choose another"):
+        verbs.train(workspace, data="raw", seeds=1, settings={}, name=name)
 
 
 def test_images_that_a_network_cannot_begin_with() -> None:

@@ -12,8 +12,10 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from curate.errors import UserError
 from tests.conftest import write_digits
 from tests.train.share import SETTINGS
+from train import distributed
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
@@ -103,6 +105,18 @@ def test_the_command_line_trains_in_two_processes(tmp_path: Path) -> None:
     assert result["epochs_done"] == [2]
     assert result["train_images"] == 60
     assert {path.name for path in Path(tempfile.gettempdir()).glob("curate-*")} <= before
+
+
+def test_a_process_that_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others, which wait for it, say nothing."""
+    script = tmp_path / "python"
+    script.write_text('#!/bin/sh\nif [ "$RANK" = 1 ]; then kill -9 $$; fi\nexec sleep 60\n')
+    script.chmod(0o755)
+    monkeypatch.setattr(distributed.sys, "executable", str(script))
+    began = time.monotonic()
+    with pytest.raises(UserError, match=r"a process was ended by SIGKILL, most likely .*; start fewer --processes"):
+        distributed.launch(3, ["train"])
+    assert time.monotonic() - began < 30
 
 
 def test_what_is_wrong_is_said_once(tmp_path: Path) -> None:

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from typer.testing import CliRunner
 
 from curate import predictions
+from curate.cli import app
 from curate.engine import Local
 from curate.errors import UserError
 from curate.verbs import read_manifest, scan
@@ -50,6 +53,24 @@ def test_it_writes_all_that_was_said(workspace: Workspace, profile: str, folds: 
     assert len(row) > 100
     assert trained[near[row, place]].all()
     assert (found.fold[near[row, place]] == found.fold[row]).all()  # rows of the manifest, not of the training set
+
+
+def test_a_recipe_takes_the_place_of_the_profiles(workspace: Workspace) -> None:
+    """`standard` names nothing, and so nothing is left of the recipe of the profile."""
+    done = verbs.predict(workspace, profile="quick", recipe="standard", folds=2, settings=SETTINGS, at_once=1)
+    assert (done.config.optimizer, done.config.skip_easy, done.config.label_smoothing) == ("sgd", 0, 0.1)
+    done = verbs.predict(workspace, profile="quick", folds=2, settings=SETTINGS, at_once=1)
+    assert done.config.optimizer == "muon"
+
+
+def test_the_workspace_says_on_which_device(workspace: Workspace) -> None:
+    workspace.path("recipe.yaml").write_text("name: ours\ntrain: {device: cuda, image_size: 16, epochs: 1}\n")
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    with pytest.raises(UserError, match="device"):
+        CliRunner().invoke(app, ["predict", str(workspace.root)], catch_exceptions=False)
+    with pytest.raises(UserError, match="device"):
+        CliRunner().invoke(app, ["train", str(workspace.root)], catch_exceptions=False)
 
 
 @pytest.mark.parametrize("folds", [0, 1, 31])

@@ -18,6 +18,13 @@ def test_settings_of_the_command_line_beat_the_recipe() -> None:
     assert training_settings("fast", None)["optimizer"] == "muon"
     assert training_settings("fast", ["epochs=2"])["epochs"] == 2
     assert training_settings(None, None) == {}
+    assert training_settings(None, ["device=cpu"], device=None, seed=None) == {"device": "cpu"}
+    assert training_settings(None, ["device=cpu"], device="cuda")["device"] == "cuda"
+
+
+@pytest.mark.parametrize(("text", "value"), [("5e-4", 5e-4), ("1e-05", 1e-5), ("1e+3", 1000.0), ("2", 2), ("e5", "e5")])
+def test_numbers_of_the_command_line_are_those_of_a_recipe(text: str, value: object) -> None:
+    assert training_settings(None, [f"lr={text}"]) == {"lr": value}
 
 
 def test_an_unknown_recipe_names_the_known_ones() -> None:

@@ -93,6 +93,25 @@ def test_an_interrupted_run_resumes(rows: pd.DataFrame, tmp_path: Path) -> None:
     assert resumed.accuracy == whole.accuracy
 
 
+def test_weights_of_a_seed_that_is_not_asked_for_are_not_taken(rows: pd.DataFrame, tmp_path: Path) -> None:
+    """A run of more seeds was ended when its last one had finished: its network is not that of the run of two."""
+
+    def stop(epoch: Epoch) -> None:
+        if epoch.seed == 1:
+            raise KeyboardInterrupt
+
+    alone = run(rows, tmp_path / "alone", seeds=1)
+    with pytest.raises(KeyboardInterrupt):
+        run(rows, tmp_path, seeds=2, on_epoch=stop)
+    stale = tmp_path / "run" / "seed-7" / "model.safetensors"
+    stale.parent.mkdir()
+    stale.write_bytes(b"of another run")
+    assert run(rows, tmp_path, seeds=1).accuracy == alone.accuracy
+    one, other = load_model(tmp_path / "run").model, load_model(tmp_path / "alone" / "run").model
+    assert all(torch.equal(value, other.state_dict()[key]) for key, value in one.state_dict().items())
+    assert {path.name for path in (tmp_path / "run").iterdir()} == FILES
+
+
 def test_the_networks_options_are_saved_with_the_weights(tmp_path: Path) -> None:
     config = replace(QUICK, model="resnet20", model_options={"shortcut": "C"}, epochs=1)
     trained = train(config, digits(20))
