@@ -78,13 +78,13 @@ def labels(figures: Figures, table: Table) -> str:
         "share of the way from raw to true labels",
         *["" if found["gap_closed"] is None else f"{found['gap_closed']:.2f}" for found in figures.values()],
     ]
-    seeds = ", ".join(sorted({str(len(found["arms"][0]["seeds"])) for found in figures.values()}))
+    seeds = ["seeds", *[str(len(found["arms"][0]["seeds"])) for found in figures.values()]]
     return "\n\n".join(
         [
-            f"Accuracy on the untouched test images, single view, per cent, {seeds} seeds:",
+            "Accuracy on the untouched test images, single view, per cent:",
             table(["trained on", *names], accuracy + right),
             "Differences in points, paired by seed, 95 % intervals (Student t over the seeds):",
-            table(["", *names], [*differences, closed]),
+            table(["", *names], [*differences, closed, seeds]),
         ]
     )
 

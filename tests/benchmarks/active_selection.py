@@ -1,17 +1,18 @@
 """What choosing is worth: accuracy after training on labels that `curate select` asked for, and on as many at random.
 
-`python -m tests.benchmarks.active_selection [SCALE [ARM ...]]`: `smoke`, `digits`, `cpu` or `gpu`, and the arms beside
-`random`: `both` (what `curate select` does) where none is named; `unsure` and `coverage` leave out a half of it. The
-labels of CIFAR-10 are hidden; each round asks for some, trains one fixed recipe from scratch on all that were asked for
-so far, and measures it on the untouched test set. Chance knows no classes, and both begin with the same images. What is
-done stays in `rounds.json` of the workspace, so that a call that was interrupted goes on, and arms and seeds can be
-added.
+`python -m tests.benchmarks.active_selection [SCALE [ARM ...]] [--seeds N]`: `smoke`, `digits`, `cpu` or `gpu`, and
+the arms beside `random`: `both` (what `curate select` does) where none is named; `unsure` and `coverage` leave out a
+half of it. The labels of CIFAR-10 are hidden; each round asks for some, trains one fixed recipe from scratch on all
+that were asked for so far, and measures it on the untouched test set. Chance knows no classes, and both begin with
+the same images. What is done stays in `rounds.json` of the workspace, so that a call that was interrupted goes on,
+and arms and seeds can be added.
 """
 
+import argparse
 import json
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -85,10 +86,13 @@ class Rounds:
 
 def run(arguments: list[str] | None = None) -> None:
     """Figures of `smoke` are printed, others are kept. `cpu` where nothing is named."""
-    name, *arms = arguments or ["cpu"]
-    if name not in SCALES:
-        sys.exit(f"no scale is called {name!r}; there are: {', '.join(SCALES)}")
-    scale, arms = SCALES[name], arms or [OURS]
+    asked = argparse.ArgumentParser(prog="python -m tests.benchmarks.active_selection", description=__doc__)
+    asked.add_argument("scale", nargs="?", default="cpu", choices=list(SCALES))
+    asked.add_argument("arms", nargs="*", default=[OURS], metavar="ARM")
+    asked.add_argument("--seeds", type=int, help="by default the scale's")
+    given = asked.parse_args(arguments or [])
+    name, arms = given.scale, given.arms
+    scale = replace(SCALES[name], seeds=given.seeds or SCALES[name].seeds)
     ws, images = _workspace(name, scale)
     rounds = Rounds.read(ws.path("rounds.json"))
     for seed in range(scale.seeds):
