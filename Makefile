@@ -11,7 +11,7 @@ demo: $(STAMP)  ## the whole loop on embedded data, in ./demo
 	$(BIN)/curate demo demo --fresh
 
 test: $(STAMP) $(CHROMIUM)  ## every test
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 3 --dist loadfile  # one more than two cores: tests wait for browsers, databases, processes
 
 check: $(STAMP)  ## formatting, lint, types, and whether the generated docs are current
 	$(BIN)/ruff format --check .

@@ -94,7 +94,7 @@ def test_an_error_in_the_function_arrives(workers: int) -> None:
 
 
 def test_a_killed_worker_is_an_error_that_says_what_to_do() -> None:
-    with pytest.raises(UserError, match=r"^600 ended the process .*memory.*--workers 1"):
+    with pytest.raises(UserError, match=r"^600 ended the process .*memory.*; take that out of the set"):
         list(Local(2).map_batches(end_on_600, range(1000), batch_size=10))
 
 

@@ -133,7 +133,7 @@ class Desk:
         if known_ == signature(path):
             return ()
         self.workspace.note_edits()
-        table = verbs.signed(self.workspace, verbs.read_answers(self.workspace, self.images()), self.by)
+        table = verbs.signed(self.workspace, verbs.read_answers(self.workspace, self.images()))
         self._read[DECISIONS] = (signature(path), table)
         return () if before is None else _changes(before, table, self.by)
 

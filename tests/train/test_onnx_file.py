@@ -66,5 +66,5 @@ def test_a_run_is_exported_and_an_unknown_one_names_those_there_are(workspace: W
     assert exported.written == str(run_dir / "model.onnx")
     assert exported.image_size == 16
     assert workspace.ledger()[-1].command == "onnx"
-    with pytest.raises(UserError, match="no finished run is called 'second'; there are: first"):
+    with pytest.raises(UserError, match="no finished run that kept its network is called 'second'; there are: first"):
         verbs.export_onnx(workspace, "second")
