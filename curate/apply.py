@@ -23,18 +23,23 @@ class Applied:
     """image_ids of test images with a decision that was not carried out."""
 
 
+def about_each(images: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
+    """What was decided about each of these images, `action` and `label`, "" for nothing: a row per image, in their
+    order. Generated images follow their original where nothing was said of themselves."""
+    by_image = decisions.drop_duplicates("image_id", keep="last").set_index("image_id")
+    own = images["image_id"].isin(by_image.index)
+    key = images["image_id"].where(own | (images["parent_id"] == ""), images["parent_id"])
+    return by_image[["action", "label"]].reindex(key, fill_value="").set_axis(images.index)
+
+
 def apply(manifest: pd.DataFrame, decisions: pd.DataFrame, *, include_test: bool = False) -> Applied:
     """The manifest without what was dropped and with the labels that were decided; order and columns stay.
 
     An image of the pool that is given a label moves to `train`. Generated images follow their parent. Decisions on test
     images are carried out only with `include_test`.
     """
-    by_image = decisions.drop_duplicates("image_id", keep="last").set_index("image_id")
-    own = manifest["image_id"].isin(by_image.index)
-    key = manifest["image_id"].where(own | (manifest["parent_id"] == ""), manifest["parent_id"])
-    action, label = (
-        by_image[name].reindex(key, fill_value="").set_axis(manifest.index) for name in ("action", "label")
-    )
+    said = about_each(manifest, decisions)
+    action, label = said["action"], said["label"]
     guarded = (manifest["split"] == "test") & (action.isin(["drop", "relabel"])) & (not include_test)
     action = action.where(~guarded, "")
     drop, relabel = action == "drop", (action == "relabel") & (label != manifest["label"])

@@ -26,9 +26,10 @@ SETTINGS = [part for name, value in SET.items() for part in ("--set", f"{name}={
 runner = CliRunner()
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
-    """Threads of this process, as of those that the tests start: small work on shared cores."""
+    """Threads of this process, as of those that the tests start: small work on shared cores. Of the module, so that
+    its other fixtures come after it: two threads add in another order."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

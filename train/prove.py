@@ -78,7 +78,17 @@ def prove(
         on_epoch=on_epoch,
     )
     kinds = {arm.run: arm.name if arm.name in (RAW, CURATED) else "other" for arm in plan.arms}
-    asked = {"seeds": seeds, "since": since, "ablate": ablate, "take_in": take_in, "controls": controls}
+    asked: dict[str, object] = {
+        "seeds": seeds,
+        "budget": budget,
+        "precision": precision,
+        "since": since,
+        "fresh": fresh,
+        "ablate": ablate,
+        "take_in": take_in,
+        "controls": controls,
+        "truth": None if truth is None else str(truth),
+    }
     given = {name: value for name, value in asked.items() if value}
     with workspace.writing("prove", {"runs": kinds, **given, **settings}) as transaction:
         transaction.write_text(proof.PROOF, proof.as_json(found))

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from curate.apply import about_each
 from curate.decisions import POLICY
 from curate.gate.check import Check, bounded
 from curate.gate.facts import LEAK, Facts, tested, training
@@ -43,12 +44,8 @@ def _open(facts: Facts, images: pd.DataFrame) -> pd.Series:
     `keep` is in effect as it is, `relabel` where the image has that label, and `drop` of no image that is there still.
     Generated images follow their originals.
     """
-    by_image = facts.decisions.set_index("image_id")
-    own = images["image_id"].isin(by_image.index)
-    key = images["image_id"].where(own | (images["parent_id"] == ""), images["parent_id"])
-    action, label = (by_image[name].reindex(key, fill_value="").to_numpy() for name in ("action", "label"))
-    settled = (action == "keep") | ((action == "relabel") & (label == images["label"].to_numpy()))
-    return pd.Series(~settled, index=images.index)
+    said = about_each(images, facts.decisions)
+    return ~((said["action"] == "keep") | ((said["action"] == "relabel") & (said["label"] == images["label"])))
 
 
 def open_findings(facts: Facts, finder: str, limit: float) -> Check:
