@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from curate import REVIEWER, __version__, crash, shape
-from curate.doctor import Check
+from curate.doctor import Check, requirements
 from curate.errors import UserError
 from curate.files import write_bytes_atomic
 from curate.shape import told
@@ -102,10 +102,6 @@ def _json(content: object) -> str:
 
 
 def _machine(place: Path, checks: Iterable[Check]) -> dict[str, object]:
-    try:
-        wanted = importlib.metadata.requires("curate-images") or []
-    except importlib.metadata.PackageNotFoundError:
-        wanted = []
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else None
     return {
         "curate": __version__,
@@ -116,14 +112,10 @@ def _machine(place: Path, checks: Iterable[Check]) -> dict[str, object]:
         "cores_allowed": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
         "memory_bytes": memory,
         "disk_free_bytes": shutil.disk_usage(place).free,
-        "packages": {name: _version(name) for name in sorted({_package(line) for line in wanted})},
+        "packages": {name: _version(name) for name in sorted(requirements())},
         "checks": {check.name: "ok" if check.ok else "not ok" for check in checks},
         "variables_set": [name for name in VARIABLES if name in os.environ],
     }
-
-
-def _package(requirement: str) -> str:
-    return re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
 
 
 def _version(name: str) -> str | None:

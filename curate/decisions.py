@@ -53,6 +53,15 @@ def empty() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype="str") for name in COLUMNS})
 
 
+def complete(decisions: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
+    """The rows with all `COLUMNS`, and `relabel` beside a label that stands alone and is of an image that waits in the
+    pool for one."""
+    decisions = decisions.reindex(columns=list(COLUMNS), fill_value="").fillna("").astype("str")
+    waiting = manifest["image_id"][(manifest["split"] == "pool") & (manifest["label"] == "")]
+    labelled = (decisions["action"] == "") & (decisions["label"] != "") & decisions["image_id"].isin(waiting)
+    return decisions.assign(action=decisions["action"].where(~labelled, "relabel"))
+
+
 def check(decisions: pd.DataFrame, manifest: pd.DataFrame, where: str) -> pd.DataFrame:
     """The decisions themselves, if every row can be carried out on this manifest. Rows without an action are left out,
     but for a label beside an image that waits in the pool for one: that is `relabel`, and `keep` leaves it waiting.
@@ -64,12 +73,8 @@ def check(decisions: pd.DataFrame, manifest: pd.DataFrame, where: str) -> pd.Dat
     for name in ("image_id", "action"):
         if name not in decisions.columns:
             raise UserError(f"{where}: column {name!r} is missing; there are: {_some(map(str, decisions.columns))}")
-    decisions = decisions.reindex(columns=list(COLUMNS), fill_value="").fillna("").astype("str")
+    decisions = complete(decisions, manifest)
     without_action = (decisions["action"] == "") & (decisions["label"] != "")
-    waiting = manifest["image_id"][(manifest["split"] == "pool") & (manifest["label"] == "")]
-    labelled = without_action & decisions["image_id"].isin(waiting)
-    decisions = decisions.assign(action=decisions["action"].where(~labelled, "relabel"))
-    without_action &= ~labelled
     _refuse(decisions, without_action, "label", where, "has no action; write 'relabel' beside it, or take it out")
     decisions = decisions[decisions["action"] != ""]
     _refuse(decisions, ~decisions["action"].isin(ACTIONS), "action", where, f"there are: {', '.join(ACTIONS)}")

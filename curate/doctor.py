@@ -1,6 +1,5 @@
 """Is this machine ready: versions, devices, disk, FiftyOne's database."""
 
-import contextlib
 import importlib.metadata
 import os
 import platform
@@ -65,14 +64,19 @@ def _package(name: str) -> Check:
         return Check(name, "missing", ok=False, mend=f"pip install {_wanted(name)}")
 
 
+def requirements() -> dict[str, str]:
+    """What this package asks for, its extras too: name -> name with versions; empty where it is not installed."""
+    try:
+        lines = importlib.metadata.requires("curate-images") or []
+    except importlib.metadata.PackageNotFoundError:
+        return {}
+    asked = [line.partition(";")[0].replace(" ", "") for line in lines]
+    return {re.split(r"[^\w.-]", line, maxsplit=1)[0]: line for line in asked}
+
+
 def _wanted(name: str) -> str:
     """A package in the versions that this one asks for, as a word of a shell; its name where that is not known."""
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        for line in importlib.metadata.requires("curate-images") or []:
-            asked = line.partition(";")[0].strip()
-            if re.match(rf"{re.escape(name)}(?![\w.-])", asked):
-                return shlex.quote(asked.replace(" ", ""))
-    return name
+    return shlex.quote(requirements().get(name, name))
 
 
 def _opencv_alone() -> Check:

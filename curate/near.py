@@ -48,10 +48,9 @@ def _thumbnails(rows: pd.DataFrame, places: list[str], workers: int | None) -> n
     """Shape (N, 1024), uint8; of an image that cannot be decoded, 0."""
     found = np.zeros((len(rows), SIDE * SIDE), np.uint8)
     at = pd.Series(np.arange(len(rows)), rows["content_hash"]).groupby(level=0).agg(list)
-    measured = partial(measure_batch, measures=[Measure(thumbnail)])
+    measured, crashed = (partial(each, measures=[Measure(thumbnail)]) for each in (measure_batch, without_value))
     fine = (rows["error"] == "").to_numpy()
     items = [(digest, place) for digest, place, ok in zip(rows["content_hash"], places, fine, strict=True) if ok]
-    crashed = partial(without_value, measures=[Measure(thumbnail)])
     batches = Local(workers).map_batches(measured, items, describe="compare", total=len(items), crashed=crashed)
     for hashes, values in batches:
         for digest, value in zip(hashes, values["thumbnail"], strict=True):

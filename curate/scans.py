@@ -42,7 +42,7 @@ def of(workspace: Workspace) -> Scans:
     """The scans behind the findings that are there now."""
     entries = workspace.ledger()
     elsewhere = all(entry.command != "predict" for entry in entries) and _predicted(workspace)
-    digest = workspace.hashes().get(FINDINGS, "")
+    digest = workspace.hash(FINDINGS)
     return behind(entries, digest, predictions_from_elsewhere=elsewhere)
 
 
@@ -78,7 +78,7 @@ def unsure(workspace: Workspace, ws: str, wanted: Iterable[str], scans: Scans, i
 
 def stale(workspace: Workspace, wanted: Iterable[str], scans: Scans) -> list[str]:
     """Why findings of the wanted finders are older than what they are about; nothing where they are not."""
-    manifest, entries = workspace.hashes().get(MANIFEST), workspace.ledger()
+    manifest, entries = workspace.hash(MANIFEST), workspace.ledger()
     ran = {name: scans[name] for name in wanted if name in scans}
     predicted = max((entry.version for entry in entries if entry.command == "predict"), default=0)
     earlier = [name for name, scan in ran.items() if scan.reads.get(MANIFEST) != manifest]

@@ -251,7 +251,7 @@ def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decide
         transaction.write_table(DECISIONS, merged)
         if workspace.has(REVIEW):
             review, decided = _read_review(workspace), merged["image_id"][merged["by"] != decisions.POLICY]
-            review = review[_not_said(review, imported) | ~review["image_id"].isin(decided)]
+            review = review[_not_said(review, imported, images) | ~review["image_id"].isin(decided)]
             left = len(review)
             transaction.write_table(REVIEW, review)
     scanned = read_findings(workspace) if workspace.has(FINDINGS) else findings.empty()
@@ -260,12 +260,11 @@ def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decide
     return _decided(workspace, merged, left, reviewers.disagreements(about_these, images, rule), said, None)
 
 
-def _not_said(review: pd.DataFrame, imported: pd.DataFrame) -> pd.Series:
+def _not_said(review: pd.DataFrame, imported: pd.DataFrame, images: pd.DataFrame) -> pd.Series:
     """Rows of `review.csv` with an answer that is not among those taken over: somebody else's."""
-    said = pd.MultiIndex.from_frame(imported[["image_id", "action", "label"]])
-    given = review.reindex(columns=["image_id", "action", "label"], fill_value="").fillna("")
-    given["action"] = given["action"].where((given["action"] != "") | (given["label"] == ""), "relabel")
-    return (given["action"] != "") & ~pd.MultiIndex.from_frame(given).isin(said)
+    said, given = (table[["image_id", "action", "label"]] for table in (imported, decisions.complete(review, images)))
+    answered = (given[["action", "label"]] != "").any(axis=1)
+    return answered & ~pd.MultiIndex.from_frame(given).isin(pd.MultiIndex.from_frame(said))
 
 
 def _imported(path: Path, images: pd.DataFrame) -> pd.DataFrame:

@@ -75,5 +75,5 @@ def _decisions(workspace: Workspace, version: int | None, images: pd.DataFrame) 
     else:
         digest = workspace.state(version).get(DECISIONS)
         path = workspace.version_file(DECISIONS, digest) if digest else None
-    table = read_table(path).reindex(columns=list(decisions.COLUMNS), fill_value="") if path else decisions.empty()
+    table = decisions.complete(read_table(path), images) if path else decisions.empty()
     return reviewers.settle(table[table["action"] != ""], images, recipe.in_workspace(workspace).reviewers)

@@ -146,7 +146,11 @@ class Workspace:
 
     def hashes(self) -> dict[str, str]:
         """Hash of each versioned file that is there now."""
-        return {name: file_hash(self.path(name)) for name in VERSIONED if self.has(name)}
+        return {name: digest for name in VERSIONED if (digest := self.hash(name))}
+
+    def hash(self, name: str) -> str:
+        """Hash of a file; "" for one that is not there."""
+        return file_hash(self.path(name)) if self.has(name) else ""
 
     def state(self, version: int) -> dict[str, str]:
         """Hash of each versioned file as of `version` ("" for one that was taken away)."""

@@ -197,7 +197,7 @@ def search_policies(
     raw = verbs.read_manifest(workspace)
     chosen = verbs.read_images(workspace, data)
     rows = train_rows_of(chosen)
-    val = _usable(raw, "val" if (raw["split"] == "test").any() else "")  # without a test split, val stands for it
+    val = _usable(raw, "val") if _measured_on(raw) != "val" else raw.iloc[:0]
     if rows.empty:
         raise UserError(f"{pasted(workspace.root)} has no labelled training images; add some with --split train")
     classes = manifest.classes(raw[manifest.decodable(raw)])
@@ -289,13 +289,18 @@ def test_rows_of(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
 
     Raises `UserError` where there are none.
     """
-    rows = _usable(images, "test" if (images["split"] == "test").any() else "val")
+    rows = _usable(images, _measured_on(images))
     if rows.empty:
         way_out = (
             "add some with --split test, or make the workspace anew with 'curate add … --split train=0.8,test=0.2'"
         )
         raise UserError(f"{pasted(workspace.root)} has no labelled test images to evaluate on; {way_out}")
     return rows
+
+
+def _measured_on(images: pd.DataFrame) -> str:
+    """The split that runs are measured on."""
+    return "test" if (images["split"] == "test").any() else "val"
 
 
 def leak_free(workspace: Workspace, test_rows: pd.DataFrame) -> list[str] | None:

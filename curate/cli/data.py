@@ -66,8 +66,8 @@ def add(
         output.warn(result.warnings)
         if not as_json:
             output.say(f"{source}: {incoming.told(result)}")
-        if not as_json and near != "ask":  # told when asked
-            near_duplicates(result.near)
+            if near != "ask":  # told when asked
+                near_duplicates(result.near)
     if as_json:
         output.print_json(results)
         return

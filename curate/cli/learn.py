@@ -64,12 +64,13 @@ def train(
     )
     if augment is not None:
         settings["augment"] = as_dict(read_pipeline(augment))
-    with distributed.joined(verbs.configure(Workspace.open(ws), settings).device):
+    workspace = Workspace.open(ws)
+    with distributed.joined(verbs.configure(workspace, settings).device):
         if not distributed.first():
-            verbs.help_train(Workspace.open(ws), data=data, seeds=seeds, settings=settings, name=name)
+            verbs.help_train(workspace, data=data, seeds=seeds, settings=settings, name=name)
             return
         run_dir, result = verbs.train(
-            Workspace.open(ws),
+            workspace,
             data=data,
             seeds=seeds,
             settings=settings,

@@ -1,11 +1,12 @@
 """How the workspace came to be: its ledger, and the steps that were not taken yet."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
 
 from curate import predictions
-from curate.runs import read, trained, untrained
+from curate.runs import Run, trained, untrained
 from curate.wording import pasted
 from curate.workspace import CURATED, DECISIONS, FINDINGS, Entry, Workspace
 
@@ -39,10 +40,10 @@ def versions(workspace: Workspace) -> list[Version]:
     return [_version(entry) for entry in workspace.ledger() if entry.command != "report"]
 
 
-def missing_steps(workspace: Workspace, images: pd.DataFrame) -> list[Step]:
-    """The steps of the loop that have left no file yet, in their order."""
+def missing_steps(workspace: Workspace, images: pd.DataFrame, finished: Iterable[Run]) -> list[Step]:
+    """The steps of the loop that have left no file yet, in their order. finished: the runs of the workspace."""
     root = pasted(workspace.root)
-    left = untrained(read(workspace).finished)
+    left = untrained(finished)
     tested = bool(((images["split"] == "test") & (images["label"] != "")).any())
     predict = f"curate predict {root}"
     raw, curated = f"curate train {root} --data raw --seeds 3", f"curate train {root} --data curated --seeds 3"

@@ -46,7 +46,7 @@ def gather(workspace: Workspace) -> Page:
     flips = trained.comparisons[0].flips if trained and trained.comparisons else None
     return Page(
         overview(workspace, images, made),
-        missing_steps(workspace, images),
+        missing_steps(workspace, images, trained.runs if trained else []),
         proof,
         trained,
         flipped(workspace, images, flips) if flips else None,

@@ -1,6 +1,7 @@
 """The review sheet: what it shows, that nothing in it can harm, that keys do what they say and no answer is lost."""
 
 import base64
+import csv
 import hashlib
 import re
 import time
@@ -14,7 +15,7 @@ import pandas as pd
 import pytest
 
 from curate import decisions
-from curate.csv_text import read_csv
+from curate.csv_text import read_csv, write_csv
 from curate.images import decode, encode_jpeg, encode_png, thumbnail
 from curate.review import sheet
 from tests.pictures import digits
@@ -527,6 +528,25 @@ def test_a_newer_sheet_of_the_workspace_has_the_answers(tmp_path: Path, open_pag
     assert decided(page) == {"l3": "7"}
     press(page, "n")
     assert decided(page) == {"l3": "7", "l4": "keep"}
+
+
+@pytest.mark.parametrize(("note", "written"), [("=1+1", "'=1+1"), ("'@a", "''@a"), ("-0.5", "-0.5"), ("a=1", "a=1")])
+def test_no_spreadsheet_computes_a_note(
+    small: Path, open_page: Callable[..., Any], tmp_path: Path, note: str, written: str
+) -> None:
+    """As `write_csv` writes it, which both are read by."""
+    page = open_page(small)
+    press(page, "o")
+    page.keyboard.type(note)
+    press(page, "Enter", "n")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save").click()
+    path = Path(download.value.path())
+    with path.open(encoding="utf-8", newline="") as file:
+        assert {row["note"] for row in csv.DictReader(file)} == {written}
+    assert read_csv(path)["note"].to_list() == [note]
+    write_csv(tmp_path / "own.csv", read_csv(path))
+    assert (tmp_path / "own.csv").read_bytes() == path.read_bytes()
 
 
 def test_unsaved_answers_of_an_earlier_sheet_are_saved_once(tmp_path: Path, open_page: Callable[..., Any]) -> None:

@@ -1,0 +1,257 @@
+"""`decide` on a workspace: what stays, what is asked, what an import takes over, and what it leaves alone."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from curate import REVIEWER, verbs
+from curate.cli import app
+from curate.csv_text import read_csv, write_csv
+from curate.errors import UserError
+from curate.workspace import DECISIONS, FINDINGS, MANIFEST, Workspace, read_table
+from tests.tables import found
+
+POLICY = "name: rules\npolicy:\n  - {finder: outlier, action: drop}\n  - {finder: label_error, action: review}\n"
+
+
+@pytest.fixture
+def reviewed(workspace: Workspace) -> Workspace:
+    """A workspace with a finding to drop, and two to review."""
+    ids = read_table(workspace.path(MANIFEST)).query("split == 'train'")["image_id"].to_list()
+    with workspace.writing("scan", {}) as transaction:
+        rows = [(ids[0], "outlier", 0.1), (ids[1], "label_error", 0.2), (ids[2], "label_error", 0.3)]
+        transaction.write_table(FINDINGS, found(*rows))
+    workspace.path("policy.yaml").write_text(POLICY)
+    verbs.decide(workspace, workspace.path("policy.yaml"))
+    return workspace
+
+
+def answer(workspace: Workspace, *answers: str) -> Path:
+    path = workspace.path(verbs.REVIEW)
+    review = read_csv(path)
+    review["action"] = [*answers, *[""] * (len(review) - len(answers))]
+    write_csv(path, review)
+    return path
+
+
+def test_decide_again_gives_the_same_bytes(reviewed: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = reviewed.path(DECISIONS).read_bytes(), reviewed.path(verbs.REVIEW).read_bytes()
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1800000000")
+    verbs.decide(reviewed, reviewed.path("policy.yaml"))
+    assert (reviewed.path(DECISIONS).read_bytes(), reviewed.path(verbs.REVIEW).read_bytes()) == before
+
+
+def test_answers_leave_the_review_list_for_good(reviewed: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = verbs.import_decisions(reviewed, answer(reviewed, "keep"), "ada")
+    assert (result.by_people, result.for_review, result.actions) == (1, 1, {"drop": 1, "keep": 1})
+    after = reviewed.path(DECISIONS).read_bytes()
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1800000000")
+    assert verbs.decide(reviewed, reviewed.path("policy.yaml")).for_review == 1
+    assert reviewed.path(DECISIONS).read_bytes() == after
+
+
+def test_importing_twice_gives_the_same_bytes(reviewed: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = reviewed.path("copy.csv")
+    copy.write_bytes(answer(reviewed, "keep", "drop").read_bytes())
+    verbs.import_decisions(reviewed, copy, "ada")
+    before = reviewed.path(DECISIONS).read_bytes(), reviewed.path(verbs.REVIEW).read_bytes()
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1800000000")
+    verbs.import_decisions(reviewed, copy, "ada")
+    assert (reviewed.path(DECISIONS).read_bytes(), reviewed.path(verbs.REVIEW).read_bytes()) == before
+
+
+def test_an_import_keeps_what_was_edited_by_hand(reviewed: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row of the policy that somebody changed is theirs, also where an import of other answers comes between."""
+    path = reviewed.path(DECISIONS)
+    dropped = read_csv(path)["image_id"].iloc[0]
+    path.write_text(path.read_text().replace(",drop,", ",keep,"))
+    monkeypatch.setenv(REVIEWER, "bob")
+    verbs.import_decisions(reviewed, answer(reviewed, "keep"), "ada")
+    verbs.decide(reviewed, reviewed.path("policy.yaml"))
+    table = read_csv(path).set_index("image_id")
+    assert table.loc[dropped, ["action", "by"]].tolist() == ["keep", "ada"]  # who imports vouches for the file
+
+
+def test_edits_by_hand_are_signed_as_the_environment_says(reviewed: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = reviewed.path(DECISIONS)
+    path.write_text(path.read_text().replace(",drop,", ",keep,"))
+    monkeypatch.setenv(REVIEWER, "bob")
+    monkeypatch.setattr(verbs.getpass, "getuser", lambda: 1 / 0)
+    verbs.decide(reviewed, reviewed.path("policy.yaml"))
+    assert read_csv(path)["by"].tolist() == ["bob"]
+
+
+def test_an_account_without_a_name_is_told_what_to_do(reviewed: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = reviewed.path(DECISIONS)
+    path.write_text(path.read_text().replace(",drop,", ",keep,"))
+    monkeypatch.delenv(REVIEWER, raising=False)
+    monkeypatch.setattr(verbs.getpass, "getuser", lambda: {}["uid"])
+    with pytest.raises(UserError, match="this account has no name; give yours in the variable CURATE_REVIEWER"):
+        verbs.decide(reviewed, reviewed.path("policy.yaml"))
+
+
+def test_an_import_leaves_the_answers_that_others_have_typed(reviewed: Workspace) -> None:
+    answer(reviewed, "drop")  # typed by bob into review.csv
+    image_id = read_csv(reviewed.path(verbs.REVIEW))["image_id"].iloc[0]
+    mine = reviewed.path("mine.csv")
+    mine.write_text(f"image_id,action\n{image_id},keep\n")
+    assert verbs.import_decisions(reviewed, mine, "ada").for_review == 2
+    verbs.import_decisions(reviewed, reviewed.path(verbs.REVIEW), "bob")
+    table = read_csv(reviewed.path(DECISIONS))
+    said = table[table["image_id"] == image_id]
+    assert dict(zip(said["by"], said["action"], strict=True)) == {"ada": "keep", "bob": "drop"}
+    assert image_id not in read_csv(reviewed.path(verbs.REVIEW))["image_id"].tolist()
+
+
+def test_a_policy_by_name_and_one_for_an_import(reviewed: Workspace) -> None:
+    run("decide", reviewed.root, "--policy", "cifar10")
+    arguments = ["decide", str(reviewed.root), "--policy", "cifar10", "--import", str(reviewed.path(verbs.REVIEW))]
+    with pytest.raises(UserError, match="--policy is for decisions by policy, not for --import"):
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
+
+
+def test_answers_change_what_the_policy_does(workspace: Workspace) -> None:
+    """Twelve labels, each wrong with 0.6 as the scan has it: not enough to drop them, until nine of ten were wrong."""
+    train = read_table(workspace.path(MANIFEST)).query("split == 'train'")
+    ids = train["image_id"].to_list()[:12]
+    with workspace.writing("scan", {}) as transaction:
+        transaction.write_table(FINDINGS, found(*((name, "label_error", 0.4) for name in ids)))
+    rules = "name: rules\npolicy:\n  - {finder: label_error, below: 0.35, action: drop}\n"
+    workspace.path("policy.yaml").write_text(f"{rules}  - {{finder: label_error, action: review}}\n")
+    first = verbs.decide(workspace, workspace.path("policy.yaml"))
+    assert (first.actions, first.for_review, first.answers.count) == ({}, 12, 0)
+    assert first.worth is not None
+    assert (first.worth.labels, first.worth.gain, first.worth.stop_after) == (12, pytest.approx(7.2), 12)
+    asked = read_csv(workspace.path(verbs.REVIEW))["image_id"].to_list()
+    taken_over = verbs.import_decisions(workspace, answer(workspace, *["drop"] * 9, "keep"), "ada")
+    assert (taken_over.answers.count, taken_over.answers.wrong, taken_over.worth) == (10, 9, None)
+    assert taken_over.answers.expected == pytest.approx(6)
+    scanned = workspace.path(FINDINGS).read_bytes()
+    second = verbs.decide(workspace, workspace.path("policy.yaml"))
+    assert second.answers == taken_over.answers
+    decided_on = read_csv(workspace.path(DECISIONS))
+    assert set(decided_on["image_id"][decided_on["by"] == "policy"]) == set(asked[10:])
+    assert second.worth is not None
+    assert second.worth.labels == second.for_review == 2  # dropped, and yet asked about: a person knows better
+    assert workspace.path(FINDINGS).read_bytes() == scanned
+    before = workspace.path(DECISIONS).read_bytes(), workspace.path(verbs.REVIEW).read_bytes()
+    verbs.decide(workspace, workspace.path("policy.yaml"))
+    assert (workspace.path(DECISIONS).read_bytes(), workspace.path(verbs.REVIEW).read_bytes()) == before
+
+
+def test_budget_limits_labels_alone(workspace: Workspace) -> None:
+    ids = read_table(workspace.path(MANIFEST)).query("split == 'train'")["image_id"].to_list()
+    with workspace.writing("scan", {}) as transaction:
+        rows = [(ids[0], "label_error", 0.2), (ids[1], "label_error", 0.9), (ids[2], "dark", 0.1)]
+        transaction.write_table(FINDINGS, found(*rows))
+    workspace.path("policy.yaml").write_text(POLICY.replace("outlier, action: drop", "dark, action: review"))
+    result = verbs.decide(workspace, workspace.path("policy.yaml"), 1)
+    assert result.worth is not None
+    assert (result.for_review, result.worth.labels, result.worth.left_out) == (2, 1, 1)
+    assert read_csv(workspace.path(verbs.REVIEW))["image_id"].to_list() == [ids[0], ids[2]]
+
+
+@pytest.mark.parametrize("dropped", [["suggested_prob"], ["suggested_prob", "related_id"]])
+def test_findings_of_an_earlier_version(workspace: Workspace, dropped: list[str]) -> None:
+    ids = read_table(workspace.path(MANIFEST)).query("split == 'train'")["image_id"].to_list()
+    with workspace.writing("scan", {}) as transaction:
+        table = found((ids[0], "label_error", 0.05, "7"), (ids[1], "label_error", 0.45, "7"))
+        transaction.write_table(FINDINGS, table.drop(columns=dropped))
+    result = verbs.decide(workspace, None)
+    assert result.actions == {"drop": 1}
+    assert result.for_review == 2
+    assert any("no probabilities" in warning for warning in result.warnings)
+
+
+def run(*arguments: str | Path) -> str:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_figures_of_the_queue_on_the_command_line(reviewed: Workspace) -> None:
+    root, rules = reviewed.root, reviewed.path("policy.yaml")
+    said = run("decide", root, "--policy", rules, "--budget", "1")
+    assert "Review: 1 label, worth about 1 right label; 1 more would be worth the look, too.\n" in said
+    said = run("decide", root, "--import", answer(reviewed, "drop"), "--by", "ada")
+    assert "Answers so far: 1; 1 of these labels were wrong (expected 0.8).\n" in said
+    assert f"They tell of other labels, too: 'curate decide {root}' decides and asks anew.\n" in said
+    assert "Review:" not in said
+    figures = json.loads(run("decide", root, "--policy", rules, "--json"))
+    assert figures["answers"] == {"count": 1, "wrong": 1, "expected": pytest.approx(0.8)}
+    assert figures["worth"] == {"labels": 1, "gain": pytest.approx(0.707, abs=1e-3), "stop_after": 1, "left_out": 0}
+    run("decide", root, "--import", answer(reviewed, "keep"), "--by", "ada")
+    said = run("decide", root, "--policy", rules)
+    assert "Review: no label is left whose answer is worth the look.\n" in said
+    assert "wait for a person" not in said
+
+
+def test_budget_of_nothing_and_budget_of_an_import(reviewed: Workspace) -> None:
+    result = CliRunner().invoke(app, ["decide", str(reviewed.root), "--budget", "0"])
+    assert result.exit_code == 2
+    assert "greater than or equal to 1" in result.output
+    arguments = ["decide", str(reviewed.root), "--budget", "5", "--import", str(reviewed.path(verbs.REVIEW))]
+    with pytest.raises(UserError, match="--budget is for decisions by policy, not for --import; leave one of them out"):
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
+
+
+def test_import_without_findings(workspace: Workspace, tmp_path: Path) -> None:
+    image_id = read_table(workspace.path(MANIFEST))["image_id"][0]
+    (tmp_path / "mine.csv").write_text(f"image_id,action\n{image_id},keep\n")
+    result = verbs.import_decisions(workspace, tmp_path / "mine.csv", "ada")
+    assert (result.answers.count, result.by_people) == (0, 1)
+
+
+def test_decide_does_not_write_over_answers(reviewed: Workspace) -> None:
+    path = answer(reviewed, "keep")
+    before = path.read_bytes()
+    with pytest.raises(UserError, match=r"holds 1 answers that would be lost.*--import"):
+        verbs.decide(reviewed, reviewed.path("policy.yaml"))
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("column", ["label", "note"])
+def test_decide_does_not_write_over_answers_begun(reviewed: Workspace, column: str) -> None:
+    path = answer(reviewed)
+    write_csv(path, read_csv(path).assign(**{column: ["cat", ""]}))
+    with pytest.raises(UserError, match="holds 1 answers that would be lost"):
+        verbs.decide(reviewed, reviewed.path("policy.yaml"))
+
+
+def test_refused_import_changes_nothing(reviewed: Workspace) -> None:
+    before = reviewed.path(DECISIONS).read_bytes()
+    path = answer(reviewed, "keep", "perhaps")
+    with pytest.raises(UserError, match=r"review\.csv, line 3: action 'perhaps'"):
+        verbs.import_decisions(reviewed, path, "ada")
+    assert reviewed.path(DECISIONS).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("path", "by", "message"),
+    [("missing.csv", "ada", "is no file"), (".", "ada", "is no file"), ("review.csv", "policy", "policy's own name")],
+)
+def test_import_of_nothing_and_by_nobody(reviewed: Workspace, path: str, by: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        verbs.import_decisions(reviewed, reviewed.root / path, by)
+
+
+def test_review_list_that_was_spoilt_by_hand_is_named(reviewed: Workspace, tmp_path: Path) -> None:
+    reviewed.path(verbs.REVIEW).write_text("spoilt,by,hand\n1,2,3\n")
+    ids = read_table(reviewed.path(MANIFEST))["image_id"]
+    (tmp_path / "mine.csv").write_text(f"image_id,action\n{ids[0]},keep\n")
+    with pytest.raises(UserError, match=r"review\.csv lacks the columns"):
+        verbs.import_decisions(reviewed, tmp_path / "mine.csv", "ada")
+
+
+def test_rule_for_a_finder_that_does_not_exist_is_named(reviewed: Workspace) -> None:
+    reviewed.path("policy.yaml").write_text("name: x\npolicy:\n  - {finder: dork, action: drop}\n")
+    with pytest.raises(UserError, match="no finder is called 'dork'"):
+        verbs.decide(reviewed, reviewed.path("policy.yaml"))
+
+
+def test_import_of_another_kind_of_file_says_what_it_must_be(reviewed: Workspace, digits_folder: Path) -> None:
+    picture = next(digits_folder.rglob("*.png"))
+    with pytest.raises(UserError, match=r"\.png is not a text.*save it as CSV"):
+        verbs.import_decisions(reviewed, picture, "ada")
