@@ -42,10 +42,10 @@ def run(root: Path, *, seeds: int, say: Callable[[str], None], fresh: bool = Fal
     workspace = _empty_workspace(root, fresh)
     planted = _add_planted(workspace, say)
 
-    from train import verbs as training
+    from train.predict import predict
     from train.prove import prove
 
-    predicted = training.predict(workspace, profile="plain", settings={})
+    predicted = predict(workspace, profile="plain", settings={})
     say(f"predict  {100 * np.mean(predicted.fold_accuracy):.1f} % agreement with the given labels, out of fold")
     scanned = verbs.scan(workspace, only=None, settings={}, engine=Local())
     say(f"scan     {sum(scanned.flagged.values()):,} findings by {len(scanned.flagged)} finders")

@@ -87,8 +87,12 @@ def least_deviation(right: np.ndarray) -> float:
     right: see `difference`.
     """
     seeds, images = right.shape
-    disagreements = np.count_nonzero(right) / seeds
-    return math.sqrt(max(disagreements, ROUNDED)) / images
+    return deviation_of_flips(np.count_nonzero(right) / seeds, images)
+
+
+def deviation_of_flips(flipped: float, images: int) -> float:
+    """How far differences on so many images scatter where each that flipped, so many on average, might have not."""
+    return math.sqrt(max(flipped, ROUNDED)) / images
 
 
 def verdict(mean: float, half: float, margin: float | None, seeds: int) -> Verdict:

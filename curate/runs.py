@@ -15,13 +15,15 @@ from curate.wording import pasted
 from curate.workspace import Entry, Workspace
 
 Data = Literal["raw", "curated", "other"]
+MEASURE = "accuracy"
+"""Single view: every run has it, and it decides what is said in words."""
 MEASURES = {
-    "accuracy": "Single view",
+    MEASURE: "Single view",
     "accuracy_flip": "With mirror image",
     "accuracy_multi_crop": "With shifted views",
     "accuracy_leak_free": "Leak-free",
 }
-"""Accuracies of `result.json` and what they are called; the first one decides what is said in words."""
+"""Accuracies of `result.json` and what they are called."""
 PROVE = "prove-"
 """How the names of runs begin that `curate prove` has trained."""
 

@@ -13,7 +13,7 @@ from curate.flips import Flips, flips, is_right, predicted
 from curate.interval import welch_interval
 from curate.paired import Verdict
 from curate.proof import Proof
-from curate.runs import MEASURES, Run
+from curate.runs import MEASURE, MEASURES, Run
 
 NOT_OF_THE_DATA = ("seed", "device", "precision")
 """Settings that may differ between two runs without making them unlike."""
@@ -83,7 +83,7 @@ def compare(before: Run, after: Run, *, first: int, proof: Proof | None = None) 
             f"{before.name} and {after.name} were not measured on the same test images: {reason}; "
             "train one of them again, with the images that are there now"
         )
-    said = predicted(before.folder, before.seeds), predicted(after.folder, after.seeds)
+    said = _said(before, after)
     until_clear = proof is not None and {before.name, after.name} <= {arm.run for arm in proof.arms}
     at_all_times = until_clear and proof is not None and proof.main.accuracy.at_all_times
     measures = [name for name in MEASURES if name in before.scores and name in after.scores]
@@ -94,9 +94,14 @@ def compare(before: Run, after: Run, *, first: int, proof: Proof | None = None) 
         settings=_settings(before, after),
         differences=[_difference(name, before, after, least, at_all_times) for name in measures],
         class_changes=_class_changes(before, after),
-        flips=None if said[0] is None or said[1] is None else flips(said[0], said[1], first=first),
+        flips=None if said is None else flips(*said, first=first),
         cautions=_cautions(before, after),
     )
+
+
+def difference(before: Run, after: Run) -> Difference:
+    """The difference in accuracy, single view, of two runs that were measured on the same test images."""
+    return _difference(MEASURE, before, after, _least_deviation(before, after, _said(before, after)), False)
 
 
 def greatest(changes: list[ClassChange], most: int) -> list[ClassChange]:
@@ -119,14 +124,21 @@ def other_tests(before: Run, after: Run) -> str:
         numbers = [count.get(label, 0) for count in counts]
         if numbers[0] != numbers[1]:
             return f"{numbers[0]:,} and {numbers[1]:,} images of class {label!r}"
-    old, new = predicted(before.folder, before.seeds), predicted(after.folder, after.seeds)
-    if old is None or new is None:
+    said = _said(before, after)
+    if said is None:
         return ""
+    old, new = said
     missing = old.index.difference(new.index)
     if len(missing):
         return f"{len(missing):,} are others, such as {missing[0]!r}"
     changed = old.index[(old["label"] != new["label"].loc[old.index]).to_numpy()]
     return f"{len(changed):,} have another label, such as {changed[0]!r}" if len(changed) else ""
+
+
+def _said(before: Run, after: Run) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    """What both runs predicted, see `curate.flips.predicted`; None where one of them has not kept it."""
+    old, new = predicted(before.folder, before.seeds), predicted(after.folder, after.seeds)
+    return None if old is None or new is None else (old, new)
 
 
 def _per_class(run: Run) -> dict[str, int]:
@@ -149,7 +161,7 @@ def _difference(measure: str, before: Run, after: Run, least: float, at_all_time
     if same:
         half = paired.half_width(both[1] - both[0], least=least, at_all_times=at_all_times)
     else:
-        half = unpaired_half_width(*both, least=least)
+        half = _unpaired_half_width(*both, least=least)
     mean = new.mean - old.mean
     verdict = paired.verdict(mean, half, None, min(numbers))
     return Difference(measure, old.mean, new.mean, mean, half if math.isfinite(half) else None, numbers, same, verdict)
@@ -159,18 +171,19 @@ def _is_paired(before: Run, after: Run) -> bool:
     return before.seeds == after.seeds
 
 
-def _least_deviation(before: Run, after: Run, said: tuple[pd.DataFrame | None, pd.DataFrame | None]) -> float:
+def _least_deviation(before: Run, after: Run, said: tuple[pd.DataFrame, pd.DataFrame] | None) -> float:
     """How far differences between a network of each run scatter at least, see `paired.least_deviation`: of single view,
-    and taken for that of the other measures. Where a run has not kept what it predicted: by rounding alone."""
-    if said[0] is None or said[1] is None:
-        return math.sqrt(paired.ROUNDED) / after.eval_images
+    and taken for that of the other measures. Without predictions: as if no image flipped that need not have."""
+    if said is None:
+        change = after.scores[MEASURE].mean - before.scores[MEASURE].mean
+        return paired.deviation_of_flips(abs(change) * after.eval_images, after.eval_images)
     first, second = is_right(said[0], before.seeds), is_right(said[1].loc[said[0].index], after.seeds)
     if not _is_paired(before, after):  # each with each
         first, second = np.repeat(first, len(second), axis=0), np.tile(second, (len(first), 1))
     return paired.least_deviation(second.astype(np.int8) - first.astype(np.int8))
 
 
-def unpaired_half_width(before: np.ndarray, after: np.ndarray, *, least: float) -> float:
+def _unpaired_half_width(before: np.ndarray, after: np.ndarray, *, least: float) -> float:
     """Half of the 95 % interval (Welch) of a difference of accuracies over other seeds; nan where one has one seed.
 
     least: deviation at least of the difference between a network of each.

@@ -19,7 +19,7 @@ from curate.images import encode_jpeg
 from curate.sources import Options, Sample
 from curate.workspace import MANIFEST, Workspace
 from tests.conftest import picture, png, write_tree
-from tests.test_sources import EVIL_NAMES, make_tar, make_zip
+from tests.sources.reading import EVIL_NAMES, make_tar, make_zip
 
 Tree = Callable[..., Path]
 

@@ -1,19 +1,13 @@
-"""What the verbs that train do, as functions: read the workspace, train, write predictions or a run."""
+"""Verbs that train, as functions: read the workspace, train, write a run. See also `train.predict`, `train.prove`."""
 
-import hashlib
-import json
 import re
-import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from curate import manifest, portable, predictions, recipe, verbs
-from curate.adding import with_answers
+from curate import manifest, portable, recipe, scans, verbs
 from curate.duplicates import groups
 from curate.engine import Local
 from curate.errors import UserError, known
@@ -21,7 +15,7 @@ from curate.evidence import Evidence
 from curate.runs import PROVE
 from curate.wording import pasted
 from curate.workspace import FINDINGS, Workspace, read_table
-from train import parallel, policy_search, profiles, rounds, run
+from train import parallel, policy_search, run
 from train.checkpoint import Epoch
 from train.config import TrainConfig
 from train.data import common_size, load_images
@@ -33,108 +27,9 @@ SEARCH = "augment-search"
 """The folder among the runs in which `search_policies` keeps what it trains."""
 
 
-@dataclass(frozen=True)
-class Predicted:
-    """What `predict` did. Accuracies, 0 to 1, are agreement with the given labels."""
-
-    written: str
-    images: int
-    profile: str
-    folds: int
-    repeats: int
-    fold_accuracy: tuple[float, ...]
-    thin_classes: tuple[str, ...]
-    config: TrainConfig
-    seconds: float
-    """Of the trainings, added up, also of those that ran at the same time."""
-
-
 def configure(workspace: Workspace, settings: Mapping[str, object]) -> TrainConfig:
     """The training settings of the workspace's recipe, changed by `settings`."""
     return TrainConfig.from_mapping({**recipe.in_workspace(workspace).train, **settings})
-
-
-def predict(
-    workspace: Workspace,
-    *,
-    profile: str = "quick",
-    recipe: str | None = None,
-    folds: int | None = None,
-    settings: Mapping[str, object],
-    workers: int | None = None,
-    at_once: int | None = None,
-    on_epoch: Callable[[str, Epoch], None] | None = None,
-) -> Predicted:
-    """Cross-validate on the labelled training images, and those of the pool that people labelled, as often as the
-    profile says (see `train.profiles`); write predictions, an embedding, and how its label was learned, for every
-    image.
-
-    Duplicates, and generated images with their originals, stay in one fold. `folds` None: those of the profile.
-    `recipe`: one of `train.recipes` in place of the profile's; `settings` change it. An interrupted call with the same
-    images, labels and settings goes on at the last epoch. `at_once` networks are trained at the same time; None:
-    chosen, see `train.parallel.choose`. `on_epoch` gets what is trained, such as "corrected 1, fold 3", and the epoch's
-    figures.
-    """
-    plan = profiles.find(profile)
-    plan = replace(plan, folds=plan.folds if folds is None else folds, recipe=recipe or plan.recipe)
-    if "epochs" in settings:
-        plan = replace(plan, images=None)
-    config = _by_epochs(configure(workspace, {**profiles.settings(plan), **settings}))
-    with workspace.locked(str(predictions.FOLDER)):
-        images = with_answers(workspace, verbs.read_manifest(workspace))
-        decodable = manifest.decodable(images)
-        usable = images[decodable].reset_index(drop=True)
-        classes = manifest.classes(usable)
-        trained = ((usable["split"] == "train") & (usable["label"] != "")).to_numpy()
-        present = usable["label"][trained].nunique()
-        if present < 2:
-            raise UserError(
-                f"{pasted(workspace.root)} has labelled training images of {present} classes; it takes at least 2: add "
-                "another"
-            )
-        size = config.image_size or common_size(usable[trained])
-        share = int(trained.sum()) * (plan.folds - 1) // max(plan.folds, 1)
-        configs = profiles.configs(plan, config, images=share, side=size)
-        jobs = configs[-1:] * plan.folds * max(1, plan.corrected)
-        at_once = parallel.choose(at_once, jobs, images=int(trained.sum()), side=size)
-        load = partial(
-            load_images,
-            root=workspace.root,
-            classes=classes,
-            image_size=size,
-            workers=workers,
-            memory_limit=0 if at_once > 1 else None,
-        )
-        own, others = load(usable[trained]), load(usable[~trained])
-        with workspace.locked():  # measures what the scan has not measured yet, and of the same rows as a scan
-            together = groups(images, Evidence(workspace, images, Local(workers)).get("duplicate_pairs"))[decodable]
-        folder = workspace.root / predictions.FOLDER / f"folds-{_key(configs, plan, own.fingerprint())}"
-        said = rounds.run(
-            configs,
-            own,
-            together[trained],
-            plan=plan,
-            others=others,
-            run_dir=folder,
-            at_once=at_once,
-            on_epoch=on_epoch,
-        )
-        with workspace.writing("predict", {"profile": profile, "recipe": plan.recipe, "folds": plan.folds, **settings}):
-            used = replace(configs[-1], image_size=size)
-            written = _write_predictions(workspace, usable, trained, classes, said, used, profile, plan)
-        for leftover in (workspace.root / predictions.FOLDER).glob("folds-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
-    return Predicted(
-        written,
-        len(usable),
-        profile,
-        plan.folds,
-        len(said.repeats),
-        said.fold_accuracy,
-        said.thin_classes,
-        configs[-1],
-        said.seconds,
-    )
 
 
 def train(
@@ -193,7 +88,7 @@ def search_policies(
     held out, duplicates and generated images with their originals; never on what runs are measured on, which is `val`
     where there is no test split. Written to `runs/augment-search`; an interrupted call goes on.
     """
-    config = _by_epochs(configure(workspace, settings))
+    config = by_epochs(configure(workspace, settings))
     raw = verbs.read_manifest(workspace)
     chosen = verbs.read_images(workspace, data)
     rows = train_rows_of(chosen)
@@ -305,8 +200,7 @@ def _measured_on(images: pd.DataFrame) -> str:
 
 def leak_free(workspace: Workspace, test_rows: pd.DataFrame) -> list[str] | None:
     """Test images without a twin in the training set, according to `split_leak`; None where it was not run."""
-    scans = [entry.arguments.get("only") for entry in workspace.ledger() if entry.command == "scan"]
-    if not workspace.has(FINDINGS) or not any(only is None or "split_leak" in str(only) for only in scans):
+    if "split_leak" not in scans.of(workspace):
         return None
     table = read_table(workspace.path(FINDINGS))
     shown = table["related_id"][(table["finder"] == "split_leak") & table["flagged"]]  # one for each training image
@@ -319,58 +213,8 @@ def _usable(rows: pd.DataFrame, split: str) -> pd.DataFrame:
     return rows[(rows["split"] == split) & (rows["label"] != "") & manifest.decodable(rows)].reset_index(drop=True)
 
 
-def _by_epochs(config: TrainConfig) -> TrainConfig:
+def by_epochs(config: TrainConfig) -> TrainConfig:
     """The settings themselves; raises `UserError` where they count steps, in verbs that go by epochs."""
     if config.steps is not None:
         raise UserError(f"steps = {config.steps}; this verb goes by epochs: set epochs, and leave steps out")
     return config
-
-
-def _key(configs: list[TrainConfig], plan: profiles.Profile, fingerprint: str) -> str:
-    text = json.dumps([[asdict(config) for config in configs], asdict(plan), fingerprint], sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-
-def _write_predictions(
-    workspace: Workspace,
-    usable: pd.DataFrame,
-    trained: np.ndarray,
-    classes: list[str],
-    said: rounds.Said,
-    config: TrainConfig,
-    profile: str,
-    plan: profiles.Profile,
-) -> str:
-    """Spread what was said of the training images and of the others over all rows. trained: shape (N,), bool."""
-
-    def spread(own: np.ndarray, rest: np.ndarray | None = None, *, missing: float = np.nan) -> np.ndarray:
-        rows = np.full((len(usable), *own.shape[1:]), missing, own.dtype)
-        rows[trained] = own
-        if rest is not None and len(rest):
-            rows[~trained] = rest
-        return rows
-
-    positions = np.append(np.flatnonzero(trained), -1)  # the last for "none"
-    repeats = np.stack([spread(own, rest) for own, rest in zip(said.repeats, said.others_repeats, strict=True)])
-    summary = {
-        "config": config.as_dict(),
-        "profile": profile,
-        "folds": plan.folds,
-        "repeats": len(repeats),
-        "fold_accuracy": list(said.fold_accuracy),
-        "thin_classes": list(said.thin_classes),
-        "seconds": said.seconds,
-        "data_hash": manifest.data_hash(usable[trained]),
-    }
-    found = predictions.Predictions(
-        classes,
-        spread(said.pred_probs, said.others_pred_probs),
-        spread(said.embeddings, said.others_embeddings),
-        spread(said.fold, missing=-1),
-        summary,
-        repeats=repeats,
-        neighbors=np.stack([spread(positions[each], missing=-1) for each in said.neighbors]),
-        margins=None if said.margins is None else spread(said.margins),
-    )
-    predictions.write(workspace, usable, found)
-    return str(workspace.root / predictions.FOLDER)

@@ -4,7 +4,7 @@ Sums run over taps in OpenCV's order, each added by one fused multiplication: wh
 kernels below 12 x 12 (OpenCV takes a Fourier transform for larger ones), results are identical.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 
 import cv2
@@ -12,11 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from curate.augment.device import constant
+from curate.augment.device import PART, constant, in_parts
 from curate.augment.lattice import within
 
-PART = 1 << 19
-"""Values that are worked on at once on a processor, so that they stay in its cache: the fastest of 2**15 … 2**24."""
 UNIT = 256
 """What the weights of `cv2.GaussianBlur` for uint8 add up to: whole numbers."""
 
@@ -70,15 +68,6 @@ def median(images: Tensor, sizes: Tensor, choices: Sequence[int]) -> Tensor:
         else:
             result = torch.where((sizes == size)[:, None, None, None], _median(images, size), result)
     return result
-
-
-def in_parts(function: Callable[..., Tensor], images: Tensor, *params: Tensor, values: int = PART) -> Tensor:
-    """function(images, *params), on a processor for some images after the other: as many as have these `values`."""
-    count = max(1, values // max(1, images[:1].numel()))
-    if images.device.type != "cpu" or len(images) <= count:
-        return function(images, *params)
-    parts = zip(*(each.split(count) for each in (images, *params)), strict=True)
-    return torch.cat([function(*part) for part in parts])
 
 
 def smoothed(values: Tensor, kernels: Tensor) -> Tensor:

@@ -10,6 +10,8 @@ from torch import Tensor
 from curate.augment.device import constant
 from curate.augment.frame import Frame
 
+BORDERS = (cv2.BORDER_CONSTANT, cv2.BORDER_REPLICATE, cv2.BORDER_REFLECT, cv2.BORDER_WRAP, cv2.BORDER_REFLECT_101)
+"""What may lie outside an image."""
 NOWHERE = -1
 """Row or column of a pixel that is filled."""
 

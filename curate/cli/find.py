@@ -35,9 +35,9 @@ def predict(
 ) -> None:
     """Train on k-1 of k folds in turn: predictions for each image by networks that have not seen it."""
     from curate.workspace import Workspace
-    from train import verbs
+    from train.predict import predict as cross_validate
 
-    result = verbs.predict(
+    result = cross_validate(
         Workspace.open(ws),
         profile=profile,
         recipe=recipe,

@@ -4,13 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from scipy.special import ndtri, stdtrit
+from scipy.special import ndtri
 
-from curate.gate.facts import MEASURE
-from curate.interval import mean_interval, welch_interval
-from curate.runs import Run
-from curate.side_by_side import other_tests, unlike
+from curate.runs import MEASURE, Run
+from curate.side_by_side import difference, other_tests, unlike
 
 UPPER = 0.975
 """Quantile of a 95 % interval's upper end."""
@@ -62,19 +59,15 @@ def _unlike(before: Run, run: Run) -> str:
 
 
 def _interval(before: Run, run: Run) -> tuple[float, str]:
-    """Half of the 95 % interval of the difference, and what it is of.
-
-    Between seeds where each run has two or more: Student's t of the differences where the seeds are the same, else
-    Welch's. With one seed nothing is known of that, and the interval is of the test images that were right by chance.
-    """
-    old, new = (np.array(each.scores[MEASURE].values) for each in (before, run))
-    if min(len(old), len(new)) < 2:
-        half = of_images(_mean(before), _mean(run), before.eval_images)
+    """Half of the 95 % interval of the difference, and what it is of: seeds, as `curate runs` shows it, where each run
+    has two or more. With one seed nothing is known of that, and it is of the test images that were right by chance."""
+    found = difference(before, run)
+    if found.half_width is None:
+        half = of_images(found.before, found.after, before.eval_images)
         return half, f"interval of {before.eval_images:,} test images, as a run has one seed"
-    least = _least(old, new, run.eval_images)
-    if before.seeds == run.seeds:
-        return max(least, mean_interval(new - old)[1]), f"interval over {len(new)} seeds, paired"
-    return max(least, welch_interval(old, new)[1]), f"interval over {len(old)} and {len(new)} other seeds"
+    old, new = found.seeds
+    says = f"{new} seeds, paired" if found.paired else f"{old} and {new} other seeds"
+    return found.half_width, f"interval over {says}"
 
 
 def of_images(before: float, after: float, images: int) -> float:
@@ -87,17 +80,6 @@ def of_images(before: float, after: float, images: int) -> float:
     shares = [(share * images + 1) / (images + 2) for share in (before, after)]
     variance = sum(share * (1 - share) / (images + 2) for share in shares)
     return float(ndtri(UPPER)) * math.sqrt(variance)
-
-
-def _least(old: np.ndarray, new: np.ndarray, images: int) -> float:
-    """Half of the interval over seeds at least: few seeds may agree by chance, on few test images above all.
-
-    A difference of d images takes at least as many that one run alone has right. As if each of these were tossed
-    (McNemar 1947), differences scatter by the root of d; by that of 1 / 12 where they do but for rounding.
-    """
-    seeds, fewest = (1 / len(old) + 1 / len(new)) / 2, min(len(old), len(new))
-    deviation = math.sqrt(max(abs(new.mean() - old.mean()) * images, 1 / 12)) / images
-    return float(stdtrit(fewest - 1, UPPER)) * deviation * math.sqrt(seeds)
 
 
 def sure_loss(difference: float, half_width: float) -> float:

@@ -9,13 +9,11 @@ import pandas as pd
 from curate import proof, recipe, reviewers, runs, scans, verbs, versions
 from curate.manifest import data_hash, decodable
 from curate.proof import Proof
-from curate.runs import Run
+from curate.runs import MEASURE, Run
 from curate.wording import pasted
 from curate.workspace import CURATED, DECISIONS, FINDINGS, Workspace
 
 LEAK = "split_leak"
-MEASURE = "accuracy"
-"""What is compared, single view: every run has it."""
 
 
 @dataclass(frozen=True)

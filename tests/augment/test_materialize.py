@@ -20,7 +20,7 @@ from curate.recipe import Rule
 from curate.workspace import DECISIONS, MANIFEST, Workspace, read_table
 from tests.conftest import write_tree
 from tests.tables import decided, found
-from tests.test_workspace import FINDERS, PROCESSES, run_and_die, start
+from tests.workspace.processes import FINDERS, PROCESSES, run_and_die, start
 from train.crossval import assign_folds
 
 PROCESSES.set_forkserver_preload(["tests.augment.test_materialize", "pyarrow.dataset", "faiss", *FINDERS])

@@ -28,6 +28,7 @@ from tests.benchmarks import label_sets
 from tests.benchmarks.record import circumstances, earlier, record
 from train import recipes
 from train import verbs as training
+from train.predict import predict
 
 RANDOM, OURS = "random", "both"
 FINDER = "worth_labelling"
@@ -155,7 +156,7 @@ def _ask(
     if arm == RANDOM:
         return by_chance[len(labelled) : size].tolist()
     hidden = _hide(ws, images, labelled)
-    training.predict(ws, profile="plain", folds=scale.folds, settings=_settings(scale, len(labelled), seed))
+    predict(ws, profile="plain", folds=scale.folds, settings=_settings(scale, len(labelled), seed))
     function = registry.pick("finder", FINDER, finders)
     evidence = Evidence(ws, hidden, Local())
     found = findings.scan(evidence, {FINDER: function}, {FINDER: {"budget": budget, "weigh": arm}})

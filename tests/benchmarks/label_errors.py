@@ -25,7 +25,7 @@ from curate.manifest import label_codes
 from curate.workspace import FINDINGS, Workspace, read_table
 from tests.benchmarks import label_sets
 from tests.benchmarks.record import circumstances, earlier, record
-from train import verbs as training
+from train.predict import predict
 
 BINS = 10
 """Of equal mass, for the calibration error."""
@@ -64,7 +64,7 @@ def measure(ws: Workspace, *, profile: str, settings: dict[str, object]) -> dict
     seconds = None
     if not predictions.exists(ws):
         started = time.perf_counter()
-        training.predict(ws, profile=profile, settings=settings)
+        predict(ws, profile=profile, settings=settings)
         seconds = time.perf_counter() - started
     started = time.perf_counter()
     verbs.scan(ws, only=["label_error"], settings={}, engine=Local())

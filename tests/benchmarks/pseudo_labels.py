@@ -14,7 +14,7 @@ from curate import manifest, predictions, verbs
 from curate.finders.pseudo_label import pseudo_label
 from tests.benchmarks import label_sets
 from tests.benchmarks.record import circumstances, earlier, record
-from train import verbs as training
+from train.predict import predict
 
 SETS: dict[str, tuple[str, float, str]] = {
     "aggre": ("aggre", 0.0, "uniform"),
@@ -41,7 +41,7 @@ def measure(name: str) -> dict[str, object]:
     source, planted, kind = SETS[name]
     ws = label_sets.workspace(source, planted=planted, kind=kind)
     if not predictions.exists(ws):
-        training.predict(ws, settings=label_sets.SETTINGS.get(source, {}))
+        predict(ws, settings=label_sets.SETTINGS.get(source, {}))
     images = verbs.read_manifest(ws)
     found = predictions.read(ws, images)
     true = images["image_id"].str.split("/").str[-2].to_numpy(dtype=object)

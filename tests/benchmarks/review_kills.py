@@ -28,8 +28,8 @@ from curate.workspace import Workspace
 from tests.benchmarks.record import record
 from tests.benchmarks.review_command import Review, chromium, end, ended, free_port, launch, mongod, opened, server
 from tests.review.browser import Own
+from tests.review.sheet.asked import question
 from tests.review.small import CLASSES, workspace
-from tests.review.test_sheet import question
 
 TRIALS = 20
 OPENING, SHEETS = 5, 5

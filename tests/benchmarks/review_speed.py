@@ -27,7 +27,7 @@ from curate.workspace import DECISIONS, FINDINGS, Workspace
 from tests.benchmarks import label_sets
 from tests.benchmarks.record import record, spread
 from tests.benchmarks.review_command import REVIEWER, SECONDS, chromium, end, environment, free_port, opened
-from tests.review.test_sheet import settled
+from tests.review.sheet.page import settled
 
 ROUNDS = 2
 LABELS, DUPLICATES, DARK = 6000, 1500, 500

@@ -37,6 +37,7 @@ from train import verbs as training
 from train.arms import Arm, Plan, Question
 from train.budget import parse_seconds
 from train.checkpoint import Epoch
+from train.predict import predict
 
 DROP, CLEANLAB = "drop", "cleanlab"
 WHAT = "CIFAR-10 (JPEG copy) with labels of CIFAR-10N, and Imagenette at 32 px with planted errors"
@@ -88,7 +89,7 @@ def measure(ws: Workspace, name: str, scale: Scale, *, seeds: int, budget: float
     """Curate, train all arms, compare."""
     settings = label_sets.SETTINGS.get(name, {})
     if not predictions.exists(ws):
-        training.predict(ws, profile=scale.profile, settings=settings)
+        predict(ws, profile=scale.profile, settings=settings)
     verbs.scan(ws, only=None, settings={}, engine=Local())
     decided = verbs.decide(ws, None)
     verbs.apply(ws, include_test=False)

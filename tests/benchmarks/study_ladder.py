@@ -21,6 +21,7 @@ from train import prove, recipes
 from train import verbs as training
 from train.arms import Arm, Plan, Question
 from train.experiments import ladder
+from train.predict import predict
 from train.study import stratified
 
 
@@ -76,7 +77,7 @@ def run(arguments: list[str] | None = None) -> None:
 def curate(ws: Workspace, name: str, profile: str) -> None:
     """What `study_labels` does before it trains; predictions that are there are kept."""
     if not predictions.exists(ws):
-        training.predict(ws, profile=profile, settings=label_sets.SETTINGS.get(name, {}))
+        predict(ws, profile=profile, settings=label_sets.SETTINGS.get(name, {}))
     if not ws.has(CURATED_TABLE):
         verbs.scan(ws, only=None, settings={}, engine=Local())
         verbs.decide(ws, None)

@@ -17,6 +17,7 @@ from curate.workspace import CURATED, DECISIONS, FINDINGS, MANIFEST, RECIPE, Wor
 from tests.conftest import write_digits
 from tests.gate.conftest import Called, contents, failed, leak
 from tests.tables import decided
+from train.predict import predict
 
 
 def test_a_fresh_set_passes_after_the_default_policy(digits: Workspace, call: Called) -> None:
@@ -89,7 +90,7 @@ def test_new_predictions_make_the_findings_old(workspace: Workspace) -> None:
     verbs.scan(workspace, only=["split_leak"], settings={}, engine=Local())
     assert scans.unsure(workspace, "ws", wanted, scans.of(workspace), images_) == {}
     assert scans.not_run(workspace, "ws", wanted, scans.of(workspace)) == {"label_error": "curate predict ws"}
-    train.verbs.predict(workspace, folds=2, profile="plain", settings={"epochs": 1, "image_size": 8}, workers=1)
+    predict(workspace, folds=2, profile="plain", settings={"epochs": 1, "image_size": 8}, workers=1)
     assert scans.unsure(workspace, "ws", wanted, scans.of(workspace), images_) == {}  # split_leak needs none
     verbs.scan(workspace, only=["label_error"], settings={}, engine=Local())
     assert scans.unsure(workspace, "ws", wanted, scans.of(workspace), images_) == {}

@@ -27,6 +27,7 @@ from train.crossval import cross_validate
 from train.data import ImageSet
 from train.mapped import MappedImages
 from train.parallel import SMALL, choose, each, outcome, share_threads, shared
+from train.predict import predict
 from train.result import RunResult
 
 ROOT = Path(__file__).parents[2]
@@ -237,8 +238,8 @@ def test_seeds_come_to_the_same_weights(workspace: Workspace) -> None:
 
 
 def test_predictions_come_to_the_same(workspace: Workspace) -> None:
-    alone = verbs.predict(workspace, profile="plain", folds=2, settings=SETTINGS, at_once=1)
-    together = verbs.predict(workspace, profile="plain", folds=2, settings=SETTINGS, at_once=2)
+    alone = predict(workspace, profile="plain", folds=2, settings=SETTINGS, at_once=1)
+    together = predict(workspace, profile="plain", folds=2, settings=SETTINGS, at_once=2)
     assert together.fold_accuracy == alone.fold_accuracy
     assert len(list(workspace.path("signals/decoded").glob("*.u8"))) == 2  # to train on, and others
 

@@ -14,7 +14,7 @@ from curate.errors import UserError
 from curate.verbs import read_manifest, scan
 from curate.workspace import DECISIONS, Workspace
 from tests.conftest import add, png
-from train import verbs
+from train.predict import predict
 
 SETTINGS = {"epochs": 1, "image_size": 16, "device": "cpu", "flip": False}
 
@@ -22,7 +22,7 @@ SETTINGS = {"epochs": 1, "image_size": 16, "device": "cpu", "flip": False}
 @pytest.mark.parametrize(("profile", "folds", "repeats"), [("quick", 2, 2), ("plain", 3, 1)])
 def test_it_writes_all_that_was_said(workspace: Workspace, profile: str, folds: int, repeats: int) -> None:
     heard: list[str] = []
-    done = verbs.predict(
+    done = predict(
         workspace,
         profile=profile,
         folds=folds,
@@ -57,9 +57,9 @@ def test_it_writes_all_that_was_said(workspace: Workspace, profile: str, folds: 
 
 def test_a_recipe_takes_the_place_of_the_profiles(workspace: Workspace) -> None:
     """`standard` names nothing, and so nothing is left of the recipe of the profile."""
-    done = verbs.predict(workspace, profile="quick", recipe="standard", folds=2, settings=SETTINGS, at_once=1)
+    done = predict(workspace, profile="quick", recipe="standard", folds=2, settings=SETTINGS, at_once=1)
     assert (done.config.optimizer, done.config.skip_easy, done.config.label_smoothing) == ("sgd", 0, 0.1)
-    done = verbs.predict(workspace, profile="quick", folds=2, settings=SETTINGS, at_once=1)
+    done = predict(workspace, profile="quick", folds=2, settings=SETTINGS, at_once=1)
     assert done.config.optimizer == "muon"
 
 
@@ -77,13 +77,13 @@ def test_the_workspace_says_on_which_device(workspace: Workspace) -> None:
 def test_a_number_of_folds_that_cannot_be_is_an_error(workspace: Workspace, folds: int) -> None:
     settings = {"image_size": 16, "device": "cpu"}
     with pytest.raises(UserError, match=f"folds = {folds} for 30 labelled images"):
-        verbs.predict(workspace, folds=folds, settings=settings)
+        predict(workspace, folds=folds, settings=settings)
     assert not predictions.exists(workspace)
 
 
 def test_an_unknown_profile_is_named_before_anything_is_done(workspace: Workspace) -> None:
     with pytest.raises(UserError, match="no profile is called 'slow'"):
-        verbs.predict(workspace, profile="slow", settings={})
+        predict(workspace, profile="slow", settings={})
 
 
 def test_a_scan_after_it_searches_no_pairs_again(workspace: Workspace, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_scan_after_it_searches_no_pairs_again(workspace: Workspace, tmp_path:
     (tmp_path / "more" / "3").mkdir(parents=True)
     (tmp_path / "more" / "3" / "broken.png").write_bytes(b"no image")
     add(workspace, tmp_path / "more")
-    done = verbs.predict(workspace, profile="plain", folds=2, settings=SETTINGS, at_once=1)
+    done = predict(workspace, profile="plain", folds=2, settings=SETTINGS, at_once=1)
     assert done.images == 40
 
     def kept() -> list[tuple[Path, int]]:
@@ -114,7 +114,7 @@ def test_it_learns_from_labels_that_people_gave_in_the_pool(workspace: Workspace
     before = read_manifest(workspace)
     lines = ["image_id,action,label,by,because", "pool/asked.png,relabel,3,ada,", "pool/sure.png,relabel,4,policy,x"]
     workspace.path(DECISIONS).write_text("\n".join([*lines, ""]))
-    verbs.predict(workspace, profile="plain", folds=2, settings=SETTINGS, at_once=1)
+    predict(workspace, profile="plain", folds=2, settings=SETTINGS, at_once=1)
     found = predictions.read(workspace, before)
     learned = dict(zip(before["image_id"], found.fold >= 0, strict=True))
     assert [learned[f"pool/{name}.png"] for name in ("asked", "sure", "waits")] == [True, False, False]

@@ -8,19 +8,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from curate.augment.device import constant
+from curate.augment.device import constant, in_parts
 from curate.augment.draws import Draws
 from curate.augment.frame import Frame
 from curate.augment.lab import rgb_to_lab
-from curate.augment.pointwise import Linear, Pointwise, Recolor, as_planes, in_parts, interleaved, levels
+from curate.augment.pointwise import GREY, GREY_BITS, Linear, Pointwise, Recolor, as_planes, interleaved, levels
 from curate.augment.transform import Params, Settings, Transform, frame_of
 from curate.errors import UserError
 
 RGB = 3
 """Channels of a colour image."""
-GREY = (9798, 19235, 3735)
-"""Weights of red, green and blue in a grey level: 0.299, 0.587 and 0.114 in 2**15 parts, as OpenCV has them."""
-GREY_BITS = 15
 THIRD, THIRD_BITS = 21846, 16
 """Of a sum of three levels, a little above, so that the cut gives what a division would."""
 MATRIX_BITS = 10

@@ -10,12 +10,11 @@ from torch import Tensor
 from curate.augment.device import constant
 from curate.augment.draws import Draws
 from curate.augment.frame import Frame
-from curate.augment.lattice import Moves, within
+from curate.augment.lattice import BORDERS, Moves, within
 from curate.augment.transform import Lattice, Params
 from curate.errors import UserError
 
 SIDES = ("pad_top", "pad_bottom", "pad_left", "pad_right")
-BORDERS = (cv2.BORDER_CONSTANT, cv2.BORDER_REPLICATE, cv2.BORDER_REFLECT, cv2.BORDER_WRAP, cv2.BORDER_REFLECT_101)
 
 
 class Pad(Lattice):

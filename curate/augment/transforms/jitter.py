@@ -11,7 +11,7 @@ from curate.augment.device import constant
 from curate.augment.draws import Draws
 from curate.augment.frame import Frame
 from curate.augment.hue import TURN, in_groups, shifted, turned
-from curate.augment.pointwise import Linear, Pointwise, looked_up
+from curate.augment.pointwise import GREY, GREY_BITS, Linear, Pointwise, looked_up
 from curate.augment.transform import Params, Transform
 from curate.errors import UserError
 
@@ -20,8 +20,6 @@ KINDS = ("brightness", "contrast", "saturation", "hue")
 CONTRAST, SATURATION, HUE = 1, 2, 3
 NEUTRAL = (1, 1, 1, 0)
 """The factor of each that changes nothing."""
-GREY = (9798, 19235, 3735)
-"""Shares of red, green and blue in OpenCV's grey, in units of 2**-15."""
 WHITE, WARM, STEP = 6000, 0.4, 500
 """Of `PlanckianJitter`: temperature of white light, probability of a lower one, steps of the table, in kelvin."""
 Adjust = Callable[[Tensor, Tensor], Tensor]
@@ -229,7 +227,7 @@ def _grey(images: Tensor) -> Tensor:
     if images.shape[3] == 1:
         return images[..., 0].int()
     red, green, blue = (images[..., channel].int() * share for channel, share in enumerate(GREY))
-    return (red + green + blue + (1 << 14)) >> 15
+    return red + green + blue + (1 << GREY_BITS - 1) >> GREY_BITS
 
 
 def _levels(device: torch.device) -> Tensor:
@@ -276,7 +274,7 @@ def _composed(factors: Tensor, order: Tensor, mean: Tensor) -> tuple[Tensor, Ten
     What is added follows from what an image that is all mean becomes.
     """
     channels = mean.shape[1]
-    weights = [share / 2**15 for share in GREY] if channels == 3 else [1.0]
+    weights = [share / (1 << GREY_BITS) for share in GREY] if channels == 3 else [1.0]
     grey = constant([weights] * channels, torch.float32, mean.device)
     same = torch.eye(channels, device=mean.device)
     own, rest = factors[:, :, None, None] * same, (1 - factors)[:, :, None, None] * grey

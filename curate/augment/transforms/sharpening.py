@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from curate.augment.device import constant
+from curate.augment.device import constant, in_parts
 from curate.augment.draws import Draws
-from curate.augment.filters import filtered, fixed_gaussian, in_parts, levels, opencv_gaussian, smoothed, stacked
+from curate.augment.filters import filtered, fixed_gaussian, levels, opencv_gaussian, smoothed, stacked
 from curate.augment.frame import Frame
 from curate.augment.pointwise import looked_up
 from curate.augment.transform import Params, Settings, Transform

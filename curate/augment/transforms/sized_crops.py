@@ -11,14 +11,13 @@ from torch import Tensor
 from curate.augment.device import constant
 from curate.augment.draws import Draws
 from curate.augment.frame import Frame
-from curate.augment.lattice import NOWHERE, Moves, moved
+from curate.augment.lattice import BORDERS, NOWHERE, Moves, moved
 from curate.augment.resize import matrix, resized
 from curate.augment.transform import Params, Settings, Transform, frame_of
 from curate.errors import UserError
 
 ATTEMPTS = 10
 """At a window that lies within the image, before the one in the middle is taken."""
-BORDERS = (cv2.BORDER_CONSTANT, cv2.BORDER_REPLICATE, cv2.BORDER_REFLECT, cv2.BORDER_WRAP, cv2.BORDER_REFLECT_101)
 
 
 class _SizedCrop(Transform):

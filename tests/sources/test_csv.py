@@ -1,0 +1,62 @@
+"""CSV tables of paths: columns, root, and a line number for every problem."""
+
+from pathlib import Path
+
+import pytest
+
+from curate.errors import UserError
+from curate.sources import Sample
+from tests.conftest import write_tree
+from tests.sources.reading import read
+
+
+def make_csv(root: Path, text: str, name: str = "table.csv") -> Path:
+    write_tree(root, ["a.png", "sub/b.png"])
+    (root / name).write_bytes(text.encode())
+    return root / name
+
+
+def test_csv(tmp_path: Path) -> None:
+    path = make_csv(tmp_path, '\ufeffpath,label,split\na.png,"cat, young",train\n\nsub/b.png,,VALID\nc.png,dog,\n')
+    samples, _ = read(path)
+    assert [(sample.name, sample.label, sample.split) for sample in samples] == [
+        ("a.png", "cat, young", "train"),
+        ("sub/b.png", "", "val"),
+        ("c.png", "dog", ""),
+    ]
+    assert samples[0].path == str(tmp_path / "a.png")
+
+
+def test_csv_columns_and_root(tmp_path: Path) -> None:
+    samples, _ = read(
+        make_csv(tmp_path, "file,class\nb.png,cat\n"), columns={"path": "file", "label": "class"}, root=tmp_path / "sub"
+    )
+    assert samples == [Sample("b.png", "cat", "", str(tmp_path / "sub/b.png"))]
+    samples, _ = read(make_csv(tmp_path, "path\na.png\n"), columns={"label": ""})
+    assert samples[0].label == ""
+
+
+CSV_PROBLEMS = {
+    "no label": ("path,class\na.png,cat\n", r"no column 'label'; there are: 'path', 'class'"),
+    "empty": ("", "table.csv is empty; its first line must name the columns"),
+    "column twice": ("path,label,label\na.png,cat,dog\n", "column 'label' stands twice"),
+    "twice": ("path,label\na.png,cat\nsub/b.png,dog\n./a.png,dog\n", "line 4: './a.png' stands in line 2"),
+    "leaves the root": ("path,label\na.png,cat\n../x.png,cat\n", r"line 3: .*--root"),
+    "absolute": ("path,label\n/etc/passwd,cat\n", r"line 2: .*--root"),
+    "empty path": ("path,label\n,cat\n", "line 2"),
+    "unknown split": ("path,label,split\na.png,cat,dev\n", "line 2: no split is called 'dev'"),
+    "too many cells": ("path,label\na.png,cat,young\n", "line 2: 3 cells"),
+}
+
+
+@pytest.mark.parametrize("case", CSV_PROBLEMS)
+def test_csv_problems_name_the_line(tmp_path: Path, case: str) -> None:
+    text, message = CSV_PROBLEMS[case]
+    with pytest.raises(UserError, match=message):
+        read(make_csv(tmp_path, text))
+
+
+def test_csv_that_is_not_utf8(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_bytes("path,label\na.png,Bär\n".encode("latin1"))
+    with pytest.raises(UserError, match="UTF-8"):
+        read(tmp_path / "table.csv")

@@ -1,0 +1,30 @@
+"""WebDataset: shards of images with a label beside each."""
+
+from pathlib import Path
+
+from curate import sources
+from tests.conftest import png
+from tests.sources.reading import make_tar, read
+
+
+def test_webdataset(tmp_path: Path) -> None:
+    root = tmp_path / "shards"
+    root.mkdir()
+    (root / "classes.txt").write_text("cat\ndog\n")
+    first = {"000.jpg": png(0), "000.cls": b"1", "001.png": png(1), "001.json": b'{"label": "a/b"}'}
+    make_tar(root / "x-train-0.tar", {**first, "002.JPG": png(2), "003.cls": b"0"})
+    make_tar(root / "x-val-0.tar", {"000.jpg": png(3), "000.txt": b"cow\n"})
+    samples, skipped = read(root)
+    assert [(sample.name, sample.split, sample.label) for sample in samples] == [
+        ("x-train-0/000.jpg", "train", "dog"),
+        ("x-train-0/001.png", "train", "a/b"),
+        ("x-train-0/002.jpg", "train", ""),
+        ("x-val-0/000.jpg", "val", "cow"),
+    ]
+    assert len(skipped) == 1
+    assert sources.recognise(root / "x-val-0.tar") == "webdataset"
+
+
+def test_class_folders_with_notes_beside_images_are_no_webdataset(tmp_path: Path) -> None:
+    path = make_tar(tmp_path / "a.tar", {"cat/1.png": png(1), "cat/1.json": b"{}", "dog/2.png": png(2)})
+    assert sources.recognise(path) == "tar"

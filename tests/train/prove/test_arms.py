@@ -1,0 +1,114 @@
+"""Which sets are planned for which questions, and which of them stand for one another."""
+
+from pathlib import Path
+
+import pytest
+
+from curate import verbs
+from curate.add import add
+from curate.errors import UserError
+from curate.workspace import MANIFEST, Workspace, read_table
+from tests.conftest import write_digits
+from tests.train.prove.workspaces import IMAGES, SETTINGS, change, decide, names, plan, said, trained_on
+from train.arms import planned
+from train.prove import prove
+
+
+def test_the_only_step_is_all_of_curating(fresh: Workspace) -> None:
+    change(fresh, drops=0, relabels=0)
+    arms, pairs, notes = names(fresh, ablate=True, take_in=True)
+    assert arms == ["raw", "curated"]
+    assert pairs == [("raw", "curated")] * 3
+    assert notes == (
+        "without-drop-split_leak holds the images and labels of raw; raw stands for it",
+        "only-drop-split_leak holds the images and labels of curated; curated stands for it",
+    )
+
+
+def test_a_step_that_does_nothing_by_itself(fresh: Workspace) -> None:
+    """An image that cannot be decoded is never trained on."""
+    rows = read_table(fresh.path(MANIFEST))
+    rows.loc[rows["image_id"] == "digits/train/3/seen.png", "error"] = "cut off"
+    rows.to_parquet(fresh.path(MANIFEST), index=False)
+    change(fresh, drops=1)
+    arms, pairs, notes = names(fresh, ablate=True)
+    assert "without-drop-split_leak" not in arms
+    assert ("raw", "curated") in pairs
+    assert notes == ("without-drop-split_leak holds the images and labels of curated; there is nothing to compare",)
+
+
+def test_relabels_alone_need_no_random_drops(fresh: Workspace) -> None:
+    decide(fresh, *[(image_id, "relabel", "9", "policy", "label_error") for image_id in trained_on(fresh)[:3]])
+    arms, _, notes = names(fresh, controls=True)
+    assert arms == ["raw", "curated"]
+    assert notes == ("random is left out: curating dropped no image",)
+
+
+def test_images_of_the_pool_that_were_given_a_label(fresh: Workspace, folder: Path) -> None:
+    rows = read_table(fresh.path(MANIFEST))
+    ids = trained_on(fresh)[:5]
+    pool = rows["image_id"].isin(ids)
+    rows = rows.assign(split=rows["split"].where(~pool, "pool"), label=rows["label"].where(~pool, ""))
+    rows.to_parquet(fresh.path(MANIFEST), index=False)
+    decide(fresh, *[(image_id, "relabel", "1", "ada", "pseudo_label") for image_id in ids])
+    found = prove(fresh, settings=SETTINGS, seeds=2, take_in=True)
+    assert {arm.name: arm.images for arm in found.arms} == {"raw": 56, "curated": 61}
+    assert found.main.images == 5
+
+
+def test_images_that_came_later_count_since_a_version(fresh: Workspace, tmp_path: Path) -> None:
+    write_digits(tmp_path / "more", 8, first=IMAGES)
+    before = fresh.ledger()[-1].version
+    add(fresh, tmp_path / "more" / "train", split="train")
+    verbs.apply(fresh, include_test=False)
+    made = plan(fresh, since=1)
+    assert {arm.name: len(arm.rows) for arm in made.arms} == {"raw": 61, "curated": 60}
+    assert made.differing(made.questions[0]) == 11 + 6
+    assert {arm.name: len(arm.rows) for arm in plan(fresh, since=before).arms} == {"raw": 54, "curated": 60}
+    assert {arm.name: len(arm.rows) for arm in plan(fresh).arms} == {"raw": 67, "curated": 60}
+    left_out = {arm.name: len(arm.rows) for arm in plan(fresh, since=1, ablate=True).arms}
+    assert left_out["without-added-train"] == 54
+    found = prove(fresh, settings=SETTINGS, seeds=2, since=1)
+    assert [arm.images for arm in found.arms] == [61, 60]
+    decide(fresh)
+    assert "--since VERSION compares with the set of before" in said(fresh)
+    assert "is that of version" in said(fresh, since=fresh.ledger()[-1].version)
+    assert "has no version 99" in said(fresh, since=99)
+
+
+def test_images_that_came_later_count_against_an_earlier_version(fresh: Workspace, tmp_path: Path) -> None:
+    """Also ones of another source, which are in raw and curated alike otherwise."""
+    decide(fresh)
+    before = fresh.ledger()[-1].version
+    write_digits(tmp_path / "more", 8, first=IMAGES)
+    add(fresh, tmp_path / "more" / "train")
+    verbs.apply(fresh, include_test=False)
+    with pytest.raises(UserError, match="--since VERSION compares"):
+        names(fresh)
+    with pytest.raises(UserError, match=f"is that of version {before + 1}"):
+        names(fresh, since=before + 1)
+    plan = planned(
+        fresh, verbs.read_manifest(fresh), since=before, ablate=True, take_in=False, controls=True, truth=None
+    )
+    assert [(arm.name, len(arm.rows)) for arm in plan.arms] == [("raw", 61), ("curated", 67)]
+    assert [(one.name, one.before, one.after) for one in plan.questions] == [
+        ("curated", "raw", "curated"),
+        ("added-train", "raw", "curated"),
+    ]
+    found = prove(fresh, settings=SETTINGS, seeds=2, since=before)
+    assert [arm.images for arm in found.arms] == [61, 67]
+    assert found.arms[0].says == f"the set as it was at version {before}"
+    assert fresh.ledger()[-1].arguments["since"] == before
+
+
+def test_a_reason_in_words_of_a_person_is_a_folder_all_the_same(fresh: Workspace) -> None:
+    ids = trained_on(fresh)
+    because = ("../../looked at / by eye", "é" * 300, "a b")
+    rows = [(image_id, "drop", "", "ada", why) for image_id, why in zip(ids, because, strict=False)]
+    decide(fresh, *rows)
+    folders = [arm.run for arm in plan(fresh, ablate=True).arms]
+    assert len(set(folders)) == 5
+    for folder in folders:
+        assert Path(folder).name == folder
+        (fresh.root / "runs" / folder).mkdir(parents=True)
+    assert sorted(path.name for path in (fresh.root / "runs").iterdir()) == sorted(folders)

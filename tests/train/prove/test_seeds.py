@@ -1,0 +1,69 @@
+"""Seeds: added until the answer is clear or the time is over, and those that are begun anew."""
+
+import shutil
+
+import pytest
+
+from curate import proof, verbs
+from curate.engine import Local
+from curate.workspace import Workspace
+from tests.train.prove.workspaces import (
+    SETTINGS,
+    Heard,
+    hearing,
+    run_of,
+)
+from train.prove import prove
+
+
+def test_seeds_are_added_until_the_answer_is_clear(fresh: Workspace) -> None:
+    found = prove(fresh, settings=SETTINGS, at_most=4)
+    assert found.main.accuracy.at_all_times
+    count = len(found.main.accuracy.values)
+    assert (found.stopped, count) == (("seeds", 4) if found.main.accuracy.verdict == "unclear" else ("clear", count))
+    assert 3 <= count <= 4
+    wide = prove(
+        fresh, settings=SETTINGS, at_most=4, precision=0.5
+    )  # a difference of less than 50 points counts as none
+    assert wide.precision == 0.5
+    assert wide.stopped == "clear" or wide.main.accuracy.verdict == "unclear"
+
+
+def test_no_seed_is_begun_after_the_time(fresh: Workspace) -> None:
+    heard: Heard = []
+    found = prove(fresh, settings=SETTINGS, budget=0.01, on_epoch=hearing(heard))
+    assert found.stopped == "budget"
+    assert {(arm, seed) for arm, seed, _ in heard} == {("raw", 0), ("curated", 0)}  # one of each, or there is no answer
+    assert found.main.accuracy.verdict == "one seed"
+    assert proof.read(fresh) == found
+
+
+def test_a_seed_that_was_begun_on_another_device_is_begun_anew(fresh: Workspace) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        prove(fresh, settings=SETTINGS, seeds=2, on_epoch=hearing([], ("curated", 0, 1)))
+    heard: Heard = []
+    prove(fresh, settings={**SETTINGS, "device": "auto"}, seeds=2, on_epoch=hearing(heard))
+    assert ("raw", 0, 1) not in heard
+    assert ("curated", 0, 1) in heard
+
+
+def test_settings_may_change_as_long_as_no_seed_is_finished(fresh: Workspace) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        prove(fresh, settings=SETTINGS, seeds=2, on_epoch=hearing([], ("raw", 0, 1)))
+    found = prove(fresh, settings={**SETTINGS, "epochs": 1}, seeds=2)
+    assert found.config["epochs"] == 1
+
+
+def test_leaks_found_later_count_without_training(fresh: Workspace) -> None:
+    shutil.copytree(fresh.root, other := fresh.root.with_name("not scanned"))
+    unscanned = Workspace(other)
+    lines = (other / "ledger.jsonl").read_text().splitlines()
+    (other / "ledger.jsonl").write_text("".join(line + "\n" for line in lines if '"scan"' not in line))
+    found = prove(unscanned, settings=SETTINGS, seeds=2)
+    assert (found.split, found.leak_free_images, found.main.leak_free) == (None, None, None)
+    verbs.scan(unscanned, only=["split_leak"], settings={}, engine=Local())
+    heard: Heard = []
+    found = prove(unscanned, settings=SETTINGS, seeds=2, on_epoch=hearing(heard))
+    assert heard == []
+    assert found.leak_free_images == 19
+    assert run_of(unscanned, "raw")["leak_free_images"] == 19

@@ -1,0 +1,201 @@
+"""`curate predict`: how probable each label is, by networks that never saw the image, and how it was learned."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from curate import manifest, predictions, verbs
+from curate.adding import with_answers
+from curate.duplicates import groups
+from curate.engine import Local
+from curate.errors import UserError
+from curate.evidence import Evidence
+from curate.predictions import Predictions
+from curate.wording import pasted
+from curate.workspace import Workspace
+from train import parallel, profiles, rounds
+from train.checkpoint import Epoch
+from train.config import TrainConfig
+from train.data import common_size, load_images
+from train.profiles import Profile
+from train.rounds import Said
+from train.verbs import by_epochs, configure
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What `predict` did. Accuracies, 0 to 1, are agreement with the given labels."""
+
+    written: str
+    images: int
+    profile: str
+    folds: int
+    repeats: int
+    fold_accuracy: tuple[float, ...]
+    thin_classes: tuple[str, ...]
+    config: TrainConfig
+    seconds: float
+    """Of the trainings, added up, also of those that ran at the same time."""
+
+
+def predict(
+    workspace: Workspace,
+    *,
+    profile: str = "quick",
+    recipe: str | None = None,
+    folds: int | None = None,
+    settings: Mapping[str, object],
+    workers: int | None = None,
+    at_once: int | None = None,
+    on_epoch: Callable[[str, Epoch], None] | None = None,
+) -> Predicted:
+    """Cross-validate on the labelled training images, and those of the pool that people labelled, as often as the
+    profile says (see `train.profiles`); write predictions, an embedding, and how its label was learned, for every
+    image.
+
+    Duplicates, and generated images with their originals, stay in one fold. `folds` None: those of the profile.
+    `recipe`: one of `train.recipes` in place of the profile's; `settings` change it. An interrupted call with the same
+    images, labels and settings goes on at the last epoch. `at_once` networks are trained at the same time; None:
+    chosen, see `train.parallel.choose`. `on_epoch` gets what is trained, such as "corrected 1, fold 3", and the epoch's
+    figures.
+    """
+    plan = profiles.find(profile)
+    plan = replace(plan, folds=plan.folds if folds is None else folds, recipe=recipe or plan.recipe)
+    if "epochs" in settings:
+        plan = replace(plan, images=None)
+    config = by_epochs(configure(workspace, {**profiles.settings(plan), **settings}))
+    folder = workspace.root / predictions.FOLDER
+    with workspace.locked(str(predictions.FOLDER)):
+        shown = _shown(workspace, workers)
+        size = config.image_size or common_size(shown.learned)
+        configs = _of_rounds(plan, replace(config, image_size=size), images=len(shown.learned), side=size)
+        trainings = configs[-1:] * plan.folds * max(1, plan.corrected)
+        at_once = parallel.choose(at_once, trainings, images=len(shown.learned), side=size)
+        load = partial(
+            load_images,
+            root=workspace.root,
+            classes=shown.classes,
+            image_size=size,
+            workers=workers,
+            memory_limit=0 if at_once > 1 else None,
+        )
+        own, others = load(shown.learned), load(shown.others)
+        said = rounds.run(
+            configs,
+            own,
+            shown.groups,
+            plan=plan,
+            others=others,
+            run_dir=folder / f"folds-{_key(configs, plan, own.fingerprint())}",
+            at_once=at_once,
+            on_epoch=on_epoch,
+        )
+        with workspace.writing("predict", {"profile": profile, "recipe": plan.recipe, "folds": plan.folds, **settings}):
+            summary = _summary(shown, said, configs, plan, profile)
+            predictions.write(workspace, shown.rows, _over_all_rows(shown, said, summary))
+        for leftover in folder.glob("folds-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+    return Predicted(
+        str(folder),
+        len(shown.rows),
+        profile,
+        plan.folds,
+        len(said.repeats),
+        said.fold_accuracy,
+        said.thin_classes,
+        configs[-1],
+        said.seconds,
+    )
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """N images that can be decoded; M of them are learned from, by turns."""
+
+    rows: pd.DataFrame
+    """Of the manifest."""
+    is_learned: np.ndarray
+    """Shape (N,), bool: labelled, of the training split."""
+    groups: np.ndarray
+    """Shape (M,): what must stay in one fold."""
+    classes: list[str]
+
+    @property
+    def learned(self) -> pd.DataFrame:
+        return self.rows[self.is_learned]
+
+    @property
+    def others(self) -> pd.DataFrame:
+        return self.rows[~self.is_learned]
+
+
+def _shown(workspace: Workspace, workers: int | None) -> _Shown:
+    """The images of the workspace; raises `UserError` where there is nothing to tell apart."""
+    images = with_answers(workspace, verbs.read_manifest(workspace))
+    decodable = manifest.decodable(images)
+    rows = images[decodable].reset_index(drop=True)
+    is_learned = ((rows["split"] == "train") & (rows["label"] != "")).to_numpy()
+    present = rows["label"][is_learned].nunique()
+    if present < 2:
+        raise UserError(
+            f"{pasted(workspace.root)} has labelled training images of {present} classes; it takes at least 2: add "
+            "another"
+        )
+    with workspace.locked():  # measures what the scan has not measured yet, and of the same rows as a scan
+        together = groups(images, Evidence(workspace, images, Local(workers)).get("duplicate_pairs"))
+    return _Shown(rows, is_learned, together[decodable][is_learned], manifest.classes(rows))
+
+
+def _of_rounds(plan: Profile, config: TrainConfig, *, images: int, side: int) -> list[TrainConfig]:
+    """The settings of each round; all folds but one are learned from."""
+    return profiles.configs(plan, config, images=images * (plan.folds - 1) // max(plan.folds, 1), side=side)
+
+
+def _key(configs: list[TrainConfig], plan: Profile, fingerprint: str) -> str:
+    text = json.dumps([[asdict(config) for config in configs], asdict(plan), fingerprint], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _summary(
+    shown: _Shown, said: Said, configs: Sequence[TrainConfig], plan: Profile, profile: str
+) -> dict[str, object]:
+    """What `predictions` keep of how they were made."""
+    return {
+        "config": configs[-1].as_dict(),
+        "profile": profile,
+        "folds": plan.folds,
+        "repeats": len(said.repeats),
+        "fold_accuracy": list(said.fold_accuracy),
+        "thin_classes": list(said.thin_classes),
+        "seconds": said.seconds,
+        "data_hash": manifest.data_hash(shown.learned),
+    }
+
+
+def _over_all_rows(shown: _Shown, said: Said, summary: dict[str, object]) -> Predictions:
+    """What was said of the images that are learned from, and of the others, spread over all rows."""
+
+    def spread(own: np.ndarray, rest: np.ndarray | None = None, *, missing: float = np.nan) -> np.ndarray:
+        values = np.full((len(shown.rows), *own.shape[1:]), missing, own.dtype)
+        values[shown.is_learned] = own
+        if rest is not None and len(rest):
+            values[~shown.is_learned] = rest
+        return values
+
+    positions = np.append(np.flatnonzero(shown.is_learned), -1)  # the last for "none"
+    return Predictions(
+        shown.classes,
+        spread(said.pred_probs, said.others_pred_probs),
+        spread(said.embeddings, said.others_embeddings),
+        spread(said.fold, missing=-1),
+        summary,
+        repeats=np.stack([spread(own, rest) for own, rest in zip(said.repeats, said.others_repeats, strict=True)]),
+        neighbors=np.stack([spread(positions[each], missing=-1) for each in said.neighbors]),
+        margins=None if said.margins is None else spread(said.margins),
+    )
