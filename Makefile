@@ -5,13 +5,19 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CHROMIUM := $(VENV)/.chromium
 
-.PHONY: demo test check audit docs bench bench-gpu fuzz crash mutate clean
+.PHONY: demo test coverage check audit docs bench bench-gpu fuzz crash mutate clean
 
 demo: $(STAMP)  ## the whole loop on embedded data, in ./demo
 	$(BIN)/curate demo demo --fresh
 
 test: $(STAMP) $(CHROMIUM)  ## every test
 	$(BIN)/pytest -n 3 --dist loadfile  # one more than two cores: tests wait for browsers, databases, processes
+
+coverage: $(STAMP) $(CHROMIUM)  ## which lines no test reaches, in processes that tests start too; half as long again
+	rm -rf build/coverage && mkdir -p build/coverage
+	-$(BIN)/coverage run -m pytest -n 3 --dist loadfile  # tests of full disks fail: coverage writes there, too
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 check: $(STAMP)  ## formatting, lint, types, and whether the generated docs are current
 	$(BIN)/ruff format --check .

@@ -1,5 +1,6 @@
 """Small real images and the folders they lie in, made by the tests themselves."""
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,12 @@ from sklearn.datasets import load_digits
 from curate.add import add
 from curate.images import encode_png
 from curate.workspace import Workspace
+
+
+def pytest_configure() -> None:
+    """What runs in the background (`nohup make test &`) ignores Ctrl-C, and so would commands that tests end by it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def picture(seed: int, height: int = 8, width: int = 9) -> np.ndarray:

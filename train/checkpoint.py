@@ -14,6 +14,7 @@ from curate.errors import UserError
 from curate.files import write_bytes_atomic
 from curate.wording import pasted
 from train.config import TrainConfig
+from train.optimizer import SGD
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Checkpoint:
 def write_checkpoint(
     path: Path,
     model: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    optimizer: SGD,
     history: list[Epoch],
     config: TrainConfig,
     data: str,
@@ -120,7 +121,7 @@ def differences(theirs: Mapping[str, object], their_data: str, config: TrainConf
     return found if their_data == data else [*found, f"data {their_data[:8]} there, {data[:8]} here"]
 
 
-def restore(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+def restore(checkpoint: Checkpoint, model: nn.Module, optimizer: SGD) -> None:
     """Put a checkpoint's state into a freshly built model and optimizer.
 
     Raises `UserError` where its weights are not those of this network, as after a change of the network's code.

@@ -21,6 +21,7 @@ from train.compiling import Forward
 from train.config import TrainConfig
 from train.hardware import autocast
 from train.mapped import Images, fetched
+from train.optimizer import SGD
 from train.room import explained
 from train.schedule import batches, epochs_in_all, schedule
 from train.visits import Visits, draw_visits
@@ -39,7 +40,7 @@ class Training:
 
     config: TrainConfig
     model: Network
-    optimizer: torch.optim.Optimizer
+    optimizer: SGD
     augment: Program
     """What is done to images before the network sees them."""
     images: Images
@@ -101,7 +102,7 @@ def run_epoch(training: Training, forward: Forward, visits: Visits, epoch: int, 
             auxiliary = sum((criterion(head.float(), target) * weight).mean() for head in model.auxiliary)
             distributed.backward((loss * weight).mean() + AUXILIARY * auxiliary, model, len(mine) / len(index))
             training.optimizer.step()
-        training.optimizer.zero_grad(set_to_none=True)
+        training.optimizer.zero_grad()
         loss = loss.detach()
         if config.skip_easy:
             training.losses[mine] = loss

@@ -1,4 +1,7 @@
-"""The two optimizers: SGD with Nesterov momentum, and Muon for networks that have few steps to learn in."""
+"""SGD with Nesterov momentum, and Muon for the filters of networks that have few steps to learn in."""
+
+from collections import defaultdict
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +14,7 @@ ITERATIONS = 3
 """Of Newton and Schulz: singular values then lie between about 0.5 and 1.5, which is as good as all 1: Jordan 2024."""
 
 
-def build(model: nn.Module, config: TrainConfig, share: float = 1.0) -> torch.optim.Optimizer:
+def build(model: nn.Module, config: TrainConfig, share: float = 1.0) -> "SGD":
     """The optimizer for `model`, with `share` of the learning rates of `config`.
 
     Each group's `peak` is its own highest learning rate. Biases and batch normalisation are not decayed: He et al.
@@ -41,42 +44,56 @@ def build(model: nn.Module, config: TrainConfig, share: float = 1.0) -> torch.op
         for name, parameters in parts.items()
         if parameters
     ]
-    if muon:
-        return Muon(groups)
-    for group in groups:
-        group["nesterov"] = config.momentum > 0
-    return torch.optim.SGD(groups)
+    return SGD(groups)
 
 
-class Muon(torch.optim.Optimizer):
-    """SGD with Nesterov momentum in which a filter bank is turned by the same angle in all directions.
+class SGD:
+    """SGD with Nesterov momentum; groups that are `orthogonal` go by Muon.
 
-    Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks": the momentum of a filter bank, as a
-    matrix of shape (outputs, inputs * height * width), is replaced by the nearest matrix whose singular values are all
-    1. Ours keeps the norm that filters were initialised with, so `lr` is the size of a step relative to the weights,
-    and there is nothing to decay. Groups without `orthogonal` are plain SGD.
+    Muon turns a filter bank by the same angle in all directions. Jordan et al. 2024, "Muon: an optimizer for hidden
+    layers in neural networks": the momentum of a filter bank, as a matrix of shape (outputs, inputs * height * width),
+    is replaced by the nearest matrix whose singular values are all 1. Ours keeps the norm that filters were initialised
+    with, so `lr` is the size of a step relative to the weights, and there is nothing to decay.
+
+    Like `torch.optim.SGD`, but no `torch.optim.Optimizer`: the first of these imports torch._dynamo, which takes every
+    process that trains as long as importing torch.
     """
 
-    def __init__(self, groups: list[dict[str, object]]) -> None:
-        super().__init__(groups, {"lr": 0.0, "momentum": 0.0, "weight_decay": 0.0, "orthogonal": False})
+    def __init__(self, groups: list[dict[str, Any]]) -> None:
+        self.param_groups = groups
+        self.state: defaultdict[nn.Parameter, dict[str, Tensor]] = defaultdict(dict)
 
-    @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """One step with the gradients as they are."""
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
         for group in self.param_groups:
             for parameter in group["params"]:
-                if parameter.grad is None:
-                    continue
-                state = self.state[parameter]
-                grad = parameter.grad.add(parameter, alpha=group["weight_decay"])
-                if "momentum_buffer" not in state:
-                    state["momentum_buffer"] = torch.zeros_like(parameter)
-                buffer = state["momentum_buffer"].mul_(group["momentum"]).add_(grad)
-                grad = grad.add(buffer, alpha=group["momentum"])
-                if group["orthogonal"]:
-                    _turn(parameter, grad, group["lr"])
-                else:
-                    parameter.add_(grad, alpha=-group["lr"])
+                parameter.grad = None
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """One step with the gradients as they are."""
+        for group in self.param_groups:
+            parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
+            if not parameters:
+                continue
+            lr, momentum = group["lr"], group["momentum"]
+            grads = torch._foreach_add([each.grad for each in parameters], parameters, alpha=group["weight_decay"])
+            if momentum:
+                buffers = [self._buffer(parameter) for parameter in parameters]
+                torch._foreach_mul_(buffers, momentum)
+                torch._foreach_add_(buffers, grads)
+                grads = torch._foreach_add(grads, buffers, alpha=momentum)
+            if group["orthogonal"]:
+                for parameter, grad in zip(parameters, grads, strict=True):
+                    _turn(parameter, grad, lr)
+            else:
+                torch._foreach_add_(parameters, grads, alpha=-lr)
+
+    def _buffer(self, parameter: nn.Parameter) -> Tensor:
+        state = self.state[parameter]
+        if "momentum_buffer" not in state:
+            state["momentum_buffer"] = torch.zeros_like(parameter)
+        return state["momentum_buffer"]
 
 
 def _turn(filters: Tensor, direction: Tensor, lr: float) -> None:

@@ -3,16 +3,25 @@
 import importlib.util
 from collections.abc import Callable, Sequence
 from functools import cache
+from typing import TypeVar
 
 import torch
 from torch import Tensor
+
+Function = TypeVar("Function", bound=Callable)
 
 PART = 1 << 19
 """Values that are worked on at once on a processor, so that they stay in its cache: of 2**15 … 2**24 the fastest for
 filters, and for greys of 224 px images."""
 
 
-@torch.compiler.assume_constant_result
+def assume_constant_result(function: Function) -> Function:
+    """What `torch.compiler.assume_constant_result` does, but that imports torch._dynamo: as long as importing torch."""
+    function._dynamo_marked_constant = True  # type: ignore[attr-defined]
+    return function
+
+
+@assume_constant_result
 def constant(values: Sequence[object] | float, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Numbers on a device, brought there once: a copy from the host would wait, and cannot stand in a CUDA graph."""
     return _constant(_frozen(values), dtype, device)

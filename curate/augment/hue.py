@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from curate.augment.device import assume_constant_result
+
 TURN = 180
 """Hues in a whole turn."""
 BITS = 12
@@ -129,7 +131,7 @@ class Constants(NamedTuple):
     """Red, green, blue as shares of the value, by hue * 256 + saturation, of two turns: (92160,), float32 each."""
 
 
-@torch.compiler.assume_constant_result
+@assume_constant_result
 def _constants(device: torch.device) -> Constants:
     return _made(device)
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from curate.augment.device import assume_constant_result
 from curate.augment.hue import at
 
 BITS = 12
@@ -70,7 +71,7 @@ class Tables(NamedTuple):
     """Level of linear light, in 4096ths: shape (4096,), uint8."""
 
 
-@torch.compiler.assume_constant_result
+@assume_constant_result
 def _tables(device: torch.device) -> Tables:
     return _made(device)
 

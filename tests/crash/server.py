@@ -24,7 +24,14 @@ from tests import forked
 from tests.crash.moments import Moments
 
 WALKED = ("curate.finders", "curate.signals", "curate.sources", "curate.review.jobs")
-TRAINING = ("train.verbs", "train.prove", "train.plots", "matplotlib.pyplot", "curate.augment.materialize")
+TRAINING = (
+    "train.verbs",
+    "train.predict",
+    "train.prove",
+    "train.plots",
+    "matplotlib.pyplot",
+    "curate.augment.materialize",
+)
 TIMES = "1700000000"
 """SOURCE_DATE_EPOCH: the same inputs give the same bytes."""
 LONGEST_SECONDS = 600.0

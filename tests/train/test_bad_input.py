@@ -21,6 +21,7 @@ from train.checkpoint import read_checkpoint, restore
 from train.evaluate import predict
 from train.hardware import choose_device
 from train.loop import train
+from train.optimizer import build
 from train.run import load_model, save_model
 
 A = albumentations()
@@ -151,7 +152,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     checkpoint = read_checkpoint(tmp_path / "checkpoint.safetensors", config, digits(40).fingerprint())
     assert checkpoint
     with pytest.raises(UserError, match=r"another network: .* is missing there .*--fresh"):
-        restore(checkpoint, other, torch.optim.SGD(other.parameters(), lr=1))
+        restore(checkpoint, other, build(other, config))
     save_model(tmp_path / "model.safetensors", replace(trained, config=replace(config, model="resnet20")))
     with pytest.raises(UserError, match=r"model\.safetensors is of another network: .*train again"):
         load_model(tmp_path)

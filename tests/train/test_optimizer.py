@@ -1,5 +1,6 @@
 """Muon turns filters by the same angle in all directions and keeps their size; the rest is SGD."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -54,6 +55,38 @@ def test_what_is_no_filter_gets_the_steps_of_sgd() -> None:
             optimizer.step()
     torch.testing.assert_close(ours.weight, theirs.weight)
     torch.testing.assert_close(ours.bias, theirs.bias)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_sgd_is_that_of_torch_bit_for_bit(momentum: float) -> None:
+    config = replace(QUICK, lr=0.1, head_lr=0.2, bias_lr=0.3, momentum=momentum, weight_decay=0.01)
+    torch.manual_seed(0)
+    ours = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(16, 2))
+    theirs = deepcopy(ours)
+    filters, scale, shift, matrix, bias = theirs[0].weight, theirs[1].weight, theirs[1].bias, *theirs[3].parameters()
+    groups = [
+        {"params": [filters], "lr": 0.1},
+        {"params": [matrix], "lr": 0.2},
+        {"params": [theirs[0].bias, scale, shift, bias], "lr": 0.3, "weight_decay": 0.0},
+    ]
+    peer = torch.optim.SGD(groups, lr=1, momentum=momentum, weight_decay=0.01, nesterov=momentum > 0)
+    own = build(ours, config)
+    for _ in range(3):
+        images = torch.randn(5, 3, 4, 4)
+        for model, optimizer in ((ours, own), (theirs, peer)):
+            optimizer.zero_grad()
+            model(images).square().sum().backward()
+            optimizer.step()
+    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert torch.equal(mine, other)
+
+
+def test_parameters_without_a_gradient_stay() -> None:
+    layer = nn.Linear(3, 2)
+    before = layer.weight.detach().clone()
+    layer.bias.grad = torch.ones(2)
+    build(layer, MUON).step()
+    assert torch.equal(layer.weight, before)
 
 
 def test_it_learns_digits() -> None:

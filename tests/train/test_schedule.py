@@ -1,7 +1,9 @@
 """Training of so many steps: it ends with the last of them, also within an epoch, whatever the size of the set."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from train.checkpoint import Epoch
 from train.config import TrainConfig
 from train.epoch import Passed, run_epoch
 from train.loop import Trained, train
+from train.predict import predict
 from train.schedule import batches, epochs_in_all, lr_share, steps_an_epoch, wanted_batch, with_steps_of
 
 SMALL = replace(QUICK, model="plain20", lr=0.1, batch_size=16)
@@ -184,11 +187,10 @@ def test_what_is_no_number_of_steps(steps: object) -> None:
         TrainConfig.from_mapping({"steps": steps})
 
 
-@pytest.mark.parametrize("verb", ["predict", "search_policies"])
-def test_verbs_that_go_by_epochs_refuse_steps(workspace: Workspace, verb: str) -> None:
-    asked = {"data": "raw"} if verb == "search_policies" else {}
+@pytest.mark.parametrize("verb", [predict, partial(verbs.search_policies, data="raw")], ids=["predict", "search"])
+def test_verbs_that_go_by_epochs_refuse_steps(workspace: Workspace, verb: Callable[..., object]) -> None:
     with pytest.raises(UserError, match="steps = 8; this verb goes by epochs: set epochs, and leave steps out"):
-        getattr(verbs, verb)(workspace, settings={"steps": 8}, **asked)
+        verb(workspace, settings={"steps": 8})
     assert len(workspace.ledger()) == 1
 
 
