@@ -1,4 +1,8 @@
-"""Small real images and the folders they lie in, made by the tests themselves."""
+"""Small real images and the folders they lie in, made by the tests themselves; and one thread for each process."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy and torch start theirs: the tests run beside others
 
 import signal
 from collections.abc import Callable

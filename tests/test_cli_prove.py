@@ -6,12 +6,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
-import torch
 from typer.testing import CliRunner
 
 from curate import verbs
@@ -24,16 +23,6 @@ from tests.tables import decided
 SET = {"model": "plain20", "image_size": 8, "epochs": 2, "batch_size": 16, "lr": 0.1, "flip": "false", "pad": 1}
 SETTINGS = [part for name, value in SET.items() for part in ("--set", f"{name}={value}")] + ["--device", "cpu"]
 runner = CliRunner()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Threads of this process, as of those that the tests start: small work on shared cores. Of the module, so that
-    its other fixtures come after it: two threads add in another order."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def curated(root: Path, source: Path) -> Workspace:
@@ -224,7 +213,7 @@ def test_what_is_no_workspace(tmp_path: Path, fails: Callable[..., str], place: 
 
 
 def start(workspace: Workspace, *arguments: str) -> subprocess.Popen:
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
     command = [sys.executable, "-m", "curate", "prove", str(workspace.root), *SETTINGS, "--seeds", "2", *arguments]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

@@ -34,13 +34,13 @@ def generate() -> Iterator[object]:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """One in which `curate` is this one. One thread: with two, and the cores busy, each waits for the other."""
+    """One in which `curate` is this one."""
     command = tmp_path / "bin" / "curate"
     command.parent.mkdir()
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m curate "$@"\n')
     command.chmod(0o755)
     path = f"{command.parent}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"}
+    return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"}
 
 
 def test_the_loop_of_the_augmentation_page_runs(environment: dict[str, str], tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def ran(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str,
     done = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks.gpu", "--device", "cpu", "--only", names, "--out", str(out)],
         cwd=ROOT,
-        env={**environment, "CURATE_DATA": str(real_data), "OMP_NUM_THREADS": "1"},
+        env={**environment, "CURATE_DATA": str(real_data)},
         capture_output=True,
         text=True,
     )

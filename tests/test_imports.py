@@ -112,6 +112,19 @@ for name in {names}:
     assert {line for line in said if line not in names} == {"134217728 SILENT"}
 
 
+def test_training_imports_no_compiler() -> None:
+    """torch._dynamo takes as long as torch; PyTorch's own optimizers and `assume_constant_result` import it."""
+    code = """
+import sys
+from tests.train.digits import QUICK, digits
+from train.loop import train
+train(QUICK, digits(60))
+print("torch._dynamo" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
 def test_what_reads_tables_alone_imports_nothing_slow(workspace: Workspace) -> None:
     """It would be most of what these verbs take: scipy's statistics alone are a third of a second."""
     slow = ("torch", "sklearn", "scipy.stats", "scipy.optimize", "matplotlib", "cleanlab", "fiftyone", "albumentations")

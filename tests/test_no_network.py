@@ -74,7 +74,7 @@ def blocked(tmp_path: Path) -> dict[str, str]:
     for name in ("noted", "started"):
         (tmp_path / name).touch()
     root = str(Path(__file__).parents[1])
-    own = {"PYTHONPATH": f"{folder}{os.pathsep}{root}", "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
+    own = {"PYTHONPATH": f"{folder}{os.pathsep}{root}", "MPLBACKEND": "agg"}
     return os.environ | own | {"NOTED": str(tmp_path / "noted"), "STARTED": str(tmp_path / "started")}
 
 

@@ -32,7 +32,9 @@ from curate.workspace import FINDINGS, Workspace
 from tests.pictures import digits
 from tests.test_engine import alive, double, end_on_600, fail_on_600, minus
 
-os.environ.update(ENVIRONMENT | ONLY_LOOPBACK)  # Ray reads them when it is imported
+EAGER = {"RAY_worker_niceness": "0"}
+"""Otherwise the workers wait for the tests that run beside."""
+os.environ.update(ENVIRONMENT | ONLY_LOOPBACK | EAGER)  # Ray reads them when it is imported
 ray = pytest.importorskip("ray", reason="Ray is an extra: pip install 'curate-images[ray]'")
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray leaves sockets and processes to the end of the process
 

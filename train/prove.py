@@ -262,17 +262,18 @@ def _proof(
         for question in plan.questions
     )
     main = compared[0].accuracy
-    images = len(next(iter(seeds[RAW].right.values())))
+    before, after = seeds[compared[0].before], seeds[compared[0].after]
+    images = len(next(iter(before.right.values())))
     reached = main.half_width is not None and rule.margin is not None and main.half_width <= rule.margin
     wanted = None
     if rule.margin is not None and not reached and len(main.values) > 1:
-        wanted = paired.seeds_needed(proof.change(seeds[RAW], seeds[CURATED]), rule.margin, at_all_times=not rule.fixed)
+        wanted = paired.seeds_needed(proof.change(before, after), rule.margin, at_all_times=not rule.fixed)
     return Proof(
         config=trial.config.as_dict(),
         hardware=describe(choose_device(trial.config.device)),
         arms=tuple(_score(arm, seeds[arm.name], results[arm.name], free) for arm in plan.arms),
         compared=compared,
-        split=None if free is None else proof.split(seeds[RAW], seeds[CURATED], free),
+        split=None if free is None else proof.split(before, after, free),
         gap_closed=_gap_closed(seeds),
         test_images=images,
         leak_free_images=None if free is None else int(free.sum()),

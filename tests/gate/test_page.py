@@ -66,7 +66,7 @@ def repository(digits: Workspace, tmp_path: Path) -> Callable[..., subprocess.Co
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m curate "$@"\n', encoding="utf-8")
     command.chmod(0o755)
     who = {f"GIT_{name}_{part}": "ada@localhost" for name in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
-    env = {**os.environ, **who, "PYTHONPATH": str(ROOT), "GIT_CONFIG_GLOBAL": "/dev/null", "OMP_NUM_THREADS": "1"}
+    env = {**os.environ, **who, "PYTHONPATH": str(ROOT), "GIT_CONFIG_GLOBAL": "/dev/null"}
     env |= {"PATH": f"{command.parent}{os.pathsep}{env['PATH']}", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
 
     def bash(script: str, where: Path = clone) -> subprocess.CompletedProcess[str]:

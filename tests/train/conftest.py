@@ -1,11 +1,8 @@
-"""One thread for each training, and a clock for tests."""
+"""A clock for tests."""
 
 import pytest
 
-from tests.threads import one_thread
 from train import budget
-
-__all__ = ["one_thread", "ticking"]
 
 
 @pytest.fixture

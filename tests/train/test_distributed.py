@@ -18,7 +18,7 @@ from tests.train.share import SETTINGS
 from train import distributed
 
 ROOT = Path(__file__).parents[2]
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 def trained(file: Path, launcher: list[str], settings: str) -> tuple[dict[str, torch.Tensor], list[list[float]]]:

@@ -16,7 +16,7 @@ from train.blocks import ConvBN, Network
 
 FAMILIES = models.families()
 NAMES = models.names()
-SIDES = (8, 28, 32, 33, 64, 224)
+SIDES = (8, 28, 33, 224)
 DEEP = re.compile(r"1\d\d+$")
 """Networks that have the layers of shallower ones of their family, only more: seconds for one."""
 
@@ -111,7 +111,7 @@ def test_options_are_of_the_kinds_that_are_checked(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_shapes_or_one_clear_error(name: str) -> None:
-    for side, num_classes in zip(SIDES, (2, 1, 10, 3, 2, 2), strict=True):
+    for side, num_classes in zip(SIDES, (2, 1, 10, 3), strict=True):
         if side < smallest(name):
             with pytest.raises(UserError, match=rf"{name} takes images of \d+ px and more, not of {side}; set"):
                 outline(name, image_size=side)
@@ -120,7 +120,6 @@ def test_shapes_or_one_clear_error(name: str) -> None:
             features = network.features(images(2, side, "meta"))
             assert features.shape == (2, network.embedding_dim)
             assert network.classify(features).shape == (2, num_classes)
-    assert outline(name, image_size=smallest(name))(images(2, smallest(name), "meta")).shape == (2, 10)
 
 
 @pytest.mark.parametrize(
@@ -148,6 +147,7 @@ def test_every_parameter_learns(name: str) -> None:
         silent = [key for key, parameter in learning if not parameter.grad.abs().sum() > 0]
         if not silent:
             break
+    assert logits.shape == (4, 10)
     assert torch.isfinite(logits).all()
     assert silent == []
 

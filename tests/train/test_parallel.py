@@ -257,7 +257,7 @@ class Running:
         with self.output.open("w") as said:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "curate", *arguments, *(part for one in settings for part in ("--set", one))],
-                env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
                 stdout=said,
                 stderr=said,
                 process_group=0,

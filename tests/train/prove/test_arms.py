@@ -10,8 +10,9 @@ from curate.errors import UserError
 from curate.workspace import MANIFEST, Workspace, read_table
 from tests.conftest import write_digits
 from tests.train.prove.workspaces import IMAGES, SETTINGS, change, decide, names, plan, said, trained_on
-from train.arms import planned
-from train.prove import prove
+from train import verbs as training
+from train.arms import Arm, Plan, Question, planned
+from train.prove import measure, prove
 
 
 def test_the_only_step_is_all_of_curating(fresh: Workspace) -> None:
@@ -112,3 +113,15 @@ def test_a_reason_in_words_of_a_person_is_a_folder_all_the_same(fresh: Workspace
         assert Path(folder).name == folder
         (fresh.root / "runs" / folder).mkdir(parents=True)
     assert sorted(path.name for path in (fresh.root / "runs").iterdir()) == sorted(folders)
+
+
+def test_sets_of_other_names_are_compared(fresh: Workspace) -> None:
+    """As studies do; nothing but the sets themselves is told apart."""
+    rows = training.train_rows_of(verbs.read_manifest(fresh))
+    arms = (Arm("raw", "all", rows, None), Arm("half", "half of it", rows[::2].reset_index(drop=True), None))
+    asked = Plan(arms, (Question("half", "half minus raw", "raw", "half"),), ())
+    found = measure(fresh, asked, settings=SETTINGS, seeds=2)
+    assert [arm.images for arm in found.arms] == [len(rows), len(rows[::2])]
+    assert len(found.main.accuracy.values) == 2
+    assert found.split is not None  # the leak of the template
+    assert (found.gap_closed, found.seeds_needed) == (None, None)
