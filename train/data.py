@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from pandas import DataFrame
@@ -15,11 +14,10 @@ from torch import Tensor
 
 from curate.engine import Local
 from curate.errors import UserError
-from curate.images import ImageError, read_image
 from curate.manifest import locate
-from curate.wording import pasted
 from train import decoded
 from train.mapped import PART, Images, select
+from train.pixels import read_batch
 
 SMALL_PX = 64
 """Sets of this size and below keep their own: CIFAR's 32, MNIST's 28. Larger small sets are brought to it."""
@@ -133,7 +131,7 @@ def load_images(
     size = image_size or common_size(rows)
     labels = torch.tensor(_positions(rows, classes), dtype=torch.int64)
     paths = locate(rows, root)
-    batches = Local(workers).map_batches(partial(_read_batch, size=size), paths, describe="decode", total=len(paths))
+    batches = Local(workers).map_batches(partial(read_batch, size=size), paths, describe="decode", total=len(paths))
     need, limit = len(rows) * size * size * 3, memory() // 2 if memory_limit is None else memory_limit
     images: Images
     if need > limit:
@@ -169,31 +167,6 @@ def common_size(rows: DataFrame) -> int:
     if short.min() == rows[["width", "height"]].to_numpy().max() and 8 <= short[0] <= SMALL_PX:
         return int(short[0])
     return SMALL_PX if np.median(short) < PHOTO_PX else PHOTO_PX
-
-
-def resize(image: np.ndarray, size: int) -> np.ndarray:
-    """Short side to `size`, then the centre: shape (H, W, 3) -> (size, size, 3), uint8."""
-    height, width = image.shape[:2]
-    if (height, width) != (size, size):
-        scale = size / min(height, width)
-        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        shape = max(size, round(width * scale)), max(size, round(height * scale))
-        image = cv2.resize(image, shape, interpolation=method)
-    top, left = (image.shape[0] - size) // 2, (image.shape[1] - size) // 2
-    return image[top : top + size, left : left + size]
-
-
-def _read_batch(paths: list[str], *, size: int) -> np.ndarray:
-    return np.stack([resize(_read(path), size) for path in paths])
-
-
-def _read(path: str) -> np.ndarray:
-    try:
-        return read_image(path)
-    except ImageError as error:
-        raise UserError(
-            f"{pasted(path)}: {error}; it could be read when it was added. Put it back, or drop it from the set"
-        ) from None
 
 
 def _positions(rows: DataFrame, classes: Sequence[str]) -> list[int]:

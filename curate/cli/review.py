@@ -143,21 +143,22 @@ def _open_app(
 ) -> None:
     from curate import verbs
     from curate.review import app as apps
+    from curate.review import serving
     from curate.workspace import DECISIONS
 
     say = output.warn if as_json else lambda lines: output.say(*lines)
     started = time.monotonic()
     for ending in (signal.SIGTERM, signal.SIGHUP):  # ended by another program, or with its terminal: as by Ctrl-C
         signal.signal(ending, signal.default_int_handler)
-    apps.refuse_taken(port)
+    serving.refuse_taken(port)
     apps.connect(workspace)
     opened = None
     refused: list[str] = []
     try:
-        with apps.served(workspace, name, port=port, budget=budget, second=second) as server:
+        with serving.served(workspace, name, port=port, budget=budget, second=second) as server:
             opened = apps.prepare(workspace, name, budget=budget, second=second)
             output.warn(opened.warnings)
-            apps.wait_until_it_answers(server)
+            serving.wait_until_it_answers(server)
             address = apps.url(opened, port)
             synced, seconds = opened.synced, time.monotonic() - started
             say(

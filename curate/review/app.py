@@ -1,54 +1,33 @@
-"""FiftyOne's App on a workspace: the dataset brought up to date, a server of our own, and hand edits read back."""
+"""A workspace in FiftyOne's App: the dataset brought up to date, and hand edits read back while it is open."""
 
 import importlib.util
 import os
-import socket
 import subprocess
-import sys
-import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from curate import REVIEWER, manifest, predictions, remote, verbs
-from curate.engine import Local
+from curate import manifest, predictions, remote, verbs
 from curate.errors import UserError
-from curate.files import file_hash, write_bytes_atomic
-from curate.images import ImageError, encode_jpeg, read_image, thumbnail
+from curate.files import file_hash
 from curate.review import acting, asking, dataset, hand_edits, samples, views
-from curate.review.database import fiftyone, gone, leave, reachable
+from curate.review.database import fiftyone, leave, reachable
 from curate.review.desk import Desk
 from curate.review.server import HOST
+from curate.review.thumbnails import give_thumbnails
 from curate.wording import pasted, plural
 from curate.workspace import FINDINGS, MANIFEST, Workspace
 
 if TYPE_CHECKING:
     import fiftyone as fo
 
-PORT = 5151
-"""FiftyOne's own."""
-START_SECONDS = 60
-"""How long the server may take until it answers; four, mostly."""
-END_SECONDS, END_SECONDS_ALONE = 10, 1
-"""How long the server may take to end, and how long without a database, for which it would wait in vain."""
-PORT_SECONDS = 5.0
-"""How long a port may stay taken: the server of a command that was killed ends within these."""
 LOOK_SECONDS = 2.0
 """How often edits by hand are read back."""
-THUMBNAILS = Path("signals") / "review_thumbnails"
-PLAIN = {"image_id", "filepath", "split", "source", "ground_truth", "prediction", "digest"}
-"""Fields that every image may have; with others there is something to look at."""
-PLUGIN = Path(__file__).parent / "plugin"
 
 
 @dataclass(frozen=True)
@@ -88,7 +67,7 @@ def prepare(workspace: Workspace, by: str, *, budget: int | None, second: int) -
         documents = samples.documents(
             images, paths, findings, verbs.read_decisions(workspace, images), asked, predicted
         )
-        small = _thumbnails(workspace, images, paths, documents)
+        small = give_thumbnails(workspace, images, paths, documents)
         synced = dataset.sync(data, documents)
         views.show_fields(data, thumbnails=small)
         views.save_views(data)
@@ -129,52 +108,6 @@ def _by_hand(opened: Opened) -> list[str]:
         return take_by_hand(opened.session.desk, opened.data, lambda ids: acting.show(opened.session, opened.data, ids))
     except UserError as error:
         return [f"what was tagged or edited by hand in FiftyOne is not taken over yet: {error}"]
-
-
-@dataclass(frozen=True)
-class Server:
-    """The App's server, which may still be starting."""
-
-    process: subprocess.Popen
-    port: int
-    errors: Path
-    """What it says when it does not start."""
-
-
-@contextmanager
-def served(workspace: Workspace, by: str, *, port: int, budget: int | None, second: int) -> Iterator[Server]:
-    """The App's server, as long as the block lasts; it starts while the block goes on. The database is there by then.
-
-    Raises `UserError` where the port is taken.
-    """
-    refuse_taken(port)
-    roots = _roots(verbs.read_manifest(workspace), workspace)
-    with tempfile.TemporaryDirectory(prefix="curate-plugins-") as folder, open(os.devnull, "wb") as nothing:
-        _link_plugins(Path(folder))
-        environment = os.environ | {
-            "FIFTYONE_PLUGINS_DIR": folder,
-            "FIFTYONE_DO_NOT_TRACK": "true",
-            REVIEWER: by,
-            acting.BUDGET: str(budget or 0),
-            acting.SECOND: str(second),
-        }
-        command = [sys.executable, "-m", "curate.review.server", str(port), dataset.name_of(workspace, by), *roots]
-        errors = Path(folder) / ".errors"
-        with errors.open("wb") as log:
-            process = subprocess.Popen(
-                command, env=environment, stdin=subprocess.PIPE, stdout=nothing, stderr=log, start_new_session=True
-            )
-        try:
-            yield Server(process, port, errors)
-        finally:
-            process.terminate()
-            try:
-                process.wait(END_SECONDS_ALONE if gone() else END_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            if process.stdin:
-                process.stdin.close()
 
 
 def watch(opened: Opened, process: subprocess.Popen, say: Callable[[str], None]) -> None:
@@ -232,44 +165,6 @@ def _predicted(
     return (codes, probs.max(axis=1), found.classes), embeddings
 
 
-def _thumbnails(
-    workspace: Workspace, images: pd.DataFrame, paths: list[str], documents: dict[str, samples.Document]
-) -> bool:
-    """Give large images that something is said of a smaller copy; whether there is any. Made once, by content."""
-    said = {image_id for image_id, document in documents.items() if document.keys() - PLAIN}
-    large = (images[["width", "height"]].max(axis=1) > samples.LARGE).to_numpy()
-    if not large.any():
-        return False
-    folder = workspace.root / THUMBNAILS
-    wanted = []
-    for image_id, path, digest, is_large in zip(images["image_id"], paths, images["content_hash"], large, strict=True):
-        document = documents[image_id]
-        document["thumbnail"] = path
-        if is_large and image_id in said:
-            document["thumbnail"] = str((folder / f"{digest}.jpg").resolve())
-            wanted.append((path, document["thumbnail"]))
-        document["digest"] = samples.digest(document)
-    missing = [pair for pair in wanted if not os.path.exists(pair[1])]  # noqa: PTH110
-    folder.mkdir(parents=True, exist_ok=True)
-    made = Local().map_batches(
-        _make, missing, batch_size=16, describe="thumbnails", total=len(missing), crashed=lambda _: [False]
-    )
-    for _ in made:
-        pass
-    return True
-
-
-def _make(pairs: list[tuple[str, str]]) -> list[bool]:
-    made = []
-    for path, small in pairs:
-        try:
-            write_bytes_atomic(Path(small), encode_jpeg(thumbnail(read_image(path), samples.LARGE), quality=85))
-            made.append(True)
-        except (ImageError, OSError):  # the App shows that there is nothing; `corrupt` says why
-            made.append(False)
-    return made
-
-
 def _missing(paths: list[str]) -> list[str]:
     """A warning where files have gone since they were added."""
     gone = [path for path in paths if not remote.is_url(path) and not os.path.exists(path)]  # noqa: PTH110
@@ -277,67 +172,6 @@ def _missing(paths: list[str]) -> list[str]:
         return []
     told = f"{plural(len(gone), 'image is', 'images are')} not where 'curate add' saw them ({gone[0]})"
     return [f"{told}; put them back, or add them again; decisions on them count all the same"]
-
-
-def _roots(images: pd.DataFrame, workspace: Workspace) -> list[str]:
-    """The folders that the images lie in, one for each source, and the workspace's own."""
-    folders: dict[str, set[str]] = defaultdict(set)
-    for source, path in zip(images["source"], manifest.locate(images, workspace.root), strict=True):
-        if not remote.is_url(path):
-            folders[source].add(os.path.dirname(os.path.abspath(path)))  # noqa: PTH100, PTH120
-    roots = {os.path.commonpath(each) for each in folders.values()}
-    return sorted(roots | {str((workspace.root / name).resolve()) for name in ("images", THUMBNAILS)})
-
-
-def _link_plugins(folder: Path) -> None:
-    """Our plugin beside those that the user has."""
-    import fiftyone as fo
-
-    (folder / "curate-review").symlink_to(PLUGIN, target_is_directory=True)
-    own = Path(fo.config.plugins_dir or "")
-    if fo.config.plugins_dir and own.is_dir():
-        for each in own.iterdir():
-            if each.is_dir() and each.name != "curate-review":
-                (folder / each.name).symlink_to(each.resolve(), target_is_directory=True)
-
-
-def refuse_taken(port: int) -> None:
-    """Raise `UserError`, with a free port in it, where another program listens on this one and does not end."""
-    until = time.monotonic() + PORT_SECONDS
-    while not _is_free(port):
-        if time.monotonic() > until:
-            with socket.socket() as free:
-                free.bind((HOST, 0))
-                other = free.getsockname()[1]
-            raise UserError(f"port {port} is taken, perhaps by another App; take another: --port {other}")
-        time.sleep(0.1)
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
-
-
-def wait_until_it_answers(server: Server) -> None:
-    """Raises `UserError` where it does not start."""
-    until = time.monotonic() + START_SECONDS
-    while time.monotonic() < until:
-        if server.process.poll() is not None:
-            break
-        try:
-            with urllib.request.urlopen(f"http://{HOST}:{server.port}/fiftyone", timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-    lines = server.errors.read_text(errors="replace").strip().splitlines()
-    raise UserError(
-        f"the App's server does not start: {lines[-1] if lines else 'it says nothing'}; try 'curate doctor'"
-    )
 
 
 def _map_in_background(opened: Opened) -> None:

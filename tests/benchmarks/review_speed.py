@@ -61,7 +61,7 @@ PHASED = """
 import json, sys, time
 started = time.perf_counter()
 from curate.cli import main
-from curate.review import app, asking, dataset, samples, views
+from curate.review import app, asking, dataset, samples, serving, views
 took = {}
 def timed(module, name, shown):
     function = getattr(module, name)
@@ -77,7 +77,7 @@ timed(asking, "asked", "what to ask")
 timed(samples, "documents", "documents")
 timed(dataset, "sync", "writing what is new")
 timed(views, "embed", "map and similarity")
-timed(app, "wait_until_it_answers", "waiting for the server, which starts meanwhile")
+timed(serving, "wait_until_it_answers", "waiting for the server, which starts meanwhile")
 def watch(*arguments):
     took["the rest"] = time.perf_counter() - started - sum(took.values())
     print(json.dumps(took))

@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,7 +20,7 @@ import pytest
 
 from curate import verbs
 from curate.errors import UserError
-from curate.review import app
+from curate.review import dataset, serving
 from curate.review.server import guarded, may_be_seen
 from curate.workspace import DECISIONS, Workspace, read_table
 from tests.review.small import workspace
@@ -58,8 +59,8 @@ def ws(tmp_path: Path, fiftyone: ModuleType) -> Workspace:
     return workspace(tmp_path)
 
 
-@pytest.fixture
-def review(ws: Workspace) -> Iterator[tuple[subprocess.Popen, int]]:
+@contextmanager
+def reviewing(ws: Workspace) -> Iterator[tuple[subprocess.Popen, int]]:
     """The command, running, and its port."""
     port = free_port()
     command = [sys.executable, "-m", "curate", "review", str(ws.root), "--fiftyone", "--by", "ada", "--no-open"]
@@ -82,6 +83,22 @@ def review(ws: Workspace) -> Iterator[tuple[subprocess.Popen, int]]:
 
 
 @pytest.fixture
+def review(ws: Workspace) -> Iterator[tuple[subprocess.Popen, int]]:
+    with reviewing(ws) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def unused(
+    tmp_path_factory: pytest.TempPathFactory, fiftyone: ModuleType
+) -> Iterator[tuple[Workspace, subprocess.Popen, int]]:
+    """The command on a workspace in which nothing is decided; the last test that uses it kills it."""
+    ws = workspace(tmp_path_factory.mktemp("unused"))
+    with reviewing(ws) as (process, port):
+        yield ws, process, port
+
+
+@pytest.fixture
 def page(browser: Any, ws: Workspace, review: tuple[subprocess.Popen, int]) -> Iterator[Any]:
     """The App, open at the view of what needs a person. Requests to other hosts are noted in `page.elsewhere`."""
     context = browser.new_context(viewport={"width": 1400, "height": 900})
@@ -89,7 +106,7 @@ def page(browser: Any, ws: Workspace, review: tuple[subprocess.Popen, int]) -> I
     page = context.new_page()
     page.elsewhere = []
     page.on("requestfinished", lambda request: _elsewhere(request.url) and page.elsewhere.append(request.url))
-    name = app.dataset.name_of(ws, "ada")
+    name = dataset.name_of(ws, "ada")
     page.goto(f"http://127.0.0.1:{review[1]}/datasets/{name}?view=needs-a-person")
     page.wait_for_selector("[data-cy=looker]", timeout=SECONDS * 1000)
     page.get_by_text("Dismiss").click(timeout=SECONDS * 1000)  # FiftyOne's advertisement
@@ -187,9 +204,14 @@ def test_the_grid_shows_what_was_decided(ws: Workspace, page: Any) -> None:
     until(lambda: "keep" in tags.all_inner_texts())
 
 
-def test_keys_in_quick_succession_pass_no_image_over(ws: Workspace, page: Any) -> None:
+def test_the_next_image_is_shown_where_one_was_decided_and_none_is_passed_over(ws: Workspace, page: Any) -> None:
     page.locator("[data-cy=looker]").first.click()
     page.get_by_text(CAT[2], exact=True).wait_for()
+    page.keyboard.press("k")
+    page.get_by_text(f"{CAT[2]} has no twins to choose from").first.wait_for()
+    page.wait_for_timeout(1000)
+    assert page.get_by_text(CAT[2], exact=True).count() == 1  # nothing was written, and the image stays
+    assert said(ws) == {}
     for _ in range(3):
         page.keyboard.press("n", delay=5)
     until(lambda: decided(ws))
@@ -199,20 +221,8 @@ def test_keys_in_quick_succession_pass_no_image_over(ws: Workspace, page: Any) -
     page.get_by_text(CAT[2 + len(first)], exact=True).wait_for()  # the one after the last that was decided
 
 
-def test_where_nothing_was_written_the_image_stays(ws: Workspace, page: Any) -> None:
-    page.locator("[data-cy=looker]").first.click()
-    page.get_by_text(CAT[2], exact=True).wait_for()
-    page.keyboard.press("k")
-    page.get_by_text(f"{CAT[2]} has no twins to choose from").first.wait_for()
-    page.wait_for_timeout(1000)
-    assert page.get_by_text(CAT[2], exact=True).count() == 1
-    assert said(ws) == {}
-
-
-def test_only_this_machine_and_only_pictures(
-    ws: Workspace, review: tuple[subprocess.Popen, int], tmp_path: Path
-) -> None:
-    port = review[1]
+def test_only_this_machine_and_only_pictures(unused: tuple[Workspace, subprocess.Popen, int], tmp_path: Path) -> None:
+    ws, _, port = unused
     listening = [
         connection.laddr.ip
         for connection in psutil.net_connections("tcp")
@@ -228,9 +238,9 @@ def test_only_this_machine_and_only_pictures(
     for other in others - {"127.0.0.1"}:
         with pytest.raises(OSError, match=r"refused|timed out"):
             socket.create_connection((other, port), timeout=2)
-    secret = tmp_path / "secret.txt"
+    secret = ws.root.parent / "secret.txt"
     secret.write_text("secret")
-    hidden = tmp_path / "elsewhere.png"
+    hidden = ws.root.parent / "elsewhere.png"
     picture = verbs.read_manifest(ws)["path"].iloc[0]
     hidden.write_bytes(Path(picture).read_bytes())
     (ws.root / "images").mkdir(exist_ok=True)
@@ -260,8 +270,8 @@ def test_only_this_machine_and_only_pictures(
         assert status(str(refused)) == 403
 
 
-def test_the_server_ends_with_the_command(ws: Workspace, review: tuple[subprocess.Popen, int]) -> None:
-    process, port = review
+def test_the_server_ends_with_the_command(unused: tuple[Workspace, subprocess.Popen, int]) -> None:
+    _, process, port = unused
     process.kill()
     process.wait()
 
@@ -273,13 +283,13 @@ def test_the_server_ends_with_the_command(ws: Workspace, review: tuple[subproces
 
 
 def test_a_port_that_is_taken_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "PORT_SECONDS", 0.2)
+    monkeypatch.setattr(serving, "PORT_SECONDS", 0.2)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(UserError, match=rf"port {port} is taken, perhaps by another App; take another: --port \d+"):
-            app.refuse_taken(port)
+            serving.refuse_taken(port)
 
 
 def test_a_port_that_is_just_let_go_is_waited_for() -> None:
@@ -288,7 +298,7 @@ def test_a_port_that_is_just_let_go_is_waited_for() -> None:
     taken.listen()
     timer = threading.Timer(0.3, taken.close)
     timer.start()
-    app.refuse_taken(taken.getsockname()[1])
+    serving.refuse_taken(taken.getsockname()[1])
     assert taken.fileno() == -1
     timer.join()
 
@@ -311,7 +321,7 @@ def test_what_may_be_seen(path: str, seen: bool) -> None:
 
 
 def test_roots_are_folders_of_images(ws: Workspace) -> None:
-    roots = app._roots(verbs.read_manifest(ws), ws)
+    roots = serving._roots(verbs.read_manifest(ws), ws)
     assert str(ws.root.parent / "photos") in roots
     assert os.path.join(ws.root, "images") in roots  # noqa: PTH118
 

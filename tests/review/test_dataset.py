@@ -10,7 +10,7 @@ import pytest
 
 from curate import verbs
 from curate.errors import UserError
-from curate.review import app, dataset, journal, samples, views
+from curate.review import app, dataset, journal, samples, thumbnails, views
 from curate.review.desk import Answer, Desk
 from curate.workspace import DECISIONS, Workspace, read_table
 from tests.review.small import workspace
@@ -304,7 +304,7 @@ def test_large_images_get_a_smaller_copy(tmp_path: Path, fiftyone: ModuleType) -
     data = opened(ws).data
     cat, plain = sample(data, CAT), sample(data, "pets/train/dog/05.png")
     assert Path(cat.thumbnail).is_file()
-    assert Path(cat.thumbnail).is_relative_to((ws.root / app.THUMBNAILS).resolve())
+    assert Path(cat.thumbnail).is_relative_to((ws.root / thumbnails.THUMBNAILS).resolve())
     assert plain.thumbnail == plain.filepath  # nothing is said of it
     assert data.app_config.grid_media_field == "thumbnail"
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from curate import REVIEWER, verbs
-from curate.review import acting, app
+from curate.review import acting, app, serving
 from curate.review.verdicts import KEYS, LABELS, VERDICTS
 from curate.workspace import DECISIONS, Workspace, read_table
 from tests.review.small import workspace
@@ -37,7 +37,7 @@ def run(data, tmp_path: Path, fiftyone: ModuleType, monkeypatch: pytest.MonkeyPa
 
     plugins = tmp_path / "plugins"
     plugins.mkdir()
-    app._link_plugins(plugins)
+    serving._link_plugins(plugins)
     monkeypatch.setattr(fiftyone.config, "plugins_dir", str(plugins))
     monkeypatch.setenv(REVIEWER, "ada")
 
@@ -66,9 +66,10 @@ def said(ws: Workspace) -> list[tuple[str, ...]]:
 def test_every_verdict_has_an_operator_with_a_key() -> None:
     assert set(LABELS) == set(KEYS) == {*VERDICTS, "undo"}
     assert len(set(KEYS.values())) == len(KEYS)
-    plugin = yaml.safe_load((app.PLUGIN / "fiftyone.yml").read_text())
+    plugin = yaml.safe_load((serving.PLUGIN / "fiftyone.yml").read_text())
+    keys = (serving.PLUGIN / "keys.js").read_text()
     assert set(plugin["operators"]) == set(KEYS)
-    bound = re.findall(r"(\w): \"(\w+)\"", re.search(r"OPERATORS = {(.*?)}", (app.PLUGIN / "keys.js").read_text())[1])
+    bound = re.findall(r"(\w): \"(\w+)\"", re.search(r"OPERATORS = {(.*?)}", keys)[1])
     assert {name: key.upper() for key, name in bound} == KEYS
 
 

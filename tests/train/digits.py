@@ -7,7 +7,8 @@ import torch
 from sklearn.datasets import load_digits
 
 from train.config import TrainConfig
-from train.data import ImageSet, resize
+from train.data import ImageSet
+from train.pixels import resize
 
 QUICK = TrainConfig(epochs=3, batch_size=64, lr=0.5, flip=False, pad=1)
 """A few seconds on two CPU cores."""

@@ -10,7 +10,8 @@ import torch
 from curate.errors import UserError
 from curate.images import encode_png
 from tests.train.digits import digits
-from train.data import common_size, load_images, resize
+from train.data import common_size, load_images
+from train.pixels import resize
 
 
 def rows(sizes: list[tuple[int, int]], folder: Path, labels: list[str] | None = None) -> pd.DataFrame:

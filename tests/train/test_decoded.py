@@ -83,7 +83,7 @@ def test_it_cross_validates_to_the_same_predictions(rows: pd.DataFrame, tmp_path
 
 def test_the_file_is_written_once(rows: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     load(rows, tmp_path, 0)
-    monkeypatch.setattr("train.data._read_batch", lambda paths, size: pytest.fail("decoded again"))
+    monkeypatch.setattr("train.data.read_batch", lambda paths, size: pytest.fail("decoded again"))
     again = load(rows, tmp_path, 0)
     assert again.fingerprint() == load(rows, tmp_path, 0).fingerprint()
     assert len(list((tmp_path / decoded.FOLDER).glob("*.u8"))) == 1

@@ -14,7 +14,8 @@ from curate.files import replacing
 from curate.images import decode
 from tests.benchmarks import record
 from tests.benchmarks.gpu.job import Job, Missing
-from train.data import ImageSet, resize
+from train.data import ImageSet
+from train.pixels import resize
 
 ARCHIVES = {"cifar10": ("cifar10/cifar10_jpeg.tar.xz", 32), "imagenette": ("imagenette/imagenette224.tar.xz", 128)}
 """Data -> the archive, with images as `train/<class>/<name>` and `test/…` or `val/…`, and the side to bring them to in
