@@ -70,7 +70,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Proof:
-    """What `prove` found. The first comparison is curated minus raw."""
+    """What `prove` found. The first comparison is curated minus raw, or of what else was asked."""
 
     config: Mapping[str, Any]
     hardware: str

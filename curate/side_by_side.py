@@ -84,24 +84,23 @@ def compare(before: Run, after: Run, *, first: int, proof: Proof | None = None) 
             "train one of them again, with the images that are there now"
         )
     said = _said(before, after)
-    until_clear = proof is not None and {before.name, after.name} <= {arm.run for arm in proof.arms}
-    at_all_times = until_clear and proof is not None and proof.main.accuracy.at_all_times
     measures = [name for name in MEASURES if name in before.scores and name in after.scores]
-    least = _least_deviation(before, after, said)
+    least, at_all_times = _least_deviation(before, after, said), _until_clear(before, after, proof)
     return Comparison(
         before=before,
         after=after,
         settings=_settings(before, after),
-        differences=[_difference(name, before, after, least, at_all_times) for name in measures],
+        differences=[_difference(name, before, after, least, at_all_times=at_all_times) for name in measures],
         class_changes=_class_changes(before, after),
         flips=None if said is None else flips(*said, first=first),
         cautions=_cautions(before, after),
     )
 
 
-def difference(before: Run, after: Run) -> Difference:
-    """The difference in accuracy, single view, of two runs that were measured on the same test images."""
-    return _difference(MEASURE, before, after, _least_deviation(before, after, _said(before, after)), False)
+def difference(before: Run, after: Run, *, proof: Proof | None = None) -> Difference:
+    """That in accuracy, single view, of two runs that were measured on the same test images; see `compare`."""
+    least = _least_deviation(before, after, _said(before, after))
+    return _difference(MEASURE, before, after, least, at_all_times=_until_clear(before, after, proof))
 
 
 def greatest(changes: list[ClassChange], most: int) -> list[ClassChange]:
@@ -153,7 +152,7 @@ def _settings(before: Run, after: Run) -> list[Setting]:
     return [each for each in values if each.before != each.after]
 
 
-def _difference(measure: str, before: Run, after: Run, least: float, at_all_times: bool) -> Difference:
+def _difference(measure: str, before: Run, after: Run, least: float, *, at_all_times: bool) -> Difference:
     old, new = before.scores[measure], after.scores[measure]
     numbers = (len(old.values), len(new.values))
     both = np.array(old.values), np.array(new.values)
@@ -165,6 +164,13 @@ def _difference(measure: str, before: Run, after: Run, least: float, at_all_time
     mean = new.mean - old.mean
     verdict = paired.verdict(mean, half, None, min(numbers))
     return Difference(measure, old.mean, new.mean, mean, half if math.isfinite(half) else None, numbers, same, verdict)
+
+
+def _until_clear(before: Run, after: Run, proof: Proof | None) -> bool:
+    """Whether both runs are of a proof that added seeds until the answer was clear."""
+    if proof is None or not {before.name, after.name} <= {arm.run for arm in proof.arms}:
+        return False
+    return proof.main.accuracy.at_all_times
 
 
 def _is_paired(before: Run, after: Run) -> bool:

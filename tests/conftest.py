@@ -2,7 +2,7 @@
 
 import os
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy and torch start theirs: the tests run beside others
+os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy and torch start theirs: the tests run beside others
 
 import signal
 from collections.abc import Callable

@@ -125,6 +125,12 @@ print("torch._dynamo" in sys.modules)
     assert done.stdout == "False\n"
 
 
+def test_processes_that_decode_images_for_training_begin_without_torch() -> None:
+    code = "import sys, train.pixels; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
 def test_what_reads_tables_alone_imports_nothing_slow(workspace: Workspace) -> None:
     """It would be most of what these verbs take: scipy's statistics alone are a third of a second."""
     slow = ("torch", "sklearn", "scipy.stats", "scipy.optimize", "matplotlib", "cleanlab", "fiftyone", "albumentations")

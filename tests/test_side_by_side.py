@@ -127,6 +127,7 @@ def test_runs_of_a_proof_have_its_interval(tmp_path: Path, at_all_times: bool) -
     theirs = side_by_side.compare(before, after, first=0, proof=found).differences[0]
     assert theirs.half_width == pytest.approx(found.main.accuracy.half_width)
     assert theirs.verdict == found.main.accuracy.verdict
+    assert side_by_side.difference(before, after, proof=found) == theirs
     mine = replace(before, folder=before.folder.rename(tmp_path / "mine"))
     student = side_by_side.compare(mine, after, first=0, proof=found).differences[0].half_width
     assert student == pytest.approx(paired.difference(change, at_all_times=False).half_width)

@@ -53,7 +53,8 @@ class Question:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is trained, and what for. The first two arms are raw and curated, the first question is about them."""
+    """What is trained, and what for. The first question is about the first two arms, which are raw and curated where a
+    workspace is proved; all take as many steps as the first."""
 
     arms: tuple[Arm, ...]
     questions: tuple[Question, ...]

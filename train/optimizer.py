@@ -76,18 +76,24 @@ class SGD:
             parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
             if not parameters:
                 continue
-            lr, momentum = group["lr"], group["momentum"]
-            grads = torch._foreach_add([each.grad for each in parameters], parameters, alpha=group["weight_decay"])
-            if momentum:
-                buffers = [self._buffer(parameter) for parameter in parameters]
-                torch._foreach_mul_(buffers, momentum)
-                torch._foreach_add_(buffers, grads)
-                grads = torch._foreach_add(grads, buffers, alpha=momentum)
-            if group["orthogonal"]:
-                for parameter, grad in zip(parameters, grads, strict=True):
-                    _turn(parameter, grad, lr)
-            else:
-                torch._foreach_add_(parameters, grads, alpha=-lr)
+            # on a CPU one after the other, each of which stays in the cache; elsewhere a kernel for all of them
+            for part in [parameters] if parameters[0].is_cuda else [[each] for each in parameters]:
+                self._step(part, group)
+
+    def _step(self, parameters: list[Any], group: dict[str, Any]) -> None:
+        grads: list[Any] = [parameter.grad for parameter in parameters]
+        if group["weight_decay"]:
+            grads = list(torch._foreach_add(grads, parameters, alpha=group["weight_decay"]))
+        if group["momentum"]:
+            buffers = [self._buffer(parameter) for parameter in parameters]
+            torch._foreach_mul_(buffers, group["momentum"])
+            torch._foreach_add_(buffers, grads)
+            grads = list(torch._foreach_add(grads, buffers, alpha=group["momentum"]))
+        if group["orthogonal"]:
+            for parameter, grad in zip(parameters, grads, strict=True):
+                _turn(parameter, grad, group["lr"])
+        else:
+            torch._foreach_add_(parameters, grads, alpha=-group["lr"])
 
     def _buffer(self, parameter: nn.Parameter) -> Tensor:
         state = self.state[parameter]

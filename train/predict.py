@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 
@@ -74,7 +74,7 @@ def predict(
     with workspace.locked(str(predictions.FOLDER)):
         shown = _shown(workspace, workers)
         size = config.image_size or common_size(shown.learned)
-        configs = _of_rounds(plan, replace(config, image_size=size), images=len(shown.learned), side=size)
+        configs = _of_rounds(plan, config, images=len(shown.learned), side=size)
         trainings = configs[-1:] * plan.folds * max(1, plan.corrected)
         at_once = parallel.choose(at_once, trainings, images=len(shown.learned), side=size)
         load = partial(
@@ -97,7 +97,7 @@ def predict(
             on_epoch=on_epoch,
         )
         with workspace.writing("predict", {"profile": profile, "recipe": plan.recipe, "folds": plan.folds, **settings}):
-            summary = _summary(shown, said, configs, plan, profile)
+            summary = _summary(shown, said, replace(configs[-1], image_size=size), plan, profile)
             predictions.write(workspace, shown.rows, _over_all_rows(shown, said, summary))
         for leftover in folder.glob("folds-*"):
             shutil.rmtree(leftover, ignore_errors=True)
@@ -162,12 +162,10 @@ def _key(configs: list[TrainConfig], plan: Profile, fingerprint: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def _summary(
-    shown: _Shown, said: Said, configs: Sequence[TrainConfig], plan: Profile, profile: str
-) -> dict[str, object]:
+def _summary(shown: _Shown, said: Said, config: TrainConfig, plan: Profile, profile: str) -> dict[str, object]:
     """What `predictions` keep of how they were made."""
     return {
-        "config": configs[-1].as_dict(),
+        "config": config.as_dict(),
         "profile": profile,
         "folds": plan.folds,
         "repeats": len(said.repeats),

@@ -301,7 +301,7 @@ def _score(arm: Arm, seeds: Seeds, result: RunResult, free: np.ndarray | None) -
 
 def _gap_closed(seeds: Mapping[str, Seeds]) -> float | None:
     """On the seeds that raw, curated and clean have in common; None where true labels are worth nothing."""
-    if CLEAN not in seeds:
+    if not {RAW, CURATED, CLEAN} <= seeds.keys():
         return None
     raw, curated, clean = (seeds[name].accuracy() for name in (RAW, CURATED, CLEAN))
     common = raw.keys() & curated.keys() & clean.keys()

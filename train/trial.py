@@ -112,15 +112,16 @@ def prepare(trial: Trial, fresh: bool) -> None:
     """Make the arms' folders; what is unfinished of other images or settings goes, and, with `fresh`, all seeds.
 
     Finished seeds of other images, and what they were summed up to, stay until there are new ones. Raises
-    `UserError` where the raw set is the same and settings are not: its finished seeds would be lost.
+    `UserError` where the first set is the same and settings are not: its finished seeds would be lost.
     """
+    first = next(iter(trial.arms))
     for name, arm in trial.arms.items():
         folder, trained = trial.folder(name), manifest.data_hash(arm.rows)
         earlier = _earlier(folder / "config.json")
         settings = json.loads(json.dumps(trial.config.as_dict()))
         differ = [each for each in settings if each not in FREE and settings[each] != earlier.get(each)]
         finished = any(folder.glob(f"seed-*/{RESULT}"))
-        if name == RAW and finished and earlier.get("data_hash") == trained and differ and not fresh:
+        if name == first and finished and earlier.get("data_hash") == trained and differ and not fresh:
             changes = ", ".join(f"{each} {earlier.get(each)} → {settings[each]}" for each in differ[:3])
             raise UserError(
                 f"the seeds kept in {pasted(folder)} were trained with other settings ({changes}): give those again, "

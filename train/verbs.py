@@ -199,7 +199,8 @@ def _measured_on(images: pd.DataFrame) -> str:
 
 
 def leak_free(workspace: Workspace, test_rows: pd.DataFrame) -> list[str] | None:
-    """Test images without a twin in the training set, according to `split_leak`; None where it was not run."""
+    """Test images without a twin in the training set, according to `split_leak`; None where the findings are not as a
+    scan with it has left them."""
     if "split_leak" not in scans.of(workspace):
         return None
     table = read_table(workspace.path(FINDINGS))

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from scipy.special import ndtri
 
-from curate.runs import MEASURE, Run
+from curate.proof import Proof
+from curate.runs import Run
 from curate.side_by_side import difference, other_tests, unlike
 
 UPPER = 0.975
@@ -33,16 +34,17 @@ class Compared:
         return sure_loss(self.difference, self.half_width)
 
 
-def compared(run: Run, earlier: Sequence[Run]) -> Compared | str:
+def compared(run: Run, earlier: Sequence[Run], proof: Proof | None = None) -> Compared | str:
     """The run beside the last of the `earlier` ones, oldest first, with the same test images, classes and settings.
 
-    Seed, device and precision may differ, and the training images, of course. Without such a run: why there is none.
+    Seed, device and precision may differ, and the training images, of course. proof: of the workspace, if there is one,
+    see `curate.side_by_side.compare`. Without such a run: why there is none.
     """
     why = f"there is no run before {run.name} to compare it with"
     for before in reversed(earlier):
         reason = _unlike(before, run)
         if not reason:
-            return Compared(before, _mean(run) - _mean(before), *_interval(before, run))
+            return _beside(before, run, proof)
         if before is earlier[-1]:
             why += f"; {before.name} differs in {reason}"
     return why
@@ -58,16 +60,17 @@ def _unlike(before: Run, run: Run) -> str:
     return ", ".join(settings[:NAMED]) + (", …" if len(settings) > NAMED else "")
 
 
-def _interval(before: Run, run: Run) -> tuple[float, str]:
-    """Half of the 95 % interval of the difference, and what it is of: seeds, as `curate runs` shows it, where each run
-    has two or more. With one seed nothing is known of that, and it is of the test images that were right by chance."""
-    found = difference(before, run)
+def _beside(before: Run, run: Run, proof: Proof | None) -> Compared:
+    """The interval is over seeds, as `curate runs` shows it, where there is such a one. Of one seed, or of two whose
+    proof goes on, nothing is known of that, and it is of the test images that were right by chance."""
+    found = difference(before, run, proof=proof)
     if found.half_width is None:
         half = of_images(found.before, found.after, before.eval_images)
-        return half, f"interval of {before.eval_images:,} test images, as a run has one seed"
+        why = "as a run has one seed" if min(found.seeds) < 2 else "as seeds are too few for one over seeds"
+        return Compared(before, found.mean, half, f"interval of {before.eval_images:,} test images, {why}")
     old, new = found.seeds
     says = f"{new} seeds, paired" if found.paired else f"{old} and {new} other seeds"
-    return found.half_width, f"interval over {says}"
+    return Compared(before, found.mean, found.half_width, f"interval over {says}")
 
 
 def of_images(before: float, after: float, images: int) -> float:
@@ -85,7 +88,3 @@ def of_images(before: float, after: float, images: int) -> float:
 def sure_loss(difference: float, half_width: float) -> float:
     """By how much a difference lies below 0 with its whole interval, else 0; without the last digits of rounding."""
     return max(0.0, round(-(difference + half_width), 12))
-
-
-def _mean(run: Run) -> float:
-    return run.scores[MEASURE].mean

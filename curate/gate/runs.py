@@ -58,7 +58,7 @@ def accuracy_loss(facts: Facts, run: Run | None, limit: float) -> Check:
     if run is None:
         return _without_run(name, facts)
     earlier = facts.runs[: [each.name for each in facts.runs].index(run.name)]
-    found = compared(run, [each for each in earlier if each.data != "other"])
+    found = compared(run, [each for each in earlier if each.data != "other"], facts.proof)
     if not isinstance(found, Compared):
         way_out = f"curate train {facts.ws} --data {run.data} --seeds {len(run.seeds)} --name NAME"
         return Check(name, "skipped", found, way_out=way_out, details={"run": run.name})

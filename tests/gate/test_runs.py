@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from curate import proof
+from curate import proof, side_by_side
 from curate.errors import UserError
 from curate.gate import comparable
 from curate.gate import facts as reading
@@ -158,11 +158,37 @@ def test_equally_good_runs_rarely_pass_for_worse(seeds: int) -> None:
     assert worse < 35
 
 
-def proved(*values: float) -> proof.Proof:
+@pytest.mark.parametrize(
+    ("seeds", "at_all_times", "interval"),
+    [
+        (3, False, "interval over 3 seeds, paired"),
+        (3, True, "interval over 3 seeds, paired"),
+        (2, True, "interval of 1,000 test images, as seeds are too few for one over seeds"),
+        (1, True, "interval of 1,000 test images, as a run has one seed"),
+    ],
+)
+def test_arms_of_a_proof_have_the_interval_of_curate_runs(seeds: int, at_all_times: bool, interval: str) -> None:
+    """Where seeds are added until it is clear, a plain one would fail the gate too often."""
+    before = run("prove-raw", *[0.90, 0.91, 0.92][:seeds], data="raw")
+    after = run("prove-curated", *[0.89, 0.895, 0.91][:seeds])
+    found = proved(0.0, 0.1, at_all_times=at_all_times)
+    beside = comparable.compared(after, [before], found)
+    assert isinstance(beside, comparable.Compared)
+    assert beside.interval == interval
+    shown = side_by_side.compare(before, after, first=0, proof=found).differences[0]
+    assert beside.difference == shown.mean
+    if "over" in interval and shown.half_width is not None:
+        assert beside.half_width == shown.half_width
+        assert (beside.half_width > 0.02) == at_all_times
+    else:
+        assert shown.half_width is None
+
+
+def proved(*values: float, at_all_times: bool = False) -> proof.Proof:
     """Differences of curated minus raw, per seed."""
     mean, half = mean_interval(values)
     half_width = None if len(values) == 1 else half
-    found = Difference(values, mean, half_width, False, None, None, "unclear")
+    found = Difference(values, mean, half_width, at_all_times, None, None, "unclear")
     one = score([0.9])
     arms = tuple(
         proof.ArmScore(name, f"prove-{name}", "", 6, None, (0,), one, None, 1.0, 6) for name in ("raw", "curated")
