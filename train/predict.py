@@ -75,8 +75,7 @@ def predict(
         shown = _shown(workspace, workers)
         size = config.image_size or common_size(shown.learned)
         configs = _of_rounds(plan, config, images=len(shown.learned), side=size)
-        trainings = configs[-1:] * plan.folds * max(1, plan.corrected)
-        at_once = parallel.choose(at_once, trainings, images=len(shown.learned), side=size)
+        at_once = parallel.choose(at_once, configs[-1:] * plan.folds, images=len(shown.learned), side=size)
         load = partial(
             load_images,
             root=workspace.root,
@@ -153,7 +152,7 @@ def _shown(workspace: Workspace, workers: int | None) -> _Shown:
 
 
 def _of_rounds(plan: Profile, config: TrainConfig, *, images: int, side: int) -> list[TrainConfig]:
-    """The settings of each round; all folds but one are learned from."""
+    """The settings of the first round and of later ones; all folds but one are learned from."""
     return profiles.configs(plan, config, images=images * (plan.folds - 1) // max(plan.folds, 1), side=side)
 
 

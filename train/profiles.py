@@ -17,12 +17,12 @@ class Profile:
     summary: str
     folds: int
     corrected: int
-    """Repetitions after the first, on what labels and its predictions say together."""
+    """Rounds after the first, each on what the labels and all rounds before it say together."""
     recipe: str | None = None
     """Of `train.recipes`; None: the settings of the workspace's recipe."""
     images: tuple[int, int] | None = None
-    """That each network of the two rounds is shown, in images of 32 x 32 px; None: as the settings say. Small sets are
-    shown more often, but not beyond `MOST_EPOCHS`, and every set at least `least_epochs` times."""
+    """That each network of the first round and of later ones is shown, in images of 32 x 32 px; None: as the settings
+    say. Small sets are shown more often, but not beyond `MOST_EPOCHS`, and every set at least `least_epochs` times."""
     least_epochs: int = 1
 
 

@@ -1,4 +1,4 @@
-"""What `predict` trains, one round after the other: on the given labels, and on what these and predictions say."""
+"""What `predict` trains, one round after the other: on the given labels, then on what these and predictions say."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -19,16 +19,16 @@ from train.profiles import Profile
 ROUND = 1000
 """Between the seeds of two rounds, so that no two networks start alike."""
 CORRECTED = 2
-"""What a repetition of the second round counts beside one of the first. A third of CIFAR-10N `aggre`, best F1: 0.708 if
+"""What a later round counts beside the first. A third of CIFAR-10N `aggre`, best F1: 0.708 if
 they count the same, 0.711 with 2, 0.710 with 3; `worse`: 0.875 with each."""
 
 
 @dataclass(frozen=True)
 class Said:
-    """What all rounds together say about N images and M others; R repetitions, see `train.crossval.OutOfFold`."""
+    """What R rounds together say about N images and M others, see `train.crossval.OutOfFold`."""
 
     repeats: np.ndarray
-    """Probabilities, shape (R, N, K); those of the first round first."""
+    """Probabilities, shape (R, N, K)."""
     others_repeats: np.ndarray
     """Shape (R, M, K)."""
     neighbors: np.ndarray
@@ -47,7 +47,7 @@ class Said:
 
     @property
     def pred_probs(self) -> np.ndarray:
-        """What the repetitions say together, weighed by `CORRECTED`: shape (N, K), rows sum to 1."""
+        """What the rounds say together, weighed by `CORRECTED`: shape (N, K), rows sum to 1."""
         return _together(self.repeats)
 
     @property
@@ -67,36 +67,37 @@ def run(
     at_once: int,
     on_epoch: Callable[[str, Epoch], None] | None,
 ) -> Said:
-    """Train the rounds of `plan`, each with its settings. groups: shape (N,), as for `cross_validate`.
+    """Train the rounds of `plan`. configs: of the first and of later ones. groups: shape (N,), see `cross_validate`.
 
-    The networks of the second round learn how probable each class is, given the label and what the first round says of
+    The networks of a later round learn how probable each class is, given the label and what the rounds before it say of
     the image. Source: Arazo et al. 2019, "Unsupervised Label Noise Modeling and Loss Correction", who mix label and
     prediction by the probability that the label is wrong.
     """
 
-    def take_round(number: int, name: str, images: ImageSet, *, repeats: int = 1) -> OutOfFold:
-        config = configs[number]
+    def take_round(number: int, images: ImageSet) -> OutOfFold:
+        name = f"corrected {number}" if number else "given 1"
+        config = configs[min(number, 1)]
         seed = config.seed + ROUND * number
         return cross_validate(
             replace(config, seed=seed),
             images,
             groups,
             folds=plan.folds,
-            repeats=repeats,
+            repeats=1,
             seed=seed,
             others=others,
-            run_dir=run_dir / name if run_dir else None,
+            run_dir=run_dir / name.replace(" ", "-") if run_dir else None,
             at_once=at_once,
             keep_margins=not (number or program(config, image_set.image_size).mixes),
-            on_epoch=partial(_tell, on_epoch, name, plan.folds) if on_epoch else None,
+            on_epoch=partial(_tell, on_epoch, name) if on_epoch else None,
         )
 
-    done = [take_round(0, "given", image_set)]
-    if plan.corrected:
-        given, probs = image_set.labels.numpy(), done[0].pred_probs
-        soft = label_noise.soft_labels(label_noise.fit(probs, given), probs[0], given)
-        told = replace(image_set, soft_labels=torch.from_numpy(soft))
-        done.append(take_round(1, "corrected", told, repeats=plan.corrected))
+    done, given = [take_round(0, image_set)], image_set.labels.numpy()
+    for number in range(1, plan.corrected + 1):
+        repeats = np.concatenate([each.pred_probs for each in done])
+        together = _together(repeats)
+        soft = label_noise.soft_labels(label_noise.fit(repeats, given, together), together, given)
+        done.append(take_round(number, replace(image_set, soft_labels=torch.from_numpy(soft))))
     return Said(
         repeats=np.concatenate([each.pred_probs for each in done]),
         others_repeats=np.concatenate([each.others_pred_probs for each in done]),
@@ -112,11 +113,11 @@ def run(
 
 
 def _together(repeats: np.ndarray) -> np.ndarray:
-    """Weighed mean over the repetitions, the first of which is of the first round: shape (R, N, K) -> (N, K)."""
+    """Weighed mean over the rounds: shape (R, N, K) -> (N, K)."""
     weights = np.array([1] + [CORRECTED] * (len(repeats) - 1), np.float32)
     probs = np.tensordot(weights / weights.sum(), repeats, 1)
     return (probs / probs.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def _tell(on_epoch: Callable[[str, Epoch], None], name: str, folds: int, number: int, epoch: Epoch) -> None:
-    on_epoch(f"{name} {number // folds + 1}, fold {number % folds + 1}", epoch)
+def _tell(on_epoch: Callable[[str, Epoch], None], name: str, number: int, epoch: Epoch) -> None:
+    on_epoch(f"{name}, fold {number + 1}", epoch)

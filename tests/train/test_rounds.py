@@ -1,4 +1,4 @@
-"""Two rounds on digits: on the given labels, and on what these and predictions say."""
+"""Rounds on digits: on the given labels, then on what these and predictions say."""
 
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -18,7 +18,7 @@ from train.profiles import Profile
 from train.rounds import Said
 
 CONFIG = replace(QUICK, epochs=2, batch_size=32)
-PLAN = Profile("two repetitions on corrected labels", folds=2, corrected=2)
+PLAN = Profile("two rounds on corrected labels", folds=2, corrected=2)
 COUNT = 150
 WRONG = slice(0, COUNT, 15)
 
@@ -89,7 +89,7 @@ def test_an_image_without_label_has_no_margin(said: Said) -> None:
     assert (said.fold[3:8] == -1).all()
 
 
-def test_the_second_round_learns_what_labels_and_the_first_say_together(
+def test_later_rounds_learn_what_labels_and_all_before_say_together(
     image_set: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The labels that are trained on, as they reach `cross_validate`."""
@@ -103,19 +103,21 @@ def test_the_second_round_learns_what_labels_and_the_first_say_together(
     monkeypatch.setattr(rounds, "cross_validate", listen)
     result = run(image_set, tmp_path, config=replace(CONFIG, epochs=1))
     given = image_set.labels.numpy()
-    (first_config, first), (second_config, second) = told
-    assert first.soft_labels is None
-    probs = result.repeats[:1]
-    expected = label_noise.soft_labels(label_noise.fit(probs, given), probs[0], given)
-    assert second.soft_labels is not None
-    assert (second.soft_labels.numpy() == expected).all()
-    assert (second.labels == image_set.labels).all()  # so that margins and folds are of the given ones
-    assert first_config.seed != second_config.seed
+    assert told[0][1].soft_labels is None
+    for number in (1, 2):
+        repeats = result.repeats[:number]
+        together = (repeats[0] + 2 * repeats[1:].sum(0)) / (2 * number - 1)
+        expected = label_noise.soft_labels(label_noise.fit(repeats, given, together), together, given)
+        learned = told[number][1]
+        assert learned.soft_labels is not None
+        np.testing.assert_allclose(learned.soft_labels.numpy(), expected, atol=1e-3)
+        assert (learned.labels == image_set.labels).all()  # so that margins and folds are of the given ones
+    assert len({config.seed for config, _ in told}) == len(told) == 3
 
 
 @pytest.mark.parametrize("network", [2, 3, 5])
 def test_an_interrupted_call_comes_to_the_same(said: Said, image_set: ImageSet, tmp_path: Path, network: int) -> None:
-    """Stopped after the first epoch of a network of the first round, the second, and its second repetition."""
+    """Stopped after the first epoch of a network of the first round, the second, and the third."""
     heard: list[str] = []
 
     def stop(what: str, epoch: Epoch) -> None:
