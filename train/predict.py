@@ -73,9 +73,11 @@ def predict(
     folder = workspace.root / predictions.FOLDER
     with workspace.locked(str(predictions.FOLDER)):
         shown = _shown(workspace, workers)
-        size = config.image_size or common_size(shown.learned)
-        configs = _of_rounds(plan, config, images=len(shown.learned), side=size)
-        at_once = parallel.choose(at_once, configs[-1:] * plan.folds, images=len(shown.learned), side=size)
+        learned, others = shown.rows[shown.is_learned], shown.rows[~shown.is_learned]
+        size = config.image_size or common_size(learned)
+        share = len(learned) * (plan.folds - 1) // max(plan.folds, 1)  # all folds but one are learned from
+        configs = profiles.configs(plan, config, images=share, side=size)
+        at_once = parallel.choose(at_once, configs[-1:] * plan.folds, images=len(learned), side=size)
         load = partial(
             load_images,
             root=workspace.root,
@@ -84,19 +86,19 @@ def predict(
             workers=workers,
             memory_limit=0 if at_once > 1 else None,
         )
-        own, others = load(shown.learned), load(shown.others)
+        own = load(learned)
         said = rounds.run(
             configs,
             own,
             shown.groups,
             plan=plan,
-            others=others,
+            others=load(others),
             run_dir=folder / f"folds-{_key(configs, plan, own.fingerprint())}",
             at_once=at_once,
             on_epoch=on_epoch,
         )
         with workspace.writing("predict", {"profile": profile, "recipe": plan.recipe, "folds": plan.folds, **settings}):
-            summary = _summary(shown, said, replace(configs[-1], image_size=size), plan, profile)
+            summary = _summary(learned, said, replace(configs[-1], image_size=size), plan, profile)
             predictions.write(workspace, shown.rows, _over_all_rows(shown, said, summary))
         for leftover in folder.glob("folds-*"):
             shutil.rmtree(leftover, ignore_errors=True)
@@ -125,14 +127,6 @@ class _Shown:
     """Shape (M,): what must stay in one fold."""
     classes: list[str]
 
-    @property
-    def learned(self) -> pd.DataFrame:
-        return self.rows[self.is_learned]
-
-    @property
-    def others(self) -> pd.DataFrame:
-        return self.rows[~self.is_learned]
-
 
 def _shown(workspace: Workspace, workers: int | None) -> _Shown:
     """The images of the workspace; raises `UserError` where there is nothing to tell apart."""
@@ -151,17 +145,12 @@ def _shown(workspace: Workspace, workers: int | None) -> _Shown:
     return _Shown(rows, is_learned, together[decodable][is_learned], manifest.classes(rows))
 
 
-def _of_rounds(plan: Profile, config: TrainConfig, *, images: int, side: int) -> list[TrainConfig]:
-    """The settings of the first round and of later ones; all folds but one are learned from."""
-    return profiles.configs(plan, config, images=images * (plan.folds - 1) // max(plan.folds, 1), side=side)
-
-
 def _key(configs: list[TrainConfig], plan: Profile, fingerprint: str) -> str:
     text = json.dumps([[asdict(config) for config in configs], asdict(plan), fingerprint], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def _summary(shown: _Shown, said: Said, config: TrainConfig, plan: Profile, profile: str) -> dict[str, object]:
+def _summary(learned: pd.DataFrame, said: Said, config: TrainConfig, plan: Profile, profile: str) -> dict[str, object]:
     """What `predictions` keep of how they were made."""
     return {
         "config": config.as_dict(),
@@ -171,7 +160,7 @@ def _summary(shown: _Shown, said: Said, config: TrainConfig, plan: Profile, prof
         "fold_accuracy": list(said.fold_accuracy),
         "thin_classes": list(said.thin_classes),
         "seconds": said.seconds,
-        "data_hash": manifest.data_hash(shown.learned),
+        "data_hash": manifest.data_hash(learned),
     }
 
 

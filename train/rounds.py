@@ -83,7 +83,6 @@ def run(
             images,
             groups,
             folds=plan.folds,
-            repeats=1,
             seed=seed,
             others=others,
             run_dir=run_dir / name.replace(" ", "-") if run_dir else None,
