@@ -35,7 +35,7 @@ REVIEW_COLUMNS = (
     "path",
 )
 """The columns of the review list: the first four are for the person, the others say why it is asked. `gain` and `group`
-are of labels alone, see `curate.queue`; 0 and "" elsewhere."""
+are of labels alone, see `curate.labels.queue`; 0 and "" elsewhere."""
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from curate import plant, report, verbs
-from curate.add import add
 from curate.engine import Local
 from curate.errors import UserError
-from curate.incoming import told
-from curate.proof import Proof
+from curate.ingest.add import add
+from curate.ingest.incoming import told
 from curate.recipe import dump, load
+from curate.results.proof import Proof
 from curate.sources import Options, Sample, digits
 from curate.wording import pasted, percent
 from curate.workspace import FINDINGS, MANIFEST, RECIPE, Workspace, read_table

@@ -10,8 +10,8 @@ import pandas as pd
 from curate import manifest
 from curate.errors import UserError
 from curate.images import IMAGE_SUFFIXES, ImageError, content_hash, read_bytes
+from curate.ingest.unpack import safe_path, unique
 from curate.portable import MAX_PATH, portable
-from curate.unpack import safe_path, unique
 from curate.wording import pasted
 
 SUFFIX_BY_START = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"GIF8": ".gif", b"BM": ".bmp", b"RIFF": ".webp"}

@@ -8,25 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from curate import (
-    REVIEWER,
-    answers,
-    decisions,
-    findings,
-    manifest,
-    predictions,
-    queue,
-    recipe,
-    reviewers,
-    scans,
-    threshold,
-    versions,
-)
+from curate import REVIEWER, decisions, findings, manifest, predictions, recipe, reviewers, scans, versions
 from curate import apply as applying
 from curate.csv_text import read_csv
 from curate.engine import Engine
 from curate.errors import UserError
 from curate.evidence import Evidence
+from curate.labels import answers, queue, threshold
 from curate.review import jobs
 from curate.wording import pasted
 from curate.workspace import CURATED, DECISIONS, EDIT, FINDINGS, MANIFEST, Workspace, read_table, timestamp
@@ -147,8 +135,8 @@ class Listed:
 def list_findings(workspace: Workspace, *, finder: str | None, flagged_only: bool, at: str | None = None) -> Listed:
     """Findings with the given label beside them, worst first.
 
-    at: where to cut `label_error`, see `curate.threshold.cut`; None: as the scan did. The labels that people decided on
-    set its probabilities right.
+    at: where to cut `label_error`, see `curate.labels.threshold.cut`; None: as the scan did. The labels that people
+    decided on set its probabilities right.
     """
     found = read_findings(workspace)
     if at:

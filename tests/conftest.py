@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from curate.add import add
 from curate.images import encode_png
+from curate.ingest.add import add
 from curate.workspace import Workspace
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import NoReturn
 
 MODULES = (
-    *("curate.adding", "curate.cli", "curate.export", "curate.incoming", "curate.near", "curate.report"),
-    *("curate.review.verb", "curate.verbs", "cv2", "faiss", "pyarrow.dataset"),
+    *("curate.cli", "curate.export", "curate.ingest.incoming", "curate.ingest.near", "curate.labels.adding"),
+    *("curate.report", "curate.review.verb", "curate.verbs", "cv2", "faiss", "pyarrow.dataset"),
 )
 """What commands would load each for itself."""
 

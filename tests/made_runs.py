@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from curate import runs
+from curate.results import runs
 
 LABELS = ["cat", "cat", "dog", "dog"]
 Said = dict[int, list[str]]

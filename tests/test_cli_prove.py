@@ -14,8 +14,8 @@ import pytest
 from typer.testing import CliRunner
 
 from curate import verbs
-from curate.add import add
 from curate.cli import app, main
+from curate.ingest.add import add
 from curate.workspace import DECISIONS, MANIFEST, Workspace, read_table
 from tests.conftest import write_digits
 from tests.tables import decided

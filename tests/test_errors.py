@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from curate import crash, verbs
+from curate import verbs
 from curate.cli import A_BUG, TRACEBACK, main
 from curate.errors import INTERRUPTED_LINE, MOST_NAMED, UserError, known
+from curate.support import crash
 from curate.wording import pasted
 from curate.workspace import Workspace
 

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate import sources
-from curate.add import add
 from curate.errors import UserError
 from curate.export import export
+from curate.ingest.add import add
 from curate.portable import MAX_NAME_BYTES, MAX_PATH, MIN_NAME, portable, same, why_not
 from curate.sources import parquet, webdataset
 from curate.workspace import MANIFEST, Workspace

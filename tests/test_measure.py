@@ -7,9 +7,9 @@ import pytest
 
 from curate import measure as measuring
 from curate import verbs
-from curate.add import add
 from curate.engine import Local
 from curate.images import encode_png
+from curate.ingest.add import add
 from curate.measure import Measure, measure
 from curate.signals import thumbnail as signal
 from curate.signals.edge_blur import edge_blur

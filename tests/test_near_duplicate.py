@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from curate import duplicates
 from curate.finders.near_duplicate import near_duplicate
+from curate.likeness import duplicates
 
 
 def manifest(count: int, splits: list[str] | None = None) -> pd.DataFrame:

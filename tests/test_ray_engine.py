@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 
 from curate import manifest, ray_engine, verbs
-from curate.add import add
 from curate.engine import Engine, Local
 from curate.errors import UserError
 from curate.images import encode_png
+from curate.ingest.add import add
 from curate.likeness import links, neighbors, search, shared
 from curate.measure import Measure, folder, measure, measure_batch
 from curate.ray_engine import ENVIRONMENT, LOOPBACK, ONLY_LOOPBACK, Ray

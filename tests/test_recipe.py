@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from curate import finders, findings, recipe, registry, sources, split_rule
+from curate import finders, findings, recipe, registry, sources
 from curate.errors import UserError
+from curate.ingest import split_rule
 from curate.recipe import File, Gate, Recipe, Rule
 
 DATASETS = Path(__file__).parents[1] / "datasets"

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from curate import remote, tables, verbs
-from curate.add import add
+from curate import remote, verbs
 from curate.engine import Local
 from curate.errors import UserError
 from curate.images import ImageError, encode_png, read_bytes
+from curate.ingest import tables
+from curate.ingest.add import add
 from curate.sources import Options
 from curate.workspace import FINDINGS, Workspace
 from tests.conftest import picture

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from curate import scans, verbs
-from curate.add import add
 from curate.engine import Local
+from curate.ingest.add import add
 from curate.workspace import FINDINGS, Entry, Workspace
 from tests.conftest import write_digits
 

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from curate import duplicates, registry, signals
+from curate import registry, signals
+from curate.likeness import duplicates
 from curate.measure import is_per_image
 from curate.signals.color import color
 from curate.signals.edge_blur import blur_unit_px, edge_blur

@@ -3,8 +3,8 @@
 import pytest
 
 from curate import verbs, versions
-from curate.add import add
 from curate.errors import UserError
+from curate.ingest.add import add
 from curate.versions import compare, is_current, restore
 from curate.workspace import CURATED, DECISIONS, HISTORY, LEDGER, MANIFEST, VERSIONED, Workspace, read_table
 from tests.conftest import write_digits

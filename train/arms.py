@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from curate import decisions, manifest, steps, verbs, versions
+from curate import decisions, manifest, verbs, versions
 from curate.csv_text import read_csv
 from curate.errors import UserError
-from curate.proof import CLEAN, CURATED, RANDOM, RAW
-from curate.runs import PROVE
+from curate.results import steps
+from curate.results.proof import CLEAN, CURATED, RANDOM, RAW
+from curate.results.runs import PROVE
 from curate.wording import pasted
 from curate.workspace import Workspace
 from train.verbs import train_rows_of

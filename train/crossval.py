@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 
 from curate.errors import UserError
-from curate.nearest import nearest as nearest_of_all
 from curate.predictions import NEIGHBORS
 from train import parallel
 from train.checkpoint import Epoch
@@ -18,6 +17,7 @@ from train.config import TrainConfig
 from train.data import ImageSet
 from train.evaluate import predict
 from train.loop import train
+from train.nearest import nearest as nearest_of_all
 
 HALF = (-65504, 65504)
 """What float16 can hold."""

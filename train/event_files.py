@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from curate.errors import UserError
-from curate.runs import read_run
+from curate.results.runs import read_run
 from curate.wording import pasted
 from train.checkpoint import Epoch
 

@@ -20,7 +20,7 @@ from curate.augment.pipeline import as_dict, from_dict, read_pipeline
 from curate.augment.upstream import albumentations
 from curate.errors import UserError
 from curate.files import write_bytes_atomic, write_json
-from curate.interval import mean_interval
+from curate.results.interval import mean_interval
 from train.augment import pipeline, program, without_formats
 from train.config import TrainConfig
 from train.crossval import assign_folds

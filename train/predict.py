@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from curate import manifest, predictions, verbs
-from curate.adding import with_answers
-from curate.duplicates import groups
 from curate.engine import Local
 from curate.errors import UserError
 from curate.evidence import Evidence
+from curate.labels.adding import with_answers
+from curate.likeness.duplicates import groups
 from curate.predictions import Predictions
 from curate.wording import pasted
 from curate.workspace import Workspace

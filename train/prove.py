@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from curate import manifest, paired, proof, verbs
+from curate import manifest, verbs
 from curate.errors import UserError
-from curate.interval import score
-from curate.proof import CLEAN, CURATED, RAW, ArmScore, Compared, Proof, Seeds, Stopped
+from curate.results import paired, proof
+from curate.results.interval import score
+from curate.results.proof import CLEAN, CURATED, RAW, ArmScore, Compared, Proof, Seeds, Stopped
 from curate.workspace import Workspace
 from train import event_files, parallel
 from train import trial as trials

@@ -11,8 +11,8 @@ from pandas import DataFrame
 
 from curate.errors import UserError
 from curate.files import replacing, write_bytes_atomic, write_json
-from curate.flips import PREDICTED
-from curate.interval import Score, score
+from curate.results.flips import PREDICTED
+from curate.results.interval import Score, score
 from curate.wording import pasted
 from train import event_files
 from train.checkpoint import Epoch

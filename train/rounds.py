@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from curate import label_noise
+from curate.labels import label_noise
 from train.augment import program
 from train.checkpoint import Epoch
 from train.config import TrainConfig

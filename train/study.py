@@ -14,7 +14,7 @@ from pandas import DataFrame
 
 from curate.errors import UserError
 from curate.files import TEMPORARY_PREFIX, write_json
-from curate.interval import mean_interval, welch_interval
+from curate.results.interval import mean_interval, welch_interval
 from curate.wording import pasted
 from train import parallel
 from train.blocks import Network

@@ -15,7 +15,7 @@ import torch
 from curate import manifest
 from curate.errors import UserError
 from curate.files import write_json
-from curate.proof import CURATED, RAW, Seeds
+from curate.results.proof import CURATED, RAW, Seeds
 from curate.wording import pasted
 from curate.workspace import Workspace
 from train.arms import Arm, Plan

@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from curate import manifest, portable, recipe, scans, verbs
-from curate.duplicates import groups
 from curate.engine import Local
 from curate.errors import UserError, known
 from curate.evidence import Evidence
-from curate.runs import PROVE
+from curate.likeness.duplicates import groups
+from curate.results.runs import PROVE
 from curate.wording import pasted
 from curate.workspace import FINDINGS, Workspace, read_table
 from train import parallel, policy_search, run

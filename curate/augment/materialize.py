@@ -27,7 +27,7 @@ from curate.augment.wanted import ANY, Target, deal, missing
 from curate.engine import Local
 from curate.errors import UserError
 from curate.images import content_hash, pixel_hash
-from curate.unpack import Unpacking, publish, put, unpacking
+from curate.ingest.unpack import Unpacking, publish, put, unpacking
 from curate.wording import pasted
 from curate.workspace import CURATED, MANIFEST, Workspace
 

@@ -106,7 +106,7 @@ def _mendable(error: Exception) -> str:
 
 
 def _bug(error: Exception) -> int:
-    from curate import crash
+    from curate.support import crash
 
     kept = crash.keep(error, sys.argv[1:])
     said = f"{type(error).__name__}: {str(error)[:SHOWN]}".rstrip(": ")

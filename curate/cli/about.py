@@ -12,7 +12,7 @@ from curate.errors import UserError
 from curate.wording import pasted
 
 if TYPE_CHECKING:
-    from curate.doctor import Check
+    from curate.support.doctor import Check
 
 
 @app.command(epilog="Example: curate finders")
@@ -82,7 +82,7 @@ def doctor(
     """Say whether this machine is ready: versions, devices, disk, FiftyOne's database."""
     import pandas as pd
 
-    from curate.doctor import examine
+    from curate.support.doctor import examine
 
     if out and not bundle:
         raise UserError(f"--out {pasted(out)} goes with --bundle; add that, or leave it out")
@@ -104,7 +104,7 @@ def doctor(
 
 
 def _bundle(ws: Path, out: Path | None, checks: "list[Check]", as_json: bool) -> None:
-    from curate import bundle, crash
+    from curate.support import bundle, crash
 
     dest = out or Path(f"curate-bundle-{datetime.now(UTC):%Y%m%d-%H%M%S}.zip")
     inside = bundle.write(dest, crash.workspace_in([str(ws)]), checks, _words())

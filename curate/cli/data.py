@@ -54,8 +54,8 @@ def add(
     as_json: options.Json = False,
 ) -> None:
     """Make a workspace, or add images to one; what is there already is skipped."""
-    from curate import incoming
     from curate.cli.near import leave_out, near_duplicates
+    from curate.ingest import incoming
     from curate.workspace import Workspace
 
     leaves_out = leave_out(Workspace(ws), near)

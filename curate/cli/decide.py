@@ -11,7 +11,7 @@ from curate.errors import UserError
 from curate.wording import pasted, plural
 
 if TYPE_CHECKING:
-    from curate.queue import Worth
+    from curate.labels.queue import Worth
 
 
 @app.command(epilog="Example: curate decide ws; edit ws/review.csv; curate decide ws --import ws/review.csv --by ada")

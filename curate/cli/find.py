@@ -10,7 +10,7 @@ from curate.errors import UserError
 from curate.wording import pasted, plural
 
 if TYPE_CHECKING:
-    from curate.threshold import Cut
+    from curate.labels.threshold import Cut
     from train.checkpoint import Epoch
 
 

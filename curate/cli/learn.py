@@ -131,8 +131,8 @@ def demo(
     as_json: options.Json = False,
 ) -> None:
     """Run the whole loop on real handwritten digits with planted defects, in a few minutes on two cores."""
-    from curate.conclusions import headline
     from curate.demo import run
+    from curate.results.conclusions import headline
 
     result = run(ws, seeds=seeds, say=(lambda line: None) if as_json else output.say, fresh=fresh)
     if as_json:

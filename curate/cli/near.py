@@ -6,9 +6,9 @@ from collections.abc import Collection
 import pandas as pd
 import typer
 
-from curate.add import LeaveOut, NearDuplicate
 from curate.cli import output
 from curate.errors import UserError
+from curate.ingest.add import LeaveOut, NearDuplicate
 from curate.workspace import Workspace
 
 SHOWN = 10
@@ -29,7 +29,7 @@ def leave_out(workspace: Workspace, choice: str | None) -> LeaveOut | None:
 def _searched(workspace: Workspace) -> bool:
     if not (workspace.root / "signals").is_dir():
         return False  # nothing was measured; the import takes longer than a small add
-    from curate import near
+    from curate.ingest import near
 
     return near.searched(workspace)
 

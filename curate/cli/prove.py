@@ -12,7 +12,7 @@ from curate.wording import pasted, percent
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from curate.proof import Proof
+    from curate.results.proof import Proof
 
 
 @app.command(epilog="Example: curate prove ws --ablate --budget 2h")
@@ -65,7 +65,7 @@ def prove(
     as_json: options.Json = False,
 ) -> None:
     """Train on the set as it came and as curated, alike, and say what curating was worth, step by step."""
-    from curate.conclusions import conclusions
+    from curate.results.conclusions import conclusions
     from curate.workspace import Workspace
     from train import prove as proving
     from train.budget import parse_seconds
@@ -120,7 +120,7 @@ def _questions(found: "Proof") -> "DataFrame":
     """A row per comparison."""
     import pandas as pd
 
-    from curate.conclusions import answer, chance, points
+    from curate.results.conclusions import answer, chance, points
 
     return pd.DataFrame(
         [

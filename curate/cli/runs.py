@@ -10,10 +10,10 @@ from curate.wording import pasted
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from curate.flips import Flip, Flips
-    from curate.run_table import Row
-    from curate.runs import Runs
-    from curate.side_by_side import ClassChange, Comparison, Difference
+    from curate.results.flips import Flip, Flips
+    from curate.results.run_table import Row
+    from curate.results.runs import Runs
+    from curate.results.side_by_side import ClassChange, Comparison, Difference
     from curate.workspace import Workspace
 
 
@@ -39,10 +39,10 @@ def runs(
     as_json: options.Json = False,
 ) -> None:
     """List training runs, or compare two: settings, accuracy with its interval, classes, images that flipped."""
-    from curate import proof, run_table
-    from curate import runs as reading
     from curate.errors import UserError
-    from curate.side_by_side import compare
+    from curate.results import proof, run_table
+    from curate.results import runs as reading
+    from curate.results.side_by_side import compare
     from curate.workspace import Workspace
 
     workspace = Workspace.open(ws)
@@ -85,8 +85,8 @@ def _write_events(workspace: "Workspace", rows: "list[Row]", as_json: bool) -> N
 def _say_list(ws: "Path", rows: "list[Row]", found: "Runs") -> None:
     import pandas as pd
 
-    from curate.run_table import for_people
-    from curate.runs import untrained
+    from curate.results.run_table import for_people
+    from curate.results.runs import untrained
 
     if rows:
         output.print_table(pd.DataFrame(for_people(rows)))
@@ -103,7 +103,7 @@ def _unfinished(names: list[str]) -> str:
 
 def _as_json(compared: "Comparison") -> dict[str, object]:
     """A comparison as one object, its runs as they are listed."""
-    from curate.run_table import row
+    from curate.results.run_table import row
 
     of_runs = {"before": row(compared.before), "after": row(compared.after)}
     rest = ("settings", "differences", "class_changes", "flips", "cautions")
@@ -113,8 +113,8 @@ def _as_json(compared: "Comparison") -> dict[str, object]:
 def _say_comparison(compared: "Comparison", top: int) -> None:
     import pandas as pd
 
-    from curate.run_table import for_people, row
-    from curate.side_by_side import greatest
+    from curate.results.run_table import for_people, row
+    from curate.results.side_by_side import greatest
 
     runs = pd.DataFrame(for_people([row(compared.before), row(compared.after)]))
     output.print_table(runs.drop(columns="settings", errors="ignore"))
@@ -136,7 +136,7 @@ def _say_comparison(compared: "Comparison", top: int) -> None:
 
 
 def _difference(item: "Difference") -> dict[str, str]:
-    from curate.runs import MEASURES
+    from curate.results.runs import MEASURES
     from curate.wording import percent, signed
 
     between = ""

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from curate import duplicates
+from curate.likeness import duplicates
 
 
 def conflicting_labels(

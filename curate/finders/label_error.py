@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from curate import threshold
 from curate.errors import known
+from curate.labels import threshold
 
 METHODS = ("fused", "confident_learning")
 FILTERS = ("prune_by_noise_rate", "prune_by_class", "both", "confident_learning", "predicted_neq_given")

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from curate import duplicates
+from curate.likeness import duplicates
 
 
 def near_duplicate(
@@ -15,7 +15,7 @@ def near_duplicate(
     kept with at least `probability`, so that of a chain of frames, each like the next, some stay; `related_id` is the
     kept image most like it, and a group is a kept image with those. Images that are merely similar are named, not
     flagged. Images with equal pixels, and an augmented image beside its original, are not named. Measured on CIFAR-10,
-    see `curate.duplicates`.
+    see `curate.likeness.duplicates`.
     """
     pairs = duplicate_pairs[(duplicate_pairs["kind"] == "near").to_numpy()]
     pairs = pairs[~duplicates.generated_together(manifest, pairs)]

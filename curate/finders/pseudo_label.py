@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from curate import pool
 from curate.errors import UserError
+from curate.labels import pool
 
 ON_REQUEST = True
 """`curate pseudo` runs it: labels that nobody looked at are given only where somebody asks for them."""
@@ -23,9 +23,10 @@ def pseudo_label(
     """Image without a label that networks are sure of: the class they name may be its label.
 
     Named are images whose class is right with a probability of `sure` or more: calibrated by the training labels, which
-    may be wrong (`curate.pool.calibrated`), and the lower one of two, by the networks of all repetitions and by those
-    of the first, since the others have learned soft labels and met each label in those of similar images. It is never
-    beyond what n labels can tell, 1 - 3 / n; with less than 60 nothing has 0.95. The score is 1 less that probability.
+    may be wrong (`curate.labels.pool.calibrated`), and the lower one of two, by the networks of all repetitions and by
+    those of the first, since the others have learned soft labels and met each label in those of similar images. It is
+    never beyond what n labels can tell, 1 - 3 / n; with less than 60 nothing has 0.95. The score is 1 less that
+    probability.
     Images that show a photo which is labelled, or in another split, are left out, above all those of test images; of
     one photo one is named. Networks may be sure of images of none of the classes, too.
 

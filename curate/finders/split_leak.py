@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from curate import duplicates
+from curate.likeness import duplicates
 
 DEPTH = {"train": 2, "val": 1, "test": 0, "pool": -1}
 """A leak runs from what is measured on into what has a larger number; the pool takes no part."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from curate import pool
 from curate.errors import UserError, known
+from curate.labels import pool
 
 ON_REQUEST = True
 """`curate select` runs it; a scan has no budget and no purpose."""

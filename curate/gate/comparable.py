@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from scipy.special import ndtri
 
-from curate.proof import Proof
-from curate.runs import Run
-from curate.side_by_side import difference, other_tests, unlike
+from curate.results.proof import Proof
+from curate.results.runs import Run
+from curate.results.side_by_side import difference, other_tests, unlike
 
 UPPER = 0.975
 """Quantile of a 95 % interval's upper end."""
@@ -38,7 +38,7 @@ def compared(run: Run, earlier: Sequence[Run], proof: Proof | None = None) -> Co
     """The run beside the last of the `earlier` ones, oldest first, with the same test images, classes and settings.
 
     Seed, device and precision may differ, and the training images, of course. proof: of the workspace, if there is one,
-    see `curate.side_by_side.compare`. Without such a run: why there is none.
+    see `curate.results.side_by_side.compare`. Without such a run: why there is none.
     """
     why = f"there is no run before {run.name} to compare it with"
     for before in reversed(earlier):

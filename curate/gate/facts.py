@@ -6,10 +6,11 @@ from typing import Literal
 
 import pandas as pd
 
-from curate import proof, recipe, reviewers, runs, scans, verbs, versions
+from curate import recipe, reviewers, scans, verbs, versions
 from curate.manifest import data_hash, decodable
-from curate.proof import Proof
-from curate.runs import MEASURE, Run
+from curate.results import proof, runs
+from curate.results.proof import Proof
+from curate.results.runs import MEASURE, Run
 from curate.wording import pasted
 from curate.workspace import CURATED, DECISIONS, FINDINGS, Workspace
 

@@ -4,7 +4,7 @@ from curate.errors import known
 from curate.gate.check import Check, bounded
 from curate.gate.comparable import Compared, compared, sure_loss
 from curate.gate.facts import Facts, tested, trained_on
-from curate.runs import MEASURE, Run
+from curate.results.runs import MEASURE, Run
 from curate.wording import percent, plural, signed
 
 

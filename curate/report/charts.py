@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from curate.proof import Proof
 from curate.report.labels import Bin
-from curate.runs import Run
-from curate.side_by_side import ClassChange, Comparison
+from curate.results.proof import Proof
+from curate.results.runs import Run
+from curate.results.side_by_side import ClassChange, Comparison
 
 DASHES = ("none", "7 4", "2 3", "10 3 2 3")
 """Of several runs on the same data, so that lines differ in more than colour."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from curate.flips import Flip, Flips
 from curate.manifest import locate
 from curate.report.thumbnails import Picture, pictures
+from curate.results.flips import Flip, Flips
 from curate.workspace import Workspace
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from curate import answers, label_noise, manifest, predictions, verbs
-from curate.threshold import Cut
+from curate import manifest, predictions, verbs
+from curate.labels import answers, label_noise
+from curate.labels.threshold import Cut
 from curate.workspace import FINDINGS, Workspace
 
 BINS = 10

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from curate import predictions
-from curate.runs import Run, trained, untrained
+from curate.results.runs import Run, trained, untrained
 from curate.wording import pasted
 from curate.workspace import CURATED, DECISIONS, FINDINGS, Entry, Workspace
 

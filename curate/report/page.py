@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 
-from curate import conclusions, pages, verbs
+from curate import pages, verbs
 from curate.report import charts
 from curate.report.deciding import Deciding, deciding
 from curate.report.flipped import Flipped, flipped
@@ -14,8 +14,9 @@ from curate.report.overview import Overview, overview
 from curate.report.proved import Proved, proved
 from curate.report.runs import CHANGES, CONFUSION_CLASSES, Worth, worth
 from curate.report.trust import Trust, trust
-from curate.runs import MEASURES
-from curate.side_by_side import greatest
+from curate.results import conclusions
+from curate.results.runs import MEASURES
+from curate.results.side_by_side import greatest
 from curate.workspace import Workspace
 
 

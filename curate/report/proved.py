@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from curate import proof
-from curate.proof import Proof
+from curate.results import proof
+from curate.results.proof import Proof
 from curate.workspace import CURATED, MANIFEST, Workspace
 
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curate import runs
-from curate.proof import Proof
-from curate.runs import Run
-from curate.side_by_side import Comparison, compare, other_tests, unlike
+from curate.results import runs
+from curate.results.proof import Proof
+from curate.results.runs import Run
+from curate.results.side_by_side import Comparison, compare, other_tests, unlike
 from curate.workspace import Workspace
 
 CONFUSION_CLASSES = 20

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from curate import manifest, predictions, queue, recipe, reviewers, verbs
-from curate.answers import LABEL_ERROR
+from curate import manifest, predictions, recipe, reviewers, verbs
 from curate.decisions import POLICY
-from curate.pool import POOL
+from curate.labels import queue
+from curate.labels.answers import LABEL_ERROR
+from curate.labels.pool import POOL
 from curate.review.clusters import cluster, odd
 from curate.review.twins import DUPLICATES, beside, twins_of
 from curate.workspace import Workspace
@@ -60,7 +61,7 @@ def asked(
     """What `by` is asked: what people disagree on, then what the policy leaves to people, then `second` images that
     others decided on, drawn by chance, to see how far people agree.
 
-    budget: so many labels at most, see `curate.queue`; predicted: the predictions for the manifest, if they were read.
+    budget: so many labels at most, see `curate.labels.queue`; predicted: the manifest's predictions, if they were read.
     Nobody is asked twice about an image; nothing is written.
     """
     images = verbs.read_manifest(workspace)

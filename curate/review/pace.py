@@ -5,7 +5,7 @@ from datetime import datetime
 
 import numpy as np
 
-from curate import queue
+from curate.labels import queue
 from curate.review.journal import Act
 from curate.wording import plural
 

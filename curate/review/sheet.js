@@ -10,7 +10,7 @@ rows.forEach((row, number) => clusters[row.cluster].rows.push(number));
 const wide = matchMedia("(min-width: 56.01rem)");
 
 const NEXT = 50; // answers that are looked ahead
-const LEAST = 0.1; // right labels that an answer must be expected to be worth, as in curate/queue.py
+const LEAST = 0.1; // right labels that an answer must be expected to be worth, as in curate/labels/queue.py
 const FEW = 5; // answers before a pace is given
 const PAUSE = 60; // seconds that a pause counts for at most
 const SHOWN = 50; // classes in the list of "relabel to" at once

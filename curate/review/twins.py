@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from curate import duplicates
+from curate.likeness import duplicates
 
 DUPLICATES = ("exact_duplicate", "near_duplicate", "split_leak", "conflicting_labels")
 """Finders whose images are looked at beside their twins."""

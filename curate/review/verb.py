@@ -4,7 +4,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from curate import manifest, queue, verbs
+from curate import manifest, verbs
+from curate.labels import queue
 from curate.review import asking, jobs, sheet
 from curate.wording import pasted
 from curate.workspace import Workspace

@@ -4,9 +4,9 @@ from typing import Literal, get_args
 
 import pandas as pd
 
-from curate.answers import LABEL_ERROR
 from curate.decisions import Action
 from curate.errors import UserError
+from curate.labels.answers import LABEL_ERROR
 from curate.review.asking import Asked
 from curate.review.desk import Answer
 from curate.review.twins import DUPLICATES

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import logit
 
-from curate import label_noise
+from curate.labels import label_noise
 
 LEAST = 1e-6
 """Least probability of a wrong label, and of a right one."""
@@ -22,9 +22,9 @@ def label_doubt(
     """Probability that the label is wrong, for each labelled image with a prediction.
 
     Predictions of networks that never saw the label are read by a model of how labels of this set go wrong
-    (`curate.label_noise`), with the labels of twins as further ones. How a label was learned in training, and what the
-    most similar images are called, does not enter: weights for these, learned from labels that were wrong on purpose,
-    made nothing better (docs/log.md). Each split has a rate of errors of its own.
+    (`curate.labels.label_noise`), with the labels of twins as further ones. How a label was learned in training, and
+    what the most similar images are called, does not enter: weights for these, learned from labels that were wrong on
+    purpose, made nothing better (docs/log.md). Each split has a rate of errors of its own.
 
     `labels`: shape (N,), -1 for unlabelled. `pred_probs`: shape (N, K); `repeats`: (R, N, K), None for predictions of
     other programs; `twin_labels`: see that signal.

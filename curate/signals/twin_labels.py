@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from curate import duplicates
+from curate.likeness import duplicates
 
 
 def twin_labels(labels: np.ndarray, duplicate_pairs: pd.DataFrame) -> pd.DataFrame:

@@ -40,7 +40,7 @@ class Sample:
     name: str
     """Relative path within the source, with forward slashes; becomes the part of `image_id` after the source's name."""
     label: str | None = None
-    """"" for an unlabelled image; None where the folders in `name` say it (see `curate.layout`)."""
+    """"" for an unlabelled image; None where the folders in `name` say it (see `curate.ingest.layout`)."""
     split: str = ""
     """One of the manifest's splits; "" where the layout says nothing and folders or the split rule of `add` decide."""
     path: str = ""

@@ -8,9 +8,9 @@ from typing import IO, Any, ClassVar
 
 import numpy as np
 
-from curate import archives
 from curate.errors import UserError
 from curate.images import encode_png
+from curate.ingest import archives
 from curate.sources import Options, Sample
 
 PRIORITY = 30

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from curate import leaving, tables
+from curate import leaving
 from curate.errors import UserError
+from curate.ingest import tables
 from curate.sources import Options, Sample
 
 PRIORITY = 20

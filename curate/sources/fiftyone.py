@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from curate import leaving, manifest, remote, tables
+from curate import leaving, manifest, remote
 from curate.errors import UserError, known
-from curate.layout import SPLIT_FOLDERS
+from curate.ingest import tables
+from curate.ingest.layout import SPLIT_FOLDERS
 from curate.sources import Options, Sample
 
 PRIORITY = 0

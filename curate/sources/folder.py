@@ -9,7 +9,7 @@ import pandas as pd
 from curate import leaving, portable
 from curate.errors import UserError
 from curate.images import IMAGE_SUFFIXES
-from curate.layout import UNLABELLED_FOLDER
+from curate.ingest.layout import UNLABELLED_FOLDER
 from curate.sources import Options, Sample, Skipped
 
 PRIORITY = 0

@@ -10,9 +10,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate import leaving, tables
+from curate import leaving
 from curate.errors import UserError
-from curate.layout import split_of_shard
+from curate.ingest import tables
+from curate.ingest.layout import split_of_shard
 from curate.sources import Options, Sample
 
 PRIORITY = 20

@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from curate import archives
 from curate.images import IMAGE_SUFFIXES, MAX_BYTES, too_large
+from curate.ingest import archives
 from curate.sources import Options, Sample, Skipped
 
 PRIORITY = 10

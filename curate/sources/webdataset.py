@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from curate import archives, leaving
+from curate import leaving
 from curate.errors import UserError
 from curate.images import IMAGE_SUFFIXES, MAX_BYTES, too_large
-from curate.layout import split_of_shard
+from curate.ingest import archives
+from curate.ingest.layout import split_of_shard
 from curate.sources import Options, Sample, Skipped
 
 PRIORITY = 15

@@ -6,9 +6,9 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from curate import archives
 from curate.errors import UserError
 from curate.images import IMAGE_SUFFIXES, MAX_BYTES, too_large
+from curate.ingest import archives
 from curate.sources import Options, Sample, Skipped
 
 PRIORITY = 10

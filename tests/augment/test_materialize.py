@@ -8,14 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from curate import apply, decisions, duplicates, manifest, verbs
-from curate.add import add
+from curate import apply, decisions, manifest, verbs
 from curate.augment.materialize import materialize
 from curate.augment.wanted import Target, deal
 from curate.errors import UserError
 from curate.export import export
 from curate.files import TEMPORARY_PREFIX
 from curate.images import content_hash, pixel_hash, read_image
+from curate.ingest.add import add
+from curate.likeness import duplicates
 from curate.recipe import Rule
 from curate.workspace import DECISIONS, MANIFEST, Workspace, read_table
 from tests.conftest import write_tree

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from curate.add import add
 from curate.augment.materialize import materialize
 from curate.augment.preview import SIDE, choose, preview
 from curate.augment.wanted import Target
 from curate.cli import app
 from curate.errors import UserError
 from curate.images import decode, encode_png
+from curate.ingest.add import add
 from curate.manifest import locate
 from curate.workspace import MANIFEST, Workspace, read_table
 from tests.conftest import picture, write_tree

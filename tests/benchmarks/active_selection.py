@@ -22,7 +22,7 @@ from curate import finders, findings, registry
 from curate.engine import Local
 from curate.evidence import Evidence
 from curate.files import write_bytes_atomic
-from curate.interval import mean_interval
+from curate.results.interval import mean_interval
 from curate.workspace import MANIFEST, Workspace, read_table
 from tests.benchmarks import label_sets
 from tests.benchmarks.record import circumstances, earlier, record

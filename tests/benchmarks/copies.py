@@ -22,8 +22,8 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from curate import duplicates
 from curate.images import pixel_hash
+from curate.likeness import duplicates
 from curate.signals.thumbnail import thumbnail
 from tests.benchmarks.record import data, record
 

@@ -24,8 +24,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from curate import duplicates, verbs
+from curate import verbs
 from curate.evidence import Evidence
+from curate.likeness import duplicates
 from curate.workspace import Workspace
 from tests.benchmarks.copies import RADIUS, WITHOUT_NETWORKS
 from tests.benchmarks.record import data, record, spread

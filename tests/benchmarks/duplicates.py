@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from curate import duplicates, verbs
+from curate import verbs
 from curate.evidence import Evidence
-from curate.likeness import views
+from curate.likeness import duplicates, views
 from tests.benchmarks import label_sets
 from tests.benchmarks.record import RESULTS, data, record
 

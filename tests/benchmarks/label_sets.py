@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pandas as pd
 
-from curate.add import add
 from curate.demo import write_images
+from curate.ingest.add import add
 from curate.sources import Options, digits
 from curate.workspace import MANIFEST, Workspace, read_table
 from tests.benchmarks.record import ROOT, data

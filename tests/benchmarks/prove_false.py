@@ -15,8 +15,8 @@ import torch
 from scipy import stats
 
 from curate import verbs
-from curate.add import add
-from curate.proof import Proof
+from curate.ingest.add import add
+from curate.results.proof import Proof
 from curate.sources import Options
 from curate.workspace import Workspace
 from tests.benchmarks import label_sets

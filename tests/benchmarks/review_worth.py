@@ -20,7 +20,8 @@ import numpy as np
 import pandas as pd
 from cleanlab.rank import get_label_quality_scores
 
-from curate import answers, apply, decisions, predictions, recipe, verbs
+from curate import apply, decisions, predictions, recipe, verbs
+from curate.labels import answers
 from curate.manifest import label_codes
 from curate.review import asking
 from curate.workspace import Workspace

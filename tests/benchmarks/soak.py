@@ -18,8 +18,8 @@ from statistics import median
 import pandas as pd
 
 from curate import report, verbs, versions
-from curate.add import add
 from curate.engine import Local
+from curate.ingest.add import add
 from curate.workspace import Workspace
 from tests.benchmarks import label_sets
 from tests.benchmarks.record import record

@@ -24,11 +24,12 @@ import numpy as np
 import pandas as pd
 from cleanlab.filter import find_label_issues
 
-from curate import predictions, steps, verbs
+from curate import predictions, verbs
 from curate.apply import apply
 from curate.engine import Local
 from curate.manifest import data_hash, label_codes
-from curate.proof import CLEAN, CURATED, RANDOM, RAW
+from curate.results import steps
+from curate.results.proof import CLEAN, CURATED, RANDOM, RAW
 from curate.workspace import Workspace
 from tests.benchmarks import label_sets
 from tests.benchmarks.record import circumstances, earlier, record

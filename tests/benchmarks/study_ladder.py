@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from curate import predictions, verbs
 from curate.engine import Local
-from curate.proof import CURATED, RAW
+from curate.results.proof import CURATED, RAW
 from curate.workspace import CURATED as CURATED_TABLE
 from curate.workspace import Workspace
 from tests.benchmarks import label_sets

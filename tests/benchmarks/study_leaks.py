@@ -18,8 +18,8 @@ import pandas as pd
 
 from curate import verbs
 from curate.engine import Local
-from curate.interval import mean_interval
-from curate.proof import RAW
+from curate.results.interval import mean_interval
+from curate.results.proof import RAW
 from curate.workspace import FINDINGS, Workspace, read_table
 from tests.benchmarks import label_sets
 from tests.benchmarks.record import record

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from curate import verbs
-from curate.add import add
 from curate.cli import main
 from curate.engine import Local
+from curate.ingest.add import add
 from curate.workspace import Workspace
 from tests.conftest import write_digits
 

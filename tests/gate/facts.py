@@ -8,7 +8,7 @@ import pandas as pd
 from curate import decisions, reviewers
 from curate.gate.facts import Facts
 from curate.recipe import Reviewers
-from curate.runs import Run
+from curate.results.runs import Run
 from tests.tables import found, images
 
 PETS = [

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from curate import proof, side_by_side
 from curate.errors import UserError
 from curate.gate import comparable
 from curate.gate import facts as reading
 from curate.gate import runs as of_runs
 from curate.gate.check import Check
-from curate.interval import Score, mean_interval, score
-from curate.paired import Difference
-from curate.runs import Run
+from curate.results import proof, side_by_side
+from curate.results.interval import Score, mean_interval, score
+from curate.results.paired import Difference
+from curate.results.runs import Run
 from tests.gate.facts import facts
 
 

@@ -7,11 +7,11 @@ import pytest
 
 import train.verbs
 from curate import scans, verbs
-from curate.add import add
 from curate.cli import app, main
 from curate.engine import Local
 from curate.gate import facts as reading
 from curate.gate.check import Check
+from curate.ingest.add import add
 from curate.manifest import data_hash
 from curate.workspace import CURATED, DECISIONS, FINDINGS, MANIFEST, RECIPE, Workspace, read_table
 from tests.conftest import write_digits

@@ -11,10 +11,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from curate import archives, csv_text, recipe
-from curate.add import add
+from curate import csv_text, recipe
 from curate.engine import CRASHED
 from curate.errors import UserError
+from curate.ingest import archives
+from curate.ingest.add import add
 from curate.review import sheet
 from curate.sources import Options, Sample, webdataset
 from curate.sources.parquet import _rows_at_once

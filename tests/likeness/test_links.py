@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from curate import duplicates
 from curate.engine import Local
 from curate.evidence import Evidence
-from curate.likeness import links, search
+from curate.likeness import duplicates, links, search
 from curate.signals import duplicate_pairs as signal
 from tests.conftest import picture
 from tests.pictures import Picture, evidence_of, photos

@@ -9,10 +9,10 @@ from curate.apply import apply, diff
 from curate.decisions import POLICY, decide, in_order, merge
 from curate.manifest import SPLITS
 from curate.recipe import Reviewers, Rule
+from curate.results.steps import PEOPLE as BY_PEOPLE
+from curate.results.steps import alone, is_supplement, randomly_dropped, steps, without
 from curate.review import journal
 from curate.review.journal import Act
-from curate.steps import PEOPLE as BY_PEOPLE
-from curate.steps import alone, is_supplement, randomly_dropped, steps, without
 from tests.properties.drawn import FINDERS, PEOPLE, decisions_on, findings_on, manifests
 
 ANYBODY = PEOPLE | st.just(POLICY)

@@ -6,10 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from curate import paired, split_rule, threshold
-from curate.interval import mean_interval, welch_interval
+from curate.ingest import split_rule
+from curate.labels import threshold
 from curate.manifest import SPLITS
-from curate.paired import ALPHA, EFFECTS, MOST, half_width, least_deviation, seeds_needed
+from curate.results import paired
+from curate.results.interval import mean_interval, welch_interval
+from curate.results.paired import ALPHA, EFFECTS, MOST, half_width, least_deviation, seeds_needed
 
 PROBS = st.lists(st.floats(0, 1), max_size=30).map(lambda values: np.array(values, np.float64))
 ASKED = st.floats(0.01, 1)

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from curate import findings, split_rule, threshold
+from curate import findings
 from curate.augment.pipeline import from_dict, read_pipeline, steps
 from curate.augment.upstream import albumentations
 from curate.cli import options
 from curate.decisions import check, empty, merge
 from curate.errors import UserError
+from curate.ingest import split_rule
+from curate.labels import threshold
 from tests.tables import decided, images
 
 BOMB = "\n".join(

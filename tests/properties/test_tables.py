@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate import adding, decisions, findings, manifest, proof, verbs
+from curate import decisions, findings, manifest, verbs
 from curate.csv_text import read_csv, write_csv
 from curate.errors import UserError
-from curate.interval import Score
-from curate.paired import Difference
-from curate.proof import ArmScore, Compared, Proof, Split
+from curate.labels import adding
+from curate.results import proof
+from curate.results.interval import Score
+from curate.results.paired import Difference
+from curate.results.proof import ArmScore, Compared, Proof, Split
 from curate.review import journal
 from curate.versions import restore
 from curate.workspace import CURATED, DECISIONS, FINDINGS, MANIFEST, VERSIONED, Workspace, read_table

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from curate import interval, paired, proof, report, verbs
+from curate import report, verbs
 from curate.errors import UserError
+from curate.results import interval, paired, proof
 from curate.workspace import Workspace
 from tests.report.made import EVIL, decide, make, train
 from tests.report.seen import Page, sections, written

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from curate import findings, predictions, verbs
-from curate.add import add
 from curate.images import encode_png
+from curate.ingest.add import add
 from curate.workspace import FINDINGS, Workspace
 from tests.pictures import digits
 

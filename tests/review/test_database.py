@@ -13,9 +13,9 @@ from types import ModuleType
 import psutil
 import pytest
 
-from curate import doctor
 from curate.errors import UserError
 from curate.review import database, mongod
+from curate.support import doctor
 
 Start = Callable[..., tuple[int, psutil.Process]]
 

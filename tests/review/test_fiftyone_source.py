@@ -13,10 +13,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from curate import incoming, manifest, sources
-from curate.add import add
+from curate import manifest, sources
 from curate.errors import UserError
 from curate.export import export
+from curate.ingest import incoming
+from curate.ingest.add import add
 from curate.sources import Named, Options, Sample
 from curate.workspace import MANIFEST, Workspace
 from tests.conftest import png, write_tree

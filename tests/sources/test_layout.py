@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from curate import layout, sources
+from curate import sources
 from curate.errors import UserError
+from curate.ingest import layout
 from curate.sources import Named
 
 PLACES = {

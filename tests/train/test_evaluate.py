@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from curate.interval import mean_interval
+from curate.results.interval import mean_interval
 from tests.train.digits import digits
 from train import models
 from train.data import ImageSet

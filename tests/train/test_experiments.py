@@ -13,9 +13,9 @@ import torch
 from typer.testing import CliRunner
 
 from curate import registry
-from curate.add import add
 from curate.cli import app, main
 from curate.errors import UserError
+from curate.ingest.add import add
 from curate.workspace import Workspace
 from tests.conftest import write_digits
 from tests.train.digits import digits

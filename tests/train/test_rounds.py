@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from curate import label_noise
+from curate.labels import label_noise
 from curate.predictions import NEIGHBORS
 from tests.train.digits import QUICK, digits
 from train import rounds

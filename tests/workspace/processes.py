@@ -11,9 +11,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from curate import finders, registry, verbs, versions
-from curate.add import add
 from curate.engine import Local
 from curate.errors import UserError
+from curate.ingest.add import add
 from curate.workspace import Workspace
 
 PROCESSES = multiprocessing.get_context("forkserver")

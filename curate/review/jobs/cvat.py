@@ -19,8 +19,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 import pandas as pd
 
-from curate.archives import DAMAGE, is_zip
 from curate.errors import UserError
+from curate.ingest.archives import DAMAGE, is_zip
 from curate.review import jobs
 from curate.review.jobs import OWN, Picture, Said
 from curate.wording import pasted

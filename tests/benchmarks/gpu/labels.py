@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from curate import threshold
 from curate.files import replacing
+from curate.labels import threshold
 from tests.benchmarks import record
 from tests.benchmarks.gpu.data import names, splits
 from tests.benchmarks.gpu.job import Figures, Job, Missing, Parts

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from curate.nearest import above, nearest
 from tests.benchmarks.gpu.job import Figures, Job, Parts
 from tests.benchmarks.record import spread
+from train.nearest import above, nearest
 
 COUNT, FEW = 1_000_000, 3_000
 """Vectors; in a trial."""

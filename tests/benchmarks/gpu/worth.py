@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from curate import paired, recipe
-from curate.interval import mean_interval
+from curate import recipe
+from curate.results import paired
+from curate.results.interval import mean_interval
 from tests.benchmarks.gpu.data import splits
 from tests.benchmarks.gpu.job import Figures, Job, Parts
 from tests.benchmarks.gpu.labels import Judged, judged

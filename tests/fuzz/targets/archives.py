@@ -7,10 +7,10 @@ import lzma
 import tarfile
 import zipfile
 
-from curate import layout
+from curate.ingest import layout
+from curate.ingest.unpack import safe_path, unique
 from curate.sources import Options, Sample, tar, webdataset
 from curate.sources import zip as zip_file
-from curate.unpack import safe_path, unique
 from tests.fuzz.contract import answered, file
 
 READERS = ((tar, "x.tar"), (zip_file, "x.zip"), (webdataset, "train-0.tar"), (tar, "x.tar.gz"))

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from curate import verbs
-from curate.add import add
 from curate.engine import Local
+from curate.ingest.add import add
 from curate.workspace import Workspace
 from tests.conftest import write_digits
 from tests.train.prove.workspaces import IMAGES, change

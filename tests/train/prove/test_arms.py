@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from curate import verbs
-from curate.add import add
 from curate.errors import UserError
+from curate.ingest.add import add
 from curate.workspace import MANIFEST, Workspace, read_table
 from tests.conftest import write_digits
 from tests.train.prove.workspaces import IMAGES, SETTINGS, change, decide, names, plan, said, trained_on

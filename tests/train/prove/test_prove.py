@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from curate import proof, report, runs, verbs
+from curate import report, verbs
 from curate.engine import Local
 from curate.manifest import data_hash
-from curate.proof import Proof
+from curate.results import proof, runs
+from curate.results.proof import Proof
 from curate.workspace import FINDINGS, MANIFEST, Workspace, read_table
 from tests.train.prove.workspaces import (
     RUN,

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from curate import proof, report, verbs
-from curate.add import add
+from curate import report, verbs
 from curate.engine import Local
+from curate.ingest.add import add
+from curate.results import proof
 from curate.workspace import DECISIONS, Workspace
 from tests.tables import decided
 from tests.train.prove.workspaces import (

@@ -4,8 +4,9 @@ import shutil
 
 import pytest
 
-from curate import proof, verbs
+from curate import verbs
 from curate.engine import Local
+from curate.results import proof
 from curate.workspace import Workspace
 from tests.train.prove.workspaces import (
     SETTINGS,

@@ -9,7 +9,7 @@ import pytest
 
 from curate import verbs
 from curate.errors import UserError
-from curate.proof import Proof
+from curate.results.proof import Proof
 from curate.workspace import DECISIONS, MANIFEST, Workspace, read_table
 from tests.tables import decided
 from train.arms import Plan, planned

@@ -1,0 +1,103 @@
+"""What `curate add` accepts for a source: a recipe's name, a path, or a set in a database, `fiftyone:NAME`."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from curate import recipe, sources
+from curate.errors import UserError
+from curate.ingest.add import Added, LeaveOut, add
+from curate.recipe import Recipe
+from curate.sources import Named, Options
+from curate.workspace import RECIPE, Workspace
+
+DOWNLOADS = "downloads"
+
+
+@dataclass(frozen=True)
+class Request:
+    """How a source is to be read, as far as the command line says; the recipe says the rest."""
+
+    local: Path | None = None
+    split: str | None = None
+    layout: str | None = None
+    name: str | None = None
+    root: Path | str | None = None
+    columns: dict[str, str] = field(default_factory=dict)
+    leave_out: LeaveOut | None = None
+    """See `curate.ingest.add.add`."""
+
+
+def add_source(workspace: Workspace, source: str, request: Request, *, workers: int | None = None) -> Added:
+    """Add what `source` names. A recipe is kept in the workspace as `recipe.yaml`, unless one is there already."""
+    path = Path(source)
+    if path.exists() and source in recipe.names() and not request.local:
+        raise UserError(
+            f"{source!r} is a recipe, and here lies a file or folder of that name: './{source}' is the latter; for the "
+            "recipe, run this in another folder"
+        )
+    place = path if path.exists() else sources.named(source)
+    if place and source not in recipe.names():
+        if request.local:
+            raise UserError(
+                f"--from goes with a recipe's name, and {source!r} is none; recipes: {', '.join(recipe.names())}"
+            )
+        return _add(workspace, place, request, None, workers)
+    if source not in recipe.names():
+        datasets = " or ".join(f"{name}:NAME" for name in sources.databases())
+        raise UserError(
+            f"{source!r} is neither a file or folder nor a recipe; recipes: {', '.join(recipe.names())}; "
+            f"a dataset in a database is {datasets}"
+        )
+    chosen = recipe.load(source)
+    if request.local and not chosen.download:
+        raise UserError(f"recipe {source!r} downloads nothing, so --from has nothing to stand in for; leave it out")
+    added = _add(workspace, request.local or fetch(workspace, chosen), request, chosen, workers)
+    if not workspace.has(RECIPE):
+        with workspace.writing("recipe", {"name": chosen.name}) as transaction:
+            transaction.write_text(RECIPE, recipe.dump(chosen))
+    return added
+
+
+def fetch(workspace: Workspace, chosen: Recipe) -> Path:
+    """Download what a recipe names into the workspace's `downloads/`, or return a path for a recipe that needs none.
+
+    The folder, where a recipe names several files; the file, where it names one.
+    """
+    from curate.ingest.download import download
+
+    folder = workspace.root / DOWNLOADS
+    if not chosen.download:
+        return folder
+    files = [download(item.url, folder / item.filename, sha256=item.sha256, size=item.size) for item in chosen.download]
+    return files[0] if len(files) == 1 else folder
+
+
+def _add(
+    workspace: Workspace, place: Path | Named, request: Request, chosen: Recipe | None, workers: int | None
+) -> Added:
+    return add(
+        workspace,
+        place,
+        layout=request.layout or (chosen.layout if chosen and not request.local else None),
+        name=request.name or (chosen.name if chosen else None),
+        split=request.split or (chosen.split if chosen else None),
+        options=Options(
+            columns=(chosen.columns if chosen else {}) | request.columns,
+            root=request.root,
+            classes=chosen.classes if chosen else {},
+        ),
+        leave_out=request.leave_out,
+        workers=workers,
+    )
+
+
+def told(added: Added) -> str:
+    """What an `add` did, as one line for people."""
+    parts = [f"{added.added:,} images added"]
+    parts += [f"{added.skipped:,} there already"] if added.skipped else []
+    parts += [f"{added.changed:,} changed"] if added.changed else []
+    parts += [f"{added.undecodable:,} cannot be decoded"] if added.undecodable else []
+    parts += [f"{count:,} left out ({why})" for why, count in added.left_out.items()]
+    splits = ", ".join(f"{split} {count:,}" for split, count in added.by_split.items())
+    classes = len([label for label in added.by_class if label])
+    return "; ".join(parts) + (f" ({splits}; {classes:,} classes; read as {added.layout})" if splits else "")

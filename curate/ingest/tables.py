@@ -1,0 +1,74 @@
+"""What the layouts with a table share: which column holds what, and paths that stay in their folder."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from curate import remote
+from curate.errors import UserError
+from curate.ingest.layout import split_of
+from curate.manifest import SPLITS
+from curate.sources import Options
+from curate.wording import middle
+
+COLUMNS_IN_AN_ERROR, LONGEST_CELL = 20, 100
+
+
+def column(options: Options, what: str, there: Sequence[str], where: str, *, needed: bool = True) -> str:
+    """Name of the column that holds `what`; "" where there is none and none is needed.
+
+    Raises `UserError` naming the columns there are, or a column that stands twice.
+    """
+    name = options.columns.get(what, what)
+    if list(there).count(name) > 1:
+        raise UserError(f"{where}: column {name!r} stands twice; keep one of them")
+    if name in there or not name:
+        return name
+    if not needed and what not in options.columns:
+        return ""
+    if not any(there):
+        raise UserError(f"{where} is empty; its first line must name the columns, for instance: path,label,split")
+    none = f", or --column {what}= if there is none" if what == "label" else ""
+    listed = ", ".join(map(shown, there[:COLUMNS_IN_AN_ERROR])) + (", …" if len(there) > COLUMNS_IN_AN_ERROR else "")
+    raise UserError(f"{where} has no column {name!r}; there are: {listed} (--column {what}=NAME{none})")
+
+
+def shown(cell: str) -> str:
+    """A cell in an error: in quotes, and cut where it is no word but half of a file."""
+    return repr(middle(cell, LONGEST_CELL))
+
+
+def path_within(root: str, cell: str, where: str) -> str:
+    """Absolute path, or URL, of a table's cell. Raises `UserError` where it leads out of `root`; `where` says which
+    line."""
+    path = remote.within(root, cell) if remote.is_url(root) else os.path.normpath(os.path.join(root, cell))
+    if not cell or "\x00" in cell or path is None or not path.startswith(os.path.join(root, "")):
+        raise UserError(
+            f"{where}: path {shown(cell)} does not lie in {root}; name the folder that holds all with --root"
+        )
+    return path
+
+
+def name_within(root: str, path: str) -> str:
+    """The name of what `path_within` gave, relative to the root."""
+    return path.removeprefix(os.path.join(root, ""))
+
+
+def root_of(path: Path, options: Options) -> str:
+    """The folder that a table's paths are relative to, or the URL of one in an object store.
+
+    Raises `UserError` for a store that does not answer, or has no such folder.
+    """
+    given = str(options.root or path.parent)
+    if not remote.is_url(given):
+        return os.path.abspath(given)
+    remote.reach(given)
+    return given.rstrip("/")
+
+
+def split_cell(cell: str, where: str) -> str:
+    """The split that a cell means. Raises `UserError` for a word that is none."""
+    split = split_of(cell)
+    if cell.strip() and not split:
+        raise UserError(f"{where}: no split is called {shown(cell)}; there are: {', '.join(SPLITS)}")
+    return split

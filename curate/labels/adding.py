@@ -1,0 +1,209 @@
+"""More labels out of images that have none: which to label next, and labels that networks are sure of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from curate import apply as applying
+from curate import decisions, finders, findings, manifest, recipe, registry, reviewers, verbs
+from curate.csv_text import read_csv, write_csv
+from curate.engine import Engine
+from curate.errors import UserError
+from curate.evidence import Evidence
+from curate.files import replacing
+from curate.labels import pool
+from curate.wording import pasted
+from curate.workspace import DECISIONS, FINDINGS, Workspace, read_table, timestamp
+
+SELECT, PSEUDO = "worth_labelling", "pseudo_label"
+SELECTED = "selected.csv"
+COLUMNS = ("image_id", "action", "label", "note", "because", "suggested_label", "suggested_prob", "score", "path")
+"""Of `selected.csv`: the first four are for the person, as in `review.csv`."""
+RULE = recipe.Rule(finder=PSEUDO, action="relabel", splits=["pool"])
+"""What becomes of pseudo labels where the recipe has no rule for them."""
+
+
+@dataclass(frozen=True)
+class Selected:
+    """What `select` did."""
+
+    written: str
+    images: int
+    """That are to be labelled next."""
+    waiting: int
+    """Images without a label, these among them."""
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
+class PseudoLabelled:
+    """What `pseudo` did."""
+
+    written: str
+    labels: dict[str, int]
+    """Images per class, as decided."""
+    waiting: int
+    """Images without a label, these among them."""
+    expected_wrong: float
+    """Share of these labels, by their calibrated probabilities; 0 where there are none."""
+    warnings: list[str]
+
+
+def select(workspace: Workspace, *, budget: int | None, out: Path | None, engine: Engine) -> Selected:
+    """Choose the images to label next; write them as findings, and as a table to fill in.
+
+    budget: so many at most; None: as the recipe or the finder has it. What people said of images counts, and so do
+    pseudo labels: none of these is asked about, and what looks like them needs no label as much.
+    """
+    dest = out or workspace.path(SELECTED)
+    asked = {} if budget is None else {"budget": budget}
+    with workspace.writing("select", {"budget": budget, "out": str(out) if out else None}) as transaction:
+        images = verbs.read_manifest(workspace)
+        said = verbs.read_answers(workspace, images)
+        _refuse_to_lose(dest, said, workspace)
+        settled = reviewers.settle(said, images, recipe.in_workspace(workspace).reviewers)
+        evidence = Evidence(workspace, _as_decided(images, said, settled), engine)
+        table = _find(SELECT, evidence, asked)
+        transaction.write_table(FINDINGS, _merged(workspace, SELECT, table, images))
+        rows = table.merge(images[["image_id"]].assign(path=manifest.locate(images, workspace.root)), on="image_id")
+        rows = rows.assign(because=SELECT, **dict.fromkeys(("action", "label", "note"), ""))
+        rows = rows.astype({"suggested_prob": "float64", "score": "float64"}).round({"suggested_prob": 3, "score": 4})
+        with replacing(dest) as temporary:
+            write_csv(temporary, rows[list(COLUMNS)])
+    return Selected(str(dest), len(rows), int(pool.unlabelled(images).sum()), verbs.uncovered(evidence))
+
+
+def pseudo(workspace: Workspace, *, sure: float | None, engine: Engine) -> PseudoLabelled:
+    """Decide on the labels that networks are sure of, as `decide` would by the recipe's rule for them; all other
+    decisions stay, and what people decided on is left alone.
+
+    sure: the least probability; None: as the recipe or the finder has it.
+    """
+    asked = {} if sure is None else {"sure": sure}
+    own = recipe.in_workspace(workspace)
+    rules = [rule for rule in own.policy if rule.finder == PSEUDO]
+    with workspace.writing("pseudo", {"sure": sure}) as transaction:
+        images = verbs.read_manifest(workspace)
+        said = verbs.signed(workspace, verbs.read_answers(workspace, images))
+        by_people = said[said["by"] != decisions.POLICY]
+        settled = reviewers.settle(by_people, images, own.reviewers)
+        evidence = Evidence(workspace, _as_decided(images, by_people, settled), engine)
+        table = _find(PSEUDO, evidence, asked)
+        transaction.write_table(FINDINGS, _merged(workspace, PSEUDO, table, images))
+        decided = decisions.decide(table, images, rules or [RULE], said, at=timestamp()).decisions
+        rest = said[~_pseudo(said)]
+        new = decided[(decided["by"] == decisions.POLICY) & ~decided["image_id"].isin(rest["image_id"])]
+        merged = pd.concat([rest, new], ignore_index=True).astype("str")
+        transaction.write_table(DECISIONS, decisions.in_order(merged, images))
+    probs = table.set_index("image_id")["suggested_prob"].reindex(new["image_id"])
+    return PseudoLabelled(
+        str(workspace.path(DECISIONS)),
+        {str(name): int(count) for name, count in new["label"].value_counts().sort_index().items()},
+        int(pool.unlabelled(images).sum()),
+        float(1 - probs.astype("float64").mean()) if len(probs) else 0.0,
+        verbs.uncovered(evidence) + _too_few_labels(evidence, asked) + _without_rule(workspace, rules),
+    )
+
+
+def undo_pseudo(workspace: Workspace) -> int:
+    """Take back the labels that `pseudo` gave, and the findings behind them; those that people changed stay. Returns
+    how many labels."""
+    with workspace.writing("pseudo", {"undo": True}) as transaction:
+        images = verbs.read_manifest(workspace)
+        said = verbs.signed(workspace, verbs.read_answers(workspace, images))
+        gone = _pseudo(said)
+        if workspace.has(DECISIONS):
+            transaction.write_table(DECISIONS, said[~gone])
+        if workspace.has(FINDINGS):
+            found = findings.complete(read_table(workspace.path(FINDINGS)))
+            transaction.write_table(FINDINGS, found[found["finder"] != PSEUDO].reset_index(drop=True))
+    return int(gone.sum())
+
+
+def with_answers(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
+    """The manifest with the images of the pool that people labelled in `train`, for networks to learn from before
+    `apply`. What networks said themselves is left out: they would confirm it."""
+    said = verbs.read_answers(workspace, images)
+    by_people = said[said["by"] != decisions.POLICY]
+    settled = reviewers.settle(by_people, images, recipe.in_workspace(workspace).reviewers)
+    waiting = images["image_id"][pool.unlabelled(images)]
+    return applying.apply(images, settled[settled["image_id"].isin(waiting) & (settled["action"] == "relabel")]).table
+
+
+def _pseudo(said: pd.DataFrame) -> pd.Series:
+    """Which decisions are labels that networks were sure of, and that no person confirmed."""
+    return (said["by"] == decisions.POLICY) & (said["because"].str.split(";").str[0] == PSEUDO)
+
+
+def _as_decided(images: pd.DataFrame, said: pd.DataFrame, settled: pd.DataFrame) -> pd.DataFrame:
+    """The manifest with the labels that were decided on for images of the pool, which stay there; those of which
+    something else was said, or on which people disagree, are left out."""
+    waiting = pool.unlabelled(images)
+    relabels = settled[settled["action"] == "relabel"]
+    given = dict(zip(relabels["image_id"], relabels["label"], strict=True))
+    labels = images["label"].to_numpy(dtype=object, copy=True)
+    labels[waiting] = [given.get(image_id, "") for image_id in images["image_id"][waiting]]
+    left_out = waiting & (labels == "") & images["image_id"].isin(said["image_id"]).to_numpy()
+    return images.assign(label=pd.Series(labels, dtype="str"))[~left_out].reset_index(drop=True)
+
+
+def _find(finder: str, evidence: Evidence, asked: Mapping[str, object]) -> pd.DataFrame:
+    """What the finder says, with the recipe's settings changed by those asked for."""
+    function = registry.pick("finder", finder, finders)
+    waiting = pool.unlabelled(evidence.manifest)
+    root = evidence.workspace.root
+    if not waiting.any():
+        way_out = f"'curate add {pasted(root)} FOLDER --split pool' adds some"
+        raise UserError(f"{pasted(root)} has no images in the pool that wait for a label; {way_out}")
+    if not evidence.get("predictions").present[waiting].any():
+        way_out = f"they came after 'curate predict {pasted(root)}', run it again"
+        raise UserError(f"none of {int(waiting.sum()):,} images without a label has a prediction: {way_out}")
+    own = recipe.in_workspace(evidence.workspace).scan.get(finder, {})
+    return findings.scan(evidence, {finder: function}, {finder: {**own, **asked}})
+
+
+def _merged(workspace: Workspace, finder: str, table: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """The findings that there are, those of this finder replaced."""
+    if not workspace.has(FINDINGS):
+        return table
+    earlier = findings.complete(read_table(workspace.path(FINDINGS)))
+    stay = findings.kept(earlier, [finder], images, only=True)
+    return findings.complete(pd.concat([stay, table], ignore_index=True))
+
+
+def _refuse_to_lose(dest: Path, said: pd.DataFrame, workspace: Workspace) -> None:
+    """Stop before a table is written anew over answers that were not taken over, or over a file of something else."""
+    if not dest.exists():
+        return
+    there = read_csv(dest)
+    if not {"image_id", "action", "label", "note"} <= set(there.columns):
+        raise UserError(f"{pasted(dest)} is there and was not written by 'curate select'; give another file with --out")
+    answered = there[(there[["action", "label", "note"]] != "").any(axis=1)]
+    people = said["image_id"][said["by"] != decisions.POLICY]
+    lost = int((~answered["image_id"].isin(people)).sum())
+    if lost:
+        taken_over = f"'curate decide {pasted(workspace.root)} --import {pasted(dest)}' takes them over"
+        way_out = f"{taken_over}, or delete the file"
+        raise UserError(f"{pasted(dest)} holds {lost:,} answers that would be lost; {way_out}")
+
+
+def _too_few_labels(evidence: Evidence, asked: Mapping[str, object]) -> list[str]:
+    """A warning where there are too few labels to be as sure as is asked."""
+    own = recipe.in_workspace(evidence.workspace).scan.get(PSEUDO, {})
+    wanted = {**registry.settings(registry.pick("finder", PSEUDO, finders)), **own, **asked}["sure"]
+    most = pool.most_sure(evidence.manifest, evidence.get("labels"), evidence.get("pred_probs"))
+    if most >= float(str(wanted)):
+        return []
+    told = f"the labelled training images are too few to tell more than a probability of {most:.2f}"
+    return [f"{told}, and {wanted} is asked for: label more ('curate select {pasted(evidence.workspace.root)}')"]
+
+
+def _without_rule(workspace: Workspace, rules: list[recipe.Rule]) -> list[str]:
+    """A warning where the recipe, of before there were pseudo labels, would have the next `decide` take them back."""
+    if rules:
+        return []
+    line = "- {finder: pseudo_label, action: relabel, splits: [pool]}"
+    takes_back = f"'curate decide {pasted(workspace.root)}' takes them back"
+    return [f"the recipe has no rule for pseudo_label, so {takes_back}; add {line}"]

@@ -1,0 +1,314 @@
+"""Adding: what becomes a row, what is skipped, and what a second add does."""
+
+import io
+import itertools
+import os
+import shutil
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from curate import manifest, sources
+from curate.errors import UserError
+from curate.images import encode_jpeg
+from curate.ingest import split_rule
+from curate.ingest.add import add
+from curate.sources import Options, Sample
+from curate.workspace import MANIFEST, Workspace
+from tests import pictures
+from tests.conftest import picture, png, write_tree
+from tests.sources.reading import EVIL_NAMES, make_tar, make_zip
+
+Tree = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests need not wait until everything on the machine is on its disk."""
+    monkeypatch.setattr("os.sync", lambda: None)
+    monkeypatch.setattr("os.fsync", lambda file: None)
+
+
+@pytest.fixture(scope="module")
+def data_folder() -> Path:
+    """The folder with real data; tests that need it are skipped where there is none."""
+    folder = pictures.data_folder()
+    if not (folder / "cifar10" / "cifar10_jpeg.tar.xz").is_file():
+        pytest.skip(f"{folder} has no real data; CURATE_DATA names the folder")
+    return folder
+
+
+@pytest.fixture
+def ws(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path / "ws")
+
+
+def rows(ws: Workspace) -> pd.DataFrame:
+    return manifest.check(ws.read_table(MANIFEST, written_by="curate add"), "manifest")
+
+
+def ids(ws: Workspace) -> list[str]:
+    return rows(ws)["image_id"].tolist()
+
+
+def test_a_folder_becomes_rows(ws: Workspace, tree: Tree) -> None:
+    root = tree("train/cat/1.png", "test/dog/2.png", "unlabelled/3.png")
+    (root / "train/cat/note.txt").write_text("x")
+    added = add(ws, root)
+    assert (added.source, added.layout, added.added, added.left_out) == ("photos", "folder", 3, {"not an image": 1})
+    assert added.by_split == {"pool": 1, "test": 1, "train": 1}
+    assert added.by_class == {"": 1, "cat": 1, "dog": 1}
+    table = rows(ws)
+    assert table.columns.tolist() == list(manifest.COLUMNS)
+    assert table["image_id"].tolist() == ["photos/test/dog/2.png", "photos/train/cat/1.png", "photos/unlabelled/3.png"]
+    assert table["path"].tolist() == [str(root / name.removeprefix("photos/")) for name in table["image_id"]]
+    assert table[["width", "height"]].to_numpy().tolist() == [[9, 8]] * 3
+    assert not (ws.root / "images").exists()
+
+
+@pytest.mark.parametrize("make", [make_tar, make_zip])
+def test_an_archive_is_unpacked(ws: Workspace, tmp_path: Path, make: Callable[..., Path]) -> None:
+    path = make(
+        tmp_path / ("set.tar" if make is make_tar else "set.zip"), {"train/cat/1.png": png(1), "test/ü/2.png": png(2)}
+    )
+    add(ws, path)
+    table = rows(ws)
+    assert table["path"].tolist() == ["images/set/train/cat/1.png", "images/set/test/ü/2.png"]
+    assert [Path(located).read_bytes() for located in manifest.locate(table, ws.root)] == [png(1), png(2)]
+
+
+SPLITS = {
+    "labelled goes to train": (["cat/1.png"], None, ["train"]),
+    "unlabelled goes to pool": (["1.png"], None, ["pool"]),
+    "folders say it": (["val/cat/1.png"], None, ["val"]),
+    "a name holds for all": (["train/cat/1.png", "2.png"], "test", ["test", "test"]),
+    "shares leave folders alone": (["test/cat/1.png"], "train=1", ["test"]),
+    "shares leave unlabelled ones alone": (["1.png"], "train=1", ["pool"]),
+    "shares": (["cat/1.png", "dog/2.png"], "val=1", ["val", "val"]),
+}
+
+
+@pytest.mark.parametrize("case", SPLITS)
+def test_which_split(ws: Workspace, tree: Tree, case: str) -> None:
+    names, rule, expected = SPLITS[case]
+    add(ws, tree(*names), split=rule)
+    assert sorted(rows(ws)["split"]) == sorted(expected)
+
+
+def test_a_folder_called_test_does_not_go_to_train(ws: Workspace, tree: Tree) -> None:
+    add(ws, tree("cat/1.png", root="Test"))
+    assert rows(ws)["split"].tolist() == ["test"]
+
+
+def test_shares_go_by_content(ws: Workspace, tmp_path: Path) -> None:
+    root = write_tree(tmp_path / "many", [f"cat/{number}.png" for number in range(200)])
+    for number in range(200):
+        shutil.copy(root / f"cat/{number}.png", root / f"cat/{number}-copy.png")
+    add(ws, root, split="train=0.7,test=0.3")
+    table = rows(ws)
+    assert (table.groupby("content_hash")["split"].nunique() == 1).all()
+    assert 0.6 < (table["split"] == "train").mean() < 0.8
+
+
+@pytest.mark.parametrize("rule", ["dev", "train=0.5", "train=x", "dev=1", "train=2,test=-1", ""])
+def test_rules_that_make_no_sense(rule: str) -> None:
+    with pytest.raises(UserError):
+        split_rule.parse(rule)
+
+
+def test_adding_again_skips(ws: Workspace, tree: Tree) -> None:
+    root = tree("train/cat/1.png", "test/cat/2.png")
+    shutil.copy(root / "train/cat/1.png", root / "train/cat/copy.png")  # a copy within the source stays
+    shutil.copy(root / "train/cat/1.png", root / "test/cat/leak.png")  # and so does one across splits
+    assert add(ws, root).added == 4
+    before = (ws.root / MANIFEST).read_bytes()
+    again = add(ws, root)
+    assert (again.added, again.skipped, again.changed) == (0, 4, 0)
+    assert (ws.root / MANIFEST).read_bytes() == before
+
+
+def test_only_the_new_is_added(ws: Workspace, tree: Tree) -> None:
+    root = tree("cat/1.png")
+    add(ws, root)
+    (root / "cat/2.png").write_bytes(png(99))
+    added = add(ws, root)
+    assert (added.added, added.skipped) == (1, 1)
+    assert ids(ws) == ["photos/cat/1.png", "photos/cat/2.png"]
+
+
+def test_copies_in_another_source(ws: Workspace, tree: Tree) -> None:
+    """Skipped in the same split with the same label; kept, as a finding, with another."""
+    add(ws, tree("train/cat/1.png"))
+    assert add(ws, tree("train/cat/x.png", root="same")).skipped == 1
+    assert add(ws, tree("train/dog/x.png", root="label")).added == 1
+    assert add(ws, tree("test/cat/x.png", root="split")).added == 1
+    assert add(ws, tree("cat/x.png", root="open")).skipped == 1
+
+
+def test_a_changed_file_replaces_its_row(ws: Workspace, tree: Tree) -> None:
+    root = tree("cat/1.png", "cat/2.png")
+    add(ws, root)
+    (root / "cat/1.png").write_bytes(encode_jpeg(picture(7, 20, 30)))
+    added = add(ws, root)
+    assert (added.added, added.changed, added.skipped) == (0, 1, 1)
+    table = rows(ws)
+    assert table["image_id"].tolist() == ["photos/cat/1.png", "photos/cat/2.png"]
+    assert table["width"].tolist() == [30, 9]
+
+
+def test_a_split_is_not_lost_when_nothing_says_one(ws: Workspace, tree: Tree) -> None:
+    root = tree("cat/1.png")
+    add(ws, root, split="test")
+    assert add(ws, root).skipped == 1
+    assert add(ws, root, split="val").changed == 1
+    assert rows(ws)["split"].tolist() == ["val"]
+
+
+def test_an_archive_with_another_file_of_the_same_name_overwrites_nothing(ws: Workspace, tmp_path: Path) -> None:
+    path = make_tar(tmp_path / "set.tar", {"cat/1.png": png(1)})
+    add(ws, path)
+    make_tar(path, {"cat/1.png": png(2)})
+    assert add(ws, path).changed == 1
+    assert (ws.root / "images/set/cat/1.png").read_bytes() == png(1)
+    assert [Path(located).read_bytes() for located in manifest.locate(rows(ws), ws.root)] == [png(2)]
+    assert add(ws, path).skipped == 1
+
+
+def test_sources_of_the_same_name(ws: Workspace, tree: Tree, tmp_path: Path) -> None:
+    first, second = tree("cat/1.png", root="a/photos"), tree("cat/0.png", "cat/1.png", root="b/photos")
+    assert add(ws, first).source == "photos"
+    assert add(ws, second).source == "photos-2"
+    assert add(ws, first).source == "photos"
+    with pytest.raises(UserError, match="--name"):
+        add(ws, second, name="photos")
+    second.rename(tmp_path / "photos-2")
+    moved = add(ws, tmp_path / "photos-2")
+    assert (moved.source, moved.added) == ("photos-2", 0)
+
+
+def test_a_moved_folder_keeps_its_name(ws: Workspace, tree: Tree, tmp_path: Path) -> None:
+    root = tree("cat/1.png", root="a/photos")
+    add(ws, root)
+    (tmp_path / "b").mkdir()
+    root.rename(tmp_path / "b/photos")
+    assert add(ws, tmp_path / "b/photos").changed == 1
+    assert rows(ws)["path"].tolist() == [str(tmp_path / "b/photos/cat/1.png")]
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", ".x", "\\", " ", "x" * 200])
+def test_names_that_are_no_folder(ws: Workspace, tree: Tree, name: str) -> None:
+    with pytest.raises(UserError, match="cannot name a source"):
+        add(ws, tree("cat/1.png"), name=name)
+
+
+def test_broken_images_are_rows(ws: Workspace, tree: Tree, tmp_path: Path) -> None:
+    root = tree("cat/good.png")
+    (root / "cat/empty.png").touch()
+    (root / "cat/cut.png").write_bytes(png(1)[:100])
+    (root / "cat/text.jpg").write_text("404 not found")
+    (root / "cat/gone.jpg").symlink_to(tmp_path / "nothing")
+    (root / "cat/one.png").write_bytes(encode_jpeg(np.zeros((1, 1, 3), np.uint8)))
+    os.mkfifo(tmp_path / "pipe")
+    (root / "cat/pipe.png").symlink_to(tmp_path / "pipe")
+    added = add(ws, root)
+    assert (added.added, added.undecodable) == (7, 5)
+    table = rows(ws).set_index("image_id")
+    broken = table[table["error"] != ""]
+    assert (broken[["width", "height"]] == 0).all(axis=None)
+    assert (broken["pixel_hash"] == "").all()
+    assert table.loc["photos/cat/empty.png", "error"] == "empty file"
+    assert table.loc["photos/cat/gone.jpg", "error"] == "No such file or directory"
+    assert add(ws, root).skipped == 7
+
+
+def test_nothing_to_add(ws: Workspace, tree: Tree, tmp_path: Path) -> None:
+    (tmp_path / "empty/cat").mkdir(parents=True)
+    (tmp_path / "empty/cat/a.txt").touch()
+    for source in (tmp_path / "empty", make_tar(tmp_path / "none.tar", {}), make_zip(tmp_path / "none.zip", {})):
+        with pytest.raises(UserError, match="holds no images"):
+            add(ws, source)
+    assert not ws.has(MANIFEST)
+
+
+@pytest.mark.parametrize("name", EVIL_NAMES)
+@pytest.mark.parametrize("make", [make_tar, make_zip])
+def test_an_evil_archive_leaves_no_trace(ws: Workspace, tmp_path: Path, make: Callable[..., Path], name: str) -> None:
+    path = make(tmp_path / ("a.tar" if make is make_tar else "a.zip"), {"cat/0.png": png(0), name: png(1)})
+    before = set(tmp_path.rglob("*"))
+    with pytest.raises(UserError):
+        add(ws, path)
+    assert {found.name for found in set(tmp_path.rglob("*")) - before} <= {"ws", ".lock"}
+
+
+def test_odd_names_in_archives(ws: Workspace, tmp_path: Path) -> None:
+    names = [
+        "cat/a b.png",
+        'cat/it\'s "1"\n.png',
+        "猫/ü.png",
+        "cat/" + "x" * 300 + ".png",
+        "CAT/a b.png",
+        "cat/a b.png",
+    ]
+    names += ["cat/-rf.png", "cat/a\tb.png", "cat/" + "ü" * 150 + ".png"]
+    with tarfile.open(tmp_path / "odd.tar", "w") as archive:
+        for seed, name in enumerate(names):
+            member = tarfile.TarInfo(name)
+            member.size = len(png(seed))
+            archive.addfile(member, io.BytesIO(png(seed)))
+    added = add(ws, tmp_path / "odd.tar")
+    table = rows(ws)
+    assert added.added == len(names) == table["image_id"].nunique() == table["path"].str.casefold().nunique()
+    assert [Path(path).read_bytes() for path in manifest.locate(table, ws.root)] == [
+        png(seed) for seed in range(len(names))
+    ]
+    assert table["image_id"].iloc[5] == "odd/cat/a b~2.png"
+    assert max(len(part.encode()) for path in table["path"] for part in path.split("/")) <= 255
+    assert add(ws, tmp_path / "odd.tar").skipped == len(names)
+
+
+def test_a_killed_add_leaves_nothing_that_the_next_one_keeps(ws: Workspace, tmp_path: Path) -> None:
+    left = ws.root / "images/.partial-set/cat"
+    left.mkdir(parents=True)
+    (left / "1.png").write_bytes(b"half")
+    add(ws, make_tar(tmp_path / "set.tar", {"cat/1.png": png(1)}))
+    assert sorted(path.name for path in (ws.root / "images").rglob("*")) == ["1.png", "cat", "set"]
+
+
+def test_a_workspace_within_its_source_is_left_out(tree: Tree) -> None:
+    root = tree("cat/1.png")
+    inside = Workspace(root / "ws")
+    write_tree(inside.root / "images", ["x/2.png"])
+    added = add(inside, root)
+    assert (added.added, added.left_out) == (1, {"in the workspace itself": 1})
+
+
+def test_a_label_for_all(ws: Workspace, tree: Tree) -> None:
+    add(ws, tree("1.png", "a/2.png"), label="cat")
+    assert set(rows(ws)["label"]) == {"cat"}
+
+
+def test_many_go_to_workers_in_order(ws: Workspace, tmp_path: Path) -> None:
+    root = tmp_path / "many"
+    (root / "cat").mkdir(parents=True)
+    for number in range(700):
+        (root / f"cat/{number:04d}.png").write_bytes(png(number % 50))
+    add(ws, root, workers=2)
+    table = rows(ws)
+    assert table["image_id"].is_monotonic_increasing
+    assert table["content_hash"].tolist()[:50] * 14 == table["content_hash"].tolist()
+
+
+def test_real_images(ws: Workspace, data_folder: Path, tmp_path: Path) -> None:
+    """A few of the real CIFAR-10 JPEGs, out of the real archive."""
+    path = data_folder / "cifar10" / "cifar10_jpeg.tar.xz"
+    assert sources.recognise(path) == "tar"
+    some = itertools.islice(sources.pick("tar").read(path, Options()), 50)
+    members = {item.name: item.data for item in some if isinstance(item, Sample) and item.data}
+    added = add(ws, make_tar(tmp_path / "some.tar", members))
+    assert (added.added, added.undecodable) == (50, 0)
+    assert set(rows(ws)["width"]) == {32}
+    assert set(rows(ws)["split"]) <= {"train", "test"}

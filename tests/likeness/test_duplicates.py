@@ -1,0 +1,129 @@
+"""Pairs of images that show the same photo."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from curate.errors import UserError
+from curate.images import pixel_hash
+from curate.likeness import duplicates, search
+from tests.pictures import digits
+
+
+def table(pictures: np.ndarray, splits: list[str] | None = None, parents: list[str] | None = None) -> pd.DataFrame:
+    count = len(pictures)
+    return pd.DataFrame(
+        {
+            "image_id": [f"set/{row}" for row in range(count)],
+            "split": splits or ["train"] * count,
+            "label": "a",
+            "parent_id": parents or [""] * count,
+            "width": 32,
+            "height": 32,
+            "pixel_hash": [pixel_hash(picture) for picture in pictures],
+        }
+    )
+
+
+def find(pictures: np.ndarray, images: pd.DataFrame) -> pd.DataFrame:
+    thumbnails = np.ascontiguousarray(pictures[:, :, :, 0]).reshape(len(pictures), -1)
+    return duplicates.find_pairs(images, thumbnails)
+
+
+def noise(count: int) -> np.ndarray:
+    grey = np.random.default_rng(0).integers(0, 256, (count, 32, 32, 1), np.uint8)
+    return grey.repeat(3, axis=3)
+
+
+@pytest.mark.parametrize(
+    ("splits", "kept"),
+    [
+        (["train", "train", "train"], 0),
+        (["train", "train", "test"], 2),
+        (["train", "val", "train"], 1),
+        (["pool", "train", "train"], 1),
+        (["train", "test", "test"], 1),
+    ],
+)
+def test_who_is_kept_of_equal_images(splits: list[str], kept: int) -> None:
+    images = table(noise(1).repeat(3, axis=0), splits)
+    assert duplicates.exact_keepers(images).tolist() == [kept] * 3
+    assert duplicates.groups(images, find(noise(1).repeat(3, axis=0), images)).tolist() == [0, 0, 0]
+
+
+def test_the_larger_of_two_versions_is_kept_but_in_test_before_train() -> None:
+    pictures = np.concatenate([noise(2), noise(2)])
+    images = table(pictures, ["train", "test", "train", "train"]).assign(width=[32, 32, 64, 64])
+    assert duplicates.exact_keepers(images).tolist() == [2, 1, 2, 1]
+
+
+def test_blocks_of_images_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = digits()[:300]
+    whole = find(pictures, table(pictures))
+    monkeypatch.setattr(search, "BLOCK", 64)
+    pd.testing.assert_frame_equal(find(pictures, table(pictures)), whole)
+
+
+def test_undecodable_images_are_no_duplicates() -> None:
+    images = table(noise(3)).assign(pixel_hash="")
+    assert duplicates.exact_keepers(images).tolist() == [0, 1, 2]
+    assert not len(find(np.zeros((3, 32, 32, 3), np.uint8), images))
+
+
+def test_many_equal_or_black_images_are_not_compared_with_each_other() -> None:
+    count = 100_000
+    black = np.zeros((3, 32, 32, 3), np.uint8)
+    black[:, 0, 0] = np.arange(3)[:, None]
+    names = table(black)["pixel_hash"].to_numpy()[np.arange(count) % 3]
+    images = pd.DataFrame({"split": "train", "parent_id": "", "width": 32, "height": 32, "pixel_hash": names})
+    pairs = duplicates.find_pairs(images, black[:, :, :, 0].reshape(3, -1)[np.arange(count) % 3])
+    assert (pairs["kind"] == "exact").all()
+    assert len(pairs) == count - 3
+
+
+def test_many_versions_of_one_image_are_compared_with_a_few_each() -> None:
+    pictures = noise(1).repeat(400, axis=0)
+    pictures[np.arange(400), np.arange(400) % 32, np.arange(400) // 32] ^= 1
+    pairs = duplicates.same_photo(find(pictures, table(pictures)))
+    assert len(np.unique(duplicates.groups(table(pictures), pairs))) == 1
+    assert len(pairs) <= search.WHOLE.neighbors * 400
+
+
+@pytest.mark.parametrize("probability", [1.5, 0.05, -1, float("nan")])
+def test_a_probability_that_no_pair_is_kept_for(probability: float) -> None:
+    with pytest.raises(UserError, match=f"probability = {probability:g} must lie between 0.1, .* and 1"):
+        duplicates.same_photo(find(noise(2), table(noise(2))), probability=probability)
+
+
+def test_unrelated_noise_has_no_pairs() -> None:
+    pictures = noise(500)
+    assert not len(duplicates.same_photo(find(pictures, table(pictures))))
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "recall"),
+    [
+        ("lighter and clipped", lambda image: np.clip(image * 1.2, 0, 255).astype(np.uint8), 0.5),
+        ("less contrast", lambda image: (image * 0.5 + 60).astype(np.uint8), 0.9),
+        ("shifted", lambda image: np.roll(image, 1, axis=1), 0.9),
+        ("noisy", lambda image: np.clip(image + noise(1)[0] / 40.0, 0, 255).astype(np.uint8), 0.9),
+    ],
+)
+def test_versions_are_found_among_hundreds_that_look_alike(name: str, change, recall: float) -> None:
+    originals = digits()[:600]
+    pictures = np.concatenate([originals, np.stack([change(image) for image in originals[:60]])])
+    pairs = duplicates.same_photo(find(pictures, table(pictures)))
+    true = (pairs["b"] - pairs["a"]).to_numpy() == 600
+    assert true.sum() >= recall * 60
+    assert (~true).sum() <= 0.1 * len(pairs)
+
+
+def test_groups_hold_generated_images_with_their_originals() -> None:
+    images = table(noise(4), parents=["", "", "set/1", "gone"])
+    assert duplicates.groups(images, find(noise(4), images)).tolist() == [0, 1, 1, 3]
+
+
+def test_generated_images_are_alike_on_purpose_only_within_their_split() -> None:
+    images = table(noise(4), ["train", "train", "test", "train"], ["", "set/0", "set/0", ""])
+    pairs = pd.DataFrame({"a": [0, 0, 1, 0], "b": [1, 2, 2, 3]})
+    assert duplicates.generated_together(images, pairs).tolist() == [True, False, False, False]
