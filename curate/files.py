@@ -77,8 +77,18 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         _unlock(handle)
 
 
+@contextmanager
+def in_use(path: Path) -> Iterator[bool]:
+    """Hold a file that others may remove when it is in nobody's use, by `remove_abandoned`; False where it is gone."""
+    handle = _locked(path, how=fcntl.LOCK_SH)
+    try:
+        yield handle is not None or path.exists()
+    finally:
+        _unlock(handle)
+
+
 def remove_abandoned(paths: Iterable[Path]) -> None:
-    """Remove those of these temporary files and folders that no process has locked."""
+    """Remove those of these files and folders that no process has locked."""
     for path in paths:
         handle = _locked(path)
         if handle is not None:
@@ -149,15 +159,15 @@ def _open_temporary(path: Path) -> tuple[Path, int | None]:
     return Path(name), _locked(Path(name))
 
 
-def _locked(path: Path, mode: int = os.O_RDONLY) -> int | None:
-    """A handle that has the file or folder locked until it is closed or the process ends; None where another process
-    has, where nothing is there, and where the file system knows no locks."""
+def _locked(path: Path, mode: int = os.O_RDONLY, how: int = fcntl.LOCK_EX) -> int | None:
+    """A handle that has the file or folder locked, for itself or, with LOCK_SH, beside others until it is closed or the
+    process ends; None where another process has, where nothing is there, and where the file system knows no locks."""
     try:
         handle = os.open(path, mode | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, how | fcntl.LOCK_NB)
         if os.path.samestat(os.fstat(handle), path.lstat()):  # not removed, or renamed, in between
             return handle
     except OSError:

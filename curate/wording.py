@@ -60,3 +60,10 @@ def pasted(path: str | Path) -> str:
 def moment(at: str) -> str:
     """`2026-11-23T22:50:01Z` as `2026-11-23 22:50`."""
     return at[:16].replace("T", " ")
+
+
+def duration(seconds: float) -> str:
+    """`40 s`, `12 min`, `3.5 h`: a time that is roughly known."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -5,7 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -212,12 +212,20 @@ class Workspace:
         finally:
             lock.release()
 
+    def waiting(self) -> "Workspace":
+        """The same, for who waits for other writers as long as they take: what hours of training have made is not to
+        end at a scan that takes minutes."""
+        return replace(self, seconds_to_wait=-1)
+
     @contextmanager
-    def writing(self, command: str, arguments: dict[str, object]) -> Iterator[Transaction]:
+    def writing(
+        self, command: str, arguments: dict[str, object], *, read: dict[str, str] | None = None
+    ) -> Iterator[Transaction]:
         """One verb's writes: staged in the block, published when it ends well, and noted in the ledger.
 
         Each file is complete at every moment. An edit made by hand since the last verb (of `decisions.csv`, say) is
-        kept in the history first, as an entry of its own.
+        kept in the history first, as an entry of its own. read: `hashes` of the tables when the verb read them, where
+        it let others write since; None: as they are now.
         """
         with self.locked():
             self.note_edits()
@@ -225,13 +233,18 @@ class Workspace:
             transaction = Transaction(self)
             try:
                 yield transaction
-                self._publish(transaction, command, arguments, reads)
+                self._publish(transaction, command, arguments, reads, reads if read is None else read)
             finally:
                 for path in transaction.staged.values():
                     path.unlink(missing_ok=True)
 
     def _publish(
-        self, transaction: Transaction, command: str, arguments: dict[str, object], reads: dict[str, str]
+        self,
+        transaction: Transaction,
+        command: str,
+        arguments: dict[str, object],
+        now: dict[str, str],
+        reads: dict[str, str],
     ) -> None:
         """Put what was staged in its place. What needs room comes first, so that a full disk changes nothing."""
         contents = dict.fromkeys(transaction.removed, "")
@@ -239,7 +252,7 @@ class Workspace:
             flush(path)
             if name in VERSIONED:
                 contents[name] = self._keep(name, path)
-        writes = {name: digest for name, digest in contents.items() if reads.get(name, "") != digest}
+        writes = {name: digest for name, digest in contents.items() if now.get(name, "") != digest}
         entry = self._next(command, arguments, reads, writes)
         if writes:
             write_json(self.path(PENDING), asdict(entry))
@@ -247,7 +260,7 @@ class Workspace:
             for name, path in transaction.staged.items():
                 path.replace(self.path(name))
         except BaseException:
-            if self.hashes() == reads:  # none has its place yet: it was for nothing
+            if self.hashes() == now:  # none has its place yet: it was for nothing
                 self.path(PENDING).unlink(missing_ok=True)
             raise
         for name in transaction.removed:

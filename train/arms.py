@@ -112,8 +112,9 @@ def planned(
         raise UserError(_nothing_changed(workspace, images, since))
     if controls:
         says = "as many images dropped at random"
-        dropped = steps.randomly_dropped(raw, curated)
-        if len(dropped) < len(raw):
+        usable = train_rows_of(raw)  # what cannot be decoded is in no set, whoever drops it
+        dropped = steps.randomly_dropped(usable, train_rows_of(curated))
+        if len(dropped) < len(usable):
             add(RANDOM, says, dropped, Question(RANDOM, f"curated minus raw with {says}", RANDOM, CURATED))
         else:
             notes.append(f"{RANDOM} is left out: curating dropped no image")

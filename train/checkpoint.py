@@ -37,9 +37,10 @@ class Epoch:
     compile_seconds: float = 0.0
     """Of compiling the network before the epoch: the first of a run, and the first after an interruption."""
     images: int = 0
-    """That were trained on: all, or fewer where easy ones were left out, or the time budget ended the epoch."""
+    """That were trained on: all, or fewer where easy ones were left out, or `steps` or the time budget ended the
+    epoch."""
     share: float = 1.0
-    """Of the epoch's steps that were taken: 1, or less where the time budget ended it."""
+    """Of the epoch's steps that were taken: 1, or less where `steps` or the time budget ended it."""
     lr: float = 0.0
     """Learning rate of the last step."""
 

@@ -1,6 +1,5 @@
 """What a training run is told. Everything that decides its outcome, but for the images, is here."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
@@ -142,7 +141,7 @@ class TrainConfig:
             number = not isinstance(value, bool) and isinstance(value, int if kind == "whole" else (int, float))
             if value is None and name in OPTIONAL:
                 continue
-            if not (number and math.isfinite(value) and low <= value <= high):
+            if not (number and low <= value <= high):  # not a number lies nowhere
                 raise UserError(
                     f"training setting {name} = {value!r}; it has to be a {kind} number from {low:g} to {high:g}"
                 )

@@ -1,7 +1,7 @@
 """Out-of-fold predictions: what networks say about images that they were not trained on."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -25,29 +25,29 @@ HALF = (-65504, 65504)
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """What R repetitions of cross-validation say about the N images of a set, and about M other images."""
+    """What the networks of a cross-validation say about the N images of a set, and about M other images."""
 
     pred_probs: np.ndarray
-    """Shape (R, N, K), float32, rows sum to 1: from the network of the repetition that did not see the image; the mean
-    over its networks for an unlabelled image, which none saw. The mean over shifted views, and, for all images, their
-    mirror images where the configuration has `flip`."""
+    """Shape (N, K), float32, rows sum to 1: from the network that did not see the image; the mean over all networks for
+    an unlabelled image, which none saw. The mean over shifted views, and, for all images, their mirror images where the
+    configuration has `flip`."""
     embeddings: np.ndarray
-    """Shape (N, D), float32, all from the network of fold 0 of the first repetition: embeddings of different networks
-    do not compare. That network did see the images of the other folds."""
+    """Shape (N, D), float32, all from the network of fold 0: embeddings of different networks do not compare. That
+    network did see the images of the other folds."""
     neighbors: np.ndarray
-    """Shape (R, N, `NEIGHBORS`), int32: positions of the most similar images that the fold held out, too, the most
-    similar first, by the network that saw none of them; -1 where there are fewer, and for an unlabelled image."""
+    """Shape (N, `NEIGHBORS`), int32: positions of the most similar images that the fold held out, too, the most similar
+    first, by the network that saw none of them; -1 where there are fewer, and for an unlabelled image."""
     margins: np.ndarray | None
-    """Shape (R, N, E), float16: of an image's label in each epoch, see `train.epoch.margin`; the mean over the networks
-    of the repetition that trained on it and were shown it in that epoch, NaN where none was. None if not kept."""
+    """Shape (N, E), float16: of an image's label in each epoch, see `train.epoch.margin`; the mean over the networks
+    that trained on it and were shown it in that epoch, NaN where none was. None if not kept."""
     fold: np.ndarray
-    """Shape (R, N), int64: the fold that held the image out, -1 for an unlabelled one."""
+    """Shape (N,), int64: the fold that held the image out, -1 for an unlabelled one."""
     fold_accuracy: tuple[float, ...]
-    """Per fold, of all repetitions one after the other, of the images it held out; 0 to 1; nan for an empty fold."""
+    """Per fold, of the images it held out; 0 to 1."""
     thin_classes: tuple[str, ...]
     """Classes with fewer images (or groups) than folds: some network saw none or hardly any of them."""
     others_pred_probs: np.ndarray
-    """Shape (R, M, K), float32, rows sum to 1: mean over the networks of all folds."""
+    """Shape (M, K), float32, rows sum to 1: mean over the networks of all folds."""
     others_embeddings: np.ndarray
     """Shape (M, D), float32, from the network of `embeddings`."""
     seconds: float
@@ -76,7 +76,6 @@ def cross_validate(
     groups: np.ndarray | None = None,
     *,
     folds: int = 5,
-    repeats: int = 1,
     seed: int = 0,
     others: ImageSet | None = None,
     run_dir: Path | None = None,
@@ -84,29 +83,27 @@ def cross_validate(
     keep_margins: bool = False,
     on_epoch: Callable[[int, Epoch], None] | None = None,
 ) -> OutOfFold:
-    """Train `folds` networks, each on all labelled images but those of one fold, and let each predict its fold; and
-    that `repeats` times, each time with other folds and networks.
+    """Train `folds` networks, each on all labelled images but those of one fold, and let each predict its fold.
 
     groups: shape (N,), int; images of one group (duplicates, an image and its augmented children) stay in one fold;
     -1 is an image of its own. `seed` deals the images to folds; the networks take theirs from `config`.
     `others` (test, val, pool) are predicted by all networks. With `run_dir` an interrupted call resumes, with another
     `at_once` as well: so many networks are trained at the same time, see `train.parallel.each`.
-    `on_epoch` gets the number of the network, `folds` of each repetition, and the epoch's figures.
+    `on_epoch` gets the number of the fold, and the epoch's figures.
     """
     given = image_set.labels.numpy()
     groups = np.full(len(given), -1) if groups is None else np.asarray(groups)
-    fold = np.stack([assign_folds(given, groups, folds=folds, seed=seed + number) for number in range(repeats)])
+    fold = assign_folds(given, groups, folds=folds, seed=seed)
     if others is None:
         others = image_set.subset(np.zeros(len(given), bool))
     _check_alike(image_set, others)
     count, classes, unlabelled = len(given), len(image_set.classes), np.flatnonzero(given < 0)
-    pred_probs = np.zeros((repeats, count, classes), np.float32)
-    rest_probs = np.zeros((repeats, len(unlabelled) + len(others), classes), np.float64)
-    neighbors = np.full((repeats, count, NEIGHBORS), -1, np.int32)
-    margins = [_Mean(count, config.epochs) for _ in range(repeats)] if keep_margins else []
+    pred_probs = np.zeros((count, classes), np.float32)
+    rest_probs = np.zeros((len(unlabelled) + len(others), classes), np.float64)
+    neighbors = np.full((count, NEIGHBORS), -1, np.int32)
+    margins = _Mean(count) if keep_margins else None
     embeddings = rest_embeddings = np.zeros((0, 0), np.float32)
     accuracies, seconds = [], 0.0
-    jobs = [(repeat, number) for repeat in range(repeats) for number in range(folds)]
     with parallel.shared(image_set, others, at_once=at_once) as (image_set, others):
         one_fold = partial(
             _train_fold,
@@ -117,29 +114,28 @@ def cross_validate(
             run_dir=run_dir,
             keep_margins=keep_margins,
         )
-        results = parallel.each(one_fold, jobs, at_once=at_once, hear=on_epoch)
-        for (repeat, number), said in zip(jobs, results, strict=True):
-            held_out = np.flatnonzero(fold[repeat] == number)
-            pred_probs[repeat, held_out] = said.pred_probs
-            neighbors[repeat, held_out] = np.where(said.neighbors < 0, -1, held_out[said.neighbors])
-            right = said.pred_probs.argmax(1) == given[held_out]
-            accuracies.append(float(right.mean()) if len(right) else float("nan"))
-            rest_probs[repeat] += said.rest_probs / folds
+        results = parallel.each(one_fold, range(folds), at_once=at_once, hear=on_epoch)
+        for number, said in enumerate(results):
+            held_out = np.flatnonzero(fold == number)
+            pred_probs[held_out] = said.pred_probs
+            neighbors[held_out] = np.where(said.neighbors < 0, -1, held_out[said.neighbors])
+            accuracies.append(float((said.pred_probs.argmax(1) == given[held_out]).mean()))
+            rest_probs += said.rest_probs / folds
             seconds += said.seconds
-            if said.margins is not None:
-                margins[repeat].add(_trained_on(fold[repeat], number), said.margins)
+            if margins is not None and said.margins is not None:
+                margins.add(_trained_on(fold, number), said.margins)
             if said.embeddings is not None and said.rest_embeddings is not None:
                 embeddings, rest_embeddings = said.embeddings, said.rest_embeddings
-    pred_probs[:, unlabelled] = rest_probs[:, : len(unlabelled)]
+    pred_probs[unlabelled] = rest_probs[: len(unlabelled)]
     return OutOfFold(
         pred_probs=_sum_to_one(pred_probs),
         embeddings=embeddings,
         neighbors=neighbors,
-        margins=np.stack([mean.value() for mean in margins]) if keep_margins else None,
+        margins=None if margins is None else margins.value(),
         fold=fold,
         fold_accuracy=tuple(accuracies),
         thin_classes=tuple(image_set.classes[k] for k in thin_classes(given, groups, folds=folds)),
-        others_pred_probs=_sum_to_one(rest_probs[:, len(unlabelled) :].astype(np.float32)),
+        others_pred_probs=_sum_to_one(rest_probs[len(unlabelled) :].astype(np.float32)),
         others_embeddings=rest_embeddings[len(unlabelled) :],
         seconds=seconds,
     )
@@ -148,14 +144,17 @@ def cross_validate(
 class _Mean:
     """Mean margin per image and epoch over the networks that were shown it."""
 
-    def __init__(self, count: int, epochs: int) -> None:
-        self.sum, self.shown = np.zeros((count, epochs), np.float32), np.zeros((count, epochs), np.int16)
+    def __init__(self, count: int) -> None:
+        self.sum, self.shown = np.zeros((count, 0), np.float32), np.zeros((count, 0), np.int16)
 
     def add(self, rows: np.ndarray, margins: np.ndarray) -> None:
-        """Count in what one network noted of its images. rows: shape (n,). margins: shape (E, n)."""
+        """Count in what one network noted of its images, in as many epochs as it took. rows: shape (n,). margins:
+        shape (E, n)."""
+        more = ((0, 0), (0, max(0, len(margins) - self.sum.shape[1])))
+        self.sum, self.shown = np.pad(self.sum, more), np.pad(self.shown, more)
         shown = ~np.isnan(margins.T)
-        self.sum[rows] += np.where(shown, margins.T, 0)
-        self.shown[rows] += shown
+        self.sum[rows, : len(margins)] += np.where(shown, margins.T, 0)
+        self.shown[rows, : len(margins)] += shown
 
     def value(self) -> np.ndarray:
         """Shape (N, E), float16, NaN where no network was shown the image."""
@@ -169,7 +168,7 @@ def _trained_on(fold: np.ndarray, number: int) -> np.ndarray:
 
 
 def _train_fold(
-    job: tuple[int, int],
+    number: int,
     tell: Callable[[Epoch], None],
     *,
     config: TrainConfig,
@@ -179,23 +178,20 @@ def _train_fold(
     run_dir: Path | None,
     keep_margins: bool,
 ) -> _Fold:
-    """Train the network of (repetition, fold). fold: shape (R, N)."""
-    repeat, number = job
-    folder = run_dir / f"fold-{repeat}-{number}" if run_dir else None
-    own_config = replace(config, seed=config.seed + repeat)
-    own = image_set.subset(_trained_on(fold[repeat], number))
-    trained = train(own_config, own, run_dir=folder, on_epoch=tell, keep_margins=keep_margins)
+    """Train the network that does not see the images of this fold. fold: shape (N,)."""
+    folder = run_dir / f"fold-{number}" if run_dir else None
+    own = image_set.subset(_trained_on(fold, number))
+    trained = train(config, own, run_dir=folder, on_epoch=tell, keep_margins=keep_margins)
     about = partial(predict, trained.model, precision=config.precision)
-    rest = [about(part.images, flip=config.flip) for part in (image_set.subset(fold[repeat] < 0), others)]
-    held_out = about(image_set.subset(fold[repeat] == number).images, flip=config.flip, multi_crop=True)
-    first = job == (0, 0)
+    rest = [about(part.images, flip=config.flip) for part in (image_set.subset(fold < 0), others)]
+    held_out = about(image_set.subset(fold == number).images, flip=config.flip, multi_crop=True)
     return _Fold(
         pred_probs=held_out.best,
         neighbors=nearest(held_out.embeddings, device=trained.model.pixel_mean.device),
         margins=trained.margins,
         rest_probs=np.concatenate([said.best for said in rest]),
-        embeddings=about(image_set.images).embeddings if first else None,
-        rest_embeddings=np.concatenate([said.embeddings for said in rest]) if first else None,
+        embeddings=about(image_set.images).embeddings if number == 0 else None,
+        rest_embeddings=np.concatenate([said.embeddings for said in rest]) if number == 0 else None,
         seconds=trained.seconds,
     )
 

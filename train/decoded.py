@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from curate.errors import UserError
-from curate.files import replacing
+from curate.files import remove_abandoned, replacing
 from curate.wording import pasted
 from curate.workspace import Workspace
 from train.mapped import MappedImages, open_mapped
@@ -51,10 +51,10 @@ def decoded(root: Path, name: str, batches: Iterable[np.ndarray], *, count: int,
 
 
 def _remove_old(folder: Path, keep: int) -> None:
-    """All but the files that were used last. One that is in use stays readable for whom it is open."""
+    """All but the files that were used last, and those that trainings at once share. What this process or another has
+    open stays readable for it."""
     files = sorted(folder.glob("*.u8"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    for path in files[keep:]:
-        path.unlink()
+    remove_abandoned(files[keep:])
 
 
 def _check_room(folder: Path, need: int, what: str) -> None:

@@ -110,9 +110,14 @@ def count() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
+def rank() -> int:
+    """Which of them this process is, 0 for the first."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
 def first() -> bool:
     """Whether this is the process that writes and prints."""
-    return not dist.is_initialized() or dist.get_rank() == 0
+    return rank() == 0
 
 
 def wait() -> None:

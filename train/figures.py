@@ -122,13 +122,6 @@ def grouped_bars(
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def png(figure: Figure) -> bytes:
-    """The figure as PNG."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
-    return buffer.getvalue()
-
-
 def svg(figure: Figure) -> bytes:
     """The figure as SVG."""
     buffer = io.BytesIO()

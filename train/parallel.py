@@ -6,7 +6,7 @@ import signal
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection, wait
@@ -19,11 +19,12 @@ import torch
 
 from curate.engine import interrupted_later, serve
 from curate.errors import UserError
+from curate.files import in_use
 from train import distributed
 from train.config import TrainConfig
 from train.data import ImageSet
 from train.hardware import choose_device
-from train.mapped import in_file
+from train.mapped import MappedImages, in_file
 from train.schedule import epochs_in_all
 
 Job = TypeVar("Job")
@@ -69,15 +70,21 @@ def share_threads(trainings: int, at_once: int, threads: int) -> list[int]:
 def shared(*sets: ImageSet, at_once: int) -> Iterator[tuple[ImageSet, ...]]:
     """The sets with their images in files, which processes map and do not copy; as they are for one training at a time.
 
-    Images in memory are written to temporary files, which go when the block ends.
+    Images in memory are written to temporary files, which go when the block ends. A file of the workspace is kept from
+    other commands, which make room by removing what was used least; where one has done so, it is written anew.
     """
     if at_once == 1:
         yield sets
         return
-    with TemporaryDirectory(prefix="curate_images-") as folder:
-        yield tuple(
-            replace(one, images=in_file(one.images, Path(folder) / f"{number}.u8")) for number, one in enumerate(sets)
-        )
+    with ExitStack() as held:
+        folder = Path(held.enter_context(TemporaryDirectory(prefix="curate_images-")))
+        mapped = []
+        for number, one in enumerate(sets):
+            images = one.images
+            if isinstance(images, MappedImages) and images.file and not held.enter_context(in_use(images.file)):
+                images = replace(images, file=None)
+            mapped.append(replace(one, images=in_file(images, folder / f"{number}.u8")))
+        yield tuple(mapped)
 
 
 def each(

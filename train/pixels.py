@@ -30,5 +30,6 @@ def _read(path: str) -> np.ndarray:
         return read_image(path)
     except ImageError as error:
         raise UserError(
-            f"{pasted(path)}: {error}; it could be read when it was added. Put it back, or drop it from the set"
+            f"{pasted(path)}: {error}; it could be read when it was added. Put it back, or "
+            "'curate add' its folder again: that notes what has moved and what is gone"
         ) from None

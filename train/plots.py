@@ -33,7 +33,7 @@ def learning_curve(history: Sequence[Epoch]) -> bytes:
     for axes in (accuracy, loss):
         axes.grid(alpha=0.3)
         axes.xaxis.get_major_locator().set_params(integer=True)
-    return _png(figure)
+    return png(figure)
 
 
 def confusion_matrix(confusion: np.ndarray, classes: Sequence[str]) -> bytes:
@@ -58,10 +58,11 @@ def confusion_matrix(confusion: np.ndarray, classes: Sequence[str]) -> bytes:
         for row, column in np.argwhere(confusion):
             colour = "white" if shares[row, column] > 0.4 else "black"
             axes.text(column, row, f"{confusion[row, column]}", ha="center", va="center", color=colour, fontsize=7)
-    return _png(figure)
+    return png(figure)
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure, *, dpi: int = 110) -> bytes:
+    """The figure as PNG."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})  # same run, same file
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})  # same run, same file
     return buffer.getvalue()

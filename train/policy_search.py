@@ -1,7 +1,8 @@
 """Which augmentation trains the best network: short trainings of a handful, of which the better half goes on.
 
 Successive halving: Jamieson and Talwalkar 2016, "Non-stochastic best arm identification and hyperparameter
-optimization". All are measured on the same images, which none is trained on and which are no test images.
+optimization". All are measured on the same images, which none is trained on and which are no test images. The best one
+was chosen on them, so its lead is a little more than it would be on others.
 """
 
 import hashlib
@@ -20,6 +21,7 @@ from curate.augment.pipeline import as_dict, from_dict, read_pipeline
 from curate.augment.upstream import albumentations
 from curate.errors import UserError
 from curate.files import write_bytes_atomic, write_json
+from curate.results import paired
 from curate.results.interval import mean_interval
 from train.augment import pipeline, program, without_formats
 from train.config import TrainConfig
@@ -47,7 +49,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Training:
+class Tried:
     """One training of a candidate."""
 
     candidate: str
@@ -55,6 +57,8 @@ class Training:
     seed: int
     accuracy: float
     """On the images held out, 0 to 1, single view."""
+    right: str
+    """Which of these it is right about: a bit each, `np.packbits` as hex."""
     seconds: float
 
 
@@ -131,7 +135,7 @@ def search(
     tried: Sequence[Candidate],
     folder: Path,
     *,
-    say: Callable[[Training], None] | None = None,
+    say: Callable[[Tried], None] | None = None,
 ) -> Found:
     """Train all candidates for a quarter of the epochs (up to eight of them), the better half for twice as many, and so
     on; the best two, and the recipe, `SEEDS` times for all of them. None leaves out easy images, which mixing forbids.
@@ -139,7 +143,7 @@ def search(
     What was trained stands in `folder` and is not trained again by a later call with the same images and settings.
     """
     config = replace(config, skip_easy=0.0)
-    done: list[list[Training]] = []
+    done: list[list[Tried]] = []
     left, own = list(tried), next((each for each in tried if each.name == RECIPE), None)
     kept = _Kept(folder / TRAININGS, _key(config, images, held_out))
     rounds = max(0, math.ceil(math.log2(len(left))) - 1)
@@ -181,13 +185,13 @@ class _Kept:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lines = list(_read(path)) if path.exists() else []
 
-    def find(self, name: str, epochs: int, seed: int) -> Training | None:
+    def find(self, name: str, epochs: int, seed: int) -> Tried | None:
         for line in self._lines:
             if (line["key"], line["candidate"], line["epochs"], line["seed"]) == (self.key, name, epochs, seed):
-                return Training(**{field: line[field] for field in Training.__dataclass_fields__})
+                return Tried(**{field: line[field] for field in Tried.__dataclass_fields__})
         return None
 
-    def add(self, training: Training) -> None:
+    def add(self, training: Tried) -> None:
         line = {"key": self.key, **asdict(training)}
         self._lines.append(line)
         text = "".join(json.dumps(each) + "\n" for each in self._lines)
@@ -202,16 +206,16 @@ def _trained(
     epochs: int,
     seed: int,
     kept: _Kept,
-    say: Callable[[Training], None] | None,
-) -> Training:
+    say: Callable[[Tried], None] | None,
+) -> Tried:
     name = f"{candidate.name} {_digest(candidate.augment)}"
     found = kept.find(name, epochs, seed)
     if found is None:
         asked = replace(config, augment=candidate.augment, epochs=epochs, seed=seed, image_size=images.image_size)
         result = train(asked, images)
         probs = predict(result.model, held_out.images, precision=config.precision).probs
-        accuracy = float((probs.argmax(1) == held_out.labels.numpy()).mean())
-        found = Training(name, epochs, seed, accuracy, result.seconds)
+        right = probs.argmax(1) == held_out.labels.numpy()
+        found = Tried(name, epochs, seed, float(right.mean()), np.packbits(right).tobytes().hex(), result.seconds)
         kept.add(found)
     found = replace(found, candidate=candidate.name)
     if say:
@@ -219,7 +223,7 @@ def _trained(
     return found
 
 
-def _places(rounds: Sequence[Sequence[Training]], images: int) -> list[Place]:
+def _places(rounds: Sequence[Sequence[Tried]], images: int) -> list[Place]:
     """Each candidate's last round; those of the last one first, best first."""
     places: dict[str, Place] = {}
     for number, trained in enumerate(rounds):
@@ -230,7 +234,7 @@ def _places(rounds: Sequence[Sequence[Training]], images: int) -> list[Place]:
     return sorted(places.values(), key=lambda place: (-place.round, -place.accuracy))
 
 
-def _place(trained: Sequence[Training], name: str, number: int, images: int) -> Place:
+def _place(trained: Sequence[Tried], name: str, number: int, images: int) -> Place:
     own, recipe = ([each for each in trained if each.candidate == wanted] for wanted in (name, RECIPE))
     accuracies = [each.accuracy for each in own]
     mean, half = mean_interval(accuracies)
@@ -238,13 +242,20 @@ def _place(trained: Sequence[Training], name: str, number: int, images: int) -> 
         half = 1.96 * math.sqrt(mean * (1 - mean) / images)
     difference = difference_half = None
     if recipe and name != RECIPE:
-        pairs = [a.accuracy - b.accuracy for a in own for b in recipe if a.seed == b.seed]
-        difference, half_width = mean_interval(pairs)
-        difference_half = None if math.isnan(half_width) else half_width
+        pairs = [(a, b) for a in own for b in recipe if a.seed == b.seed]
+        lead = paired.difference(
+            np.stack([_right(a, images) - _right(b, images) for a, b in pairs]), at_all_times=False
+        )
+        difference, difference_half = lead.mean, lead.half_width
     return Place(name, number, own[0].epochs, mean, half, len(own), difference, difference_half)
 
 
-def _mean(trained: Sequence[Training], name: str) -> float:
+def _right(tried: Tried, images: int) -> np.ndarray:
+    """1 for each of the images held out that it is right about: shape (images,), int8."""
+    return np.unpackbits(np.frombuffer(bytes.fromhex(tried.right), np.uint8), count=images).astype(np.int8)
+
+
+def _mean(trained: Sequence[Tried], name: str) -> float:
     return fmean(each.accuracy for each in trained if each.candidate == name)
 
 
@@ -263,9 +274,9 @@ def _color() -> list[Any]:
 
 
 def _key(config: TrainConfig, images: ImageSet, held_out: ImageSet) -> str:
-    """Of all that decides a training, but for candidate, epochs and seed."""
+    """Of all that decides a training, but for candidate, epochs and seed; and of what is kept of one."""
     told = replace(config, epochs=1, seed=0, augment=None).as_dict()
-    return _digest([told, images.fingerprint(), held_out.fingerprint()])
+    return _digest([list(Tried.__dataclass_fields__), told, images.fingerprint(), held_out.fingerprint()])
 
 
 def _digest(content: object) -> str:

@@ -24,7 +24,7 @@ from train.checkpoint import Epoch
 from train.config import TrainConfig
 from train.data import common_size, load_images
 from train.profiles import Profile
-from train.rounds import Said
+from train.rounds import Place, Said
 from train.verbs import by_epochs, configure
 
 
@@ -53,7 +53,7 @@ def predict(
     settings: Mapping[str, object],
     workers: int | None = None,
     at_once: int | None = None,
-    on_epoch: Callable[[str, Epoch], None] | None = None,
+    on_epoch: Callable[[Place, Epoch], None] | None = None,
 ) -> Predicted:
     """Cross-validate on the labelled training images, and those of the pool that people labelled, as often as the
     profile says (see `train.profiles`); write predictions, an embedding, and how its label was learned, for every
@@ -62,8 +62,7 @@ def predict(
     Duplicates, and generated images with their originals, stay in one fold. `folds` None: those of the profile.
     `recipe`: one of `train.recipes` in place of the profile's; `settings` change it. An interrupted call with the same
     images, labels and settings goes on at the last epoch. `at_once` networks are trained at the same time; None:
-    chosen, see `train.parallel.choose`. `on_epoch` gets what is trained, such as "corrected 1, fold 3", and the epoch's
-    figures.
+    chosen, see `train.parallel.choose`. `on_epoch` gets which network it is, and the epoch's figures.
     """
     plan = profiles.find(profile)
     plan = replace(plan, folds=plan.folds if folds is None else folds, recipe=recipe or plan.recipe)
@@ -72,12 +71,13 @@ def predict(
     config = by_epochs(configure(workspace, {**profiles.settings(plan), **settings}))
     folder = workspace.root / predictions.FOLDER
     with workspace.locked(str(predictions.FOLDER)):
+        read = workspace.hashes()
         shown = _shown(workspace, workers)
         learned, others = shown.rows[shown.is_learned], shown.rows[~shown.is_learned]
         size = config.image_size or common_size(learned)
         share = len(learned) * (plan.folds - 1) // max(plan.folds, 1)  # all folds but one are learned from
         configs = profiles.configs(plan, config, images=share, side=size)
-        at_once = parallel.choose(at_once, configs[-1:] * plan.folds, images=len(learned), side=size)
+        at_once = parallel.choose(at_once, configs[-1:] * plan.folds, images=share, side=size)
         load = partial(
             load_images,
             root=workspace.root,
@@ -93,11 +93,12 @@ def predict(
             shown.groups,
             plan=plan,
             others=load(others),
-            run_dir=folder / f"folds-{_key(configs, plan, own.fingerprint())}",
+            run_dir=folder / f"folds-{_key(configs, plan, own.fingerprint(), shown.groups)}",
             at_once=at_once,
             on_epoch=on_epoch,
         )
-        with workspace.writing("predict", {"profile": profile, "recipe": plan.recipe, "folds": plan.folds, **settings}):
+        told = {"profile": profile, "recipe": plan.recipe, "folds": plan.folds, **settings}
+        with workspace.waiting().writing("predict", told, read=read):
             summary = _summary(learned, said, replace(configs[-1], image_size=size), plan, profile)
             predictions.write(workspace, shown.rows, _over_all_rows(shown, said, summary))
         for leftover in folder.glob("folds-*"):
@@ -142,11 +143,21 @@ def _shown(workspace: Workspace, workers: int | None) -> _Shown:
         )
     with workspace.locked():  # measures what the scan has not measured yet, and of the same rows as a scan
         together = groups(images, Evidence(workspace, images, Local(workers)).get("duplicate_pairs"))
-    return _Shown(rows, is_learned, together[decodable][is_learned], manifest.classes(rows))
+    return _Shown(rows, is_learned, _as_dealt(together[decodable][is_learned]), manifest.classes(rows))
 
 
-def _key(configs: list[TrainConfig], plan: Profile, fingerprint: str) -> str:
-    text = json.dumps([[asdict(config) for config in configs], asdict(plan), fingerprint], sort_keys=True)
+def _as_dealt(groups: np.ndarray) -> np.ndarray:
+    """Groups, -1 for none, numbered by their first image; those of one image are none. So folds stay as they are when
+    images that nothing is learned from come, unless these bind others together."""
+    _, first, group, members = np.unique(groups, return_index=True, return_inverse=True, return_counts=True)
+    number = np.argsort(np.argsort(first))
+    return np.where((groups >= 0) & (members[group] > 1), number[group], -1)
+
+
+def _key(configs: list[TrainConfig], plan: Profile, fingerprint: str, groups: np.ndarray) -> str:
+    """Of all that decides the trainings; groups deal the folds, and hang on images that are not learned from, too."""
+    told = [[asdict(config) for config in configs], asdict(plan), fingerprint, groups.tolist()]
+    text = json.dumps(told, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 

@@ -63,6 +63,7 @@ def prove(
     Raises `UserError` where nothing was changed, where there is nothing to measure on, and where the seeds that were
     kept are of other settings.
     """
+    read = workspace.hashes()
     images = verbs.read_manifest(workspace)
     plan = planned(workspace, images, since=since, ablate=ablate, take_in=take_in, controls=controls, truth=truth)
     found = measure(
@@ -91,7 +92,7 @@ def prove(
         "truth": None if truth is None else str(truth),
     }
     given = {name: value for name, value in asked.items() if value}
-    with workspace.writing("prove", {"runs": kinds, **given, **settings}) as transaction:
+    with workspace.waiting().writing("prove", {"runs": kinds, **given, **settings}, read=read) as transaction:
         transaction.write_text(proof.PROOF, proof.as_json(found))
     return found
 
@@ -219,9 +220,12 @@ def _train(
         if not asked:
             return done, "clear"
         names = dict.fromkeys(name for question in asked for name in (question.before, question.after))
-        jobs = [(name, seed) for seed in block for name in names if seed not in done[name]]
+        jobs = [(name, seed) for seed in block for name in names]  # all: the place says how many threads one has
+        missing = sum(seed not in done[name] for name, seed in jobs)
         begun = all(done[each.before].keys() & done[each.after].keys() for each in rule.questions)
-        if jobs and ends is not None and begun and time.monotonic() + seconds * len(jobs) > ends:
+        if not missing:
+            continue
+        if ends is not None and begun and time.monotonic() + seconds * missing > ends:
             return done, "budget"
         started = time.monotonic()
 
@@ -232,7 +236,7 @@ def _train(
         trained = parallel.each(partial(trials.train_one, trial=trial), jobs, at_once=at_once, hear=hear)
         for (name, seed), one in zip(jobs, trained, strict=True):
             done[name][seed] = one
-        seconds = (time.monotonic() - started) / max(1, len(jobs))
+        seconds = (time.monotonic() - started) / missing
     return done, "seeds" if rule.fixed or rule.open(trial, done) else "clear"
 
 

@@ -15,7 +15,7 @@ from curate.images import decode
 from curate.sources import Options, digits
 from curate.wording import pasted
 from curate.workspace import Workspace
-from train import experiments, figures, parallel
+from train import experiments, figures, parallel, plots
 from train.config import TrainConfig
 from train.data import ImageSet, load_images
 from train.hardware import choose_device, describe
@@ -230,7 +230,7 @@ def write(
     files: dict[str, bytes] = {}
     for title, figure in outcome.figures.items():
         figure.supxlabel(f"{data.name}; seeds: {len(study.seeds)}", fontsize=8, color=figures.QUIET)
-        files |= {f"{title}.png": figures.png(figure), f"{title}.svg": figures.svg(figure)}
+        files |= {f"{title}.png": plots.png(figure, dpi=130), f"{title}.svg": figures.svg(figure)}
     files["table.csv"] = outcome.table.to_csv(index=False).encode()
     device = study.settings.get("device", "auto")
     result = Reproduced(

@@ -1,6 +1,7 @@
 """What a run came to: each seed, kept as it ends, and all of them together, `result.json` and what lies beside it."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -147,15 +148,15 @@ def write_result(
         "confusion.png": plots.confusion_matrix(confusion, eval_set.classes),
     }
     predicted = predicted_table(eval_set, done)
-    for name in (RESULT, "model.onnx"):
+    new = [path for one in done if (path := run_dir / f"seed-{one.seed}" / WEIGHTS).exists()]
+    for name in (RESULT, "model.onnx") if new else (RESULT,):
         (run_dir / name).unlink(missing_ok=True)
     for name, content in {"metrics.jsonl": lines.encode(), **pictures}.items():
         write_bytes_atomic(run_dir / name, content)
     with replacing(run_dir / PREDICTED) as temporary:
         predicted.to_parquet(temporary, index=False, compression="zstd")
-    for one in done:
-        if (weights := run_dir / f"seed-{one.seed}" / WEIGHTS).exists():
-            weights.replace(run_dir / WEIGHTS)
+    for weights in new:
+        weights.replace(run_dir / WEIGHTS)
     epochs = tuple(one.epochs_done for one in done)
     result = RunResult(
         config=config,
@@ -185,6 +186,8 @@ def write_result(
     write_json(run_dir / RESULT, asdict(result))
     if tensorboard:
         event_files.write_finished(run_dir)
+    else:  # they are of an earlier run of this name
+        shutil.rmtree(run_dir / "tensorboard", ignore_errors=True)
     return result
 
 

@@ -17,10 +17,27 @@ from train.data import ImageSet
 from train.profiles import Profile
 
 ROUND = 1000
-"""Between the seeds of two rounds, so that no two networks start alike."""
+"""Between the seeds of two rounds, so that their networks start otherwise, and are dealt other folds."""
 CORRECTED = 2
 """What a later round counts beside the first. A third of CIFAR-10N `aggre`, best F1: 0.708 if
 they count the same, 0.711 with 2, 0.710 with 3; `worse`: 0.875 with each."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which of the networks of all rounds it is, counted from 1, and how much is trained after it."""
+
+    round: int
+    rounds: int
+    fold: int
+    folds: int
+    epochs: int
+    """Of this network."""
+    after: int
+    """Epochs of all networks that come after it."""
+
+    def __str__(self) -> str:
+        return f"round {self.round} of {self.rounds}, fold {self.fold} of {self.folds}"
 
 
 @dataclass(frozen=True)
@@ -65,7 +82,7 @@ def run(
     others: ImageSet,
     run_dir: Path | None,
     at_once: int,
-    on_epoch: Callable[[str, Epoch], None] | None,
+    on_epoch: Callable[[Place, Epoch], None] | None,
 ) -> Said:
     """Train the rounds of `plan`. configs: of the first and of later ones. groups: shape (N,), see `cross_validate`.
 
@@ -88,23 +105,23 @@ def run(
             run_dir=run_dir / name.replace(" ", "-") if run_dir else None,
             at_once=at_once,
             keep_margins=not (number or program(config, image_set.image_size).mixes),
-            on_epoch=partial(_tell, on_epoch, name) if on_epoch else None,
+            on_epoch=partial(_tell, on_epoch, plan, configs, number) if on_epoch else None,
         )
 
     done, given = [take_round(0, image_set)], image_set.labels.numpy()
     for number in range(1, plan.corrected + 1):
-        repeats = np.concatenate([each.pred_probs for each in done])
+        repeats = np.stack([each.pred_probs for each in done])
         together = _together(repeats)
         soft = label_noise.soft_labels(label_noise.fit(repeats, given, together), together, given)
         done.append(take_round(number, replace(image_set, soft_labels=torch.from_numpy(soft))))
     return Said(
-        repeats=np.concatenate([each.pred_probs for each in done]),
-        others_repeats=np.concatenate([each.others_pred_probs for each in done]),
-        neighbors=np.concatenate([each.neighbors for each in done]),
+        repeats=np.stack([each.pred_probs for each in done]),
+        others_repeats=np.stack([each.others_pred_probs for each in done]),
+        neighbors=np.stack([each.neighbors for each in done]),
         embeddings=done[-1].embeddings,
         others_embeddings=done[-1].others_embeddings,
-        margins=None if done[0].margins is None else done[0].margins[0],
-        fold=done[0].fold[0],
+        margins=done[0].margins,
+        fold=done[0].fold,
         fold_accuracy=tuple(share for each in done for share in each.fold_accuracy),
         thin_classes=done[0].thin_classes,
         seconds=sum(each.seconds for each in done),
@@ -118,5 +135,15 @@ def _together(repeats: np.ndarray) -> np.ndarray:
     return (probs / probs.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def _tell(on_epoch: Callable[[str, Epoch], None], name: str, number: int, epoch: Epoch) -> None:
-    on_epoch(f"{name}, fold {number + 1}", epoch)
+def _tell(
+    on_epoch: Callable[[Place, Epoch], None],
+    plan: Profile,
+    configs: Sequence[TrainConfig],
+    number: int,
+    fold: int,
+    epoch: Epoch,
+) -> None:
+    """Say of which network an epoch is; rounds and folds count from 0 here."""
+    epochs = [configs[min(each, 1)].epochs for each in range(plan.corrected + 1)]
+    after = (plan.folds - fold - 1) * epochs[number] + plan.folds * sum(epochs[number + 1 :])
+    on_epoch(Place(number + 1, len(epochs), fold + 1, plan.folds, epochs[number], after), epoch)

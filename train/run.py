@@ -108,8 +108,6 @@ def train_run(
         at_once=at_once,
         tensorboard=tensorboard,
     )
-    if not tensorboard:  # they are of an earlier run of this name
-        shutil.rmtree(run_dir / "tensorboard", ignore_errors=True)
     for folder in run_dir.glob("seed-*"):  # only now is nothing left to resume, nor of an earlier run
         shutil.rmtree(folder)
     return result

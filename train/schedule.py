@@ -19,8 +19,10 @@ def wanted_batch(config: TrainConfig, count: int) -> int:
 
 
 def steps_an_epoch(config: TrainConfig, count: int) -> int:
-    """Steps that one pass over `count` images takes."""
-    return max(1, round(count / wanted_batch(config, count)))
+    """Steps that one pass over `count` images takes. Where `steps` are asked for, all batches are of one size, so that
+    sets of any size see as many images; the rest of each pass, less than a batch, is left out."""
+    wanted = wanted_batch(config, count)
+    return count // wanted if config.steps is not None else max(1, round(count / wanted))
 
 
 def epochs_in_all(config: TrainConfig, count: int) -> float:
@@ -30,11 +32,11 @@ def epochs_in_all(config: TrainConfig, count: int) -> float:
 
 def with_steps_of(config: TrainConfig, count: int) -> TrainConfig:
     """The settings by which sets of any size see as many steps, of as many images, as one of `count` images does."""
-    share = lr_share(config, count)
+    share, an_epoch = lr_share(config, count), steps_an_epoch(config, count)
     return replace(
         config,
-        steps=round(epochs_in_all(config, count) * steps_an_epoch(config, count)),
-        batch_size=wanted_batch(config, count),
+        steps=round(epochs_in_all(config, count) * an_epoch),
+        batch_size=wanted_batch(config, count) if config.steps is not None else count // an_epoch,
         lr=config.lr * share,
         head_lr=None if config.head_lr is None else config.head_lr * share,
         bias_lr=None if config.bias_lr is None else config.bias_lr * share,
@@ -42,12 +44,16 @@ def with_steps_of(config: TrainConfig, count: int) -> TrainConfig:
 
 
 def batches(order: Tensor, config: TrainConfig, count: int) -> tuple[Tensor, ...]:
-    """The batches of an epoch over a set of `count` images: their lengths differ by one at most.
+    """The batches of an epoch over a set of `count` images: their lengths differ by one at most, and not at all where
+    `steps` are asked for.
 
     order: shape (M,), the images in the order of their use. Fewer than `count` come in batches of the longer length,
     and have to be a multiple of it: compiled code is for one length or two.
     """
     steps = steps_an_epoch(config, count)
+    if config.steps is not None:
+        size = wanted_batch(config, count)
+        return order[: len(order) // size * size].split(size)
     return order.tensor_split(steps) if len(order) == count else order.split(-(-count // steps))
 
 

@@ -139,13 +139,13 @@ class Outcome:
 def train_arms(study: Study, *, probe: Probe | None = None) -> list[ArmResult]:
     """Every arm with every seed: seed by seed, so that an interrupted study has whole comparisons first."""
     todo = [(seed, arm) for seed in study.seeds for arm in study.scale.arms]
-    done = {at: train_arm(study, arm, seed) for at, (seed, arm) in enumerate(todo) if _path(study, arm, seed).exists()}
-    left = [one for at, one in enumerate(todo) if at not in done]
+    if all(_path(study, arm, seed).exists() for seed, arm in todo):
+        return [train_arm(study, arm, seed) for seed, arm in todo]
     with parallel.shared(study.train_set, study.test_set, at_once=study.at_once) as (train_set, test_set):
         there = replace(study, train_set=train_set, test_set=test_set, say=print)  # each training says it by `tell`
         one_arm = partial(_train_one, study=there, probe=probe)
-        results = parallel.each(one_arm, left, at_once=study.at_once, hear=lambda number, line: study.say(line))
-        return [done[at] if at in done else next(results) for at in range(len(todo))]
+        # all of them, also those that are finished: the place says how many threads one has
+        return list(parallel.each(one_arm, todo, at_once=study.at_once, hear=lambda number, line: study.say(line)))
 
 
 def _train_one(job: tuple[int, Arm], tell: Callable[[str], None], *, study: Study, probe: Probe | None) -> ArmResult:

@@ -26,6 +26,8 @@ from train.result import RESULT, SeedResult, read_seed, write_seed
 from train.run import train_seed
 from train.verbs import leak_free
 
+BATCHES = 2
+"""How batches are made where steps are counted: other seeds were trained otherwise. 2: all of one size."""
 FREE = ("seed", "device")
 """Settings that may differ from those of earlier seeds."""
 Done = dict[str, dict[int, SeedResult]]
@@ -89,7 +91,7 @@ def make(
         workspace.root,
         config,
         {arm.name: arm for arm in plan.arms},
-        {arm.name: _key(config, manifest.data_hash(arm.rows), tested) for arm in plan.arms},
+        {arm.name: _key(config, classes, manifest.data_hash(arm.rows), tested) for arm in plan.arms},
         together,
         {
             arm.name: (
@@ -103,9 +105,11 @@ def make(
     )
 
 
-def _key(config: TrainConfig, trained: str, tested: str) -> str:
+def _key(config: TrainConfig, classes: list[str], trained: str, tested: str) -> str:
+    """Of all that decides a training but its seed. Classes count: what is kept says the number of one."""
     settings = {name: value for name, value in config.as_dict().items() if name not in FREE}
-    return hashlib.blake2b(json.dumps([settings, trained, tested], sort_keys=True).encode(), digest_size=16).hexdigest()
+    content = json.dumps([BATCHES, settings, classes, trained, tested], sort_keys=True)
+    return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
 
 
 def prepare(trial: Trial, fresh: bool) -> None:
@@ -131,10 +135,10 @@ def prepare(trial: Trial, fresh: bool) -> None:
         for seed in folder.glob("seed-*") if fresh else ():
             shutil.rmtree(seed)
         # only finished seeds can be added to from another device
-        if differ or earlier.get("data_hash") != trained or earlier.get("device") != settings["device"]:
+        if earlier.get("key") != trial.keys[name] or earlier.get("device") != settings["device"]:
             for unfinished in folder.glob("seed-*/checkpoint.safetensors"):
                 unfinished.unlink()
-        write_json(folder / "config.json", trial.config.as_dict() | {"data_hash": trained})
+        write_json(folder / "config.json", trial.config.as_dict() | {"data_hash": trained, "key": trial.keys[name]})
 
 
 def forget_others(trial: Trial) -> None:
@@ -155,9 +159,11 @@ def _earlier(path: Path) -> dict[str, object]:
 
 
 def train_one(job: tuple[str, int], tell: Callable[[Epoch], None], *, trial: Trial) -> SeedResult:
-    """Train an arm with a seed, and keep what came of it."""
+    """Train an arm with a seed, and keep what came of it; or read what was kept."""
     name, seed = job
     folder = trial.folder(name)
+    if one := read_seed(folder / f"seed-{seed}", trial.keys[name]):
+        return _leaks_as_now(one, trial)
     one = train_seed(
         seed,
         tell,

@@ -50,6 +50,7 @@ def train(
     that come without a test split, as Imagenette does, are evaluated on `val`. `at_once` seeds are trained at the same
     time; None: chosen, see `train.parallel.choose`.
     """
+    read = workspace.hashes()
     asked = _asked(workspace, data, settings, name)
     side = asked.config.image_size or common_size(asked.train_rows)
     several = parallel.choose(at_once, [asked.config] * seeds, images=len(asked.train_rows), side=side)
@@ -69,7 +70,8 @@ def train(
             at_once=several,
             on_epoch=on_epoch,
         )
-    with workspace.writing("train", {"data": data, "name": asked.run_dir.name, "seeds": seeds, **settings}):
+    said = {"data": data, "name": asked.run_dir.name, "seeds": seeds, **settings}
+    with workspace.waiting().writing("train", said, read=read):
         pass  # writes no table; the ledger says that the run was made, and of which data
     return asked.run_dir, result
 
@@ -80,7 +82,7 @@ def search_policies(
     data: str,
     settings: Mapping[str, object],
     files: Sequence[Path] = (),
-    say: Callable[[policy_search.Training], None] | None = None,
+    say: Callable[[policy_search.Tried], None] | None = None,
 ) -> policy_search.Found:
     """Compare a handful of augmentations by short trainings, see `train.policy_search`.
 
@@ -89,6 +91,7 @@ def search_policies(
     where there is no test split. Written to `runs/augment-search`; an interrupted call goes on.
     """
     config = by_epochs(configure(workspace, settings))
+    read = workspace.hashes()
     raw = verbs.read_manifest(workspace)
     chosen = verbs.read_images(workspace, data)
     rows = train_rows_of(chosen)
@@ -109,7 +112,8 @@ def search_policies(
             images, held_out = policy_search.split(images, of_rows, seed=config.seed)
         folder = workspace.root / "runs" / SEARCH
         found = policy_search.search(config, images, held_out, tried, folder, say=say)
-    with workspace.writing("augment search", {"data": data, "pipelines": [str(file) for file in files], **settings}):
+    said = {"data": data, "pipelines": [str(file) for file in files], **settings}
+    with workspace.waiting().writing("augment search", said, read=read):
         pass  # writes no table
     return found
 

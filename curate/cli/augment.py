@@ -12,7 +12,7 @@ from curate.wording import pasted
 if TYPE_CHECKING:
     from curate.augment.bench import Bench
     from curate.augment.materialize import Augmented
-    from train.policy_search import Found, Place, Training
+    from train.policy_search import Found, Place, Tried
 
 augment = typer.Typer(
     help="Augment with a pipeline of Albumentations: see it, time it, keep the images.",
@@ -197,7 +197,7 @@ def _say_rates(result: "Bench") -> None:
     )
 
 
-def _say_training(training: "Training") -> None:
+def _say_training(training: "Tried") -> None:
     epochs = f"{training.epochs} epoch{'s' if training.epochs > 1 else ''}"
     told = f"{training.candidate}: {training.accuracy:.2%} after {epochs}, seed {training.seed}"
     output.say(f"{told} ({training.seconds:.0f} s)")

@@ -1,17 +1,23 @@
 """Verbs that find what is wrong: predict, scan, findings."""
 
+import itertools
 import sys
+import time
+from statistics import fmean
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from curate.cli import app, options, output
 from curate.errors import UserError
-from curate.wording import pasted, plural
+from curate.wording import duration, pasted, percent, plural
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from curate.labels.threshold import Cut
     from train.checkpoint import Epoch
+    from train.rounds import Place
 
 
 @app.command(epilog="Example: curate predict ws --profile quick --set image_size=64")
@@ -45,16 +51,19 @@ def predict(
         settings=options.training_settings(None, changes, device=device, seed=seed),
         workers=workers,
         at_once=at_once,
-        on_epoch=None if as_json else _say_fold,
+        on_epoch=None if as_json else _saying_folds(),
     )
     if as_json:
         output.print_json(result)
         return
-    accuracy = ", ".join(f"{100 * value:.1f}" for value in result.fold_accuracy)
+    rounds = [result.fold_accuracy[at : at + result.folds] for at in range(0, len(result.fold_accuracy), result.folds)]
+    agreement = "; ".join(
+        (f"round {number} " if result.repeats > 1 else "") + _agreement(folds) for number, folds in enumerate(rounds, 1)
+    )
     if result.thin_classes:
         output.warn([f"classes with fewer images than folds, predicted poorly: {', '.join(result.thin_classes)}"])
     output.say(
-        f"Agreement with the given labels per fold: {accuracy} %.",
+        f"Agreement with the given labels: {agreement}.",
         f"Wrote {pasted(result.written)} for {result.images:,} images after {result.seconds:,.0f} s of training. "
         f"Next: curate scan {pasted(ws)}",
     )
@@ -143,7 +152,24 @@ def expectation(cut: "Cut", answers: int) -> list[str]:
     ]
 
 
-def _say_fold(what: str, epoch: "Epoch") -> None:
+def _agreement(folds: "Sequence[float]") -> str:
+    """`90.3 % (89.4 to 91.2 by fold)`."""
+    mean, low, high = (percent(value, digits=1) for value in (fmean(folds), min(folds), max(folds)))
+    return f"{mean} % ({low} to {high} by fold)"
+
+
+def _saying_folds() -> "Callable[[Place, Epoch], None]":
+    """A line on stderr for each epoch: which network it is of, what it came to, how long the rest will take."""
     from curate.cli.learn import epoch_line
 
-    print(f"{what} {epoch_line(epoch)}", file=sys.stderr)
+    started, heard, lines = time.monotonic(), dict["Place", int](), itertools.count(1)
+
+    def say(place: "Place", epoch: "Epoch") -> None:
+        heard[place] = epoch.epoch
+        last = min(heard, key=lambda each: each.after)
+        left = last.after + sum(each.epochs - done for each, done in heard.items())
+        seconds = (time.monotonic() - started) / next(lines) * left
+        rest = f"  about {duration(seconds)} left" if left else ""
+        print(f"{place}  {epoch_line(epoch)}{rest}", file=sys.stderr)
+
+    return say

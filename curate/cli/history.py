@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from curate.cli import app, options, output
-from curate.wording import pasted
+from curate.wording import moment, pasted
 
 
 @app.command(epilog="Example: curate log ws")
@@ -22,7 +22,7 @@ def log(ws: options.Workspace, as_json: options.Json = False) -> None:
     rows = [
         {
             "version": entry.version,
-            "at": entry.at,
+            "at": moment(entry.at),
             "command": entry.command,
             "arguments": " ".join(
                 f"{name}={value}" for name, value in entry.arguments.items() if value not in (None, "", [], {})
@@ -78,11 +78,13 @@ def restore(
     from curate import versions
     from curate.workspace import Workspace
 
-    restored = versions.restore(Workspace.open(ws), version)
+    workspace = Workspace.open(ws)
+    restored = versions.restore(workspace, version)
     if as_json:
         output.print_json({"version": version, "restored": restored})
         return
-    output.say(
-        f"Restored {', '.join(restored) or 'nothing: it was as it is'} of version {version}. "
-        f"Next: 'curate log {pasted(ws)}'."
-    )
+    there = [name for name in restored if workspace.has(name)]
+    gone = [name for name in restored if name not in there]
+    what = ", ".join(there) or ("the tables" if gone else "nothing: it was as it is")
+    away = f"Took away {', '.join(gone)}, which it does not have. " if gone else ""
+    output.say(f"Restored {what} of version {version}. {away}Next: 'curate log {pasted(ws)}'.")

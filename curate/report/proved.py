@@ -9,7 +9,7 @@ from curate.workspace import CURATED, MANIFEST, Workspace
 
 @dataclass(frozen=True)
 class Proved:
-    """A proof, and whether images or decisions have changed since."""
+    """A proof, and whether images or decisions have changed since its sets were read."""
 
     proof: Proof
     outdated: bool
@@ -20,7 +20,6 @@ def proved(workspace: Workspace) -> Proved | None:
     found = proof.read(workspace)
     if found is None:
         return None
-    ledger = workspace.ledger()
-    last = max((entry.version for entry in ledger if entry.command == "prove"), default=0)
-    later = [entry for entry in ledger if entry.version > last]
-    return Proved(found, bool(last) and any(name in entry.writes for entry in later for name in (MANIFEST, CURATED)))
+    lines = [entry for entry in workspace.ledger() if entry.command == "prove"]
+    changed = lines and any(lines[-1].reads.get(name, "") != workspace.hash(name) for name in (MANIFEST, CURATED))
+    return Proved(found, bool(changed))

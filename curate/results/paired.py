@@ -1,6 +1,6 @@
 """Differences of trainings that are paired by seed: how large, how sure, and whether that is clear yet.
 
-A difference is curated minus raw, or with a step minus without it, of one seed each: same initial weights, same test
+A difference is curated minus raw, or with a step minus without it, of one seed each: same random numbers, same test
 images. Seeds are added until the answer is clear, so a plain 95 % interval, looked at after each seed, would be wrong
 more often than it says. The interval for that case holds at all times at once: it inverts a t test whose Bayes factor
 is an e-value (normal prior on the effect size, right Haar prior on the deviation), so that by Ville's inequality the

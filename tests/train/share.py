@@ -1,4 +1,7 @@
-"""Trains digits, alone or as one of torchrun's processes, and writes the weights: `share.py FILE SETTINGS`."""
+"""Trains digits, alone or as one of torchrun's processes, and writes the weights: `share.py FILE SETTINGS`.
+
+Each process also writes what it would draw for dropout after each epoch: `FILE.RANK`.
+"""
 
 import json
 import sys
@@ -18,7 +21,13 @@ SETTINGS: dict[str, dict[str, float]] = {"easy ones left out": {"skip_easy": 0.5
 if __name__ == "__main__":
     torch.set_num_threads(1)
     with distributed.joined("cpu"):
-        trained = train(replace(CONFIG, **SETTINGS[sys.argv[2]]), digits(125))  # type: ignore[arg-type]
+        drawn: list[float] = []
+        trained = train(
+            replace(CONFIG, **SETTINGS[sys.argv[2]]),  # type: ignore[arg-type]
+            digits(125),
+            watch=lambda epochs, network: drawn.append(float(torch.rand(()))),
+        )
+        Path(f"{sys.argv[1]}.{distributed.rank()}").write_text(json.dumps(drawn))
         if distributed.first():
             figures = [[epoch.train_loss, epoch.train_acc, epoch.images] for epoch in trained.history]
             tensors = {name: tensor.contiguous() for name, tensor in trained.model.state_dict().items()}

@@ -12,6 +12,10 @@ from train.config import TrainConfig
     ("settings", "says"),
     [
         ({"model": "resnet1000"}, "resnet20"),
+        ({"model": ["resnet20"]}, "resnet20"),
+        ({"model": {}}, "resnet20"),
+        ({"lr": 10**400}, "lr"),
+        ({"epochs": 10**400}, "epochs"),
         ({"epochs": 0}, "epochs"),
         ({"epochs": 2.5}, "epochs"),
         ({"lr": float("nan")}, "lr"),

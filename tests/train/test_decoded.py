@@ -1,6 +1,7 @@
 """A set in a file trains as one in memory does, and the file is written once."""
 
 import os
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import torch
 from curate.errors import UserError
 from curate.images import encode_png
 from tests.train.digits import QUICK, digits
-from train import decoded, loop
+from train import decoded, loop, parallel
 from train.crossval import cross_validate
 from train.data import ImageSet, load_images
 from train.evaluate import predict
@@ -97,6 +98,27 @@ def test_changed_images_are_another_file_and_old_ones_go(rows: pd.DataFrame, tmp
             os.utime(path, (at, at))  # older than the next, however coarse the clock of the disk
     assert len(list((tmp_path / decoded.FOLDER).glob("*.u8"))) == decoded.KEPT
     assert sets[0].fingerprint() == load(rows[:2], tmp_path, None).fingerprint()  # whoever has it open can read on
+
+
+def test_what_trainings_at_once_share_stays(rows: pd.DataFrame, tmp_path: Path) -> None:
+    """Processes open it by its name, when others may long have looked for room."""
+    with parallel.shared(load(rows[:2], tmp_path, 0), at_once=2) as (kept,):
+        for number in range(1, decoded.KEPT + 2):
+            load(rows[number : number + 2], tmp_path, 0)
+        assert torch.equal(pickle.loads(pickle.dumps(kept)).images[torch.arange(2)], kept.images[torch.arange(2)])
+    load(rows[50:52], tmp_path, 0)
+    assert isinstance(kept.images, MappedImages)
+    assert kept.images.file is not None
+    assert not kept.images.file.exists()
+
+
+def test_what_is_gone_is_written_for_trainings_at_once(rows: pd.DataFrame, tmp_path: Path) -> None:
+    images = load(rows, tmp_path, 0)
+    assert isinstance(images.images, MappedImages)
+    assert images.images.file is not None
+    images.images.file.unlink()
+    with parallel.shared(images, at_once=2) as (there,):
+        assert pickle.loads(pickle.dumps(there)).fingerprint() == load(rows, tmp_path, None).fingerprint()
 
 
 def test_a_writer_that_stops_leaves_nothing_that_looks_complete(rows: pd.DataFrame, tmp_path: Path) -> None:

@@ -48,6 +48,9 @@ def test_two_processes_take_the_steps_of_one(tmp_path: Path, settings: str) -> N
         assert torch.allclose(together[name], tensor, rtol=1e-3, atol=1e-3), name
     for ours, other in zip(history, theirs, strict=True):
         assert other == pytest.approx(ours, rel=1e-3)
+    first, second = (json.loads((tmp_path / f"two.safetensors.{rank}").read_text()) for rank in (0, 1))
+    assert first == json.loads((tmp_path / "one.safetensors.0").read_text())
+    assert all(one != other for one, other in zip(first[1:], second[1:], strict=True))  # its images have own dropout
 
 
 def listening() -> set[tuple[str, str]]:

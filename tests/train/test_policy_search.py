@@ -18,7 +18,7 @@ from train import policy_search
 from train.config import TrainConfig
 from train.data import ImageSet
 from train.loop import Trained, train
-from train.policy_search import RECIPE, SEEDS, TRAININGS, Candidate, Found, Training, candidates, search, split
+from train.policy_search import RECIPE, SEEDS, TRAININGS, Candidate, Found, Tried, candidates, search, split
 
 SIDE = 16
 CONFIG = replace(QUICK, epochs=2, batch_size=32)
@@ -92,8 +92,8 @@ def test_look_alikes_are_held_out_together() -> None:
 # The search
 
 
-def heard(folder: Path, tried: list[Candidate]) -> tuple[Found, list[Training]]:
-    said: list[Training] = []
+def heard(folder: Path, tried: list[Candidate]) -> tuple[Found, list[Tried]]:
+    said: list[Tried] = []
     return search(CONFIG, IMAGES, HELD_OUT, tried, folder, say=said.append), said
 
 
@@ -103,11 +103,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def searched(folder: Path) -> tuple[Found, list[Training]]:
+def searched(folder: Path) -> tuple[Found, list[Tried]]:
     return heard(folder, candidates(CONFIG, SIDE))
 
 
-def test_the_better_half_goes_on(searched: tuple[Found, list[Training]]) -> None:
+def test_the_better_half_goes_on(searched: tuple[Found, list[Tried]]) -> None:
     found, said = searched
     finalists = {place.candidate for place in found.places if place.round == 3}
     assert len(finalists) in (2, 3)
@@ -120,7 +120,7 @@ def test_the_better_half_goes_on(searched: tuple[Found, list[Training]]) -> None
     assert {each.seed for each in last} == {0, 1, 2}
 
 
-def test_every_candidate_has_a_place_and_an_interval(searched: tuple[Found, list[Training]]) -> None:
+def test_every_candidate_has_a_place_and_an_interval(searched: tuple[Found, list[Tried]]) -> None:
     found, _ = searched
     assert sorted(place.candidate for place in found.places) == sorted(PLAIN)
     assert found.best == found.places[0].candidate
@@ -135,7 +135,7 @@ def test_every_candidate_has_a_place_and_an_interval(searched: tuple[Found, list
     assert found.held_out == 60
 
 
-def test_what_is_written_can_be_trained_with(folder: Path, searched: tuple[Found, list[Training]]) -> None:
+def test_what_is_written_can_be_trained_with(folder: Path, searched: tuple[Found, list[Tried]]) -> None:
     found, _ = searched
     best = next(each for each in candidates(CONFIG, SIDE) if each.name == found.best)
     assert as_dict(read_pipeline(folder / "best.json")) == best.augment
@@ -146,7 +146,7 @@ def test_what_is_written_can_be_trained_with(folder: Path, searched: tuple[Found
 
 
 def test_a_search_goes_on(
-    folder: Path, searched: tuple[Found, list[Training]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, searched: tuple[Found, list[Tried]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = (folder / TRAININGS).read_text().splitlines(keepends=True)
     written(tmp_path, TRAININGS, "".join(lines[:-1]))  # as if it had been stopped before the last one
@@ -168,12 +168,13 @@ ACCURACY = {"recipe": 0.1, "none": 0.2, "cutout": 0.6, "color": 0.5, "mixup": 0.
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[Training]:
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Tried]:
     """What would be trained, if it were: accuracies are given."""
-    said: list[Training] = []
+    said: list[Tried] = []
 
     def trained(_: TrainConfig, __: ImageSet, ___: ImageSet, each: Candidate, epochs: int, seed: int, *____: object):
-        said.append(Training(each.name, epochs, seed, ACCURACY[each.name], 1.0))
+        right = np.arange(60) < ACCURACY[each.name] * 60
+        said.append(Tried(each.name, epochs, seed, ACCURACY[each.name], np.packbits(right).tobytes().hex(), 1.0))
         return said[-1]
 
     monkeypatch.setattr(policy_search, "_trained", trained)
@@ -181,7 +182,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Training]:
 
 
 @pytest.mark.parametrize(("epochs", "at"), [(8, [2, 4, 8]), (2, [1, 1, 2]), (1, [1, 1, 1])])
-def test_halving(tmp_path: Path, asked: list[Training], epochs: int, at: list[int]) -> None:
+def test_halving(tmp_path: Path, asked: list[Tried], epochs: int, at: list[int]) -> None:
     """The recipe, the worst here, is measured again at the end."""
     found = search(replace(CONFIG, epochs=epochs), IMAGES, HELD_OUT, candidates(CONFIG, SIDE), tmp_path)
     said = [(each.candidate, each.epochs, each.seed) for each in asked]
@@ -197,8 +198,19 @@ def test_halving(tmp_path: Path, asked: list[Training], epochs: int, at: list[in
     assert found.places[4].half_width == pytest.approx(1.96 * (0.3 * 0.7 / 60) ** 0.5)
 
 
+def test_a_lead_of_an_image_in_each_training_is_not_clear(
+    tmp_path: Path, asked: list[Tried], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three equal differences scatter by nothing, but a lead of one image may as well not have been."""
+    monkeypatch.setitem(ACCURACY, "recipe", 35 / 60)
+    found = search(CONFIG, IMAGES, HELD_OUT, candidates(CONFIG, SIDE), tmp_path)
+    assert found.best == "cutout"
+    assert found.places[0].difference == pytest.approx(1 / 60)
+    assert not found.clear
+
+
 @pytest.mark.parametrize(("count", "trainings"), [(1, 3), (2, 6), (3, 3 + 9), (4, 4 + 9), (5, 5 + 3 + 9)])
-def test_few_candidates(tmp_path: Path, asked: list[Training], count: int, trainings: int) -> None:
+def test_few_candidates(tmp_path: Path, asked: list[Tried], count: int, trainings: int) -> None:
     found = search(CONFIG, IMAGES, HELD_OUT, candidates(CONFIG, SIDE)[:count], tmp_path)
     assert len(asked) == trainings
     assert len(found.places) == count

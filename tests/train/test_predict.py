@@ -1,5 +1,6 @@
 """What `predict` writes of a workspace, by profile: a row for every image, whatever its split."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,15 @@ from typer.testing import CliRunner
 
 from curate import predictions
 from curate.cli import app
+from curate.cli.find import _saying_folds
 from curate.engine import Local
 from curate.errors import UserError
 from curate.verbs import read_manifest, scan
 from curate.workspace import DECISIONS, Workspace
 from tests.conftest import add, png
-from train.predict import predict
+from train.checkpoint import Epoch
+from train.predict import _as_dealt, predict
+from train.rounds import Place
 
 SETTINGS = {"epochs": 1, "image_size": 16, "device": "cpu", "flip": False}
 
@@ -28,11 +32,11 @@ def test_it_writes_all_that_was_said(workspace: Workspace, profile: str, folds: 
         folds=folds,
         settings=SETTINGS,
         at_once=1,
-        on_epoch=lambda what, epoch: heard.append(what),
+        on_epoch=lambda place, epoch: heard.append(str(place)),
     )
     assert (done.profile, done.folds, done.repeats, done.images) == (profile, folds, repeats, 40)
     assert len(done.fold_accuracy) == len(heard) == folds * repeats
-    assert heard[0] == "given 1, fold 1"
+    assert heard[0] == f"round 1 of {repeats}, fold 1 of {folds}"
     assert not list((workspace.root / predictions.FOLDER).glob("folds-*"))
 
     images = read_manifest(workspace)
@@ -120,3 +124,55 @@ def test_it_learns_from_labels_that_people_gave_in_the_pool(workspace: Workspace
     assert [learned[f"pool/{name}.png"] for name in ("asked", "sure", "waits")] == [True, False, False]
     assert sum(learned.values()) == 31
     assert read_manifest(workspace).equals(before)
+
+
+def test_an_interrupted_call_with_other_groups_begins_anew(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Images that came meanwhile may bind others together, which deals other folds."""
+
+    def stop(place: Place, epoch: Epoch) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        predict(workspace, folds=2, settings=SETTINGS, at_once=1, on_epoch=stop)
+    monkeypatch.setattr("train.predict.groups", lambda images, pairs: np.arange(len(images)) // 4)
+    heard: list[str] = []
+    predict(workspace, folds=2, settings=SETTINGS, at_once=1, on_epoch=lambda place, epoch: heard.append(str(place)))
+    assert heard[0] == "round 1 of 2, fold 1 of 2"
+    assert not list((workspace.root / predictions.FOLDER).glob("folds-*"))
+
+
+@pytest.mark.parametrize(
+    ("groups", "expected"),
+    [
+        ([-1, -1], [-1, -1]),
+        ([7, 3, 7, 3, 5], [0, 1, 0, 1, -1]),
+        ([-1, 2, -1, 2, 9, 9], [-1, 1, -1, 1, 2, 2]),
+        ([], []),
+    ],
+)
+def test_groups_are_numbered_by_their_first_image(groups: list[int], expected: list[int]) -> None:
+    assert _as_dealt(np.array(groups, int)).tolist() == expected
+
+
+def test_it_says_how_long_the_rest_will_take(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two networks of two epochs at the same time, then two more; an epoch of one comes every 30 s."""
+    monkeypatch.setattr("time.monotonic", itertools.count(step=30).__next__)
+    tell = _saying_folds()
+    places = [Place(1, 2, fold, 2, epochs=2, after=6 - 2 * fold + 2) for fold in (1, 2)]
+    for number in (1, 2):
+        for place in places:
+            tell(place, Epoch(seed=0, epoch=number, train_loss=1, train_acc=0.5, eval_acc=None, seconds=60))
+    tell(Place(2, 2, 2, 2, epochs=2, after=0), Epoch(0, 2, 1, 0.5, None, 60))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("round 1 of 2, fold 1 of 2  seed 0 epoch   1")
+    assert [line.partition("  about ")[2] for line in lines] == [
+        "4 min left",
+        "3 min left",
+        "2 min left",
+        "2 min left",
+        "",
+    ]

@@ -15,7 +15,7 @@ from train.checkpoint import Epoch
 from train.config import TrainConfig
 from train.data import ImageSet
 from train.profiles import Profile
-from train.rounds import Said
+from train.rounds import Place, Said
 
 CONFIG = replace(QUICK, epochs=2, batch_size=32)
 PLAN = Profile("two rounds on corrected labels", folds=2, corrected=2)
@@ -39,7 +39,7 @@ def run(
     *,
     config: TrainConfig = CONFIG,
     plan: Profile = PLAN,
-    on_epoch: Callable[[str, Epoch], None] | None = None,
+    on_epoch: Callable[[Place, Epoch], None] | None = None,
 ) -> Said:
     return rounds.run(
         [config] * 2,
@@ -54,16 +54,16 @@ def run(
 
 
 @pytest.fixture(scope="module")
-def heard() -> list[str]:
+def heard() -> list[Place]:
     return []
 
 
 @pytest.fixture(scope="module")
-def said(image_set: ImageSet, heard: list[str], tmp_path_factory: pytest.TempPathFactory) -> Said:
-    return run(image_set, tmp_path_factory.mktemp("whole"), on_epoch=lambda what, epoch: heard.append(what))
+def said(image_set: ImageSet, heard: list[Place], tmp_path_factory: pytest.TempPathFactory) -> Said:
+    return run(image_set, tmp_path_factory.mktemp("whole"), on_epoch=lambda place, epoch: heard.append(place))
 
 
-def test_every_image_is_predicted_in_every_repetition(said: Said, heard: list[str]) -> None:
+def test_every_image_is_predicted_in_every_repetition(said: Said, heard: list[Place]) -> None:
     assert said.repeats.shape == (3, COUNT, 10)
     assert said.others_repeats.shape == (3, 12, 10)  # of other splits
     for repeats, together in ((said.repeats, said.pred_probs), (said.others_repeats, said.others_pred_probs)):
@@ -76,9 +76,11 @@ def test_every_image_is_predicted_in_every_repetition(said: Said, heard: list[st
     assert said.margins.shape == (COUNT, 2)
     assert said.fold.shape == (COUNT,)
     assert len(said.fold_accuracy) == 6
-    networks = [("given", 1)] * 2 + [("corrected", 1)] * 2 + [("corrected", 2)] * 2
     assert heard == [
-        f"{name} {repeat}, fold {at % 2 + 1}" for at, (name, repeat) in enumerate(networks) for _ in (1, 2)
+        Place(number, 3, fold, 2, epochs=2, after=12 - 4 * number + 4 - 2 * fold)
+        for number in (1, 2, 3)
+        for fold in (1, 2)
+        for _ in range(2)
     ]
 
 
@@ -118,17 +120,17 @@ def test_later_rounds_learn_what_labels_and_all_before_say_together(
 @pytest.mark.parametrize("network", [2, 3, 5])
 def test_an_interrupted_call_comes_to_the_same(said: Said, image_set: ImageSet, tmp_path: Path, network: int) -> None:
     """Stopped after the first epoch of a network of the first round, the second, and the third."""
-    heard: list[str] = []
+    heard: list[Place] = []
 
-    def stop(what: str, epoch: Epoch) -> None:
-        heard.append(what)
+    def stop(place: Place, epoch: Epoch) -> None:
+        heard.append(place)
         if len(heard) == 2 * network:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         run(image_set, tmp_path, on_epoch=stop)
-    left: list[str] = []
-    resumed = run(image_set, tmp_path, on_epoch=lambda what, epoch: left.append(what))
+    left: list[Place] = []
+    resumed = run(image_set, tmp_path, on_epoch=lambda place, epoch: left.append(place))
     assert len(left) == 12 - 2 * network
     for field in fields(Said):
         if field.name != "seconds":

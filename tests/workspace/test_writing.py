@@ -51,6 +51,17 @@ def test_second_writer_waits_for_the_first(workspace: Workspace, holder: Callabl
     assert len(workspace.ledger()) == 2
 
 
+def test_who_has_trained_for_hours_waits_as_long_as_it_takes(
+    workspace: Workspace, holder: Callable[[float], BaseProcess]
+) -> None:
+    holder(0.5)
+    impatient = Workspace(workspace.root, seconds_to_wait=0.01)
+    read = {MANIFEST: "as it was"}
+    with impatient.waiting().writing("train", {}, read=read):
+        pass
+    assert workspace.ledger()[-1].reads == read
+
+
 def test_lock_of_a_killed_writer_is_free(workspace: Workspace, holder: Callable[[float], BaseProcess]) -> None:
     process = holder(60)
     process.kill()

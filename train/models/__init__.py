@@ -82,8 +82,8 @@ def summaries() -> dict[str, str]:
 
 def _function(name: str) -> Callable[..., Network]:
     found = {name: function for members in families().values() for name, function in members.items()}
-    if name not in found:
-        raise known("model", name, list(found))
+    if not isinstance(name, str) or name not in found:
+        raise known("model", str(name), list(found))
     return found[name]
 
 

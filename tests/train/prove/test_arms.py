@@ -45,6 +45,18 @@ def test_relabels_alone_need_no_random_drops(fresh: Workspace) -> None:
     assert notes == ("random is left out: curating dropped no image",)
 
 
+def test_what_cannot_be_decoded_is_no_loss_to_chance(fresh: Workspace, tmp_path: Path) -> None:
+    """No set is trained on it, whoever drops it."""
+    for number in range(9):
+        (folder := tmp_path / "broken" / "train" / str(number)).mkdir(parents=True)
+        (folder / "broken.png").write_bytes(b"no image")
+    add(fresh, tmp_path / "broken")
+    broken = [(f"broken/train/{number}/broken.png", "drop", "", "policy", "corrupt") for number in range(9)]
+    decide(fresh, *[(image_id, "drop", "", "policy", "blurry") for image_id in trained_on(fresh)[:3]], *broken)
+    sizes = {arm.name: len(arm.rows) for arm in plan(fresh, controls=True).arms}
+    assert sizes == {"raw": 61, "curated": 58, "random": 58}
+
+
 def test_images_of_the_pool_that_were_given_a_label(fresh: Workspace, folder: Path) -> None:
     rows = read_table(fresh.path(MANIFEST))
     ids = trained_on(fresh)[:5]

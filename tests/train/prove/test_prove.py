@@ -9,6 +9,7 @@ import pytest
 from curate import report, verbs
 from curate.engine import Local
 from curate.manifest import data_hash
+from curate.report.proved import proved
 from curate.results import proof, runs
 from curate.results.proof import Proof
 from curate.workspace import FINDINGS, MANIFEST, Workspace, read_table
@@ -27,6 +28,7 @@ from tests.train.prove.workspaces import (
     trained_on,
 )
 from train import verbs as training
+from train.checkpoint import Epoch
 from train.data import load_images
 from train.evaluate import predict
 from train.prove import prove
@@ -122,6 +124,21 @@ def test_the_report_reads_it(again: Workspace) -> None:
     assert "Curated minus raw" in page
 
 
+def test_decisions_that_are_made_meanwhile_are_not_in_it(fresh: Workspace) -> None:
+    def meanwhile(arm: str, epoch: Epoch) -> None:
+        if (arm, epoch.seed, epoch.epoch) == ("raw", 0, 1):
+            change(fresh, drops=3)
+
+    before = fresh.hashes()
+    prove(fresh, settings=SETTINGS, seeds=2, on_epoch=meanwhile)
+    assert fresh.ledger()[-1].reads == before != fresh.hashes()
+    assert (found := proved(fresh)) is not None
+    assert found.outdated
+    prove(fresh, settings=SETTINGS, seeds=2)
+    assert (found := proved(fresh)) is not None
+    assert not found.outdated
+
+
 # Going on
 
 
@@ -162,12 +179,15 @@ def test_an_interrupted_proof_goes_on_to_the_same_end(
 def test_seeds_are_added_to_earlier_ones(again: Workspace) -> None:
     heard: Heard = []
     earlier = proof.read(again)
+    exported = again.root / "runs" / "prove-raw" / "model.onnx"
+    exported.write_bytes(b"of the network of the first seed")
     found = prove(again, settings=SETTINGS, seeds=3, on_epoch=hearing(heard))
     assert {(arm, seed) for arm, seed, _ in heard} == {("raw", 2), ("curated", 2)}
     assert earlier is not None
     assert found.main.accuracy.values[:2] == earlier.main.accuracy.values
     assert len(found.main.accuracy.values) == 3
     assert run_of(again, "raw")["seeds"] == [0, 1, 2]
+    assert exported.exists()  # the network is the same
     fewer: Heard = []
     assert prove(again, settings=SETTINGS, seeds=2, on_epoch=hearing(fewer)).main.accuracy == earlier.main.accuracy
     assert fewer == []

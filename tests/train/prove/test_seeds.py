@@ -1,19 +1,25 @@
 """Seeds: added until the answer is clear or the time is over, and those that are begun anew."""
 
 import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
 from curate import verbs
 from curate.engine import Local
+from curate.ingest.add import add
 from curate.results import proof
 from curate.workspace import Workspace
+from tests.conftest import write_tree
 from tests.train.prove.workspaces import (
     SETTINGS,
     Heard,
+    change,
     hearing,
     run_of,
 )
+from train import parallel
 from train.prove import prove
 
 
@@ -68,3 +74,46 @@ def test_leaks_found_later_count_without_training(fresh: Workspace) -> None:
     assert heard == []
     assert found.leak_free_images == 19
     assert run_of(unscanned, "raw")["leak_free_images"] == 19
+
+
+def add_class(workspace: Workspace, folder: Path) -> None:
+    """An image to look at of a class that comes before all others."""
+    add(workspace, write_tree(folder, ["val/!/1.png"]))
+    change(workspace)
+
+
+def test_seeds_of_other_classes_do_not_count(fresh: Workspace, tmp_path: Path) -> None:
+    """What they said of the test images is kept as numbers of classes."""
+    before = prove(fresh, settings=SETTINGS, seeds=2)
+    add_class(fresh, tmp_path / "more")
+    heard: Heard = []
+    after = prove(fresh, settings=SETTINGS, seeds=2, on_epoch=hearing(heard))
+    assert {(arm, seed) for arm, seed, _ in heard} == {(arm, seed) for arm in ("raw", "curated") for seed in (0, 1)}
+    for one, two in zip(before.arms, after.arms, strict=True):
+        assert two.accuracy.mean == pytest.approx(one.accuracy.mean, abs=0.35)
+        assert two.accuracy.mean > 0
+
+
+def test_unfinished_seeds_of_other_classes_are_begun_anew(fresh: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        prove(fresh, settings=SETTINGS, seeds=2, on_epoch=hearing([], ("raw", 0, 1)))
+    add_class(fresh, tmp_path / "more")
+    heard: Heard = []
+    prove(fresh, settings=SETTINGS, seeds=2, on_epoch=hearing(heard))
+    assert ("raw", 0, 1) in heard
+
+
+def test_a_training_has_its_place_however_many_are_finished(fresh: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The place says how many threads it has, and so to which weights it comes."""
+    asked: list[list[object]] = []
+    each = parallel.each
+
+    def listen(function: Callable, jobs: Sequence[object], **settings: object) -> Iterator[object]:
+        asked.append(list(jobs))
+        return each(function, jobs, **settings)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(parallel, "each", listen)
+    with pytest.raises(KeyboardInterrupt):
+        prove(fresh, settings=SETTINGS, seeds=2, on_epoch=hearing([], ("raw", 1, 1)))
+    prove(fresh, settings=SETTINGS, seeds=2)
+    assert asked == [[("raw", 0), ("curated", 0), ("raw", 1), ("curated", 1)]] * 2
