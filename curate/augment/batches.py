@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
@@ -64,7 +65,7 @@ def with_channels(images: Sequence[Any]) -> list[np.ndarray]:
 def numbers(ids: Any, count: int, device: torch.device) -> Tensor:
     """What names so many images, as whole numbers on their device: shape (N,), int64. Names are hashed.
 
-    Raises `UserError` where there is not one for each image.
+    Raises `UserError` where there is not one for each image, and for numbers below 0, unless a look at them would wait.
     """
     if isinstance(ids, Tensor):
         found = ids
@@ -74,30 +75,44 @@ def numbers(ids: Any, count: int, device: torch.device) -> Tensor:
             values = np.array([_hashed(name) for name in values.tolist()], np.int64)
         if values.dtype.kind not in "iu" and values.size:
             raise UserError(f"ids are of type {values.dtype}; they have to be whole numbers or names")
-        if values.size and not 0 <= int(values.min()) <= int(values.max()) < 2**63:
-            raise UserError(f"ids are from {values.min()} to {values.max()}; they have to be from 0 to 2**63 - 1")
+        if values.size:
+            _check_range(int(values.min()), int(values.max()))
         found = torch.from_numpy(values.astype(np.int64))
     if found.shape != (count,):
         alone = "; a single image is a batch as image[None]" if found.shape == (1,) else ""
         raise UserError(f"{count} images, but ids of shape {tuple(found.shape)}; give one id for each image{alone}")
     if found.is_floating_point() or found.dtype == torch.bool:
         raise UserError(f"ids are of type {found.dtype}; they have to be whole numbers or names")
+    if found is ids and found.device.type == "cpu" and count:  # elsewhere a look would wait
+        found = found.to(torch.int64)
+        _check_range(int(found.min()), int(found.max()))
     return found.to(device=device, dtype=torch.int64, non_blocking=True)
 
 
-def check_epoch(epoch: Any) -> None:
-    """Raises `UserError` for what is no whole number from 0 on. A tensor is not looked into: that would wait for it."""
+def as_epoch(epoch: Any) -> int | Tensor:
+    """The epoch, of Python where it is a number of NumPy. Raises `UserError` for what is no whole number from 0 on.
+
+    A tensor is not looked into: that would wait for it.
+    """
     if isinstance(epoch, Tensor):
         whole = epoch.ndim == 0 and not epoch.is_floating_point() and epoch.dtype != torch.bool
     else:
-        whole = isinstance(epoch, int) and not isinstance(epoch, bool) and 0 <= epoch < 2**32
+        whole = isinstance(epoch, Integral) and not isinstance(epoch, bool) and 0 <= int(epoch) < 2**32
     if not whole:
         raise UserError(f"epoch is {epoch!r}; it has to be a whole number from 0 on, or a tensor of one without axes")
+    return epoch if isinstance(epoch, Tensor) else int(epoch)
+
+
+def _check_range(low: int, high: int) -> None:
+    """Raises `UserError` for ids from `low` to `high` that int64 does not hold, or that are negative."""
+    if low < 0 or high >= 2**63:
+        raise UserError(f"ids are from {low} to {high}; they have to be from 0 to 2**63 - 1")
 
 
 def _hashed(name: object) -> int:
     """63 bits of a text that stay the same for good; whole numbers as they are."""
     if isinstance(name, int):
+        _check_range(name, name)
         return name
     if not isinstance(name, str):
         raise UserError(f"an id is {name!r}; ids have to be whole numbers or names")

@@ -38,13 +38,18 @@ def keep_memory() -> None:
     torch.empty((1 << 25) - (1 << 16), dtype=torch.uint8)
 
 
-def in_parts(function: Callable[..., Tensor], images: Tensor, *params: Tensor, values: int = PART) -> Tensor:
-    """function(images, *params), on a processor for some images after the other: as many as have these `values`."""
+def in_parts(function: Callable[..., Tensor], images: Tensor, *params: Tensor | None, values: int = PART) -> Tensor:
+    """function(images, *params), on a processor for some images after the other: as many as have these `values`.
+
+    images, and what it gives: shape (N, …). params: shape (N, …) each, or None, which it is given as it is.
+    """
     count = max(1, values // max(1, images[:1].numel()))
     if images.device.type != "cpu" or len(images) <= count:
         return function(images, *params)
-    parts = zip(*(each.split(count) for each in (images, *params)), strict=True)
-    return torch.cat([function(*part) for part in parts])
+    parts = [slice(start, start + count) for start in range(0, len(images), count)]
+    return torch.cat(
+        [function(images[part], *(None if each is None else each[part] for each in params)) for part in parts]
+    )
 
 
 def has_kernels(tensor: Tensor) -> bool:

@@ -51,6 +51,8 @@ class Fallback(Transform):
         with ThreadPoolExecutor(workers) as pool:
             for worker, part_done in enumerate(pool.map(part, range(workers))):
                 done[worker::workers] = part_done
+        if len({image.shape for image in done}) > 1:
+            raise UserError(f"{self.name} makes images of different sizes, but those of a batch have one; take it out")
         return torch.from_numpy(np.stack(done)).to(images.device)
 
     def _one(self, settings: Settings, image: np.ndarray, seed: int) -> np.ndarray:

@@ -32,7 +32,7 @@ def filtered(images: Tensor, kernels: Tensor) -> Tensor:
 
 def filtered_apart(images: Tensor, kernels: Tensor) -> Tensor:
     """What `cv2.sepFilter2D` makes of each image with a symmetric kernel, across and down: kernels of shape (N, K)."""
-    return in_parts(lambda part, each: levels(smoothed(part, each)), images, kernels.float())
+    return in_parts(lambda part, each: as_levels(smoothed(part, each)), images, kernels.float())
 
 
 def box(images: Tensor, sizes: Tensor, largest: int) -> Tensor:
@@ -41,7 +41,7 @@ def box(images: Tensor, sizes: Tensor, largest: int) -> Tensor:
     kind = torch.int16 if 255 * largest**2 < 1 << 15 else torch.float32
     scale = 1 / sizes[:, None, None, None].float() ** 2
     return in_parts(
-        lambda part, each, by: levels(smoothed(part, each) * by), images, _middle(sizes, largest).to(kind), scale
+        lambda part, each, by: as_levels(smoothed(part, each) * by), images, _middle(sizes, largest).to(kind), scale
     )
 
 
@@ -50,7 +50,7 @@ def fixed_gaussian(images: Tensor, size: int, sigma: float) -> Tensor:
     weights = constant(whole_weights(size, sigma), torch.float32, images.device)
     half = UNIT**2 / 2  # all below 2**24, thus exact
     return in_parts(
-        lambda part, each: levels(((smoothed(part, each) + half) / UNIT**2).floor_()),
+        lambda part, each: as_levels(((smoothed(part, each) + half) / UNIT**2).floor_()),
         images,
         weights.expand(len(images), size),
     )
@@ -89,7 +89,7 @@ def smoothed(values: Tensor, kernels: Tensor) -> Tensor:
     return down
 
 
-def levels(values: Tensor) -> Tensor:
+def as_levels(values: Tensor) -> Tensor:
     """Rounded to whole levels, ties to the even one, and cut off at 0 and 255: uint8."""
     return values.clamp(0, 255).round_().to(torch.int16).to(torch.uint8)  # past int16 a CPU is 2.5 times as fast
 
@@ -149,7 +149,7 @@ def _filtered(images: Tensor, kernels: Tensor) -> Tensor:
         for across in range(taps):
             weight = kernels[:, down, across, None, None, None]
             total.addcmul_(around[:, down : down + height, across : across + width], weight)
-    return levels(total)
+    return as_levels(total)
 
 
 def _median(images: Tensor, size: int) -> Tensor:

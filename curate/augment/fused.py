@@ -1,9 +1,10 @@
 """The fused mode: steps after one another become one look-up of pixels, one table or matrix of colours, one mask.
 
 Where it differs from the exact mode: resampling happens once for all geometric steps after one another, so what a first
-one cut off may come back with the second, and places between pixels are rounded once; matrices of colours are composed
-without rounding and cutting off in between; jitter of colours is computed on unrounded levels. Everything else gives
-the same pixels.
+one cut off may come back with the second, a border of one meets the edges of those beside it, and places between pixels
+are rounded once, to 1/32 of a pixel; at the edge of a crop that is resized up to half a pixel of what lies beyond it is
+mixed in; matrices of colours are composed without rounding and cutting off in between; jitter of colours is computed on
+unrounded levels. Everything else gives the same pixels, and floats that differ by their last bits.
 """
 
 import math
@@ -116,6 +117,7 @@ class Group(Stage):
             drawn = Drawn.of(step, frame, stream, chooser)
             parts.add_moves(_moves(drawn, frame, device), _fill(step.transform))
             frame = step.transform.output(frame)
+        parts.still = self.still(chooser)
         for step in self.steps[AIMS]:
             drawn = Drawn.of(step, frame, stream, chooser)
             parts.add_matrix(_matrix(drawn, frame, device), *_edge(step.transform))
@@ -132,6 +134,19 @@ class Group(Stage):
             parts.scale_shift = _scale_shift(step.transform, frame.channels, device)
         parts.size = frame
         return parts
+
+    def still(self, chooser: Chooser) -> Tensor | None:
+        """Images that no warp changes, so that its border would show at the edges of what is resized: as in `Parts`."""
+        if all(isinstance(step.transform, Warp | Lattice) for step in self.steps[AIMS]):
+            return None
+        still: Tensor | None = None
+        for step in self.steps[AIMS]:
+            if _edge(step.transform)[0] not in (None, cv2.BORDER_REPLICATE):
+                passed = chooser.passes(step.gates)
+                if passed is None:
+                    return None
+                still = ~passed if still is None else still & ~passed
+        return still
 
     def mixes(self) -> bool:
         """Whether colours go through a matrix; otherwise through a table."""

@@ -1,6 +1,5 @@
 """Hue, saturation and value with the arithmetic of OpenCV 4 for uint8; and the same on unrounded levels."""
 
-from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
@@ -9,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from curate.augment.device import assume_constant_result
+from curate.augment.device import assume_constant_result, in_parts
 
 TURN = 180
 """Hues in a whole turn."""
@@ -22,8 +21,8 @@ SECTORS = (
     (SMALLEST, SMALLEST, RISING, LARGEST, LARGEST, FALLING),
 )
 """What red, green and blue are in each sixth of a turn."""
-PART = 1 << 17
-"""Pixels that are computed at once on a CPU, whose cache then holds them."""
+PART = 3 << 17
+"""Values that are computed at once on a CPU, whose cache then holds them."""
 
 
 def shifted(images: Tensor, hue: Tensor, saturation: Tensor | None = None, value: Tensor | None = None) -> Tensor:
@@ -32,20 +31,7 @@ def shifted(images: Tensor, hue: Tensor, saturation: Tensor | None = None, value
     images: shape (N, H, W, 3), uint8. hue, saturation, value: shape (N,), whole numbers. The hue goes round; the others
     are cut off at 0 and 255, and grey stays grey.
     """
-    return in_groups(_shifted, images, hue, saturation, value)
-
-
-def in_groups(
-    change: Callable[..., Tensor], images: Tensor, *params: Tensor | None, pixels: int | None = None
-) -> Tensor:
-    """change(images, *params), on a CPU for few images at a time: shape (N, H, W, C), and (N, …) each, or None."""
-    count, height, width, _ = images.shape
-    size = max((pixels or PART) // (height * width), 1) if images.device.type == "cpu" else max(count, 1)
-    done = []
-    for start in range(0, max(count, 1), size):
-        part = slice(start, start + size)
-        done.append(change(images[part], *(None if each is None else each[part] for each in params)))
-    return torch.cat(done) if len(done) > 1 else done[0]
+    return in_parts(_shifted, images, hue, saturation, value, values=PART)
 
 
 def _shifted(images: Tensor, hue: Tensor, saturation: Tensor | None, value: Tensor | None) -> Tensor:

@@ -35,24 +35,25 @@ def render_with_kernel(pixels: Tensor, parts: Parts, *, dtype: torch.dtype | Non
     none = torch.empty(0, device=device)
     rows, columns, turned = _lines(parts.moves, none)
     matrix = none if parts.matrix is None else parts.matrix[:, :2].contiguous()
+    still = none if parts.still is None else parts.still.to(torch.uint8)
     table = none if parts.table is None else parts.table.contiguous()
     mix = none if parts.linear is None else _mix(parts.linear)
     holes = none if parts.holes is None else parts.holes.int().contiguous()
     scale, shift = parts.scale_shift or (none, none)
-    fills = (_levels(fill, channels, device) for fill in (parts.moves_fill, parts.border_fill, parts.holes_fill))
-    moves_fill, border_fill, holes_fill = fills
+    moves_fill, border_fill = (_levels(fill, channels, device) for fill in (parts.moves_fill, parts.border_fill))
+    holes_fill = per_channel(parts.holes_fill, channels, device).trunc().float()  # NumPy cuts off, OpenCV rounds
     blocks = triton.cdiv(size.height * size.width, BLOCK)
     # fmt: off
     _render[(count * blocks,)](
         pixels, result, blocks, height, width, size.height, size.width, *_inner(parts, height, width),
         rows, columns, _step(rows), _step(columns), turned, _step(turned), moves_fill,
-        matrix, _step(matrix), border_fill,
+        matrix, _step(matrix), border_fill, still,
         table, _step(table), 256 if table.ndim == 3 and table.shape[1] > 1 else 0, mix, _step(mix),
         holes, holes.shape[1] if holes.ndim == 3 else 0, holes_fill, scale.contiguous(), shift.contiguous(),
         C=channels, MOVED=parts.moves is not None, TURNED=turned.numel() > 0,
-        WARPED=parts.matrix is not None, BORDER=parts.border,
+        WARPED=parts.matrix is not None, BORDER=parts.border, STILL=parts.still is not None,
         TABLE=parts.table is not None, MIXED=parts.linear is not None, HOLES=parts.holes is not None,
-        SCALED=parts.scale_shift is not None, ROUNDED=dtype == torch.uint8, BLOCK=BLOCK,
+        SCALED=parts.scale_shift is not None, BLOCK=BLOCK,
     )
     # fmt: on
     return result
@@ -100,11 +101,11 @@ def _level(image, row, column, width, channel, mask, C: tl.constexpr):
 def _render(
     pixels, result, blocks, height, width, out_height, out_width, inner_height, inner_width,
     rows, columns, rows_step, columns_step, turned, turned_step, moves_fill,
-    matrix, matrix_step, border_fill,
+    matrix, matrix_step, border_fill, still,
     table, table_step, table_channel_step, mix, mix_step,
     holes, holes_count, holes_fill, scale, shift,
     C: tl.constexpr, MOVED: tl.constexpr, TURNED: tl.constexpr, WARPED: tl.constexpr, BORDER: tl.constexpr,
-    TABLE: tl.constexpr, MIXED: tl.constexpr, HOLES: tl.constexpr, SCALED: tl.constexpr, ROUNDED: tl.constexpr,
+    STILL: tl.constexpr, TABLE: tl.constexpr, MIXED: tl.constexpr, HOLES: tl.constexpr, SCALED: tl.constexpr,
     BLOCK: tl.constexpr,
 ):  # fmt: skip
     number = (tl.program_id(0) // blocks).to(tl.int64)
@@ -129,6 +130,10 @@ def _render(
         down_y = ((e * fy + f) * FINE_UNIT + ROUND_64) - ROUND_64
         at_x = (along_x.to(tl.int32) + down_x.to(tl.int32) + HALF) >> 5
         at_y = (along_y.to(tl.int32) + down_y.to(tl.int32) + HALF) >> 5
+        if STILL:
+            is_still = tl.load(still + number) != 0
+            at_x = tl.where(is_still, tl.minimum(tl.maximum(at_x, 0), (inner_width - 1) * 32), at_x)
+            at_y = tl.where(is_still, tl.minimum(tl.maximum(at_y, 0), (inner_height - 1) * 32), at_y)
         part_x, part_y = at_x & 31, at_y & 31
     else:
         row, column = _source(y, x, rows, columns, is_turned, MOVED, TURNED)
@@ -191,7 +196,7 @@ def _render(
             value = tl.where(hidden, tl.load(holes_fill + channel), value)
         if SCALED:
             value = value * tl.load(scale + channel) + tl.load(shift + channel)
-        elif ROUNDED:
+        elif MIXED:
             value = (value + ROUND_32) - ROUND_32
         to = result + (number * out_height * out_width + at) * C + channel
         tl.store(to, value.to(result.dtype.element_ty), mask=mask)

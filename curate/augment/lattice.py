@@ -78,8 +78,9 @@ def moved(
 ) -> Tensor:
     """The images with their pixels at their new places.
 
-    images: shape (N, H, W, C). fill: of pixels from nowhere, one value or one for each channel. hidden: shape
-    (N, H', W'), bool, pixels of the results that are filled with `hidden_fill`; None for none.
+    images: shape (N, H, W, C). fill: of pixels from nowhere, one value or one for each channel; rounded for uint8.
+    hidden: shape (N, H', W'), bool, pixels of the results that are filled with `hidden_fill`, which is cut off behind
+    the point for uint8; None for none.
     """
     count, height, width, channels = images.shape
     high, wide = moves.size
@@ -93,8 +94,10 @@ def moved(
     at = (start + rows.clamp(min=0).to(kind)) * width + columns.clamp(min=0).to(kind)
     pixels = images.reshape(-1, channels)
     if moves.fills or hidden is not None:  # two more pixels to look up: faster than to fill what was looked up
-        fills = [per_channel(each, channels, images.device).to(images.dtype) for each in (fill, hidden_fill)]
-        pixels = torch.cat([pixels, torch.stack(fills)])
+        outside, behind = (per_channel(each, channels, images.device) for each in (fill, hidden_fill))
+        if not images.is_floating_point():  # OpenCV rounds what it pads with, NumPy cuts off what fills holes
+            outside = outside.round().clamp(0, 255)
+        pixels = torch.cat([pixels, torch.stack([outside, behind]).to(images.dtype)])
     if moves.fills:
         at.masked_fill_((rows < 0) | (columns < 0), count * height * width)
     if hidden is not None:
@@ -108,23 +111,25 @@ def per_channel(value: float | Sequence[float], channels: int, device: torch.dev
     return constant(values * channels if len(values) == 1 else values, torch.float64, device)
 
 
-def within(position: Tensor, size: int, border: int) -> Tensor:
+def within(position: Tensor, size: int | Tensor, border: int) -> Tensor:
     """Positions on a line of `size` pixels, those outside thrown back as a border mode of OpenCV says.
 
-    position: any shape, int64. border: `cv2.BORDER_…`; constant gives `NOWHERE`. Returns: 0 … size - 1, or `NOWHERE`.
+    position: any shape, int64. size: of all lines, or of each, int64, which broadcasts to the positions. border:
+    `cv2.BORDER_…`; constant gives `NOWHERE`. Returns: 0 … size - 1, or `NOWHERE`.
     """
     if border == cv2.BORDER_CONSTANT:
         return torch.where((position < 0) | (position >= size), NOWHERE, position)
-    if border == cv2.BORDER_REPLICATE or size == 1:
-        return position.clamp(0, size - 1)
+    if border == cv2.BORDER_REPLICATE:
+        return position.clamp(0, size - 1) if isinstance(size, int) else position.clamp(min=0).minimum(size - 1)
     if border == cv2.BORDER_WRAP:
         return position % size
     if border == cv2.BORDER_REFLECT:
         position = position % (2 * size)
         return torch.minimum(position, 2 * size - 1 - position)
     if border == cv2.BORDER_REFLECT_101:
-        position = position % (2 * size - 2)
-        return torch.minimum(position, 2 * size - 2 - position)
+        period = 2 * size - 2 + (size == 1)  # of a line of one pixel it is 1
+        position = position % period
+        return torch.minimum(position, period - position)
     raise AssertionError(f"border mode {border}")
 
 

@@ -27,6 +27,8 @@ class Parts:
     """Shape (N, 3, 3) or (1, 3, 3), float64: from pixels of the results to those of the moved images."""
     border: int = cv2.BORDER_REPLICATE
     border_fill: Fill = 0
+    still: Tensor | None = None
+    """Shape (N,), bool: images that have BORDER_REPLICATE instead; None: no image."""
     table: Tensor | None = None
     """Shape (N or 1, C or 1, 256), uint8: of levels."""
     linear: Linear | None = None

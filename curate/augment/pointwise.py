@@ -68,7 +68,7 @@ class Linear:
         return Linear(second.matrix @ self.matrix, (second.matrix @ self.shift[:, :, None])[:, :, 0] + second.shift)
 
 
-def levels(device: torch.device, dtype: torch.dtype = torch.float64) -> Tensor:
+def every_level(device: torch.device, dtype: torch.dtype = torch.float64) -> Tensor:
     """All levels, 0 … 255: shape (256,)."""
     return torch.arange(256, device=device, dtype=dtype)
 

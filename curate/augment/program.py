@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from curate.augment.batches import Batch, Layout, as_given, channels_last, check_epoch, numbers, with_channels
+from curate.augment.batches import Batch, Layout, as_epoch, as_given, channels_last, numbers, with_channels
 from curate.augment.choices import Chooser, positions
 from curate.augment.device import keep_memory
 from curate.augment.draws import Ahead, Stream
@@ -82,15 +82,16 @@ class Program:
             raise UserError("the pipeline mixes images, and their labels with them: give labels=…")
         if isinstance(images, list):
             done: Batch = self._sizes(images, ids, epoch)
-            pixels = torch.from_numpy(images[0].reshape(1, *images[0].shape[:2], -1))
+            frame, device = Frame(*with_channels(images)[0].shape), torch.device("cpu")
         else:
             pixels = channels_last(images, self.layout)
-            done = self.run(pixels, numbers(ids, len(pixels), pixels.device), epoch)
+            frame, device = frame_of(pixels), pixels.device
+            done = self.run(pixels, numbers(ids, len(pixels), device), epoch)
             done = as_given(done, images, self.layout, planes=self.planes)
         if labels is None or not self.mixes:
             return done if labels is None else (done, labels)
-        targets = as_targets(labels, classes, len(images), pixels.device)
-        targets = self.targets(targets, numbers(ids, len(targets), targets.device), epoch, frame_of(pixels))
+        targets = as_targets(labels, classes, len(images), device)
+        targets = self.targets(targets, numbers(ids, len(targets), device), epoch, frame)
         return done, targets if isinstance(images, Tensor) else targets.numpy()
 
     def replay(self, images: Batch, applied: Sequence[Sequence[tuple[str, Mapping[str, Any]]]]) -> Batch:
@@ -107,7 +108,7 @@ class Program:
     def run(self, pixels: Tensor, ids: Tensor, epoch: int | Tensor) -> Tensor:
         """As `__call__`: shape (N, H, W, C), uint8, and (N,), int64, on one device."""
         self.check(frame_of(pixels))
-        check_epoch(epoch)
+        epoch = as_epoch(epoch)
         if not len(pixels):
             size, made = self.output(frame_of(pixels)), torch.float32 if scales(self.steps) else torch.uint8
             return torch.empty((0, *size), dtype=self.dtype or made, device=pixels.device)
@@ -127,7 +128,7 @@ class Program:
 
     def targets(self, targets: Tensor, ids: Tensor, epoch: int | Tensor, frame: Frame) -> Tensor:
         """The targets mixed as `run` mixes the images of these ids: shape (N, K), float32. frame: of the images."""
-        stream = Stream(self.seed, epoch, ids)  # numbers by counter: they are those that the images got
+        stream = Stream(self.seed, as_epoch(epoch), ids)  # numbers by counter: they are those that the images got
         chooser = Chooser(stream)
         for step in self.steps:
             if isinstance(step.transform, Mix):

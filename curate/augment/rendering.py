@@ -29,13 +29,14 @@ def render(pixels: Tensor, parts: Parts, dtype: torch.dtype | None = None) -> Te
         hidden = hidden if own is None else None
     if parts.matrix is not None:
         matrix = parts.matrix.expand(len(pixels), 3, 3)
-        pixels = warp_affine(pixels, matrix, parts.size, border=parts.border, fill=parts.border_fill)
+        border, fill = parts.border, parts.border_fill
+        pixels = warp_affine(pixels, matrix, parts.size, border=border, fill=fill, still=parts.still)
     if parts.table is not None:
         pixels = looked_up(pixels, parts.table)
     if parts.linear is not None:
         pixels = mixed(pixels, parts.linear)
     if hidden is not None:
-        value = per_channel(parts.holes_fill, pixels.shape[3], pixels.device).to(pixels.dtype)
+        value = per_channel(parts.holes_fill, pixels.shape[3], pixels.device).trunc().to(pixels.dtype)
         pixels = painted(pixels, hidden, value)
     if parts.scale_shift is None:
         pixels = pixels if pixels.dtype == torch.uint8 else pixels.round().to(torch.uint8)

@@ -79,7 +79,7 @@ def resized(images: Tensor, boxes: Tensor | None, size: Frame, method: int = cv2
     grow = size.height >= height and size.width >= width
     left, top, right, bottom = boxes.unbind(1)
     rows, columns = between(top, bottom, size.height), between(left, right, size.width)
-    return resampled(images, rows, columns, method, shrink=shrink, grow=grow)
+    return resampled_lines(images, rows, columns, method, shrink=shrink, grow=grow)
 
 
 def between(start: Tensor, end: Tensor, length: int) -> Line:
@@ -89,7 +89,7 @@ def between(start: Tensor, end: Tensor, length: int) -> Line:
     return Line(start, size, whole / size, length)
 
 
-def resampled(
+def resampled_lines(
     images: Tensor, rows: Line, columns: Line, method: int, *, shrink: bool = False, grow: bool = False
 ) -> Tensor:
     """The images with rows and columns resampled: shape (N, rows.length, columns.length, C), uint8.

@@ -80,6 +80,8 @@ class Transform(ABC):
 class Lattice(Transform):
     """Every pixel of the result is one of the image's, or filled: flips, turns by 90 degrees, crops, pads."""
 
+    levels = 0
+    share = 1.0
     floats = True
 
     def fills(self) -> bool:

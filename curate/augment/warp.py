@@ -78,24 +78,31 @@ def warp_affine(
     method: int = cv2.INTER_LINEAR,
     border: int = cv2.BORDER_CONSTANT,
     fill: float | Sequence[float] = 0,
+    still: Tensor | None = None,
 ) -> Tensor:
     """What `cv2.warpAffine` makes of each image, given the inverse of its matrix.
 
     images: shape (N, H, W, C), uint8, C at most 3. matrix: shape (N, 3, 3), float64: from pixels of the result to those
-    of the image. Returns: shape (N, size.height, size.width, C), uint8.
+    of the image. still: shape (N,), bool: images with BORDER_REPLICATE instead, whose matrix only scales, mirrors and
+    turns by quarters; None for none. Returns: shape (N, size.height, size.width, C), uint8.
     """
     bits = FINE if method == cv2.INTER_NEAREST else FINE - WEIGHT
     x = torch.arange(size.width, device=images.device, dtype=torch.float64)
     y = torch.arange(size.height, device=images.device, dtype=torch.float64)
     along = _fine(matrix[:, :2, 0, None] * x)  # (N, 2, W')
     down = _fine(matrix[:, :2, 1, None] * y + matrix[:, :2, 2, None]) + (1 << bits - 1)  # (N, 2, H')
+    if still is not None:
+        for axis, length in enumerate((images.shape[2], images.shape[1])):
+            across = matrix[:, axis, 0] != 0
+            _keep_inside(along[:, axis], down[:, axis, :1], length, still & across)
+            _keep_inside(down[:, axis], along[:, axis, :1], length, still & ~across)
 
     def places(part: slice) -> Places:
         across, below = along[part], down[part]
         x, y = (torch.add(across[:, axis, None, :], below[:, axis, :, None]) for axis in (0, 1))
         return x.bitwise_right_shift_(bits), y.bitwise_right_shift_(bits)
 
-    return resampled(images, places, size, method=method, border=border, fill=fill)
+    return resampled_at(images, places, size, method=method, border=border, fill=fill)
 
 
 def warp_perspective(
@@ -125,7 +132,7 @@ def warp_perspective(
         x, y = ((at * factor).clamp_(-(1 << 31), (1 << 31) - 1).round_().int() for at in (x, y))
         return _near(x, unit), _near(y, unit)
 
-    return resampled(images, places, size, method=method, border=border, fill=fill)
+    return resampled_at(images, places, size, method=method, border=border, fill=fill)
 
 
 @dataclass(frozen=True)
@@ -156,12 +163,12 @@ class Room:
 def bilinear(images: Tensor, x: Tensor, y: Tensor, *, border: int, fill: float | Sequence[float]) -> Tensor:
     """The pixels at these places, in 32nds of a pixel: x, y of shape (N, H', W'), whole -> (N, H', W', C), uint8."""
     size, at = Frame(x.shape[1], x.shape[2], images.shape[3]), (x.int(), y.int())
-    return resampled(
+    return resampled_at(
         images, lambda part: (at[0][part], at[1][part]), size, method=cv2.INTER_LINEAR, border=border, fill=fill
     )
 
 
-def resampled(
+def resampled_at(
     images: Tensor,
     places: Callable[[slice], Places],
     size: Frame,
@@ -313,6 +320,14 @@ def _lanczos() -> np.ndarray:
 def _fine(at: Tensor) -> Tensor:
     """Source coordinates in 1024ths of a pixel, int32, cut off where sums would not fit."""
     return (at * (1 << FINE)).round_().clamp_(-(1 << 30), (1 << 30) - 1).int()
+
+
+def _keep_inside(line: Tensor, rest: Tensor, length: int, chosen: Tensor) -> None:
+    """Has line + rest lie between the first and the last of `length` pixels, for images that are `chosen`; in place.
+
+    line, rest: shapes (N, M) and (N, 1), int32, in 1024ths. chosen: shape (N,), bool.
+    """
+    line.copy_(torch.where(chosen[:, None], line.clamp(-rest, (length - 1 << FINE) - rest), line))
 
 
 def _near(at: Tensor, unit: int) -> Tensor:

@@ -35,6 +35,7 @@ PIPELINES = {
         A.OneOf([A.RandomBrightnessContrast(), A.RandomGamma()]),
         A.GridDropout(p=0.5),
     ],
+    "resized": [A.Affine(rotate=(-15, 15), p=0.5), A.Resize(24, 20), A.Pad(1, fill=0.5)],
     "blurs": [A.GaussianBlur(p=0.5), A.D4(), A.ToSepia(p=0.5), A.GaussNoise(), A.CLAHE()],
     "some": [
         A.SomeOf([A.Transpose(), A.Solarize(), A.Posterize()], n=2),

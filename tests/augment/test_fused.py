@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import curate.augment
+from curate.augment.choices import Chooser
 from curate.augment.draws import Stream
 from curate.augment.frame import Frame
 from curate.augment.fused import Group, Levels, Single, as_matrix
@@ -13,7 +14,7 @@ from curate.augment.lattice import moved
 from curate.augment.pipeline import batched
 from curate.augment.transform import frame_of
 from curate.augment.upstream import albumentations
-from curate.augment.warp import warp_affine
+from curate.augment.warp import Warp, warp_affine
 from curate.errors import UserError
 from tests.augment.cases import pictures
 
@@ -90,6 +91,64 @@ def test_moves_behind_a_warp(border):
     assert (found == 0).mean() > 0.99
     assert found.max() <= 12  # a 32nd of the way from black to white, and of half that across
     assert stages(pipeline) == [Group]
+
+
+def not_warped(pipeline):
+    """Images that pass no warp: shape (N,), bool."""
+    chooser = Chooser(Stream(3, 2, torch.from_numpy(IDS)))
+    gates = [step.gates for step in curate.augment.compile(pipeline).steps if isinstance(step.transform, Warp)]
+    found = ~torch.stack([chooser.passes(each) for each in gates]).any(0).numpy()
+    assert 5 < found.sum() < len(found) - 5
+    return found
+
+
+TURN, OTHER, REFLECTED = (
+    A.Affine(rotate=(10, 15), p=p, **border) for p, border in ((0.5, BORDERS[0]), (0.4, BORDERS[0]), (0.5, BORDERS[1]))
+)
+SCALED = {
+    "before": [TURN, A.Resize(80, 60)],
+    "after": [A.HorizontalFlip(), A.Resize(80, 60), TURN],
+    "between": [TURN, A.Resize(50, 70), OTHER, A.Transpose(p=1)],
+    "reflected": [A.Pad(2, border_mode=4), REFLECTED, A.Resize(80, 80), A.D4()],
+    "crop": [TURN, A.RandomResizedCrop((50, 50), scale=(1, 1), ratio=(1, 1))],
+}
+
+
+@pytest.mark.parametrize("pipeline", SCALED.values(), ids=SCALED)
+def test_a_border_stays_off_images_that_are_not_warped(pipeline):
+    smooth = np.stack([cv2.GaussianBlur(image, (0, 0), 2) for image in IMAGES])
+    assert off(pipeline, smooth)[not_warped(pipeline)].max() <= 2
+    assert stages(pipeline) == [Group]
+
+
+def test_a_border_stays_off_windows_that_are_not_warped():
+    pipeline = [A.RandomResizedCrop((40, 40), scale=(0.3, 1)), TURN]
+    white = np.full_like(IMAGES, 255)
+    fused = curate.augment.compile(pipeline, seed=3, mode="fused")(white, IDS, 2)
+    assert (fused[not_warped(pipeline)] == 255).all()
+
+
+FILLS = [
+    [A.Pad(4, fill=77.6), A.HorizontalFlip()],
+    [A.RandomCrop(40, 40, pad_if_needed=True, fill=(2.5, 3.5, 300)), A.CoarseDropout(fill=77.6, p=1)],
+    [A.HorizontalFlip(), A.CoarseDropout(fill=77.6, p=1)],
+]
+
+
+@pytest.mark.parametrize("pipeline", FILLS, ids=str)
+def test_fills_between_levels(pipeline):
+    np.testing.assert_array_equal(*both(pipeline))
+
+
+@pytest.mark.parametrize("colours", [A.ToSepia(p=1), A.HueSaturationValue(p=1)], ids=["matrix", "unrounded"])
+@pytest.mark.parametrize("floats", [[], [A.ToFloat(1)]], ids=["levels", "floats"])
+def test_holes_between_levels(colours, floats):
+    """Filled with 77, as they are by themselves, whatever came before."""
+    dropout = A.CoarseDropout(fill=77.6, hole_height_range=(9, 9), hole_width_range=(9, 9), p=1)
+    exact, fused = both([colours, dropout, *floats])
+    filled = (exact == 77).all(3)
+    assert filled.sum() >= 81 * len(IMAGES)
+    assert (fused[filled] == 77).all()
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ import pytest
 import torch
 from albumentations.augmentations.pixel import functional
 
+from curate.augment.device import in_parts
 from curate.augment.frame import Frame
-from curate.augment.hue import hsv_to_rgb, in_groups, rgb_to_hsv, shifted, turned
+from curate.augment.hue import hsv_to_rgb, rgb_to_hsv, shifted, turned
 from curate.augment.lab import lab_to_rgb, rgb_to_lab
 from curate.augment.pipeline import batched
 from curate.augment.transforms.jitter import KINDS
@@ -88,12 +89,12 @@ def test_turned_leaves_alone():
     torch.testing.assert_close(torch.stack(greys), torch.stack([red, red, red]))
 
 
-def test_in_groups():
+def test_in_parts():
     images = torch.from_numpy(pictures(400, 3, 3))  # larger than what is computed at once
     hue = torch.tensor([10, 20, 30])
     apart = [shifted(images[[number]], hue[[number]]) for number in range(3)]
     torch.testing.assert_close(shifted(images, hue), torch.cat(apart))
-    assert in_groups(lambda part: part, images[:0]).shape == (0, 400, 400, 3)
+    assert in_parts(lambda part: part, images[:0]).shape == (0, 400, 400, 3)
 
 
 GENTLE = {"brightness": 0.05, "contrast": 0.05, "saturation": 0.1, "hue": 0.05}

@@ -37,18 +37,21 @@ def moves(kind: str, border: int) -> Moves:
 
 def matrix() -> torch.Tensor:
     turns = torch.tensor([[0.9, 0.3, 1.7], [-0.2, 1.1, -2.3], [0, 0, 1]], dtype=torch.float64)
-    return torch.stack([turns, torch.eye(3, dtype=torch.float64), torch.linalg.inv(turns)])
+    quarter = torch.tensor([[0, 1.15, -1.2], [-1.3, 0, 20.4], [0, 0, 1]], dtype=torch.float64)
+    return torch.stack([turns, quarter, torch.linalg.inv(turns)])
 
 
 def parts(kind: str, border: int, channels: int) -> Parts:
     """All that can be asked of the kernel, or of it what `kind` names."""
     found = Parts(size=Frame(HEIGHT, WIDTH, channels))
     if kind in ("moved", "turned", "all"):
-        found.add_moves(moves(kind, border), 77)
+        found.add_moves(moves(kind, border), 77.6)
         found.size = Frame(24, 24, channels)
-    if kind in ("warped", "all"):
-        found.add_matrix(matrix(), border, 99)
+    if kind in ("warped", "still", "all"):
+        found.add_matrix(matrix(), border, 99.5)
         found.size = Frame(22, 17, channels)
+    if kind in ("still", "all"):
+        found.still = torch.tensor([False, True, False])
     random = torch.Generator().manual_seed(5)
     if kind == "table":
         found.add_table(torch.randint(0, 256, (COUNT, channels, 256), generator=random, dtype=torch.uint8))
@@ -57,23 +60,31 @@ def parts(kind: str, border: int, channels: int) -> Parts:
         found.add_linear(Linear(mix, torch.randn((COUNT, channels), generator=random) * 9))
     if kind in ("holes", "all"):
         holes = [[[2, 3, 9, 6], [0, 0, 4, 4]], [[0, 0, 0, 0], [15, 2, 20, 20]], [[1, 1, 2, 2], [0, 0, 0, 0]]]
-        found.add_holes(torch.tensor(holes), 128)
+        found.add_holes(torch.tensor(holes), 128.7)
     if kind in ("scaled", "all"):
         found.scale_shift = torch.rand(channels, generator=random), torch.randn(channels, generator=random)
     return found
 
 
-KINDS = ("moved", "turned", "warped", "table", "mixed", "holes", "scaled", "all")
+KINDS = ("moved", "turned", "warped", "still", "table", "mixed", "holes", "scaled", "all")
 
 
 @pytest.mark.parametrize(("kind", "border", "channels"), list(product(KINDS, BORDERS, (1, 3))))
 def test_as_in_torch(kind: str, border: int, channels: int) -> None:
-    if kind not in ("moved", "turned", "warped", "all") and border:
+    if kind not in ("moved", "turned", "warped", "still", "all") and border:
         pytest.skip("has no border")
     pixels, asked = images(channels), parts(kind, border, channels)
     ours, wanted = render_with_kernel(pixels, asked), render(pixels, asked)
     assert ours.dtype == wanted.dtype
     torch.testing.assert_close(ours, wanted, rtol=1e-5, atol=1e-3 if ours.is_floating_point() else 0)
+
+
+@pytest.mark.parametrize("kind", ["moved", "warped", "mixed", "holes"])
+def test_whole_levels_as_floats(kind: str) -> None:
+    asked = parts(kind, cv2.BORDER_CONSTANT, 3)
+    ours = render_with_kernel(images(3), asked, dtype=torch.float32)
+    torch.testing.assert_close(ours, render(images(3), asked, torch.float32), rtol=0, atol=0)
+    assert (ours == ours.round()).all()
 
 
 @pytest.mark.parametrize("kind", ["moved", "warped"])

@@ -61,6 +61,16 @@ def test_sizes_are_grouped():
     np.testing.assert_array_equal(result[1], augment([images[1]], [1], 0)[0])
 
 
+def test_arrays_of_a_list_that_were_reversed():
+    """As `cv2.imread(path)[..., ::-1]` gives them."""
+    images = [pictures(side, 3)[0] for side in (32, 40)]
+    augment = curate.augment.compile([A.RandomCrop(24, 24), curate.augment.MixUp(p=1)])
+    given = [image[..., ::-1] for image in images], [image[..., ::-1].copy() for image in images]
+    (ours, targets), (wanted, _) = (augment(each, IDS[:2], labels=[0, 1], classes=2) for each in given)
+    np.testing.assert_array_equal(ours, wanted)
+    assert targets.shape == (2, 2)
+
+
 @pytest.mark.parametrize(
     ("pipeline", "images", "ids", "says"),
     [
@@ -70,6 +80,14 @@ def test_sizes_are_grouped():
         (FLIPS, pictures(32, 3), IDS / 2, "ids are of type float64"),
         (FLIPS, pictures(32, 3), None, "8 images, but ids of shape (0,)"),
         (FLIPS, pictures(32, 3), IDS - 1, "ids are from -1 to 6; they have to be from 0"),
+        (FLIPS, pictures(32, 3), torch.arange(8) - 1, "ids are from -1 to 6; they have to be from 0"),
+        (
+            FLIPS,
+            pictures(32, 3),
+            torch.arange(8, dtype=torch.int8) - 8,
+            "ids are from -8 to -1; they have to be from 0",
+        ),
+        (FLIPS, pictures(32, 3), [2**64] * 8, f"ids are from {2**64} to {2**64}; they have to be from 0 to 2**63 - 1"),
         (FLIPS, pictures(32, 3), [None] * 8, "an id is None"),
         (FLIPS, pictures(32, 3)[0], [0], "a single image is a batch as image[None]"),
         (FLIPS, np.zeros((8, 0, 4, 3), np.uint8), IDS, "have no pixels"),
@@ -117,7 +135,10 @@ def test_settings(settings, says):
     assert says in str(error.value)
 
 
-@pytest.mark.parametrize("epoch", [-1, 1.5, "a", None, True, 2**40, torch.tensor(1.5), torch.tensor([3])])
+@pytest.mark.parametrize(
+    "epoch",
+    [-1, 1.5, "a", None, True, 2**40, np.int64(-1), np.True_, np.float32(1), torch.tensor(1.5), torch.tensor([3])],
+)
 def test_what_is_no_epoch(epoch):
     with pytest.raises(UserError, match=r"epoch is .*; it has to be a whole number from 0 on"):
         curate.augment.compile(FLIPS)(pictures(32, 3), IDS, epoch)
@@ -126,6 +147,12 @@ def test_what_is_no_epoch(epoch):
 def test_epoch_may_be_a_tensor():
     augment = curate.augment.compile(FLIPS)
     np.testing.assert_array_equal(augment(pictures(32, 3), IDS, torch.tensor(3)), augment(pictures(32, 3), IDS, 3))
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8, np.int32])
+def test_epoch_may_be_a_number_of_numpy(kind):
+    augment = curate.augment.compile([*FLIPS.transforms, curate.augment.AlternatingFlip()])
+    np.testing.assert_array_equal(augment(pictures(32, 3), IDS, kind(3)), augment(pictures(32, 3), IDS, 3))
 
 
 def test_an_array_that_was_reversed():
@@ -150,6 +177,13 @@ def test_fallback():
     whole = augment(images, IDS, 0)
     np.testing.assert_array_equal(whole[[6, 2]], augment(images[[6, 2]], IDS[[6, 2]], 0))
     assert (whole != curate.augment.compile(A.Compose([A.HorizontalFlip()]))(images, IDS, 0)).any()
+
+
+@pytest.mark.parametrize("transform", [A.RandomScale((-0.5, 0.5), p=1), A.RandomCropFromBorders(p=1)], ids=str)
+def test_fallback_of_several_sizes(transform):
+    name = type(transform).__name__
+    with pytest.raises(UserError, match=f"{name} makes images of different sizes, but those of a batch have one; take"):
+        curate.augment.compile([transform, A.Resize(8, 8)], fallback="cpu")(pictures(32, 3), IDS, 0)
 
 
 def test_fallback_that_needs_more():

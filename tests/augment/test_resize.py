@@ -8,7 +8,7 @@ import torch
 from curate.augment import resize
 from curate.augment.frame import Frame
 from curate.augment.pipeline import batched
-from curate.augment.resize import Line, matrix, resampled, resized
+from curate.augment.resize import Line, matrix, resampled_lines, resized
 from curate.errors import UserError
 from tests.augment.cases import A, pictures
 
@@ -85,7 +85,7 @@ def test_scale(scale, method):
     images = pictures(33, 3)
     zero = torch.zeros(len(images), dtype=torch.int64)
     line = Line(zero, zero + 33, torch.full_like(zero, scale, dtype=torch.float64), round(33 * scale))
-    ours = resampled(torch.from_numpy(images), line, line, method)
+    ours = resampled_lines(torch.from_numpy(images), line, line, method)
     wanted = np.stack([cv2.resize(image, None, fx=scale, fy=scale, interpolation=method) for image in images])
     assert_alike(ours, wanted, 5 * ROUNDED.get(method, 0))  # these are so few pixels that one counts
 

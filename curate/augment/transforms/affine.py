@@ -32,7 +32,7 @@ class _Turned(Warp):
         same = torch.eye(3, dtype=forward.dtype, device=forward.device)
         # Albumentations leaves images as they are where np.allclose says that nothing would happen to them.
         untouched = ((forward - same).abs() <= 1e-8 + 1e-5 * same).flatten(1).all(1)
-        return torch.where(untouched[:, None, None], same, inverted(forward))
+        return torch.where(untouched[:, None, None], same, inverse_affine(forward))
 
 
 class Affine(_Turned):
@@ -157,7 +157,7 @@ def affine(frame: Frame, rotate: Tensor, *, scale: Tensor, shear: Tensor, transl
     return matrix
 
 
-def inverted(matrix: Tensor) -> Tensor:
+def inverse_affine(matrix: Tensor) -> Tensor:
     """The inverse of affine matrices, shape (N, 3, 3), by OpenCV's order of arithmetic; zero where there is none."""
     a, b, c, d, e, f = matrix[:, :2].flatten(1).unbind(1)
     area = a * e - b * d

@@ -12,7 +12,7 @@ from curate.augment.device import constant, in_parts
 from curate.augment.draws import Draws
 from curate.augment.frame import Frame
 from curate.augment.lab import rgb_to_lab
-from curate.augment.pointwise import GREY, GREY_BITS, Linear, Pointwise, Recolor, as_planes, interleaved, levels
+from curate.augment.pointwise import GREY, GREY_BITS, Linear, Pointwise, Recolor, as_planes, every_level, interleaved
 from curate.augment.transform import Params, Settings, Transform, frame_of
 from curate.errors import UserError
 
@@ -187,7 +187,7 @@ class ChannelDropout(Pointwise):
 
     def table(self, params: Params, channels: int) -> Tensor:
         dropped = params["channels_to_drop"][..., None]
-        return torch.where(dropped, int(self.settings.fill), levels(dropped.device, torch.uint8))
+        return torch.where(dropped, int(self.settings.fill), every_level(dropped.device, torch.uint8))
 
     def linear(self, params: Params, channels: int) -> Linear:
         dropped = params["channels_to_drop"].float()

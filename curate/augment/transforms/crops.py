@@ -24,6 +24,7 @@ class Pad(Lattice):
         *({"padding": 5, "border_mode": border, "fill": 99} for border in BORDERS),
         {"padding": (40, 0), "border_mode": cv2.BORDER_REFLECT_101},
         {"padding": (1, 2, 3, 4), "fill": (10, 20, 30)},
+        {"padding": 3, "fill": (77.6, 2.5, 300)},
     )
 
     def sides(self, frame: Frame) -> tuple[int, int, int, int]:
@@ -136,6 +137,7 @@ class RandomCrop(_Crop):
         {"height": 32, "width": 32},
         {"height": 40, "width": 230, "pad_if_needed": True, "border_mode": cv2.BORDER_REFLECT_101},
         {"height": 40, "width": 230, "pad_if_needed": True, "pad_position": "random", "fill": (3, 2, 1)},
+        {"height": 40, "width": 230, "pad_if_needed": True, "fill": 77.6},
     )
 
     def draw(self, draws: Draws, frame: Frame) -> Params:

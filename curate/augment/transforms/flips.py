@@ -14,11 +14,10 @@ from curate.augment.transform import Lattice, Params
 from curate.errors import UserError
 
 ELEMENTS = ("e", "r90", "r180", "r270", "v", "hvt", "h", "t")
-"""The symmetries of a square, as Albumentations names and orders them."""
+"""The symmetries of a square, as Albumentations names and orders them; the first four are turns by quarters, against
+the clock, and what `RandomRotate90` draws from."""
 SYMMETRIES = ((0, 0, 0), (1, 0, 1), (0, 1, 1), (1, 1, 0), (0, 1, 0), (1, 1, 1), (0, 0, 1), (1, 0, 0))
 """Of each: whether rows and columns are exchanged, whether the image's rows are read in reverse, and its columns."""
-TURNS = (0, 1, 2, 3)
-"""The first four are turns by quarters, against the clock."""
 
 
 class HorizontalFlip(Lattice):

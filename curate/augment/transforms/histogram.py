@@ -6,12 +6,13 @@ import cv2
 import torch
 from torch import Tensor
 
+from curate.augment.device import in_parts
 from curate.augment.draws import Draws
 from curate.augment.frame import Frame
-from curate.augment.hue import at, in_groups
+from curate.augment.hue import PART, at
 from curate.augment.lab import lab_to_rgb, rgb_to_lab
 from curate.augment.lattice import within
-from curate.augment.pointwise import looked_up
+from curate.augment.pointwise import every_level, looked_up
 from curate.augment.transform import Params, Transform
 from curate.errors import UserError
 
@@ -69,7 +70,7 @@ class AutoContrast(Transform):
         counts[..., 255] = 0  # Albumentations counts the levels below 255
         low, high = _bounds(counts, self.settings.cutoff)
         table = _stretched_pil(low, high) if self.settings.method == "pil" else _stretched_cdf(counts, low, high)
-        same = _levels(images.device).to(torch.uint8)
+        same = every_level(images.device, torch.uint8)
         return looked_up(images, torch.where(high > low, table, same))
 
 
@@ -87,7 +88,7 @@ class CLAHE(Transform):
         return {"clip_limit": draws.uniform(*self.settings.clip_limit)}
 
     def apply(self, images: Tensor, params: Params) -> Tensor:
-        return in_groups(self._spread, images, params["clip_limit"])
+        return in_parts(self._spread, images, params["clip_limit"], values=PART)
 
     def _spread(self, images: Tensor, limit: Tensor) -> Tensor:
         columns, rows = self.settings.tile_grid_size
@@ -120,7 +121,7 @@ def _equalized_cv(counts: Tensor) -> Tensor:
     others = total[..., -1:] - first
     scale = _divided(255, others.clamp(min=1).float())
     table = ((total - first).float() * scale).round().clamp(0, 255)
-    return torch.where(others > 0, table, _levels(counts.device)).to(torch.uint8)
+    return torch.where(others > 0, table, every_level(counts.device, torch.int64)).to(torch.uint8)
 
 
 def _equalized_pil(counts: Tensor) -> Tensor:
@@ -129,7 +130,7 @@ def _equalized_pil(counts: Tensor) -> Tensor:
     below = total.masked_fill(total == total[..., -1:], 0).amax(2, keepdim=True)  # pixels of all but the highest level
     step = below // 255
     table = ((total + step // 2) // step.clamp(min=1)).clamp(max=255)
-    return torch.where(step > 0, table, _levels(counts.device)).to(torch.uint8)
+    return torch.where(step > 0, table, every_level(counts.device, torch.int64)).to(torch.uint8)
 
 
 def _bounds(counts: Tensor, cutoff: float) -> tuple[Tensor, Tensor]:
@@ -147,7 +148,7 @@ def _bounds(counts: Tensor, cutoff: float) -> tuple[Tensor, Tensor]:
 
 def _stretched_cdf(counts: Tensor, low: Tensor, high: Tensor) -> Tensor:
     """Levels by the share of pixels below them: shapes (N, C, 256) and (N, C, 1), int64 -> (N, C, 256), uint8."""
-    level = _levels(counts.device)
+    level = every_level(counts.device, torch.int64)
     total = counts.masked_fill(level < low, 0).cumsum(2)
     first, last = total.gather(2, low), total.gather(2, high)
     table = ((total - first).float() * 255 / (last - first).clamp(min=1).float()).round().clamp(0, 255)
@@ -159,7 +160,7 @@ def _stretched_cdf(counts: Tensor, low: Tensor, high: Tensor) -> Tensor:
 def _stretched_pil(low: Tensor, high: Tensor) -> Tensor:
     """Levels by their distance from the bounds: shape (N, C, 1), int64 -> (N, C, 256), uint8."""
     scale = _divided(255, (high - low).clamp(min=1).double())
-    return ((_levels(low.device) - low) * scale).round().clamp(0, 255).to(torch.uint8)
+    return ((every_level(low.device, torch.int64) - low) * scale).round().clamp(0, 255).to(torch.uint8)
 
 
 def _spread_in_tiles(planes: Tensor, limit: Tensor, rows: int, columns: int) -> Tensor:
@@ -207,7 +208,7 @@ def _limited(counts: Tensor, most: Tensor, area: int) -> Tensor:
     kept = counts.minimum(most)
     excess = area - kept.sum(1, keepdim=True)
     each = torch.floor(excess / 256)
-    level = _levels(counts.device)
+    level = every_level(counts.device, torch.int64)
     step = 256 // level.clamp(min=1)[:, None]  # by how many are left over: that many levels, so far apart, get one more
     more = ((level % step == 0) & (level // step < level[:, None])).float()
     return kept.add_(each).add_(more.index_select(0, (excess - 256 * each)[:, 0].int()))
@@ -224,10 +225,6 @@ def _neighbours(size: int, tile: int, tiles: int, device: torch.device) -> tuple
 def _divided(number: float, by: Tensor) -> Tensor:
     """number / by, rounded once: `/` multiplies a number by the reciprocal."""
     return torch.full_like(by, number) / by
-
-
-def _levels(device: torch.device) -> Tensor:
-    return torch.arange(256, device=device)
 
 
 def _rgb_to_ycrcb(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from curate.augment.choices import positions
-from curate.augment.device import constant
+from curate.augment.device import constant, in_parts
 from curate.augment.draws import Draws
 from curate.augment.frame import Frame
-from curate.augment.hue import TURN, in_groups, shifted, turned
-from curate.augment.pointwise import GREY, GREY_BITS, Linear, Pointwise, looked_up
+from curate.augment.hue import PART, TURN, shifted, turned
+from curate.augment.pointwise import GREY, GREY_BITS, Linear, Pointwise, every_level, looked_up
 from curate.augment.transform import Params, Transform
 from curate.errors import UserError
 
@@ -24,8 +24,8 @@ WHITE, WARM, STEP = 6000, 0.4, 500
 """Of `PlanckianJitter`: temperature of white light, probability of a lower one, steps of the table, in kelvin."""
 Adjust = Callable[[Tensor, Tensor], Tensor]
 """Images and their factors, shape (N,), float64, in; the adjusted images out."""
-TOGETHER = 1 << 19
-"""Pixels that `fast` composes matrices for at once on a CPU: 512 images of 32 px, 10 of 224."""
+TOGETHER = 3 << 19
+"""Values whose images `fast` composes matrices for at once on a CPU: 512 images of 32 px, 10 of 224."""
 
 
 class ColorJitter(Transform):
@@ -66,7 +66,7 @@ class ColorJitter(Transform):
     def fast(self, levels: Tensor, params: Params) -> Tensor:
         """Shape (N, H, W, C), float32, from 0 to 255, in and out, nothing rounded; cut off before the hue and last."""
         factors = torch.stack([params[kind] for kind in KINDS], 1)
-        return in_groups(self._fast, levels, factors, params["order"], pixels=TOGETHER)
+        return in_parts(self._fast, levels, factors, params["order"], values=TOGETHER)
 
     def _fast(self, levels: Tensor, factors: Tensor, order: Tensor) -> Tensor:
         planes = levels.flatten(1, 2).mT.contiguous()
@@ -75,7 +75,9 @@ class ColorJitter(Transform):
         place = (order == HUE).int().argmax(1, keepdim=True) if rotates else len(KINDS)
         planes = _mixed(planes, factors, order, slot < place)
         if rotates:
-            planes = in_groups(_turned_planes, planes[..., None], torch.floor(factors[:, HUE] * TURN))[..., 0]
+            planes = in_parts(_turned_planes, planes[..., None], torch.floor(factors[:, HUE] * TURN), values=PART)[
+                ..., 0
+            ]
             planes = _mixed(planes, factors, order, slot > place)
         return planes.mT.reshape(levels.shape)
 
@@ -127,7 +129,7 @@ class HueSaturationValue(Transform):
         hue, saturation, value = self._shifts(params)
         if levels.shape[3] == 1:
             return (levels + value.float()[:, None, None, None]).clamp(0, 255)
-        return in_groups(_turned, levels, hue, *self._others(saturation, value))
+        return in_parts(_turned, levels, hue, *self._others(saturation, value), values=PART)
 
     def _shifts(self, params: Params) -> tuple[Tensor, Tensor, Tensor]:
         """Shape (N,), float64, whole: of the hue rounded down, of the others towards 0."""
@@ -170,7 +172,7 @@ class PlanckianJitter(Pointwise):
 
     def table(self, params: Params, channels: int) -> Tensor:
         factors = _single(self._factors(params))
-        return (_levels(factors.device) * factors[:, :, None]).float().clamp(0, 255).to(torch.uint8)
+        return (every_level(factors.device) * factors[:, :, None]).float().clamp(0, 255).to(torch.uint8)
 
     def linear(self, params: Params, channels: int) -> Linear:
         factors = self._factors(params).float()
@@ -191,17 +193,19 @@ def _only(images: Tensor, chosen: Tensor, adjust: Adjust, factor: Tensor) -> Ten
     if images.device.type != "cpu" or torch.compiler.is_compiling():  # a look at which they are would wait for it
         return torch.where(chosen[:, None, None, None], adjust(images, factor), images)
     at = positions(chosen)
-    return images.index_copy_(0, at, in_groups(adjust, images.index_select(0, at), factor[at])) if len(at) else images
+    if not len(at):
+        return images
+    return images.index_copy_(0, at, in_parts(adjust, images.index_select(0, at), factor[at], values=PART))
 
 
 def _brightened(images: Tensor, factor: Tensor) -> Tensor:
-    return looked_up(images, _cut(_levels(images.device) * _single(factor)[:, None]))
+    return looked_up(images, _cut(every_level(images.device) * _single(factor)[:, None]))
 
 
 def _contrasted(images: Tensor, factor: Tensor) -> Tensor:
     """Levels grow away from the mean of the grey image."""
     mean = _grey(images).sum((1, 2), dtype=torch.int64).double() / (images.shape[1] * images.shape[2])
-    spread = _single(_levels(images.device) * _single(factor)[:, None])
+    spread = _single(every_level(images.device) * _single(factor)[:, None])
     table = _cut(spread + _single(mean * (1 - factor))[:, None])
     flat = torch.floor(mean + 0.5).to(torch.uint8)  # without contrast Albumentations rounds, otherwise it cuts
     return looked_up(images, torch.where((factor == 0)[:, None, None], flat[:, None, None], table))
@@ -228,10 +232,6 @@ def _grey(images: Tensor) -> Tensor:
         return images[..., 0].int()
     red, green, blue = (images[..., channel].int() * share for channel, share in enumerate(GREY))
     return red + green + blue + (1 << GREY_BITS - 1) >> GREY_BITS
-
-
-def _levels(device: torch.device) -> Tensor:
-    return torch.arange(256, dtype=torch.float64, device=device)
 
 
 def _single(values: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from curate.augment.draws import Draws
 from curate.augment.frame import Frame
-from curate.augment.pointwise import Linear, Pointwise, levels
+from curate.augment.pointwise import Linear, Pointwise, every_level
 from curate.augment.transform import Params, Settings
 from curate.errors import UserError
 
@@ -59,7 +59,7 @@ class RandomBrightnessContrast(Pointwise):
     def table(self, params: Params, channels: int) -> Tensor:
         """Computed in float32 and cut, not rounded, as albucore does."""
         alpha, beta = (_by_channel(params[name].float()) for name in ("alpha", "beta"))
-        return (levels(alpha.device, torch.float32) * alpha + beta).clamp(0, TOP).to(torch.uint8)
+        return (every_level(alpha.device, torch.float32) * alpha + beta).clamp(0, TOP).to(torch.uint8)
 
     def linear(self, params: Params, channels: int) -> Linear:
         alpha, beta = (params[name].float() for name in ("alpha", "beta"))
@@ -87,7 +87,9 @@ class RandomGamma(Pointwise):
     def table(self, params: Params, channels: int) -> Tensor:
         """Cut, not rounded, as Albumentations does: so even a gamma of 1 takes a level off some."""
         gamma = _by_channel(params["gamma"])
-        parts = levels(gamma.device) * (1 / TOP)  # its np.arange multiplies; a division would give other last digits
+        parts = every_level(gamma.device) * (
+            1 / TOP
+        )  # its np.arange multiplies; a division would give other last digits
         return (parts**gamma * TOP).to(torch.uint8)
 
 
@@ -107,7 +109,7 @@ class RandomToneCurve(Pointwise):
     def table(self, params: Params, channels: int) -> Tensor:
         """A Bézier curve whose ends are fixed."""
         low, high = _by_channel(params["low_y"]), _by_channel(params["high_y"])
-        t = levels(low.device) * (1 / TOP)
+        t = every_level(low.device) * (1 / TOP)
         curve = 3 * (1 - t) ** 2 * t * low + 3 * (1 - t) * t**2 * high + t**3
         return (curve * TOP).round().clamp(0, TOP).to(torch.uint8)
 
@@ -130,7 +132,7 @@ class RGBShift(Pointwise):
     def table(self, params: Params, channels: int) -> Tensor:
         """Whole levels are added, as albucore does."""
         shift = _by_channel(params["noise_map"].trunc())
-        return (levels(shift.device) + shift).clamp(0, TOP).to(torch.uint8)
+        return (every_level(shift.device) + shift).clamp(0, TOP).to(torch.uint8)
 
     def linear(self, params: Params, channels: int) -> Linear:
         shift = params["noise_map"].trunc().float()
@@ -150,7 +152,7 @@ class InvertImg(Pointwise):
         return {"white": torch.full((len(drawn),), TOP, device=device)}
 
     def table(self, params: Params, channels: int) -> Tensor:
-        return levels(params["white"].device, torch.uint8).flip(0)[None, None]
+        return every_level(params["white"].device, torch.uint8).flip(0)[None, None]
 
     def linear(self, params: Params, channels: int) -> Linear:
         white = params["white"].float()
@@ -169,7 +171,7 @@ class Solarize(Pointwise):
 
     def table(self, params: Params, channels: int) -> Tensor:
         threshold = _by_channel(params["threshold"]) * TOP
-        line = levels(threshold.device)
+        line = every_level(threshold.device)
         return torch.where(line >= threshold, TOP - line, line).to(torch.uint8)
 
 
@@ -202,7 +204,7 @@ class Posterize(Pointwise):
 
     def table(self, params: Params, channels: int) -> Tensor:
         dropped = BITS - _by_channel(params["num_bits"])
-        return (levels(dropped.device, torch.int64) >> dropped << dropped).to(torch.uint8)
+        return (every_level(dropped.device, torch.int64) >> dropped << dropped).to(torch.uint8)
 
     def _ranges(self) -> list[tuple[int, int]]:
         """Lowest and highest number of bits, of all channels or of each."""

@@ -50,7 +50,7 @@ class Perspective(Transform):
         scale = draws.uniform(*self.settings.scale)
         inwards = draws.normal(0, scale[:, None, None], (4, 2)).abs() % INWARDS
         corners = _corners(frame, inwards)
-        matrix = inverted(from_rectangle(frame, corners))
+        matrix = inverse_perspective(from_rectangle(frame, corners))
         matrix = matrix / matrix[:, 2:, 2:]
         width, height = _longest(corners, 0, 1, 3, 2), _longest(corners, 0, 3, 1, 2)
         if self.settings.fit_output:
@@ -68,7 +68,12 @@ class Perspective(Transform):
         matrix[:, 0] *= (frame.width / params["max_width"].double())[:, None]
         matrix[:, 1] *= (frame.height / params["max_height"].double())[:, None]
         return warp_perspective(
-            images, inverted(matrix), frame, method=wanted.interpolation, border=wanted.border_mode, fill=self.fill()
+            images,
+            inverse_perspective(matrix),
+            frame,
+            method=wanted.interpolation,
+            border=wanted.border_mode,
+            fill=self.fill(),
         )
 
 
@@ -90,7 +95,7 @@ def from_rectangle(frame: Frame, corners: Tensor) -> Tensor:
     return matrix
 
 
-def inverted(matrix: Tensor) -> Tensor:
+def inverse_perspective(matrix: Tensor) -> Tensor:
     """The inverse of matrices, shape (N, 3, 3), in the order of OpenCV's arithmetic; zero where there is none."""
     a, b, c, d, e, f, g, h, i = matrix.flatten(1).unbind(1)
     volume = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)

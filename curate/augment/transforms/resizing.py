@@ -10,7 +10,7 @@ from torch import Tensor
 from curate.augment.device import constant
 from curate.augment.draws import Draws
 from curate.augment.frame import Frame
-from curate.augment.resize import Line, between, matrix, resampled, resized
+from curate.augment.resize import Line, between, matrix, resampled_lines, resized
 from curate.augment.transform import Params, Settings, Transform, frame_of
 from curate.errors import UserError
 
@@ -168,6 +168,6 @@ class Downscale(Transform):
         most = self.settings.scale_range[1]
         rows, columns = (Line(zero, zero + side, inverse, round(side * most)) for side in frame[:2])
         pair = self.settings.interpolation_pair
-        small = resampled(images, rows, columns, pair["downscale"])
+        small = resampled_lines(images, rows, columns, pair["downscale"])
         rows, columns = between(zero, height, frame.height), between(zero, width, frame.width)
-        return resampled(small, rows, columns, pair["upscale"])
+        return resampled_lines(small, rows, columns, pair["upscale"])

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from curate.augment.device import constant, in_parts
 from curate.augment.draws import Draws
-from curate.augment.filters import filtered, fixed_gaussian, levels, opencv_gaussian, smoothed, stacked
+from curate.augment.filters import as_levels, filtered, fixed_gaussian, opencv_gaussian, smoothed, stacked
 from curate.augment.frame import Frame
 from curate.augment.pointwise import looked_up
 from curate.augment.transform import Params, Settings, Transform
@@ -104,7 +104,7 @@ class UnsharpMask(Transform):
         strong = (edges.abs() * 255 > self.settings.threshold).float()
         sharp = (values + alpha[:, None, None, None] * edges).clamp_(0, 1)
         share = smoothed(strong, kernels)
-        return levels((sharp * share + values * (1 - share)) * 255)
+        return as_levels((sharp * share + values * (1 - share)) * 255)
 
 
 class RingingOvershoot(Transform):

@@ -11,7 +11,7 @@ from torch import Tensor
 from curate.augment.device import constant
 from curate.augment.draws import Draws
 from curate.augment.frame import Frame
-from curate.augment.lattice import BORDERS, NOWHERE, Moves, moved
+from curate.augment.lattice import BORDERS, NOWHERE, Moves, moved, within
 from curate.augment.resize import matrix, resized
 from curate.augment.transform import Params, Settings, Transform, frame_of
 from curate.errors import UserError
@@ -196,8 +196,8 @@ class CropAndPad(Transform):
         size, border = self.padded(frame), self.settings.border_mode
         left, top, right, bottom = params["crop_params"][:, :, None].unbind(1)
         pads = params["pad_params"]
-        rows = _within(torch.arange(size.height, device=images.device) - pads[:, :1], bottom - top, border)
-        columns = _within(torch.arange(size.width, device=images.device) - pads[:, 2:3], right - left, border)
+        rows = within(torch.arange(size.height, device=images.device) - pads[:, :1], bottom - top, border)
+        columns = within(torch.arange(size.width, device=images.device) - pads[:, 2:3], right - left, border)
         result = moved(
             images, Moves((rows + top).clamp(max=frame.height - 1), (columns + left).clamp(max=frame.width - 1))
         )
@@ -254,19 +254,3 @@ def _left_over(before: Tensor, behind: Tensor, size: int) -> tuple[Tensor, Tenso
     none = before + behind >= size
     fewer = [(before - back).clamp(min=0), (behind - every + back).clamp(min=0)]
     return torch.where(none, fewer[0], before), torch.where(none, fewer[1], behind)
-
-
-def _within(position: Tensor, size: Tensor, border: int) -> Tensor:
-    """As `curate.augment.lattice.within`, for lines of different sizes: shapes (N, M) and (N, 1) -> (N, M)."""
-    if border == cv2.BORDER_CONSTANT:
-        return torch.where((position < 0) | (position >= size), NOWHERE, position)
-    if border == cv2.BORDER_REPLICATE:
-        return torch.minimum(position.clamp(min=0), size - 1)
-    if border == cv2.BORDER_WRAP:
-        return position % size
-    if border == cv2.BORDER_REFLECT:
-        position = position % (2 * size)
-        return torch.minimum(position, 2 * size - 1 - position)
-    period = (2 * size - 2).clamp(min=1)
-    position = position % period
-    return torch.minimum(position, period - position)
