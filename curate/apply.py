@@ -25,18 +25,22 @@ class Applied:
 
 def about_each(images: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
     """What was decided about each of these images, `action` and `label`, "" for nothing: a row per image, in their
-    order. Generated images follow their original where nothing was said of themselves."""
-    by_image = decisions.drop_duplicates("image_id", keep="last").set_index("image_id")
-    own = images["image_id"].isin(by_image.index)
-    key = images["image_id"].where(own | (images["parent_id"] == ""), images["parent_id"])
-    return by_image[["action", "label"]].reindex(key, fill_value="").set_axis(images.index)
+    order. Generated images follow their original where nothing was said of themselves; and to its new label where they
+    are kept: that saves them from its `drop` alone."""
+    by_image = decisions.drop_duplicates("image_id", keep="last").set_index("image_id")[["action", "label"]]
+    own, of_original = (
+        by_image.reindex(images[name], fill_value="").set_axis(images.index) for name in ("image_id", "parent_id")
+    )
+    takes_its_label = (own["action"] == "keep") & (of_original["action"] == "relabel")
+    follows = ((own["action"] == "") | takes_its_label) & (images["parent_id"] != "")
+    return own.where(~follows, of_original)
 
 
 def apply(manifest: pd.DataFrame, decisions: pd.DataFrame, *, include_test: bool = False) -> Applied:
     """The manifest without what was dropped and with the labels that were decided; order and columns stay.
 
-    An image of the pool that is given a label moves to `train`. Generated images follow their parent. Decisions on test
-    images are carried out only with `include_test`.
+    An image of the pool that is given a label moves to `train`. Generated images follow their parent, see `about_each`.
+    Decisions on test images are carried out only with `include_test`.
     """
     said = about_each(manifest, decisions)
     action, label = said["action"], said["label"]
@@ -63,7 +67,7 @@ def diff(before: pd.DataFrame, after: pd.DataFrame, decisions: pd.DataFrame) -> 
 
     `change` is one of `CHANGES`: an image can be added, dropped, relabelled, moved to another split, or have other
     content under its name. `because` names the finders of the decision on it, or on the original that it followed, or
-    "" where there was none.
+    "" where there was none. A `keep` is behind none of the changes that decisions make.
     """
     both = before.merge(after, on="image_id", how="outer", suffixes=("_before", "_after"), indicator=True, sort=True)
     gone, new, stayed = (both["_merge"] == side for side in ("left_only", "right_only", "both"))
@@ -75,9 +79,10 @@ def diff(before: pd.DataFrame, after: pd.DataFrame, decisions: pd.DataFrame) -> 
         differs = stayed & (both[f"{column}_before"] != both[f"{column}_after"])
         rows.append(_rows(both[differs], change, f"{column}_before", f"{column}_after"))
     table = pd.concat(rows, ignore_index=True)
-    reasons = decisions.drop_duplicates("image_id", keep="last").set_index("image_id")["because"]
+    said = decisions.drop_duplicates("image_id", keep="last").set_index("image_id")
+    reasons, acting = said["because"], said.index[said["action"] != "keep"]
     parents = pd.concat([before, after]).drop_duplicates("image_id").set_index("image_id")["parent_id"]
-    followed = table["change"].isin(["dropped", "relabelled", "moved"]) & ~table["image_id"].isin(reasons.index)
+    followed = table["change"].isin(["dropped", "relabelled", "moved"]) & ~table["image_id"].isin(acting)
     key = table["image_id"].where(~followed, parents.reindex(table["image_id"]).to_numpy())
     table["because"] = reasons.reindex(key, fill_value="").to_numpy()
     return table

@@ -18,8 +18,12 @@ LONGEST = 200
 """Characters of a cell that an error shows."""
 POLICY = "policy"
 """The name under `by` of a decision that no person took."""
+AUGMENTED = r"(?s)^augmented/[^/]+/(.+)-[0-9]+\.png$"
+"""The `image_id` of an augmented image, as `curate.augment.materialize` gives it; within it that of its original."""
 
 COLUMNS = ("image_id", "action", "label", "by", "because", "note", "at")
+SAID = ("image_id", "action", "label", "by", "note")
+"""The columns in which two rows that say the same are alike."""
 REVIEW_COLUMNS = (
     "image_id",
     "action",
@@ -62,13 +66,30 @@ def complete(decisions: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
     return decisions.assign(action=decisions["action"].where(~labelled, "relabel"))
 
 
+def outdated(decisions: pd.DataFrame, manifest: pd.DataFrame) -> pd.Series:
+    """Which rows nothing can come of since `add` changed the manifest: the policy's own about images and classes that
+    are gone, which `decide` takes anew, and anybody's about augmented images that left when their originals changed."""
+    rows = decisions.reindex(columns=list(COLUMNS), fill_value="")
+    gone = ~_are_there(rows["image_id"], manifest)
+    no_class = (rows["action"] == "relabel") & ~rows["label"].isin(manifest["label"].unique())
+    original = rows["image_id"][gone].str.extract(AUGMENTED, expand=False)
+    left = _are_there(original, manifest).reindex(rows.index, fill_value=False)
+    return ((rows["by"] == POLICY) & (gone | no_class)) | left
+
+
+def _are_there(image_ids: pd.Series, manifest: pd.DataFrame) -> pd.Series:
+    """Which of them are in the manifest. `isin` takes ten times as long for a million."""
+    there = pd.Index(manifest["image_id"]).get_indexer(pd.Index(image_ids)) >= 0
+    return pd.Series(there, index=image_ids.index)
+
+
 def check(decisions: pd.DataFrame, manifest: pd.DataFrame, where: str) -> pd.DataFrame:
     """The decisions themselves, if every row can be carried out on this manifest. Rows without an action are left out,
     but for a label beside an image that waits in the pool for one: that is `relabel`, and `keep` leaves it waiting.
 
     `decisions`: as `read_csv` gives them, the index is the line of the file. Raises `UserError` with that line for a
-    missing column, an unknown action, image or label, for a label that no action carries out, and for an image that
-    one person decided on twice.
+    missing column, an unknown action, image or label, for a label without an action, and for an image that one person
+    decided on twice.
     """
     for name in ("image_id", "action"):
         if name not in decisions.columns:
@@ -80,7 +101,7 @@ def check(decisions: pd.DataFrame, manifest: pd.DataFrame, where: str) -> pd.Dat
     _refuse(decisions, ~decisions["action"].isin(ACTIONS), "action", where, f"there are: {', '.join(ACTIONS)}")
     _refuse(
         decisions,
-        ~decisions["image_id"].isin(manifest["image_id"]),
+        ~_are_there(decisions["image_id"], manifest),
         "image_id",
         where,
         "not in this manifest; is the file for another workspace?",
@@ -97,6 +118,19 @@ def check(decisions: pd.DataFrame, manifest: pd.DataFrame, where: str) -> pd.Dat
         f"no such class; there are: {_some(labels)}",
     )
     return decisions
+
+
+def refuse_idle_labels(answers: pd.DataFrame, where: str) -> None:
+    """Raise `UserError` for a label beside `keep` or `drop`: nobody can tell what was meant. Earlier versions took such
+    answers over, so those in the decisions stay.
+
+    answers: as `check` gives them.
+    """
+    idle = (answers["action"] != "relabel") & (answers["label"] != "")
+    if idle.any():
+        action = answers["action"][idle].iloc[0]
+        why = f"{action!r} gives no label; write 'relabel', or take the label out"
+        _refuse(answers, idle, "label", where, why)
 
 
 def decide(
@@ -163,14 +197,15 @@ def _matches(findings: pd.DataFrame, manifest: pd.DataFrame, rules: list[Rule]) 
     about = manifest.set_index("image_id")
     found = findings.assign(split=findings["image_id"].map(about["split"]))
     original = found["image_id"].map(about["parent_id"]) == ""
+    classes = set(manifest["label"]) - {""}
     tables = []
     for order, rule in enumerate(rules):
         mine = (found["finder"] == rule.finder) & found["split"].isin(rule.splits)
         mine &= original | (rule.action == "drop")
         table = found[mine & _fits(found, rule)].copy()
         table["action"], table["order"] = rule.action, order
-        if rule.action == "relabel":  # without a suggestion somebody has to look
-            table.loc[table["suggested_label"] == "", "action"] = "review"
+        if rule.action == "relabel":  # without a suggestion, or one of a class that is gone, somebody has to look
+            table.loc[~table["suggested_label"].isin(classes), "action"] = "review"
         tables.append(table)
     matches = pd.concat(tables) if tables else found.iloc[:0].assign(action="", order=0)
     return matches.sort_values(["order", "score", "image_id"], kind="stable")
@@ -224,17 +259,18 @@ def in_order(decisions: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
 
 def unchanged(decisions: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
     """The rows that say what `earlier` says already."""
-    return decisions[_is_in(decisions, earlier)].copy()
+    return decisions[is_in(decisions, earlier, SAID)].copy()
 
 
 def _changed(decisions: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
     """The rows that say something else than `earlier` does."""
-    return decisions[~_is_in(decisions, earlier)].copy()
+    return decisions[~is_in(decisions, earlier, SAID)].copy()
 
 
-def _is_in(decisions: pd.DataFrame, earlier: pd.DataFrame) -> np.ndarray:
-    same = ["image_id", "action", "label", "by", "note"]
-    return pd.MultiIndex.from_frame(decisions[same]).isin(pd.MultiIndex.from_frame(earlier[same]))
+def is_in(decisions: pd.DataFrame, others: pd.DataFrame, columns: Iterable[str]) -> np.ndarray:
+    """Which rows stand among `others`, as far as these columns go: shape (N,), bool."""
+    columns = list(columns)
+    return pd.MultiIndex.from_frame(decisions[columns]).isin(pd.MultiIndex.from_frame(others[columns]))
 
 
 def _keep_times(new: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import stat
 import struct
 from pathlib import Path
@@ -10,12 +11,18 @@ import cv2
 import numpy as np
 
 from curate import MAX_PIXELS, remote
-from curate.headers import claimed_pixels
+from curate.headers import AVIF_START, claimed_pixels
 
 MAX_BYTES = 1 << 29
 """Files that are larger are not read: 512 MB, more than any image within `MAX_PIXELS` needs."""
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".jp2"})
+IMAGE_SUFFIXES = frozenset(
+    {
+        *(".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".jp2", ".avif"),
+        *(".pbm", ".pgm", ".ppm", ".pnm", ".pam"),
+    }
+)
+"""Of files that are taken for images; what each is, its bytes say."""
 
 MAX_SCANS = 200
 """Of a progressive JPEG: each goes over the whole picture, so that 100 kB took a minute. Encoders write about 10."""
@@ -23,6 +30,11 @@ PIXELS_AT_ONCE = 1 << 20
 """Pixels of 16 bits, or with transparency, that are converted together: what that takes on top is then 30 MB."""
 JPEG_START, JPEG_SCAN, JPEG_END = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xd9"
 EXIF_ORIENTATION = 0x0112
+AVIF = re.compile(rb"....ftypavi[fs]", re.DOTALL)
+AVIF_TURN, AVIF_MIRROR = (re.compile(rb"\0\0\0\x09" + box + rb"(.)", re.DOTALL) for box in (b"irot", b"imir"))
+AVIF_ORIENTATIONS = ((1, 4, 2), (8, 5, 7), (3, 2, 4), (6, 7, 5))
+"""EXIF's number by quarter turns to the left, and by what follows: nothing, top for bottom, left for right (ISO/IEC
+23008-12, 6.5.10 and 6.5.12)."""
 PNG_START, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 
 
@@ -37,8 +49,8 @@ class ImageError(Exception):
 def decode(data: bytes) -> np.ndarray:
     """Decode an image file's bytes to RGB.
 
-    EXIF orientation is applied, transparency is laid over white, 16 bits become 8, of an animation the first picture
-    is taken.
+    EXIF orientation is applied, of an AVIF that of its own boxes; transparency is laid over white, 16 bits become 8, of
+    an animation the first picture is taken.
 
     Returns: shape (H, W, 3), uint8, RGB, C-contiguous.
     Raises: `ImageError` for an empty, truncated or oversized file, and for what is no image. What the header claims is
@@ -139,7 +151,9 @@ def _open_at_once(path: str, flags: int) -> int:
 
 
 def _orientation(data: bytes) -> int:
-    """EXIF orientation, 1 to 8, of a PNG or WebP: OpenCV applies that of other formats, but of these drops it."""
+    """EXIF orientation, 1 to 8, of a PNG, WebP or AVIF: OpenCV applies that of other formats, but of these drops it."""
+    if AVIF.match(data):
+        return _avif_orientation(data[:AVIF_START])
     marker = b"eXIf" if data.startswith(PNG_START) else b"EXIF" if data.startswith(b"RIFF") else b""
     at = data.find(marker) if marker else -1
     if at < 0:
@@ -159,6 +173,12 @@ def _orientation(data: bytes) -> int:
     except struct.error:  # tags that are cut short turn nothing
         pass
     return 1
+
+
+def _avif_orientation(start: bytes) -> int:
+    """What the first boxes that turn and mirror come to, as EXIF's number: of an AVIF they count, and EXIF does not."""
+    turn, mirror = AVIF_TURN.search(start), AVIF_MIRROR.search(start)
+    return AVIF_ORIENTATIONS[turn[1][0] & 3 if turn else 0][1 + (mirror[1][0] & 1) if mirror else 0]
 
 
 def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:

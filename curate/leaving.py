@@ -1,8 +1,10 @@
 """Images on their way out: their bytes, checked against the manifest, and names that are free."""
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +16,17 @@ from curate.ingest.unpack import safe_path, unique
 from curate.portable import MAX_PATH, portable
 from curate.wording import pasted
 
+SHARD_BYTES = 500_000_000
+"""Size that shards are cut at: what `datasets` itself writes."""
 SUFFIX_BY_START = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"GIF8": ".gif", b"BM": ".bmp", b"RIFF": ".webp"}
+"""What browsers show, and labelling tools are given as it is."""
+OTHER_STARTS = (
+    (rb"....ftypavi[fs]", ".avif"),
+    (rb"P[1-7]\s", ".pnm"),
+    (rb"II[*+]\0|MM\0[*+]", ".tiff"),
+    (rb"\0\0\0\x0cjP  ", ".jp2"),
+)
+"""How the other formats start that `curate.headers` knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +90,9 @@ def suffix(image: Image) -> str:
 
 def suffix_of(data: bytes) -> str:
     """The suffix that an image's first bytes call for; `.jpg` where they say nothing."""
-    return next((ending for start, ending in SUFFIX_BY_START.items() if data.startswith(start)), ".jpg")
+    shown = (ending for start, ending in SUFFIX_BY_START.items() if data.startswith(start))
+    others = (ending for start, ending in OTHER_STARTS if re.match(start, data, re.DOTALL))
+    return next(chain(shown, others), ".jpg")
 
 
 def save(image: Image, path: Path) -> None:

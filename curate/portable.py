@@ -12,7 +12,8 @@ DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(
 
 Both: Microsoft, "Naming Files, Paths, and Namespaces"."""
 MAX_NAME_BYTES = 200
-"""File systems take 255 bytes, or 255 letters; a name may get a number or a hash."""
+"""Longer file and folder names are cut and end in a hash: file systems take 255 bytes, or 255 letters, and a name may
+get a number."""
 MAX_PATH = 200
 """Letters of a path within what is exported. Windows takes 260 in all, unless it is told otherwise; 60 are left for the
 folder that it is unpacked to."""

@@ -29,6 +29,8 @@ NEIGHBORS = 10
 """Most similar images that are noted of each: Zhu, Dong, Liu 2022, "Detecting Corrupted Labels Without Training a Model
 to Predict", who vote among as many."""
 OPTIONAL = ("repeats", "neighbors", "margins")
+NEEDED = ("image_id", "content_hash", "fold", "pred_probs", "embedding")
+LISTS = ("pred_probs", "embedding", *OPTIONAL)
 
 
 @dataclass(frozen=True)
@@ -92,16 +94,19 @@ def read_summary(workspace: Workspace) -> dict[str, Any]:
     path = workspace.root / FILE
     try:
         summary: dict[str, Any] = json.loads((pq.read_schema(path).metadata or {})[METADATA])
-        return {"classes": summary.pop("classes"), **summary}
+        classes = summary.pop("classes")
     except (ValueError, KeyError, AttributeError, TypeError) as error:  # pyarrow's ArrowInvalid is a ValueError
         raise _damaged(path, error) from None
+    if not (classes and isinstance(classes, list) and all(isinstance(name, str) for name in classes)):
+        raise _damaged(path, "its metadata hold no list of class names")
+    return {"classes": classes, **summary}
 
 
 def read(workspace: Workspace, manifest: pd.DataFrame) -> Predictions:
     """The predictions for the rows of `manifest`, found by image id and content.
 
     Rows that were added, changed or relabelled into a new class since `predict` have none. Raises `UserError` where
-    there are no predictions at all.
+    there are no predictions at all, and for a file of another program that is not as the head of this module says.
     """
     if not exists(workspace):
         raise UserError(
@@ -114,18 +119,59 @@ def read(workspace: Workspace, manifest: pd.DataFrame) -> Predictions:
         table = pq.read_table(path)
     except ValueError as error:
         raise _damaged(path, error) from None
+    _check_columns(path, table, len(classes))
     probs, embeddings = _matrix(table["pred_probs"]), _matrix(table["embedding"])
     if probs.shape[1] != len(classes):
         counts = f"{probs.shape[1]} probabilities for {len(classes)} classes"
         raise UserError(f"{pasted(path)}: {counts}; run 'curate predict' again")
     _check_probs(path, table, probs)
     keys = pd.MultiIndex.from_arrays([table["image_id"].to_pandas(), table["content_hash"].to_pandas()])
+    if not keys.is_unique:
+        raise _damaged(path, f"{keys[keys.duplicated()][0][0]!r} stands twice")
     at = keys.get_indexer(pd.MultiIndex.from_arrays([manifest["image_id"], manifest["content_hash"]]))
     fold = _rows(table["fold"].to_numpy()[:, None], at, -1)[:, 0]
     found = {name: _optional(name, table, at, len(classes)) for name in OPTIONAL if name in table.column_names}
     if "margins" in found:  # they say nothing about another label
         found["margins"][_relabelled(table, manifest, at)] = np.nan
     return Predictions(classes, _rows(probs, at), _rows(embeddings, at), fold, summary, **found)
+
+
+def _check_columns(path: Path, table: pa.Table, classes: int) -> None:
+    """Raises `UserError` for a column that is missing, or holds what it must not."""
+    names = [*NEEDED, *(name for name in OPTIONAL if name in table.column_names)]
+    for name in [*names, "label"] if "margins" in names else names:
+        if name not in table.column_names:
+            raise _damaged(path, f"there is no column {name!r}")
+        kind, nulls = table.schema.field(name).type, table[name].null_count
+        if not _fits(kind, name):
+            raise _damaged(path, f"column {name!r} is of type {kind}, and must hold {_wanted(name)}")
+        if nulls:
+            raise _damaged(path, f"column {name!r} has rows without a value")
+    for name, multiple in (("repeats", classes), ("neighbors", NEIGHBORS)):
+        size = table.schema.field(name).type.list_size if name in names else multiple
+        if size % multiple:
+            raise _damaged(path, f"column {name!r} has {size} values a row, no multiple of {multiple}")
+    if "neighbors" in names:
+        places = _matrix(table["neighbors"])
+        if not ((places >= -1) & (places < len(table))).all():  # nor is NaN, which stands for null
+            raise _damaged(path, "column 'neighbors' names rows that are not there")
+
+
+def _fits(kind: pa.DataType, name: str) -> bool:
+    """Whether a column of that name may be of that type."""
+    if name in LISTS:
+        of_numbers = pa.types.is_integer if name == "neighbors" else pa.types.is_floating
+        return bool(pa.types.is_fixed_size_list(kind) and of_numbers(kind.value_type))
+    if name == "fold":
+        return bool(pa.types.is_integer(kind))
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind))  # no rows
+
+
+def _wanted(name: str) -> str:
+    if name in LISTS:
+        return f"lists of one length of {'whole numbers' if name == 'neighbors' else 'floating-point numbers'}"
+    return "whole numbers" if name == "fold" else "text"
 
 
 def _check_probs(path: Path, table: pa.Table, probs: np.ndarray) -> None:
@@ -170,7 +216,7 @@ def _rows(matrix: np.ndarray, at: np.ndarray, missing: float = np.nan) -> np.nda
     return rows
 
 
-def _damaged(path: Path, error: Exception) -> UserError:
+def _damaged(path: Path, error: Exception | str) -> UserError:
     first_line = (str(error).splitlines() or [type(error).__name__])[0]
     return UserError(f"{pasted(path)} is damaged ({first_line}); run 'curate predict' again")
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from curate.errors import UserError
 from curate.manifest import Split
@@ -18,10 +19,12 @@ from curate.workspace import RECIPE, Workspace
 MAX_BYTES = 1_000_000
 """A recipe is written by hand; a file beyond this is something else that was named by mistake."""
 DEFAULT = "default"
+TWICE = "stands_twice"
+"""Type of the error for two files of one name, which says all that there is to say."""
 FINDINGS_OF = "findings."
 """How the name of a finder's threshold begins, and of its check."""
 
-Action = Literal["drop", "relabel", "review", "keep"]
+RuleAction = Literal["drop", "relabel", "review", "keep"]
 
 
 def _scalar(value: object) -> object:
@@ -100,7 +103,7 @@ class Rule(_Model):
     """Only rows with a score below this; without it and `sure`, the rows that the finder flagged."""
     sure: Annotated[float, Field(ge=0, le=1)] | None = None
     """Only rows whose suggested label is right with at least this probability, by `suggested_prob` of the findings."""
-    action: Action
+    action: RuleAction
     """`review` leaves it to people, `relabel` takes the finder's suggestion; without one, people look."""
     splits: list[Split] = ["train"]
     """Where the rule acts. The test split is what everything is measured on: change it only knowingly."""
@@ -153,6 +156,7 @@ class Recipe(_Model):
     split: str | None = None
     """How `add` splits images whose layout says nothing about it."""
     download: list[File] | None = None
+    """Each under a name of its own."""
     classes: dict[str, str] = {}
     """Label as the source has it -> label to use, where the source's are not readable."""
     train: dict[str, Setting] = {}
@@ -163,6 +167,22 @@ class Recipe(_Model):
     reviewers: Reviewers = Reviewers()
     gate: Gate = Gate()
     """Thresholds of `curate gate`."""
+
+    @field_validator("download")
+    @classmethod
+    def _has_a_name_for_each(cls, files: list[File] | None) -> list[File] | None:
+        """Of two files of one name the second would not be downloaded, or would take the place of the first."""
+        names: dict[str, str] = {}
+        for file in files or []:
+            name = file.filename.casefold()
+            if name in names:
+                how = "" if names[name] == file.filename else ", as macOS reads it"
+                told = {"name": repr(file.filename), "how": how}
+                raise PydanticCustomError(
+                    TWICE, "filename {name} stands twice{how}; give one of them another 'filename'", told
+                )
+            names[name] = file.filename
+        return files
 
 
 INHERITED = ("split", "train", "scan", "policy", "reviewers", "gate")
@@ -329,10 +349,12 @@ def _explain(error: ValidationError) -> str:
         return f"unknown key {where!r}{_meant(str(first['loc'][-1]), known)}; there are: {', '.join(known)}"
     if first["type"] == "missing":
         return f"{where} is missing"
+    if first["type"] == TWICE:
+        return f"{where}: {first['msg']}"
     given = _given(first["input"])
     message = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if where.endswith(".action"):
-        message = f"should be one of: {', '.join(get_args(Action))}"
+        message = f"should be one of: {', '.join(get_args(RuleAction))}"
     return f"{where} {message}, not {given if len(given) <= 60 else given[:57] + '...'}"
 
 

@@ -48,10 +48,16 @@ def settle(decisions: pd.DataFrame, images: pd.DataFrame, reviewers: Reviewers) 
     nothing, because people disagree, there is no row: the image stays as it is until somebody settles it.
     """
     people = decisions[decisions["by"] != POLICY]
-    several = people["image_id"].isin(people["image_id"][people["image_id"].duplicated()])
+    several = by_several(people)
     policy = decisions[(decisions["by"] == POLICY) & ~decisions["image_id"].isin(people["image_id"])]
     settled = _settle(people[several], images, reviewers)
     return pd.concat([policy, people[~several], settled]).sort_index(kind="stable").reset_index(drop=True)
+
+
+def by_several(decisions: pd.DataFrame) -> pd.Series:
+    """Which rows are about images that several people decided on: there the rule counts."""
+    of_people = decisions["image_id"][decisions["by"] != POLICY]
+    return decisions["image_id"].isin(of_people[of_people.duplicated()])
 
 
 def disputed(decisions: pd.DataFrame, images: pd.DataFrame, reviewers: Reviewers) -> pd.Series:

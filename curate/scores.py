@@ -1,18 +1,38 @@
-"""From a measured value to a score."""
+"""From a measured value to a score, and settings by which there is none."""
+
+import math
+from typing import Literal
 
 import numpy as np
 
 from curate.errors import UserError
 
+Bad = Literal["low", "high"]
+"""Which values are the bad ones."""
 
-def halving(values: np.ndarray, *, fine: float, limit: float) -> np.ndarray:
+
+def halving(
+    values: np.ndarray, *, fine: float, limit: float, bad: Bad, finder: str, most: float = math.inf
+) -> np.ndarray:
     """Scores in [0, 1]: 1 on the good side of `fine`, 0.5 at `limit`, halved again with every such step beyond.
 
-    Steps are ratios, so that a blur of 8 pixels is as much worse than 4 as 4 is than 2. `limit` above `fine` says that
-    large values are bad, below it that small ones are. `values`: shape (N,), not negative; NaN stays NaN.
+    Steps are ratios, so that a blur of 8 pixels is as much worse than 4 as 4 is than 2. `values`: shape (N,), from 0 to
+    `most`; NaN stays NaN. Raises `UserError`, which names the settings of `finder`, where `limit` does not lie on the
+    bad side of `fine`, or one of them not above 0 and up to `most`: else all images would be bad, or none.
     """
-    if limit == fine:
-        raise UserError(f"limit and fine are both {limit:g}; a score falls from one to the other, so they must differ")
+    low, high = (limit, fine) if bad == "low" else (fine, limit)
+    if not (0 < low < high <= most and high < math.inf):
+        raise wrong_limits(finder, fine=fine, limit=limit, bad=bad, most=most)
     with np.errstate(divide="ignore"):
         steps = np.log(np.asarray(values, np.float64) / fine) / np.log(limit / fine)
     return 0.5 ** np.maximum(steps, 0.0)
+
+
+def wrong_limits(finder: str, *, fine: float, limit: float, bad: Bad, most: float) -> UserError:
+    """The error for a `limit` and a `fine` of a finder by which `halving` can score nothing."""
+    side = "below" if bad == "low" else "above"
+    between = f"from 0 to {most:g}" if most < math.inf else "above 0"
+    return UserError(
+        f"{finder}.limit ({limit:g}) must lie {side} {finder}.fine ({fine:g}), as {bad} values are the bad ones, and "
+        f"both {between}; set both of them"
+    )

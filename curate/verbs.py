@@ -16,11 +16,13 @@ from curate.errors import UserError
 from curate.evidence import Evidence
 from curate.labels import answers, queue, threshold
 from curate.review import jobs
-from curate.wording import pasted
+from curate.wording import pasted, plural
 from curate.workspace import CURATED, DECISIONS, EDIT, FINDINGS, MANIFEST, Workspace, read_table, timestamp
 
 REVIEW = "review.csv"
 CURATE_SCAN = "curate scan"
+ANSWER = ["action", "label", "note"]
+"""The columns that a person fills in."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,14 @@ def read_images(workspace: Workspace, data: str) -> pd.DataFrame:
 
 
 def read_answers(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
-    """The decisions file, checked against the manifest: a row per image and person; none where there is no file."""
+    """The decisions file, checked against the manifest: a row per image and person; none where there is no file. Rows
+    that `add` left behind are left out, see `decisions.outdated`: they must not lock out the verb that replaces them.
+    """
     path = workspace.path(DECISIONS)
-    return decisions.check(read_table(path), images, str(path)) if path.exists() else decisions.empty()
+    if not path.exists():
+        return decisions.empty()
+    table = read_table(path)
+    return decisions.check(table[~decisions.outdated(table, images)], images, str(path))
 
 
 def read_decisions(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
@@ -136,9 +143,11 @@ def list_findings(workspace: Workspace, *, finder: str | None, flagged_only: boo
     """Findings with the given label beside them, worst first.
 
     at: where to cut `label_error`, see `curate.labels.threshold.cut`; None: as the scan did. The labels that people
-    decided on set its probabilities right.
+    decided on set its probabilities right. Raises `UserError` for `at` where it gave none.
     """
     found = read_findings(workspace)
+    mine = found[found["finder"] == answers.LABEL_ERROR]
+    probable = bool((mine["suggested_prob"] > 0).any())
     if at:
         threshold.parse(at)
     if at and finder not in (None, answers.LABEL_ERROR):
@@ -146,12 +155,15 @@ def list_findings(workspace: Workspace, *, finder: str | None, flagged_only: boo
     finder = answers.LABEL_ERROR if at else finder
     if finder:
         findings.select([finder], True)
+    if at and len(mine) and not probable:
+        way_out = f"'{CURATE_SCAN} {pasted(workspace.root)}' with {answers.LABEL_ERROR}.method=fused does"
+        raise UserError(f"--at {at}: {answers.LABEL_ERROR} gave no probabilities; {way_out}, where it suggests a label")
     images = read_manifest(workspace)
     found, calibration = answers.calibrate(found, read_decisions(workspace, images), images)
     about = images.set_index("image_id")
     found = found.assign(given_label=found["image_id"].map(about["label"]), split=found["image_id"].map(about["split"]))
     expected = None
-    if finder == answers.LABEL_ERROR and (found["suggested_prob"] > 0).any():
+    if finder == answers.LABEL_ERROR and probable:
         found, expected = _cut(found, images, at, calibration)
     table = found[found["finder"] == finder] if finder else found
     table = table[table["flagged"]] if flagged_only else table
@@ -190,10 +202,13 @@ class Asking:
     answers: answers.Answers
 
 
-def ask(workspace: Workspace, images: pd.DataFrame, rules: list[recipe.Rule], budget: int | None) -> Asking:
-    """Read findings and answers, and what the rules make of them; nothing is written."""
+def ask(
+    workspace: Workspace, images: pd.DataFrame, rules: list[recipe.Rule], budget: int | None, by: str | None = None
+) -> Asking:
+    """Read findings and answers, and what the rules make of them; nothing is written. by: who edited the decisions by
+    hand, see `signed`."""
     scanned = read_findings(workspace)
-    earlier = signed(workspace, read_answers(workspace, images))
+    earlier = signed(workspace, read_answers(workspace, images), by)
     settled = reviewers.settle(earlier, images, recipe.in_workspace(workspace).reviewers)
     found, _ = answers.calibrate(scanned, settled, images)
     decided = decisions.decide(found, images, rules, earlier, at=timestamp())
@@ -201,11 +216,14 @@ def ask(workspace: Workspace, images: pd.DataFrame, rules: list[recipe.Rule], bu
     return Asking(found, decided, review, worth, answers.counted(answers.answered(settled, scanned, images)))
 
 
-def decide(workspace: Workspace, policy: str | Path | None, budget: int | None = None) -> Decided:
+def decide(
+    workspace: Workspace, policy: str | Path | None, budget: int | None = None, by: str | None = None
+) -> Decided:
     """Write decisions by policy, and `review.csv` for what a person is asked.
 
     People's earlier answers set the probabilities of `label_error` right before the rules are read. budget: so many
     labels are asked about at most, those that matter most; what other finders leave to people is asked in any case.
+    by: whose are the decisions of the policy that were edited by hand, see `reviewer`.
     """
     rules = (recipe.load(policy) if policy else recipe.in_workspace(workspace)).policy
     for rule in rules:
@@ -213,7 +231,7 @@ def decide(workspace: Workspace, policy: str | Path | None, budget: int | None =
     with workspace.writing("decide", {"policy": str(policy) if policy else None, "budget": budget}) as transaction:
         images = read_manifest(workspace)
         _refuse_to_lose_answers(workspace)
-        asking = ask(workspace, images, rules, budget)
+        asking = ask(workspace, images, rules, budget, by)
         transaction.write_table(DECISIONS, asking.decided.decisions)
         transaction.write_table(REVIEW, asking.review)
     table, conflicts = asking.decided.decisions, asking.decided.conflicts
@@ -222,7 +240,10 @@ def decide(workspace: Workspace, policy: str | Path | None, budget: int | None =
 
 
 def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decided:
-    """Take over people's decisions: from a CSV, or the export of a label job, see `curate.review.jobs`."""
+    """Take over people's decisions: from a CSV, or the export of a label job, see `curate.review.jobs`.
+
+    Rows of the policy stand in a copy of the decisions: they are nobody's word, but for those that somebody edited.
+    """
     if not path.is_file() and not jobs.recognise(path):
         way_out = f"'curate decide {pasted(workspace.root)}' writes {pasted(workspace.path(REVIEW))} to fill in"
         raise UserError(f"{pasted(path)} is no file; {way_out}")
@@ -231,7 +252,9 @@ def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decide
     left = 0
     with workspace.writing("decide", {"import": str(path), "by": name}) as transaction:
         images = read_manifest(workspace)
-        imported = decisions.check(_imported(path, images), images, str(path))
+        table = _imported(path, images)
+        imported = decisions.check(table[~_by_policy(workspace, table)], images, str(path))
+        decisions.refuse_idle_labels(imported, str(path))
         merged = decisions.merge(
             signed(workspace, read_answers(workspace, images), name), imported, by=name, at=timestamp()
         )
@@ -245,14 +268,51 @@ def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decide
     scanned = read_findings(workspace) if workspace.has(FINDINGS) else findings.empty()
     said = answers.counted(answers.answered(reviewers.settle(merged, images, rule), scanned, images))
     about_these = merged[merged["image_id"].isin(imported["image_id"])]
-    return _decided(workspace, merged, left, reviewers.disagreements(about_these, images, rule), said, None)
+    result = _decided(workspace, merged, left, reviewers.disagreements(about_these, images, rule), said, None)
+    return replace(result, warnings=result.warnings + [f"{pasted(path)}: {line}" for line in lone_notes(table)])
+
+
+def _by_policy(workspace: Workspace, table: pd.DataFrame) -> pd.Series:
+    """Which rows of decisions are as a verb wrote them in the policy's name, in this version or an earlier one.
+
+    A row that a person edited is not, also where the policy once said the same of the image: its time is that of
+    another decision. A time that no version has, as a spreadsheet writes it, says nothing.
+    """
+    rows = table.reindex(columns=list(decisions.COLUMNS), fill_value="")
+    rows = rows[rows["by"] == decisions.POLICY]
+    same, said, timed = (np.zeros(len(rows), bool) for _ in range(3))
+    first: dict[str, str] = {}
+    for entry in workspace.ledger():
+        if digest := entry.writes.get(DECISIONS):
+            first.setdefault(digest, entry.command)
+    for digest in [digest for digest, command in reversed(first.items()) if command != EDIT]:
+        if same.all():
+            break
+        try:
+            path = workspace.version_file(DECISIONS, digest)
+        except UserError:  # as in a repository, which holds the ledger and no versions
+            continue
+        before = read_table(path)
+        before = before[before["by"] == decisions.POLICY]
+        same |= decisions.is_in(rows, before, [*decisions.SAID, "at"])
+        said |= decisions.is_in(rows, before, decisions.SAID)
+        timed |= decisions.is_in(rows, before, ["image_id", "at"])
+    return pd.Series(table.index.isin(rows.index[same | (said & ~timed)]), index=table.index)
 
 
 def _not_said(review: pd.DataFrame, imported: pd.DataFrame, images: pd.DataFrame) -> pd.Series:
-    """Rows of `review.csv` with an answer that is not among those taken over: somebody else's."""
-    said, given = (table[["image_id", "action", "label"]] for table in (imported, decisions.complete(review, images)))
-    answered = (given[["action", "label"]] != "").any(axis=1)
-    return answered & ~pd.MultiIndex.from_frame(given).isin(pd.MultiIndex.from_frame(said))
+    """Rows of `review.csv` with an answer, or a note, that is not among those taken over: somebody else's."""
+    given = decisions.complete(review, images)
+    return (given[ANSWER] != "").any(axis=1) & ~decisions.is_in(given, imported, ["image_id", *ANSWER])
+
+
+def lone_notes(table: pd.DataFrame) -> list[str]:
+    """A line on rows that say something, and not what to do: nothing takes them over."""
+    rows = table.reindex(columns=ANSWER, fill_value="")
+    count = int(((rows["note"] != "") & (rows["action"] == "") & (rows["label"] == "")).sum())
+    has, their = ("row has", "its") if count == 1 else ("rows have", "their")
+    way_out = f"fill in {their} 'action', or take {their} note out"
+    return [f"{count:,} {has} a note and no action: {way_out}"] if count else []
 
 
 def _imported(path: Path, images: pd.DataFrame) -> pd.DataFrame:
@@ -262,9 +322,13 @@ def _imported(path: Path, images: pd.DataFrame) -> pd.DataFrame:
 
 def apply(workspace: Workspace, *, include_test: bool) -> Applied:
     """Write `curated.parquet`: the manifest with the decisions applied."""
-    with workspace.writing("apply", {"include_test": include_test}) as transaction:
+    arguments: dict[str, object] = {"include_test": include_test}
+    with workspace.writing("apply", arguments) as transaction:
         images = read_manifest(workspace)
-        applied = applying.apply(images, read_decisions(workspace, images), include_test=include_test)
+        said, rule = read_answers(workspace, images), recipe.in_workspace(workspace).reviewers
+        if reviewers.by_several(said).any():
+            arguments[versions.RULE] = rule.model_dump()
+        applied = applying.apply(images, reviewers.settle(said, images, rule), include_test=include_test)
         transaction.write_table(CURATED, applied.table)
     return Applied(
         str(workspace.path(CURATED)),
@@ -345,14 +409,16 @@ def _refuse_to_lose_answers(workspace: Workspace) -> None:
     """Stop before `review.csv` is written anew over answers that were not taken over."""
     if not workspace.has(REVIEW):
         return
-    review = _read_review(workspace).reindex(columns=["action", "label", "note"], fill_value="")
-    answers = int((review != "").any(axis=1).sum())
-    if answers:
-        path = workspace.path(REVIEW)
+    review = _read_review(workspace).reindex(columns=ANSWER, fill_value="")
+    refuse_to_lose(review[(review != "").any(axis=1)], workspace.path(REVIEW), workspace)
+
+
+def refuse_to_lose(answered: pd.DataFrame, path: Path, workspace: Workspace) -> None:
+    """Raise `UserError` where there are answers in a file that is to be written anew, with the way out."""
+    if len(answered):
+        told = "; ".join([f"{plural(len(answered), 'answer', 'answers')} that would be lost", *lone_notes(answered)])
         taken_over = f"'curate decide {pasted(workspace.root)} --import {pasted(path)}' takes them over"
-        raise UserError(
-            f"{pasted(path)} holds {answers:,} answers that would be lost; {taken_over}, or delete the file"
-        )
+        raise UserError(f"{pasted(path)} holds {told}; {taken_over}, or delete the file")
 
 
 def _merge_settings(base: findings.Settings, over: findings.Settings) -> dict[str, dict[str, object]]:

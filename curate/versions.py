@@ -5,7 +5,10 @@ import pandas as pd
 from curate import apply, decisions, recipe, reviewers
 from curate.errors import UserError
 from curate.wording import pasted
-from curate.workspace import CURATED, DECISIONS, MANIFEST, VERSIONED, Workspace, read_table
+from curate.workspace import CURATED, DECISIONS, MANIFEST, VERSIONED, Entry, Workspace, read_table
+
+RULE = "reviewers"
+"""The argument under which the ledger has the recipe's rule for several people on one image, with an `apply` by it."""
 
 
 def compare(workspace: Workspace, before: int | None, after: int | None) -> pd.DataFrame:
@@ -40,25 +43,27 @@ def restore(workspace: Workspace, version: int) -> list[str]:
 
 
 def is_current(workspace: Workspace) -> bool:
-    """Whether the curated set is what `apply` made of the manifest and the decisions as they are now."""
-    return _is_applied(workspace, workspace.hashes())
+    """Whether the curated set is what `apply` made of the manifest and the decisions as they are now, and by the rule
+    that the recipe has now where several people decided on one image: `apply` notes the rule there, and only there."""
+    rule = recipe.in_workspace(workspace).reviewers.model_dump()
+    return any(entry.arguments.get(RULE, rule) == rule for entry in _applied(workspace, workspace.hashes()))
 
 
-def _is_applied(workspace: Workspace, hashes: dict[str, str]) -> bool:
-    """Whether some `apply` left these contents of manifest, decisions and curated set."""
+def _applied(workspace: Workspace, hashes: dict[str, str]) -> list[Entry]:
+    """Every `apply` that left these contents of manifest, decisions and curated set."""
     state: dict[str, str] = {}
-    applied = []
+    wanted, applied = [hashes.get(name, "") for name in (MANIFEST, DECISIONS, CURATED)], []
     for entry in workspace.ledger():
         state = state | entry.writes
-        if entry.command == "apply":
-            applied.append([state.get(name, "") for name in (MANIFEST, DECISIONS, CURATED)])
-    return [hashes.get(name, "") for name in (MANIFEST, DECISIONS, CURATED)] in applied
+        if entry.command == "apply" and [state.get(name, "") for name in (MANIFEST, DECISIONS, CURATED)] == wanted:
+            applied.append(entry)
+    return applied
 
 
 def images_at(workspace: Workspace, version: int) -> pd.DataFrame:
     """The set as it was: the curated one, or the manifest where nothing was applied by then."""
     state = workspace.state(version)
-    name = CURATED if CURATED in state and _is_applied(workspace, state) else MANIFEST
+    name = CURATED if CURATED in state and _applied(workspace, state) else MANIFEST
     if name not in state:
         which = f"'curate log {pasted(workspace.root)}' lists those that do"
         raise UserError(f"version {version} of {pasted(workspace.root)} holds no images; {which}")
@@ -76,4 +81,5 @@ def _decisions(workspace: Workspace, version: int | None, images: pd.DataFrame) 
         digest = workspace.state(version).get(DECISIONS)
         path = workspace.version_file(DECISIONS, digest) if digest else None
     table = decisions.complete(read_table(path), images) if path else decisions.empty()
-    return reviewers.settle(table[table["action"] != ""], images, recipe.in_workspace(workspace).reviewers)
+    table = table[(table["action"] != "") & ~decisions.outdated(table, images)]
+    return reviewers.settle(table, images, recipe.in_workspace(workspace).reviewers)

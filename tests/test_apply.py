@@ -39,6 +39,8 @@ def labels(table: pd.DataFrame) -> str:
         ([("a", "drop")], "c=cat t=dog v=cat p="),  # what was generated from it goes with it
         ([("a", "relabel", "cat")], "c=cat a=cat t=dog a1=cat a2=cat v=cat p="),
         ([("a", "drop"), ("a1", "keep")], "c=cat t=dog a1=dog v=cat p="),  # its own decision counts
+        ([("a", "relabel", "cat"), ("a1", "keep")], "c=cat a=cat t=dog a1=cat a2=cat v=cat p="),  # it shows the same
+        ([("a", "relabel", "cat"), ("a1", "drop")], "c=cat a=cat t=dog a2=cat v=cat p="),
         ([("a1", "drop")], "c=cat a=dog t=dog a2=dog v=cat p="),
         ([("t", "drop")], "c=cat a=dog t=dog a1=dog a2=dog v=cat p="),
         ([("v", "drop")], "c=cat a=dog t=dog a1=dog a2=dog p="),
@@ -88,6 +90,7 @@ def places(table: pd.DataFrame) -> str:
         ([("p", "relabel", "cat")], "p=train/cat q=train/cat r=pool/dog v=val/cat t=test/cat"),
         ([("r", "relabel", "dog")], "p=pool/ q=pool/ r=train/dog v=val/cat t=test/cat"),
         ([("p", "relabel", "cat"), ("q", "drop")], "p=train/cat r=pool/dog v=val/cat t=test/cat"),
+        ([("p", "relabel", "cat"), ("q", "keep")], "p=train/cat q=train/cat r=pool/dog v=val/cat t=test/cat"),
         ([("v", "relabel", "dog"), ("t", "relabel", "dog")], "p=pool/ q=pool/ r=pool/dog v=val/dog t=test/cat"),
     ],
 )
@@ -202,6 +205,14 @@ def test_diff_names_every_kind_of_change() -> None:
         ["c", "changed", "content of c", "other", ""],
     ]
     assert set(table["change"]) == set(CHANGES)
+
+
+def test_diff_names_the_original_whose_label_a_kept_image_took() -> None:
+    said = decided(("a", "relabel", "cat", "ada", "label_error"), ("a1", "keep", "", "ada", "dark"))
+    table = diff(IMAGES, apply(IMAGES, said).table, said)
+    assert table[["image_id", "change", "because"]].to_numpy().tolist() == [
+        [image_id, "relabelled", "label_error"] for image_id in ("a", "a1", "a2")
+    ]
 
 
 @pytest.mark.parametrize("count", [0, 1, 7])

@@ -297,13 +297,18 @@ def test_closing_lines_say_what_was_written_and_what_comes_next(scanned: Workspa
     assert f"Wrote {root}/decisions.csv. Next: curate apply {root}" in run("decide", root)
     assert f"Wrote {root}/curated.parquet. Next: curate prove {root}" in run("apply", root)
     assert "dropped" in run("diff", root)
-    assert "Restored decisions.csv, curated.parquet of version 2." in run("restore", root, "2")
+    told = run("restore", root, "2")
+    assert "Restored the tables of version 2. Took away decisions.csv, curated.parquet, which it does not have." in told
+    assert "Restored decisions.csv, curated.parquet of version 4. Next:" in run("restore", root, "4")
+    run("restore", root, "3")
+    told = run("restore", root, "4")
+    assert "Restored curated.parquet of version 4. Next:" in told
 
 
 def test_decisions_on_test_images_are_told(scanned: Workspace) -> None:
     test_image = read_table(scanned.path(MANIFEST)).query("split == 'test'")["image_id"].iloc[0]
     scanned.path(DECISIONS).write_text(f"image_id,action\n{test_image},drop\n")
-    assert "1 decisions on test images were left alone; --include-test" in run("apply", scanned.root)
+    assert "1 decision on test images was left alone; --include-test" in run("apply", scanned.root)
     assert "1 dropped" in run("apply", scanned.root, "--include-test")
 
 
@@ -330,3 +335,18 @@ def test_ledger_of_a_killed_verb_does_not_stop_the_log(scanned: Workspace) -> No
 
 def test_app_is_the_one_that_is_installed() -> None:
     assert isinstance(app, typer.Typer)
+
+
+def test_a_finder_that_has_not_run_is_no_clean_bill(workspace: Workspace) -> None:
+    run("scan", workspace.root, "--only", "dark")
+    listed = ["findings", str(workspace.root), "--finder"]
+    result = CliRunner().invoke(app, [*listed, "label_error"], catch_exceptions=False)
+    assert "curate: label_error has not looked at this set" in result.stderr
+    assert f"0 of 0. Next: curate predict {workspace.root}" in result.stdout
+    ran = CliRunner().invoke(app, [*listed, "dark"], catch_exceptions=False)
+    assert "has not looked" not in ran.stderr
+
+
+def test_a_set_that_no_decision_changes_is_not_to_be_proven(workspace: Workspace) -> None:
+    told = run("apply", workspace.root)
+    assert f"No decision changes the set. Next: curate findings {workspace.root}" in told

@@ -3,15 +3,24 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from curate import REVIEWER, verbs
+from curate import REVIEWER, findings, verbs
+from curate.augment.materialize import materialize
+from curate.augment.wanted import Target
 from curate.cli import app
 from curate.csv_text import read_csv, write_csv
 from curate.errors import UserError
+from curate.gate.verb import gate
+from curate.ingest.add import add
+from curate.labels import adding
+from curate.report import write
+from curate.review import asking
 from curate.workspace import DECISIONS, FINDINGS, MANIFEST, Workspace, read_table
-from tests.tables import found
+from tests.conftest import write_digits
+from tests.tables import decided, found, images
 
 POLICY = "name: rules\npolicy:\n  - {finder: outlier, action: drop}\n  - {finder: label_error, action: review}\n"
 
@@ -103,6 +112,145 @@ def test_an_import_leaves_the_answers_that_others_have_typed(reviewed: Workspace
     said = table[table["image_id"] == image_id]
     assert dict(zip(said["by"], said["action"], strict=True)) == {"ada": "keep", "bob": "drop"}
     assert image_id not in read_csv(reviewed.path(verbs.REVIEW))["image_id"].tolist()
+
+
+# Decisions older than the images
+
+
+def every_verb(workspace: Workspace, policy: Path) -> None:
+    """All verbs that read decisions."""
+    verbs.apply(workspace, include_test=False)
+    verbs.list_findings(workspace, finder=None, flagged_only=False)
+    asking.asked(workspace, "ada")
+    gate(workspace, changes={})
+    write(workspace)
+    adding.undo_pseudo(workspace)
+    verbs.decide(workspace, policy)
+
+
+def test_decisions_on_augmented_images_that_are_gone_stop_no_verb(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The original shows something else: what was made of it leaves, and its decisions with it, whoever took them."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    photos, workspace = tmp_path / "photos", Workspace(tmp_path / "ws")
+    write_digits(photos, 8)
+    add(workspace, photos)
+    (tmp_path / "flips.yaml").write_text("- HorizontalFlip\n")
+    materialize(workspace, tmp_path / "flips.yaml", Target(total=12))
+    manifest = read_table(workspace.path(MANIFEST))
+    copies = manifest[manifest["parent_id"] != ""]
+    with workspace.writing("scan", {}) as transaction:
+        transaction.write_table(FINDINGS, found(*((name, "outlier", 0.1) for name in copies["image_id"][:2])))
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(POLICY)
+    assert verbs.decide(workspace, policy).actions == {"drop": 2}
+    (tmp_path / "mine.csv").write_text(f"image_id,action\n{copies['image_id'].iloc[1]},keep\n")
+    verbs.import_decisions(workspace, tmp_path / "mine.csv", "ada")
+    for path in manifest.set_index("image_id")["path"][copies["parent_id"][:2]]:
+        Path(path).write_bytes((photos / "test").rglob("*.png").__next__().read_bytes())
+    add(workspace, photos)
+    assert not copies["image_id"][:2].isin(read_table(workspace.path(MANIFEST))["image_id"]).any()
+    every_verb(workspace, policy)
+    assert len(read_csv(workspace.path(DECISIONS))) == 0
+    with workspace.path(DECISIONS).open("a") as file:
+        file.write("elsewhere/1.png,keep,,ada,,,\n")
+    with pytest.raises(UserError, match=r"line 2: image_id 'elsewhere/1\.png': not in this manifest"):
+        verbs.apply(workspace, include_test=False)
+
+
+def test_decisions_for_a_class_that_was_renamed_stop_no_verb(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "ws")
+    rows = [("a", "train", "dog"), ("b", "train", "cat"), ("c", "train", "cat")]
+    with workspace.writing("add", {}) as transaction:
+        transaction.write_table(MANIFEST, images(*rows))
+        transaction.write_table(FINDINGS, found(("a", "label_error", 0.1, "cat"), ("c", "outlier", 0.1)))
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(POLICY.replace("action: review", "action: relabel"))
+    assert verbs.decide(workspace, policy).actions == {"drop": 1, "relabel": 1}
+    with workspace.writing("add", {}) as transaction:
+        transaction.write_table(MANIFEST, images(*((name, split, label.title()) for name, split, label in rows)))
+    every_verb(workspace, policy)
+    result = verbs.decide(workspace, policy)
+    assert (result.actions, result.for_review) == ({"drop": 1}, 1)  # the findings are of before: somebody has to look
+    assert verbs.apply(workspace, include_test=False).relabelled == 0
+
+
+# Copies of the decisions
+
+
+@pytest.mark.parametrize("time", ["2023-11-14T22:13:20Z", "14.11.23 22:13", ""])
+def test_an_older_copy_of_the_decisions_brings_no_decision_of_the_policy_back(
+    reviewed: Workspace, monkeypatch: pytest.MonkeyPatch, time: str
+) -> None:
+    """Nobody took these, and people's decisions would beat every policy from then on. A spreadsheet may have written
+    the times in its own way."""
+    ids = read_table(reviewed.path(MANIFEST)).query("split == 'train'")["image_id"].to_list()
+    rules = reviewed.path("policy.yaml")
+    for number, score in enumerate((0.1, 0.2)):  # two scans: what they measured differs
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", str(1700000000 + number))
+        with reviewed.writing("scan", {}) as transaction:
+            table = found(*((image_id, "outlier", score) for image_id in ids[:6]))
+            transaction.write_table(FINDINGS, table.assign(detail=f"far, {score}"))
+        assert verbs.decide(reviewed, rules).actions == {"drop": 6}
+        if not number:
+            copy = reviewed.path("copy.csv")
+            text = reviewed.path(DECISIONS).read_text()
+            assert text.count("2023-11-14T22:13:20Z") == 6
+            copy.write_text(text.replace(f"{ids[3]},drop", f"{ids[3]},keep").replace("2023-11-14T22:13:20Z", time))
+    result = verbs.import_decisions(reviewed, copy, "ada")
+    assert (result.actions, result.by_people) == ({"drop": 5, "keep": 1}, 1)
+    rules.write_text("name: rules\npolicy: []\n")
+    result = verbs.decide(reviewed, rules)
+    assert (result.actions, result.by_people) == ({"keep": 1}, 1)
+    result = verbs.import_decisions(reviewed, copy, "ada")
+    assert (result.actions, result.by_people) == ({"keep": 1}, 1)
+
+
+def test_a_row_that_was_edited_into_what_the_policy_once_said_is_the_persons(
+    reviewed: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = reviewed.path("policy.yaml")
+    for number, action in enumerate(("keep", "drop")):
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", str(1700000000 + number))
+        rules.write_text(POLICY.replace("drop", action))
+        assert verbs.decide(reviewed, rules).actions == {action: 1}
+    copy = reviewed.path("copy.csv")
+    copy.write_text(reviewed.path(DECISIONS).read_text().replace(",drop,", ",keep,"))
+    assert verbs.import_decisions(reviewed, copy, "ada").by_people == 1
+    assert verbs.decide(reviewed, rules).actions == {"keep": 1}
+
+
+def test_a_copy_of_edits_by_hand_is_an_edit(reviewed: Workspace) -> None:
+    path, copy = reviewed.path(DECISIONS), reviewed.path("copy.csv")
+    written = path.read_bytes()
+    path.write_bytes(written.replace(b",drop,", b",keep,"))
+    copy.write_bytes(path.read_bytes())
+    verbs.apply(reviewed, include_test=False)  # the edit has a version of its own now
+    path.write_bytes(written)
+    assert verbs.import_decisions(reviewed, copy, "ada").actions == {"keep": 1}
+
+
+def test_a_copy_where_there_is_no_history(reviewed: Workspace) -> None:
+    """As in a repository, which holds the ledger and no versions."""
+    for path in reviewed.path("history").glob("*.csv"):
+        path.unlink()
+    copy = reviewed.path("copy.csv")
+    copy.write_text(reviewed.path(DECISIONS).read_text().replace(",drop,", ",keep,"))
+    assert verbs.import_decisions(reviewed, copy, "ada").actions == {"keep": 1}
+
+
+def test_rows_of_the_policy_on_images_that_are_gone_may_stand_in_a_copy(reviewed: Workspace) -> None:
+    copy = reviewed.path("copy.csv")
+    copy.write_bytes(reviewed.path(DECISIONS).read_bytes())
+    gone = read_csv(copy)["image_id"].iloc[0]
+    table = read_table(reviewed.path(MANIFEST))
+    with reviewed.writing("add", {}) as transaction:
+        transaction.write_table(MANIFEST, table[table["image_id"] != gone].reset_index(drop=True))
+    assert verbs.import_decisions(reviewed, copy, "ada").actions == {}
+    copy.write_text(copy.read_text().replace(",policy,", ",bob,"))
+    with pytest.raises(UserError, match="not in this manifest"):
+        verbs.import_decisions(reviewed, copy, "ada")
 
 
 def test_a_policy_by_name_and_one_for_an_import(reviewed: Workspace) -> None:
@@ -207,7 +355,7 @@ def test_import_without_findings(workspace: Workspace, tmp_path: Path) -> None:
 def test_decide_does_not_write_over_answers(reviewed: Workspace) -> None:
     path = answer(reviewed, "keep")
     before = path.read_bytes()
-    with pytest.raises(UserError, match=r"holds 1 answers that would be lost.*--import"):
+    with pytest.raises(UserError, match=r"holds 1 answer that would be lost.*--import"):
         verbs.decide(reviewed, reviewed.path("policy.yaml"))
     assert path.read_bytes() == before
 
@@ -216,8 +364,103 @@ def test_decide_does_not_write_over_answers(reviewed: Workspace) -> None:
 def test_decide_does_not_write_over_answers_begun(reviewed: Workspace, column: str) -> None:
     path = answer(reviewed)
     write_csv(path, read_csv(path).assign(**{column: ["cat", ""]}))
-    with pytest.raises(UserError, match="holds 1 answers that would be lost"):
+    with pytest.raises(UserError, match="holds 1 answer that would be lost"):
         verbs.decide(reviewed, reviewed.path("policy.yaml"))
+
+
+def test_a_note_alone_says_what_it_lacks(reviewed: Workspace) -> None:
+    path = answer(reviewed)
+    write_csv(path, read_csv(path).assign(note=["two digits?", "cut off?"]))
+    told = "2 rows have a note and no action: fill in their 'action', or take their note out"
+    with pytest.raises(UserError, match=f"holds 2 answers that would be lost; {told}; 'curate decide .* --import"):
+        verbs.decide(reviewed, reviewed.path("policy.yaml"))
+    assert any(told in line for line in verbs.import_decisions(reviewed, path, "ada").warnings)
+    write_csv(path, read_csv(path).assign(action=["drop", ""], note=["two digits?", ""]))
+    result = verbs.import_decisions(reviewed, path, "ada")
+    assert not any("note" in line for line in result.warnings)
+    verbs.decide(reviewed, reviewed.path("policy.yaml"))
+    assert "two digits?" in read_csv(reviewed.path(DECISIONS))["note"].to_list()
+
+
+@pytest.mark.parametrize("action", ["", "keep"])
+def test_what_somebody_noted_outlives_another_ones_decision(reviewed: Workspace, action: str) -> None:
+    path = answer(reviewed)
+    write_csv(path, read_csv(path).assign(action=[action, ""], note=["two digits?", ""]))  # by bob
+    image_id = read_csv(path)["image_id"].iloc[0]
+    reviewed.path("mine.csv").write_text(f"image_id,action\n{image_id},keep\n")
+    assert verbs.import_decisions(reviewed, reviewed.path("mine.csv"), "ada").for_review == 2
+    assert read_csv(path)["note"].to_list() == ["two digits?", ""]
+
+
+@pytest.mark.parametrize("action", ["keep", "drop"])
+def test_a_label_that_an_answer_would_not_give_is_refused(reviewed: Workspace, action: str) -> None:
+    path = answer(reviewed)
+    write_csv(path, read_csv(path).assign(action=["", action], label=["", "3"]))
+    before = reviewed.path(DECISIONS).read_bytes(), path.read_bytes()
+    with pytest.raises(UserError, match=rf"review\.csv, line 3: label '3': '{action}' gives no label; write 'relabel'"):
+        verbs.import_decisions(reviewed, path, "ada")
+    assert (reviewed.path(DECISIONS).read_bytes(), path.read_bytes()) == before
+
+
+def test_labels_that_an_earlier_version_took_over_beside_keep_stay_readable(reviewed: Workspace) -> None:
+    image_id = read_table(reviewed.path(MANIFEST))["image_id"].iloc[5]
+    with reviewed.writing("decide", {}) as transaction:
+        transaction.write_table(DECISIONS, decided((image_id, "keep", "3", "ada")))
+    verbs.apply(reviewed, include_test=False)
+    assert verbs.decide(reviewed, reviewed.path("policy.yaml")).by_people == 1
+
+
+def test_edits_by_hand_are_signed_as_the_command_line_says(
+    reviewed: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = reviewed.path(DECISIONS)
+    path.write_text(path.read_text().replace(",drop,", ",keep,"))
+    monkeypatch.setenv(REVIEWER, "bob")
+    run("decide", reviewed.root, "--policy", reviewed.path("policy.yaml"), "--by", "carl")
+    assert read_csv(path)["by"].tolist() == ["carl"]
+
+
+# What to expect of labels
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_scores_that_are_no_probabilities_promise_nothing(workspace: Workspace, beside: bool) -> None:
+    """Also where another finder says how sure its suggestions are."""
+    ids = read_table(workspace.path(MANIFEST)).query("split == 'train'")["image_id"].to_list()
+    table = found(*((name, "label_error", 0.2, "7") for name in ids[:3]))
+    if beside:
+        other = found((ids[4], "worth_labelling", 0.2, "7")).assign(suggested_prob=0.6)
+        table = findings.complete(pd.concat([table, other], ignore_index=True))
+    with workspace.writing("scan", {}) as transaction:
+        transaction.write_table(FINDINGS, table)
+    listed = verbs.list_findings(workspace, finder="label_error", flagged_only=True)
+    assert (listed.expected, len(listed.table)) == (None, 3)
+    message = r"--at budget=1: label_error gave no probabilities; 'curate scan .*' with label_error\.method=fused does"
+    with pytest.raises(UserError, match=message):
+        verbs.list_findings(workspace, finder="label_error", flagged_only=True, at="budget=1")
+    assert run("findings", workspace.root, "--finder", "label_error").count("precision") == 0
+
+
+def test_probabilities_stay_such_when_all_were_answered(workspace: Workspace) -> None:
+    image_id = read_table(workspace.path(MANIFEST)).query("split == 'train'")["image_id"].iloc[0]
+    with workspace.writing("scan", {}) as transaction:
+        transaction.write_table(FINDINGS, found((image_id, "label_error", 0.2, "7")).assign(suggested_prob=0.7))
+        transaction.write_table(DECISIONS, decided((image_id, "keep", "", "ada")))
+    listed = verbs.list_findings(workspace, finder="label_error", flagged_only=True, at="budget=1")
+    assert listed.expected is not None
+    assert listed.expected.precision.expected == 0  # it was right
+
+
+def test_where_to_cut_what_found_nothing(workspace: Workspace) -> None:
+    with workspace.writing("scan", {}) as transaction:
+        transaction.write_table(FINDINGS, found())
+    listed = verbs.list_findings(workspace, finder=None, flagged_only=True, at="budget=1")
+    assert (len(listed.table), listed.expected) == (0, None)
+
+
+def test_one_image_waits(reviewed: Workspace) -> None:
+    said = run("decide", reviewed.root, "--import", answer(reviewed, "keep"), "--by", "ada")
+    assert "1 image waits for a person in " in said
 
 
 def test_refused_import_changes_nothing(reviewed: Workspace) -> None:

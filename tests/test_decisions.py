@@ -72,6 +72,12 @@ def test_relabel_without_suggestion_goes_to_review() -> None:
     assert result.review["image_id"].to_list() == ["a"]
 
 
+def test_relabel_to_a_class_that_no_image_has_goes_to_review() -> None:
+    result = policy(RELABEL, findings=found(("a", "relabel", 0.1, "cow"), ("b", "relabel", 0.1, "cat")))
+    assert actions(result.decisions) == {"b": "relabel cat"}
+    assert result.review["image_id"].to_list() == ["a"]
+
+
 def test_of_two_suggestions_the_first_rules_is_taken_and_the_other_named() -> None:
     rules = [Rule(finder="one", action="relabel"), Rule(finder="two", action="relabel")]
     result = policy(*rules, findings=found(("a", "one", 0.3, "cat"), ("a", "two", 0.2, "dog")))
@@ -192,6 +198,43 @@ def test_rows_without_action_and_unknown_columns_are_left_out(tmp_path: Path, ro
     table = check(read_csv(tmp_path / "answers.csv"), IMAGES, "answers.csv")
     assert table.columns.to_list() == list(decisions.COLUMNS)
     assert actions(table) == {"a": "drop "}
+
+
+@pytest.mark.parametrize(
+    ("row", "is_outdated"),
+    [
+        (("gone", "drop", "", "policy"), True),
+        (("a", "relabel", "cow", "policy"), True),
+        (("a", "relabel", "dog", "policy"), False),
+        (("a", "drop", "cow", "policy"), False),
+        (("gone", "drop", "", "ada"), False),  # of another workspace
+        (("a", "relabel", "cow", "ada"), False),
+        (("augmented/01ab-0/a-0.png", "keep", "", "ada"), True),
+        (("augmented/01ab-0/a-12.png", "drop", ""), True),
+        (("augmented/01ab-0/gone-0.png", "keep", "", "ada"), False),
+        (("augmented/a-0.png", "keep", "", "ada"), False),
+        (("photos/augmented/01ab-0/a-0.png", "keep", "", "ada"), False),
+    ],
+)
+def test_rows_that_nothing_can_come_of_any_more(row: tuple[str, ...], is_outdated: bool) -> None:
+    table = decided(("b", "drop", "", "policy"), row)
+    assert decisions.outdated(table, IMAGES).to_list() == [False, is_outdated]
+
+
+def test_augmented_images_that_are_there_are_not_outdated() -> None:
+    there = images(("a", "train", "cat"), ("augmented/01ab-0/a-0.png", "train", "cat"))
+    assert not decisions.outdated(decided(("augmented/01ab-0/a-0.png", "keep", "", "ada")), there).any()
+    assert decisions.outdated(decided().drop(columns="by"), there).to_list() == []
+
+
+@pytest.mark.parametrize("action", ["keep", "drop"])
+def test_labels_beside_what_gives_none_are_refused_in_answers(action: str) -> None:
+    answered = decided(("a", "relabel", "dog"), ("b", action, "nonsense"))
+    assert len(check(answered, IMAGES, "answers.csv")) == 2  # as earlier versions took them over
+    message = f"answers.csv, line 1: label 'nonsense': '{action}' gives no label; write 'relabel', or take the label"
+    with pytest.raises(UserError, match=message):
+        decisions.refuse_idle_labels(answered, "answers.csv")
+    decisions.refuse_idle_labels(answered.assign(label=["dog", ""]), "answers.csv")
 
 
 def test_import_signs_and_stands_beside_what_others_say() -> None:

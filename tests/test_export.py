@@ -1,5 +1,6 @@
 """Exporting: what leaves comes back the same, in every layout; and what is refused."""
 
+import io
 import json
 import resource
 import subprocess
@@ -9,18 +10,21 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
-from curate import sources
+from curate import leaving, sources
+from curate.cli import app
 from curate.errors import UserError
 from curate.export import export
 from curate.ingest.add import add
 from curate.portable import MAX_NAME_BYTES, MAX_PATH, MIN_NAME, portable, same, why_not
-from curate.sources import parquet, webdataset
+from curate.sources import parquet
 from curate.workspace import MANIFEST, Workspace
-from tests.conftest import png, write_tree
+from tests.conftest import picture, png, write_tree
 
 LAYOUTS = sorted(set(sources.writable()) - set(sources.databases()))
 
@@ -93,8 +97,7 @@ def test_awkward_labels_come_back_or_are_refused(tmp_path: Path, layout: str, la
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_many_shards(tmp_path: Path, layout: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (parquet, webdataset):
-        monkeypatch.setattr(module, "SHARD_BYTES", 2000)
+    monkeypatch.setattr(leaving, "SHARD_BYTES", 2000)
     monkeypatch.setattr(parquet, "ROWS_AT_ONCE", 3)
     ws, again = Workspace(tmp_path / "ws"), Workspace(tmp_path / "again")
     add(
@@ -182,6 +185,47 @@ def test_what_never_had_a_file_is_left_out(tmp_path: Path) -> None:
     add(ws, root)
     exported = export(read(ws), ws.root, tmp_path / "out", "folder")
     assert (exported.images, exported.left_out) == (1, 1)
+    said = CliRunner().invoke(app, ["export", str(ws.root), str(tmp_path / "again"), "--data", "raw"]).stdout
+    assert said.startswith(
+        f"Wrote 1 image to {tmp_path / 'again'} as folder; 1 that never had a file is left out. Next: "
+    )
+
+
+WRITTEN_BY_OPENCV = [".jpg", ".png", ".webp", ".gif", ".bmp", ".tiff", ".pbm", ".pgm", ".ppm", ".pnm", ".pam", ".jp2"]
+
+
+@pytest.mark.parametrize("suffix", [*WRITTEN_BY_OPENCV, ".avif", ".jfif"])
+def test_what_is_decoded_is_added_and_leaves_under_its_name(tmp_path: Path, suffix: str) -> None:
+    data = avif() if suffix == ".avif" else encoded(".jpg" if suffix == ".jfif" else suffix)
+    (tmp_path / "photos" / "train" / "cat").mkdir(parents=True)
+    (tmp_path / "photos" / "train" / "cat" / f"1{suffix.upper()}").write_bytes(data)
+    ws = Workspace(tmp_path / "ws")
+    added = add(ws, tmp_path / "photos")
+    assert (added.added, added.undecodable) == (1, 0)
+    export(read(ws), ws.root, tmp_path / "out", "folder")
+    assert [path.name for path in (tmp_path / "out").rglob("*.*")] == [f"1{suffix.upper()}"]
+
+
+def encoded(suffix: str) -> bytes:
+    shown = picture(0, 64, 64)  # of fewer pixels OpenCV writes no JPEG 2000
+    return cv2.imencode(suffix, shown[:, :, 0] if suffix in (".pbm", ".pgm") else shown)[1].tobytes()
+
+
+def avif() -> bytes:
+    if not pytest.importorskip("PIL.features").check("avif"):
+        pytest.skip("this Pillow writes no AVIF")
+    file = io.BytesIO()
+    pytest.importorskip("PIL.Image").fromarray(picture(0)).save(file, "AVIF", speed=10)
+    return file.getvalue()
+
+
+def test_what_has_no_suffix_gets_the_one_of_its_format() -> None:
+    for suffix in WRITTEN_BY_OPENCV:
+        image = leaving.Image("set/1", "train", "cat", encoded(suffix))
+        expected = ".pnm" if suffix in (".pbm", ".pgm", ".ppm", ".pnm", ".pam") else suffix
+        assert leaving.file_name(image) == f"1{expected}"
+    assert leaving.file_name(leaving.Image("set/1", "train", "cat", avif())) == "1.avif"
+    assert leaving.file_name(leaving.Image("set/1", "train", "cat", b"no image")) == "1.jpg"
 
 
 PORTABLE = {  # name -> what it leaves as, on any system; None for as it is

@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 from curate import finders, findings, registry
+from curate.errors import UserError
+from curate.scores import halving
 from curate.signals.edge_blur import blur_unit_px
 from tests.conftest import picture
 from tests.pictures import Picture, digits, evidence_for, evidence_of, photos
@@ -300,3 +302,67 @@ def test_an_augmented_image_is_no_duplicate_of_its_original(tmp_path: Path) -> N
     assert not set(run(tmp_path / "1", "near_duplicate", pictures)["row"]) & {0, 1}
     pictures[0] = Picture(pictures[0].pixels, "a", "test")
     assert set(run(tmp_path / "2", "split_leak", pictures)["row"]) == {1}
+
+
+# --- settings: a slip in one would flag everything, or nothing, without a word ---
+
+SLIPS = {
+    "stricter than fine": ("low_information", {"limit": 0.05}, r"low_information.limit \(0.05\) must lie below .*0.03"),
+    "the wrong way round": ("dark", {"limit": 0.5}, r"dark.limit \(0.5\) must lie below dark.fine \(0.4\)"),
+    "light the wrong way round": ("light", {"limit": 0.4}, r"light.limit \(0.4\) must lie above light.fine \(0.5\)"),
+    "a count for a share": ("rare_class", {"limit": 5}, r"rare_class.limit \(5\) must lie below rare_class.fine"),
+    "per cent": ("dark", {"limit": 25, "fine": 40}, r"dark.limit \(25\) must .* dark.fine \(40\).* both from 0 to 1"),
+    "light in per cent": ("light", {"limit": 65}, r"light.limit \(65\) must .*both from 0 to 1"),
+    "the same": ("grayscale", {"limit": 0.04}, r"grayscale.limit \(0.04\) must lie below grayscale.fine \(0.04\)"),
+    "nothing is fine": ("rare_class", {"fine": 0}, r"rare_class.limit \(0.1\) must lie below rare_class.fine \(0\)"),
+    "all is fine": ("light", {"fine": 1}, r"light.limit \(0.65\) must lie above light.fine \(1\)"),
+    "light only at its end": ("light", {"limit": 1}, r"light.limit \(1\) must"),
+    "dark only at its end": ("dark", {"limit": 0}, r"dark.limit \(0\) must"),
+    "a share of grey in per cent": ("grayscale", {"most": 50}, "grayscale.most must lie from 0 to 1, not 50"),
+    "no blur is too much": ("blurry", {"limit": 0}, "blurry.limit must lie above 0 and below 3, .*, not 0"),
+    "more than is measured": ("blurry", {"limit": 5}, "blurry.limit must lie above 0 and below 3, .*, not 5"),
+    "no factor": ("odd_size", {"limit": 1}, "odd_size.limit must lie above 1, .*, not 1"),
+    "a factor of less than one": ("odd_aspect", {"limit": 0.4}, "odd_aspect.limit must lie above 1, .*, not 0.4"),
+    "nobody near": ("outlier", {"neighbours": 0}, "outlier.neighbours must be 1 or more, not 0"),
+    "probability in per cent": ("near_duplicate", {"probability": 95}, "95 must lie between"),
+}
+
+
+@pytest.mark.parametrize("case", SLIPS)
+def test_slips_in_settings_are_refused(case: str, tmp_path: Path) -> None:
+    name, settings, says = SLIPS[case]
+    with pytest.raises(UserError, match=says) as caught:
+        findings.scan(evidence_of(tmp_path, mixed()[:6]), {name: FINDERS[name]}, {name: settings})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("finder", "settings"),
+    [
+        ("dark", {"limit": 0.3}),
+        ("dark", {"limit": 0.39, "fine": 1}),
+        ("light", {"limit": 0.99, "fine": 0}),
+        ("rare_class", {"limit": 0.9, "fine": 1}),
+        ("odd_size", {"limit": 1.01, "fence": 0}),
+        ("odd_size", {"fence": 1e9}),
+        ("odd_aspect", {"limit": 2, "fence": 1e9}),
+        ("blurry", {"limit": 2.9, "usual": 0}),
+        ("grayscale", {"most": 0}),
+        ("grayscale", {"most": 1}),
+    ],
+)
+def test_settings_within_the_limits_are_taken(finder: str, settings: dict, tmp_path: Path) -> None:
+    found = findings.scan(evidence_of(tmp_path, SETS["sizes"]), {finder: FINDERS[finder]}, {finder: settings})
+    assert found["score"].between(0, 1).all()
+
+
+@pytest.mark.parametrize(
+    ("bad", "values", "scores"),
+    [("low", [4, 2, 1, 0], [1, 0.5, 0.25, 0]), ("high", [1, 2, 4, 8], [1, 0.5, 0.25, 0.125])],
+)
+def test_halving(bad: str, values: list[float], scores: list[float]) -> None:
+    fine = 4 if bad == "low" else 1
+    assert halving(np.array(values, float), fine=fine, limit=2, bad=bad, finder="x").tolist() == scores
+    for wrong in (fine, 0, 5 if bad == "low" else 0.5, float("nan")):
+        with pytest.raises(UserError, match=r"x\.limit \("):
+            halving(np.array(values, float), fine=fine, limit=wrong, bad=bad, finder="x")

@@ -1,5 +1,6 @@
 """Decoding: what must be read, and how; what must be refused, and why."""
 
+import contextlib
 import io
 import struct
 import zlib
@@ -74,6 +75,50 @@ def test_turns_as_exif_says(name: str, orientation: int) -> None:
     decoded = decode(data)
     assert decoded.shape == expected.shape
     assert np.abs(decoded.astype(int) - expected).mean() < 3
+
+
+def avif(orientation: int = 1) -> bytes:
+    if not pytest.importorskip("PIL.features").check("avif"):
+        pytest.skip("this Pillow writes no AVIF")
+    return pillow("AVIF", "RGB", exif=exif(orientation), quality=90, speed=10)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_turns_an_avif_as_its_boxes_say(orientation: int) -> None:
+    data = avif(orientation)
+    decoded, expected = decode(data), by_pillow(data)
+    assert decoded.shape == expected.shape
+    assert np.abs(decoded.astype(int) - expected).mean() < 3
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("quarters", range(4))
+def test_turns_an_avif_by_both_of_its_boxes(quarters: int, axis: int) -> None:
+    data = avif(5)
+    for box, value in ((b"irot", quarters), (b"imir", axis)):
+        at = data.index(box) + 4
+        data = data[:at] + bytes([value]) + data[at + 1 :]
+    decoded, expected = decode(data), by_pillow(data)
+    assert decoded.shape == expected.shape
+    assert np.abs(decoded.astype(int) - expected).mean() < 3
+
+
+def test_a_damaged_avif_is_refused_or_read() -> None:
+    """Cut anywhere, and with other bits in the boxes that turn it."""
+    data = avif(7)
+    ends = range(0, len(data), 7)
+    at = data.index(b"irot")
+    changed = [bytearray(data) for _ in range(80)]
+    for number, damaged in enumerate(changed):
+        damaged[at - 4 + number // 8] ^= 1 << number % 8
+    for damaged in [*(data[:end] for end in ends), *map(bytes, changed)]:
+        with contextlib.suppress(ImageError):
+            assert decode(damaged).shape in (PHOTO.shape, PHOTO.swapaxes(0, 1).shape)
+
+
+@pytest.mark.parametrize("order", [b"", b"ab", b"\0\0\0\x09irot", b"\0\0\0\x09imir\x02" * 9, b"irot\x01imir\1"])
+def test_boxes_that_are_cut_or_none_turn_nothing_wrongly(order: bytes) -> None:
+    assert images._avif_orientation(order) in range(1, 9)
 
 
 def test_sixteen_bits_become_eight() -> None:

@@ -1,6 +1,10 @@
 """Predictions come back aligned with the manifest, whatever became of it since."""
 
+import json
+from collections.abc import Callable
+
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -171,3 +175,97 @@ def test_damaged_predictions_are_one_line(kept: Workspace, data: bytes | None) -
     path.unlink() if data is None else path.write_bytes(data)
     with pytest.raises(UserError, match=r"run 'curate predict' again|'curate predict.*makes them"):
         read(kept, IMAGES)
+
+
+def plain_lists(table: pa.Table) -> pa.Table:
+    return swapped(table, "pred_probs", pa.array(table["pred_probs"].to_pylist()))
+
+
+def swapped(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
+    """The table with other values in a column."""
+    return table.set_column(table.schema.get_field_index(name), name, values)
+
+
+def with_classes(table: pa.Table, classes: object) -> pa.Table:
+    return table.replace_schema_metadata({predictions.METADATA: json.dumps({"classes": classes}).encode()})
+
+
+def fixed(values: list, size: int, kind: pa.DataType) -> pa.Array:
+    return pa.array(values, pa.list_(kind, size))
+
+
+PROBS = [[0.9, 0.1], [0.25, 0.75], [0.5, 0.5], None]
+OF_OTHER_PROGRAMS: dict[str, tuple[Callable[[pa.Table], pa.Table], str]] = {
+    "no fold": (lambda table: table.drop_columns("fold"), "no column 'fold'"),
+    "no embedding": (lambda table: table.drop_columns("embedding"), "no column 'embedding'"),
+    "no image_id": (lambda table: table.drop_columns("image_id"), "no column 'image_id'"),
+    "margins of no label": (lambda table: table.drop_columns("label"), "no column 'label'"),
+    "a column twice": (lambda table: table.append_column("fold", table["fold"]), "Multiple matches for .*fold"),
+    "a row twice": (lambda table: pa.concat_tables([table, table[:1]]), "'a' stands twice"),
+    "plain lists": (plain_lists, "column 'pred_probs' is of type list<.*must hold lists of one length"),
+    "numbers as text": (
+        lambda table: swapped(table, "embedding", fixed([["a"]] * 4, 1, pa.string())),
+        "column 'embedding' is of type .*must hold lists of one length",
+    ),
+    "fold as text": (lambda table: swapped(table, "fold", pa.array(["0"] * 4)), "column 'fold' is of type string"),
+    "ids that are numbers": (lambda table: swapped(table, "image_id", pa.array(range(4))), "column 'image_id' is of"),
+    "no probabilities": (
+        lambda table: swapped(table, "pred_probs", fixed(PROBS, 2, pa.float32())),
+        "column 'pred_probs' has rows without a value",
+    ),
+    "half of the probabilities": (
+        lambda table: swapped(table, "pred_probs", fixed([[0.5, None]] * 4, 2, pa.float32())),
+        "are no probabilities",
+    ),
+    "a fold that is null": (
+        lambda table: swapped(table, "fold", pa.array([0, 1, None, 2])),
+        "column 'fold' has rows without a value",
+    ),
+    "an id that is null": (
+        lambda table: swapped(table, "image_id", pa.array(["a", "b", "c", None])),
+        "column 'image_id' has rows without a value",
+    ),
+    "neighbours that are no rows": (
+        lambda table: swapped(table, "neighbors", fixed([[4] * NEIGHBORS] * 4, NEIGHBORS, pa.int64())),
+        "column 'neighbors' names rows that are not there",
+    ),
+    "neighbours that are null": (
+        lambda table: swapped(table, "neighbors", fixed([[None] * NEIGHBORS] * 4, NEIGHBORS, pa.int64())),
+        "column 'neighbors' names rows that are not there",
+    ),
+    "other neighbours": (
+        lambda table: swapped(table, "neighbors", fixed([[1] * 7] * 4, 7, pa.int64())),
+        f"column 'neighbors' has 7 values a row, no multiple of {NEIGHBORS}",
+    ),
+    "repetitions of other classes": (
+        lambda table: swapped(table, "repeats", fixed([[0.2] * 5] * 4, 5, pa.float32())),
+        "column 'repeats' has 5 values a row, no multiple of 2",
+    ),
+    "no classes": (lambda table: with_classes(table, []), "no list of class names"),
+    "a number of classes": (lambda table: with_classes(table, 2), "no list of class names"),
+    "numbers for classes": (lambda table: with_classes(table, [0, 1]), "no list of class names"),
+}
+
+
+@pytest.mark.parametrize("case", OF_OTHER_PROGRAMS)
+def test_what_other_programs_get_wrong_is_one_line(kept: Workspace, case: str) -> None:
+    change, says = OF_OTHER_PROGRAMS[case]
+    path = kept.root / predictions.FILE
+    write(kept, IMAGES, everything(4))
+    pq.write_table(change(pq.read_table(path)), path)
+    with pytest.raises(UserError, match=f"{says}.*; run 'curate predict' again") as caught:
+        read(kept, IMAGES)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_other_programs_write_in_their_way(kept: Workspace) -> None:
+    path = kept.root / predictions.FILE
+    table = pq.read_table(path).drop_columns("label")
+    for name in ("image_id", "content_hash"):
+        table = swapped(table, name, table[name].dictionary_encode())
+    table = swapped(table, "fold", table["fold"].cast(pa.int8()))
+    probs = np.nan_to_num(MADE.pred_probs, nan=0.5).astype(np.float64)
+    pq.write_table(swapped(table, "pred_probs", fixed(probs.tolist(), 2, pa.float64())), path)
+    back = read(kept, IMAGES)
+    assert np.array_equal(back.pred_probs, probs)
+    assert back.fold.tolist() == [0, 1, -1, -1]

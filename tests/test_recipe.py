@@ -234,6 +234,14 @@ SHA = "0" * 64
         ("download: [{url: 'https://x.org/a', sha256: abc}]", r"sha256 should be 64 hexadecimal digits, not 'abc'"),
         ("download: [{url: 'https://x.org/a', filename: ../a}]", r"filename should be a plain file name"),
         ("download: [{url: 'https://x.org/a', size: 0}]", r"size should be greater than 0"),
+        (
+            "download: [{url: 'https://x.org/a/set.tar'}, {url: 'https://x.org/b/set.tar?v=2'}]",
+            r"download: filename 'set.tar' stands twice; give one of them another 'filename'$",
+        ),
+        (
+            "download: [{url: 'https://x.org/a', filename: Set.tar}, {url: 'https://x.org/set.tar'}]",
+            r"download: filename 'set.tar' stands twice, as macOS reads it; give one of them another 'filename'$",
+        ),
         ("name: a\nname: b", r"line 2: key 'name' stands twice"),
         ("train: {a: 1, a: 2}", r"line 1: key 'a' stands twice"),
         ("a: &a 1\nb: *a", r"line 2: aliases"),
@@ -280,6 +288,11 @@ def test_file_name_becomes_a_name(tmp_path: Path) -> None:
 def test_download_is_called_like_the_end_of_its_url() -> None:
     assert File(url="https://x.org/a/b.zip?version=2").filename == "b.zip"
     assert File(url="https://x.org").filename == "download"
+
+
+def test_downloads_of_the_same_name_are_told_apart_by_filename(tmp_path: Path) -> None:
+    text = "download: [{url: 'https://x.org/a/set.tar'}, {url: 'https://x.org/b/set.tar', filename: b.tar}]"
+    assert [file.filename for file in recipe.load(write(tmp_path, text)).download or []] == ["set.tar", "b.tar"]
 
 
 def test_recipes_of_an_installed_curate_are_found_beside_a_package_called_datasets(

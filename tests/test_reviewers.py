@@ -140,3 +140,14 @@ def test_disputed_images_stay_as_they_are(tmp_path) -> None:
     assert verbs.apply(ws, include_test=False).dropped == 1
     (tmp_path / "recipe.yaml").write_text("reviewers: {arbiter: ada}")
     assert verbs.apply(ws, include_test=False).dropped == 2
+    rules = [entry.arguments.get("reviewers") for entry in ws.ledger() if entry.command == "apply"]
+    assert rules == [{"rule": "majority", "arbiter": ""}, {"rule": "majority", "arbiter": "ada"}]
+
+
+def test_the_rule_is_noted_only_where_it_counts(tmp_path) -> None:
+    ws = Workspace(tmp_path)
+    with ws.writing("add", {}) as transaction:
+        transaction.write_table(MANIFEST, IMAGES)
+        transaction.write_table(DECISIONS, said(ADA_DROPS, ("b", "drop", "", "bob"), ("c", "drop", "", "policy")))
+    verbs.apply(ws, include_test=False)
+    assert ws.ledger()[-1].arguments == {"include_test": False}

@@ -130,6 +130,35 @@ def test_nothing_to_compare_with(workspace: Workspace) -> None:
     assert len(compare(workspace, 1, None)) == 0
 
 
+def test_curated_set_by_another_rule_for_reviewers_is_out_of_date(story: Workspace) -> None:
+    """Where people disagree, the rule decides what is in it."""
+    image_id = read_table(story.path(MANIFEST)).query("split == 'train'")["image_id"].iloc[0]
+    rule = story.path("recipe.yaml")
+    rule.write_text("reviewers: {rule: latest}")
+    assert is_current(story)  # nobody disagreed
+    days = ("2026-01-01T12:00:00Z", "2026-01-02T12:00:00Z")
+    decide_by_hand(
+        story, (image_id, "keep", "", "ada", "", "", days[0]), (image_id, "drop", "", "bob", "", "", days[1])
+    )
+    for text, images in (("majority", 40), ("latest", 39)):
+        rule.write_text(f"reviewers: {{rule: {text}}}")
+        assert not is_current(story)
+        with pytest.raises(UserError, match=r"curated\.parquet is not of the images .*'curate apply"):
+            verbs.read_images(story, "curated")
+        assert verbs.apply(story, include_test=False).images == images
+        assert is_current(story)
+    version = story.ledger()[-1].version
+    rule.write_text("reviewers: {rule: majority}")
+    assert len(compare(story, version - 1, version)) == 1  # what was applied then is shown as it was
+
+
+def test_a_class_that_was_renamed_is_in_no_version_that_apply_would_make(story: Workspace) -> None:
+    images = read_table(story.path(MANIFEST))
+    train = images["image_id"][images["split"] == "train"].iloc[0]
+    decide_by_hand(story, (train, "relabel", "old", "policy", "label_error"))
+    assert len(compare(story, 1, story.ledger()[-1].version)) == 0
+
+
 def test_curated_set_that_is_out_of_date_is_not_used(story: Workspace) -> None:
     assert is_current(story)
     assert len(verbs.read_images(story, "curated")) == 39

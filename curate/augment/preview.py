@@ -1,15 +1,16 @@
 """A sheet that shows what a pipeline does: originals in the first column, draws beside them, as PNG and as a page."""
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import jinja2
 import numpy as np
 import pandas as pd
 
-from curate import manifest, verbs, wording
+from curate import manifest, pages, verbs
+from curate.apply import apply
 from curate.augment.compiling import compile
 from curate.augment.originals import drawn, in_levels, shuffled
 from curate.augment.pipeline import read_pipeline
@@ -47,6 +48,11 @@ class Row:
 
     image_id: str
     label: str
+    """As decided, where that was."""
+    given: str
+    """As the manifest has it."""
+    dropped: bool
+    """Whether the image was decided to go."""
     original: np.ndarray
     draws: list[np.ndarray]
 
@@ -63,7 +69,8 @@ def preview(
 ) -> Preview:
     """Write the sheet as `NAME.png` and `NAME.html` of the workspace, or as `out` with these endings.
 
-    Draw number k is the one that `augment add` keeps as number k with this seed. Raises `UserError` where no image can
+    Draw number k is the one that `augment add` keeps as number k with this seed. An image stands under the label that
+    was decided, as the curated set will have it. Raises `UserError` where no image can
     be decoded, and for images that the pipeline is not for.
     """
     settings = read_pipeline(pipeline)
@@ -72,7 +79,8 @@ def preview(
     chosen, skipped = _read(table, workspace.root, images, seed)
     if not chosen:
         raise UserError(f"{pasted(workspace.root)} has no image that can be decoded; 'curate add' brings some")
-    rows = _rows(program, chosen, draws)
+    curated = apply(table, verbs.read_decisions(workspace, table)).table
+    rows = _rows(program, chosen, draws, dict(zip(curated["image_id"], curated["label"], strict=True)))
     base = out.with_suffix("") if out and out.suffix in (".png", ".html") else out or workspace.path(NAME)
     sheet, page = (base.with_name(f"{base.name}{ending}") for ending in (".png", ".html"))
     write_bytes_atomic(sheet, encode_png(lay_out(rows)))
@@ -111,11 +119,19 @@ def _read(table: pd.DataFrame, root: Path, count: int, seed: int) -> tuple[list[
     return sorted(found, key=lambda item: item[0].label), skipped
 
 
-def _rows(program: Program, chosen: list[tuple[Any, np.ndarray]], draws: int) -> list[Row]:
+def _rows(program: Program, chosen: list[tuple[Any, np.ndarray]], draws: int, labels: Mapping[str, str]) -> list[Row]:
+    """labels: by image_id, of the images that are not dropped."""
     originals, ids = [image for _, image in chosen], [row.image_id for row, _ in chosen]
     columns = [[thumbnail(image, SIDE) for image in drawn(program, originals, ids, draw)] for draw in range(draws)]
     return [
-        Row(row.image_id, row.label, thumbnail(image, SIDE), [column[number] for column in columns])
+        Row(
+            row.image_id,
+            label=labels.get(row.image_id, row.label),
+            given=row.label,
+            dropped=row.image_id not in labels,
+            original=thumbnail(image, SIDE),
+            draws=[column[number] for column in columns],
+        )
         for number, (row, image) in enumerate(chosen)
     ]
 
@@ -126,11 +142,11 @@ def lay_out(rows: list[Row]) -> np.ndarray:
     sheet = np.full((GAP + step * len(rows), 3 * GAP + step * columns, 3), PAPER, np.uint8)
     for number, row in enumerate(rows):
         for column, image in enumerate([row.original, *row.draws]):
-            picture = _enlarged(image)
-            height, width = picture.shape[:2]
+            shown = _enlarged(image)
+            height, width = shown.shape[:2]
             top = GAP + number * step + (SIDE - height) // 2
             left = GAP + column * step + 2 * GAP * (column > 0) + (SIDE - width) // 2
-            sheet[top : top + height, left : left + width] = picture
+            sheet[top : top + height, left : left + width] = shown
     return sheet
 
 
@@ -142,17 +158,7 @@ def _enlarged(image: np.ndarray) -> np.ndarray:
 
 def render(rows: list[Row], root: Path, pipeline: Path, settings: Any, seed: int, left_out: list[str]) -> str:
     """The page as HTML. Whatever comes from the workspace or the pipeline is escaped."""
-    environment = jinja2.Environment(
-        loader=jinja2.ChoiceLoader(
-            [jinja2.PackageLoader("curate.augment", "."), jinja2.PackageLoader("curate.report", ".")]
-        ),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"middle": wording.middle, "picture": _uri, "small": _is_small}
-    template = environment.get_template("preview.html.jinja")
+    template = pages.template("curate.augment", "preview.html.jinja", parts=["curate.report"], filters=[picture, small])
     return template.render(
         rows=rows,
         workspace=root.resolve().name,
@@ -164,9 +170,11 @@ def render(rows: list[Row], root: Path, pipeline: Path, settings: Any, seed: int
     )
 
 
-def _uri(image: np.ndarray) -> str:
+def picture(image: np.ndarray) -> str:
+    """The image as a PNG that stands in the page itself."""
     return f"data:image/png;base64,{base64.b64encode(encode_png(image)).decode()}"
 
 
-def _is_small(image: np.ndarray) -> bool:
+def small(image: np.ndarray) -> bool:
+    """Whether it is shown larger than it is, with pixels as squares."""
     return max(image.shape[:2]) < SIDE

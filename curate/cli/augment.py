@@ -7,7 +7,7 @@ import typer
 
 from curate.cli import app, options, output
 from curate.errors import UserError
-from curate.wording import pasted
+from curate.wording import pasted, plural
 
 if TYPE_CHECKING:
     from curate.augment.bench import Bench
@@ -247,7 +247,7 @@ def _say_augmented(result: "Augmented", ws: Path) -> None:
     if not result.added:
         output.say(f"Nothing to add: {result.there:,} augmented images are there already.")
         return
-    told = f"{result.added:,} images added ({output.counts(result.by_class)})"
+    told = f"{plural(result.added, 'image', 'images')} added ({output.counts(result.by_class)})"
     output.say(f"{told}; {result.there:,} were there already. Training images now: {result.training_images:,}.")
     if result.copies:
         output.say(

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from curate.cli import app, options, output
-from curate.wording import pasted
+from curate.wording import pasted, plural
 
 
 @app.command(epilog="Example: curate add ws photos/ --split train=0.9,test=0.1")
@@ -99,8 +99,9 @@ def export(
     if as_json:
         output.print_json(result)
         return
+    left_out = plural(result.left_out, "that never had a file is left out", "that never had a file are left out")
     output.say(
-        f"Wrote {result.images:,} images to {pasted(result.dest)} as {layout}"
-        f"{f'; {result.left_out:,} that never had a file are left out' if result.left_out else ''}. "
+        f"Wrote {plural(result.images, 'image', 'images')} to {pasted(result.dest)} as {layout}"
+        f"{f'; {left_out}' if result.left_out else ''}. "
         f"Next: curate add NEW_WS {pasted(result.dest)}"
     )

@@ -24,7 +24,9 @@ def decide(
         Path | None,
         typer.Option("--import", help="Take over decisions from an edited CSV, or the export of a label job."),
     ] = None,
-    by: Annotated[str | None, typer.Option(envvar=REVIEWER, help="Your name, for --import.")] = None,
+    by: Annotated[
+        str | None, typer.Option(envvar=REVIEWER, help="Your name: signs an import, and decisions edited by hand.")
+    ] = None,
     budget: Annotated[
         int | None,
         typer.Option(
@@ -43,7 +45,10 @@ def decide(
         if imported and given:
             raise UserError(f"{name} is for decisions by policy, not for --import; leave one of them out")
     workspace = Workspace.open(ws)
-    result = verbs.import_decisions(workspace, imported, by) if imported else verbs.decide(workspace, policy, budget)
+    if imported:
+        result = verbs.import_decisions(workspace, imported, by)
+    else:
+        result = verbs.decide(workspace, policy, budget, by)
     output.warn(result.warnings + result.conflicts)
     if as_json:
         output.print_json(result)
@@ -59,8 +64,9 @@ def decide(
         output.say(*worth_line(result.worth, result.answers.count))
     if result.for_review:
         filled = pasted(ws / "review.csv")
+        waiting = plural(result.for_review, "image waits", "images wait")
         output.say(
-            f"{result.for_review:,} images wait for a person in {filled}: fill in the column 'action' "
+            f"{waiting} for a person in {filled}: fill in the column 'action' "
             f"(keep, drop, or relabel with 'label'), then: curate decide {pasted(ws)} --import {filled} --by NAME"
         )
     output.say(f"Wrote {pasted(result.written)}. Next: curate apply {pasted(ws)}")
@@ -95,11 +101,12 @@ def apply(
         output.print_json(result)
         return
     if result.test_left_alone:
-        output.say(
-            f"{result.test_left_alone:,} decisions on test images were left alone; --include-test carries them out."
-        )
+        left = plural(result.test_left_alone, "decision on test images was", "decisions on test images were")
+        output.say(f"{left} left alone; --include-test carries out all.")
     labelled = f", {result.labelled:,} of the pool labelled" if result.labelled else ""
+    changed = result.dropped or result.relabelled or result.labelled
+    next_step = "Next: curate prove" if changed else "No decision changes the set. Next: curate findings"
     output.say(
         f"{result.images:,} images, {result.dropped:,} dropped, {result.relabelled:,} relabelled{labelled}.",
-        f"Wrote {pasted(result.written)}. Next: curate prove {pasted(ws)}",
+        f"Wrote {pasted(result.written)}. {next_step} {pasted(ws)}",
     )

@@ -118,12 +118,13 @@ def findings(
     as_json: options.Json = False,
 ) -> None:
     """List findings, worst first; of wrong labels, say what to expect of the list."""
-    from curate import verbs
+    from curate import scans, verbs
     from curate.workspace import Workspace
 
     workspace = Workspace.open(ws)
     listed = verbs.list_findings(workspace, finder=finder, flagged_only=not everything, at=at)
-    output.warn(verbs.stale(workspace))
+    not_run = scans.not_run(workspace, pasted(ws), [finder], scans.of(workspace)) if finder else {}
+    output.warn(verbs.stale(workspace) + [f"{name} has not looked at this set" for name in not_run])
     table = listed.table.head(top)
     if as_json:
         output.print_json(table)
@@ -135,7 +136,8 @@ def findings(
     output.print_table(table, columns)
     if listed.expected:
         output.say(*expectation(listed.expected, listed.answers))
-    output.say(f"{len(table):,} of {len(listed.table):,}. Next: curate decide {pasted(ws)}")
+    next_step = next(iter(not_run.values()), f"curate decide {pasted(ws)}")
+    output.say(f"{len(table):,} of {len(listed.table):,}. Next: {next_step}")
 
 
 def expectation(cut: "Cut", answers: int) -> list[str]:

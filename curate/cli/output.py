@@ -11,6 +11,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
+WIDE = 240
+"""Characters of a line that goes into a file or a pipe."""
+SHORT, NARROW = 20, 13
+"""Characters up to which a column stays whole, and that a longer one has at least. Chosen by eye."""
+BETWEEN, EDGES = 3, 2
+"""Characters between two columns, and at both ends of a line."""
+
 
 def print_json(value: object) -> None:
     """One JSON document on stdout. NaN and infinities, which JSON lacks, become null."""
@@ -18,25 +25,63 @@ def print_json(value: object) -> None:
 
 
 def print_table(table: "pd.DataFrame", columns: list[str] | None = None) -> None:
-    """An aligned table on stdout, cut to the terminal's width; whole when it goes into a file or a pipe."""
+    """An aligned table on stdout, fitted to the terminal's width; whole when it goes into a file or a pipe.
+
+    Where it is too wide, names of files lose their beginning and long texts are wrapped; short columns stay whole.
+    Where that is not enough, the last columns are left out, which a line says.
+    """
     from rich import box
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     columns = columns or list(table.columns)
+    cells = {name: [_cell(value) for value in table[name]] for name in columns}
+    natural = {name: max(map(cell_len, (name, *cells[name]))) for name in columns}
+    console = Console(width=None if sys.stdout.isatty() else WIDE)
+    widths = _fitted(natural, console.width) if sys.stdout.isatty() else natural
     view = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in columns:
+    for name, width in widths.items():
         numeric = table[name].dtype.kind in "iuf"
         view.add_column(
             name,
             justify="right" if numeric else "left",
-            no_wrap=True,
+            min_width=min(width, WIDE),
             overflow="ellipsis" if sys.stdout.isatty() else "fold",
         )
-    for row in table[columns].itertuples(index=False):
-        view.add_row(*[Text(_cell(value)) for value in row])
-    Console(width=None if sys.stdout.isatty() else 240).print(view)
+    for row in zip(*(cells[name] for name in widths), strict=True):
+        view.add_row(*[Text(_end(text, width)) for text, width in zip(row, widths.values(), strict=True)])
+    console.print(view)
+    if left_out := [name for name in columns if name not in widths]:
+        console.print(f"Left out, as the terminal is narrow: {', '.join(left_out)}; they are in --json.", markup=False)
+
+
+def _fitted(natural: dict[str, int], width: int) -> dict[str, int]:
+    """Widths of the columns that a terminal has room for. natural: those of whole columns, in characters."""
+    for count in range(len(natural), 1, -1):
+        kept = dict(list(natural.items())[:count])
+        long = [name for name in kept if kept[name] > SHORT]
+        room = width - EDGES - BETWEEN * (count - 1) - sum(each for each in kept.values() if each <= SHORT)
+        if not long and room >= 0:
+            return kept
+        if long and room >= len(long) * min(NARROW, *(kept[name] for name in long)):
+            for number, name in enumerate(sorted(long, key=lambda name: kept[name])):  # what one leaves is the others'
+                kept[name] = min(kept[name], room // (len(long) - number))
+                room -= kept[name]
+            return kept
+    return {name: min(each, max(1, width - EDGES)) for name, each in list(natural.items())[:1]}
+
+
+def _end(text: str, width: int) -> str:
+    """A text without spaces, as names of files are, that ends as it did: `…/cat/1.jpg`; others as they are."""
+    from rich.cells import cell_len
+
+    if cell_len(text) <= width or " " in text:
+        return text
+    while cell_len(text) > width - 1:
+        text = text[1:]
+    return f"…{text}"
 
 
 def say(*lines: str) -> None:
@@ -59,8 +104,8 @@ def one_line(text: str) -> str:
 
 
 def counts(values: Mapping[str, int]) -> str:
-    """`{"cat": 2, "dog": 1}` as `cat 2, dog 1`."""
-    return ", ".join(f"{name} {count:,}" for name, count in values.items()) or "none"
+    """`{"cat": 2, "dog": 1}` as `cat 2, dog 1`: names of classes may hold anything."""
+    return ", ".join(f"{one_line(name)} {count:,}" for name, count in values.items()) or "none"
 
 
 def _cell(value: object) -> str:

@@ -81,6 +81,7 @@ def review(
 def _status(workspace: "Workspace", name: str, *, budget: int | None, second: int, as_json: bool) -> None:
     """How the review stands: what waits, who agrees with whom, what people disagree on."""
     from curate import recipe, reviewers, verbs
+    from curate.decisions import POLICY
     from curate.review import asking
 
     images = verbs.read_manifest(workspace)
@@ -92,7 +93,7 @@ def _status(workspace: "Workspace", name: str, *, budget: int | None, second: in
     agreement = reviewers.agreement(said, images)
     output.warn(verbs.stale(workspace))
     if as_json:
-        people = said["by"][said["by"] != "policy"].value_counts()
+        people = said["by"][said["by"] != POLICY].value_counts()
         output.print_json(
             {
                 "by": name,

@@ -123,7 +123,7 @@ def _say_comparison(compared: "Comparison", top: int) -> None:
         output.print_table(pd.DataFrame(settings))
     if compared.differences:
         output.print_table(pd.DataFrame([_difference(item) for item in compared.differences]))
-    changes = greatest(compared.class_changes, top)
+    changes = sorted(greatest(compared.class_changes, top), key=lambda item: -abs(item.change))
     if changes:
         output.print_table(pd.DataFrame([_change(item) for item in changes]))
     if len(changes) < len(compared.class_changes):
@@ -167,10 +167,11 @@ def _change(item: "ClassChange") -> dict[str, str]:
 def _say_flips(flips: "Flips") -> None:
     import pandas as pd
 
+    undecided = f", {flips.undecided:,} undecided, half of the seeds being right" if flips.undecided else ""
     output.say(
         f"Of {flips.images:,} test images {flips.to_right:,} went from wrong to right and {flips.to_wrong:,} from "
         f"right to wrong, by the majority of the seeds (McNemar's exact p = {flips.p_value:.2g}); "
-        f"{flips.both_right:,} are right in both and {flips.both_wrong:,} wrong."
+        f"{flips.both_right:,} are right in both, {flips.both_wrong:,} wrong{undecided}."
     )
     flipped = [("wrong", "right", flip) for flip in flips.now_right]
     flipped += [("right", "wrong", flip) for flip in flips.now_wrong]

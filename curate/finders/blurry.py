@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from curate.errors import UserError
 from curate.scores import halving
 from curate.signals.edge_blur import blur_unit_px
 
@@ -21,12 +22,16 @@ def blurry(manifest: pd.DataFrame, edge_blur: np.ndarray, *, limit: float = 0.75
     0.68, of 600 of Imagenette below 0.39, of 200 photos below 0.46; blurred by one unit, 95 % lie above 0.83.
     `edge_blur`: shape (N,), pixels, NaN for images without edges. See the signal of that name for the source.
     """
+    if not 0 < limit < MOST:
+        raise UserError(
+            f"blurry.limit must lie above 0 and below {MOST:g}, as more blur is not told apart, not {limit:g}"
+        )
     units = [blur_unit_px(height, width) for height, width in zip(manifest["height"], manifest["width"], strict=True)]
     blur = np.minimum(edge_blur / np.array(units, np.float64), MOST)
     measured = ~np.isnan(blur)
     if measured.sum() >= FEWEST:
         limit = max(limit, usual * float(np.median(blur[measured])))
-    score = halving(blur, fine=limit / 2, limit=limit)
+    score = halving(blur, fine=limit / 2, limit=limit, bad="high", finder="blurry")
     rows = np.flatnonzero(score < 1)
     details = [f"sharpest edges blurred by {value:.1f} pixels" for value in edge_blur[rows]]
     return pd.DataFrame({"row": rows, "score": score[rows], "detail": details})

@@ -14,7 +14,7 @@ def dark(tones: np.ndarray, *, limit: float = 0.25, fine: float = 0.4) -> pd.Dat
     0.46. A night photo with one lamp is not dark; a black one is. `tones`: shape (N, 5), see the signal.
     """
     lightest = tones[:, 4]
-    score = halving(lightest, fine=fine, limit=limit)
+    score = halving(lightest, fine=fine, limit=limit, bad="low", finder="dark", most=1)
     rows = np.flatnonzero(score < 1)
-    details = [f"99 % of the pixels below {value:.0%} of full brightness" for value in lightest[rows]]
+    details = [f"99 % of the pixels have {value:.0%} of full brightness at most" for value in lightest[rows]]
     return pd.DataFrame({"row": rows, "score": score[rows], "detail": details})

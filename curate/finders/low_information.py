@@ -14,7 +14,7 @@ def low_information(color: np.ndarray, *, limit: float = 0.012, fine: float = 0.
     blank page is information: one thousandth of black on white gives 0.03. `color`: shape (N, 2), see the signal.
     """
     contrast = color[:, 0]
-    score = halving(contrast, fine=fine, limit=limit)
+    score = halving(contrast, fine=fine, limit=limit, bad="low", finder="low_information", most=1)
     rows = np.flatnonzero(score < 1)
     details = [f"pixels differ by {value * 255:.1f} of 255 levels (standard deviation)" for value in contrast[rows]]
     return pd.DataFrame({"row": rows, "score": score[rows], "detail": details})

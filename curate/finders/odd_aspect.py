@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from curate.errors import UserError
 from curate.manifest import decodable
 from curate.scores import halving
 
@@ -14,14 +15,16 @@ def odd_aspect(manifest: pd.DataFrame, *, limit: float = 2.5, fence: float = 3.0
     `fence` interquartile ranges (of its logarithm) where that is more, and 1 up to the square root of that.
     `limit`: chosen by eye, 4:3 beside 1:2 is not yet flagged. `fence`: Tukey 1977, "Exploratory Data Analysis".
     """
+    if not limit > 1:
+        raise UserError(f"odd_aspect.limit must lie above 1, as it is a factor, not {limit:g}; by default it is 2.5")
     rows = np.flatnonzero(decodable(manifest))
     width, height = (manifest[name].to_numpy(np.float64)[rows] for name in ("width", "height"))
     aspect = np.log(width / height)
     if not len(rows):
         return pd.DataFrame({"row": [], "score": []})
     low, middle, high = np.quantile(aspect, [0.25, 0.5, 0.75])
-    limit = max(limit, float(np.exp(fence * (high - low))))
-    score = halving(np.exp(np.abs(aspect - middle)), fine=limit**0.5, limit=limit)
+    limit = max(limit, float(np.exp(min(fence * (high - low), 99))))  # nothing is e^99 times as wide: no overflow
+    score = halving(np.exp(np.abs(aspect - middle)), fine=limit**0.5, limit=limit, bad="high", finder="odd_aspect")
     odd = score < 1
     details = [
         f"{w:.0f} × {h:.0f} pixels; usual is {np.exp(middle):.2f} : 1"

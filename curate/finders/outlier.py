@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from curate.errors import UserError
+
 
 def outlier(embeddings: np.ndarray, *, neighbours: int = 10, fence: float = 3.0) -> np.ndarray:
     """Image unlike its nearest neighbours in the network's embedding space: something that belongs to no class.
@@ -12,6 +14,8 @@ def outlier(embeddings: np.ndarray, *, neighbours: int = 10, fence: float = 3.0)
     Sources: Kuan, Mueller 2022, "Back to the Basics: Revisiting Out-of-Distribution Detection Baselines" (mean distance
     to k = 10 neighbours); Tukey 1977, "Exploratory Data Analysis" (fence 3.0).
     """
+    if neighbours < 1:
+        raise UserError(f"outlier.neighbours must be 1 or more, not {neighbours}")
     score = np.full(len(embeddings), np.nan, np.float32)
     rows = np.flatnonzero(~np.isnan(embeddings).any(axis=1))
     nearest = min(neighbours, len(rows) - 1)

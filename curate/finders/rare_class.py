@@ -22,7 +22,7 @@ def rare_class(manifest: pd.DataFrame, *, limit: float = 0.1, fine: float = 0.5)
     counts = counts.reindex(sorted(set(label[labelled])), fill_value=0)
     median = float(counts[counts > 0].median())
     count = counts.reindex(label).to_numpy(np.float64)
-    score = halving(count / median, fine=fine, limit=limit)
+    score = halving(count / median, fine=fine, limit=limit, bad="low", finder="rare_class", most=1)
     rows = np.flatnonzero(labelled & (score < 1) & ((split == "train") | (count == 0)))
     details = [f"{label[row]} has {count[row]:.0f} training images, the median class {median:.0f}" for row in rows]
     return pd.DataFrame({"row": rows, "score": score[rows], "detail": details})

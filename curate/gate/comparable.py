@@ -35,7 +35,7 @@ class Compared:
 
 
 def compared(run: Run, earlier: Sequence[Run], proof: Proof | None = None) -> Compared | str:
-    """The run beside the last of the `earlier` ones, oldest first, with the same test images, classes and settings.
+    """The run beside the last of the `earlier` ones with the same test images, classes and settings.
 
     Seed, device and precision may differ, and the training images, of course. proof: of the workspace, if there is one,
     see `curate.results.side_by_side.compare`. Without such a run: why there is none.

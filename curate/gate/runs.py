@@ -1,9 +1,12 @@
 """Checks of a set's runs: whether the newest is of the set as it is, and whether accuracy has fallen."""
 
+import pandas as pd
+
 from curate.errors import known
 from curate.gate.check import Check, bounded
 from curate.gate.comparable import Compared, compared, sure_loss
 from curate.gate.facts import Facts, tested, trained_on
+from curate.results.flips import predicted
 from curate.results.runs import MEASURE, Run
 from curate.wording import percent, plural, signed
 
@@ -37,14 +40,12 @@ def run_current(facts: Facts, run: Run | None) -> Check:
     name = "run_current"
     if run is None:
         return _without_run(name, facts)
-    seen = len(tested(facts.manifest))
-    reason = ""
     if not run.data_hash:
         reason = f"{run.name} does not say which images it was trained on"
     elif run.data_hash != trained_on(facts.images):
         reason = f"{run.name} was trained on other images or labels than those of the {facts.judged} set"
-    elif run.eval_images != seen:
-        reason = f"{run.name} was measured on {run.eval_images:,} test images, and there are {seen:,}"
+    else:
+        reason = _other_tests(run, tested(facts.manifest))
     if reason:
         way_out = f"curate train {facts.ws} --data {facts.judged} --seeds {len(run.seeds)} --name NAME"
         return Check(name, "skipped", reason, way_out=way_out, details={"run": run.name})
@@ -52,13 +53,38 @@ def run_current(facts: Facts, run: Run | None) -> Check:
     return Check(name, "passed", reason, details={"run": run.name})
 
 
+def _other_tests(run: Run, there: pd.DataFrame) -> str:
+    """How the test images that there are differ from those of a run; "" where they do not, as far as the run tells.
+
+    By image_id and label; of a run that has not kept what it predicted, by their number alone.
+    """
+    count = len(there)
+    if run.eval_images != count:
+        return f"{run.name} was measured on {run.eval_images:,} test images, and there are {count:,}"
+    said = predicted(run.folder, run.seeds)
+    if said is None:
+        return ""
+    labels = there.set_index("image_id")["label"]
+    came = labels.index.difference(said.index)
+    if len(came):
+        return f"{len(came):,} of {count:,} test images are none that {run.name} was measured on, such as {came[0]!r}"
+    changed = labels.index[(labels != said["label"].loc[labels.index]).to_numpy()]
+    if len(changed):
+        return f"{len(changed):,} of {count:,} test images had another label for {run.name}, such as {changed[0]!r}"
+    return ""
+
+
 def accuracy_loss(facts: Facts, run: Run | None, limit: float) -> Check:
-    """By how much the run is surely worse than the one before it that can be compared."""
+    """By how much the run is surely worse than the one before it that can be compared.
+
+    One of the same set first, raw or curated: a raw one that was trained between, to compare, hides no step back.
+    """
     name = "accuracy_loss"
     if run is None:
         return _without_run(name, facts)
     earlier = facts.runs[: [each.name for each in facts.runs].index(run.name)]
-    found = compared(run, [each for each in earlier if each.data != "other"], facts.proof)
+    candidates = sorted((each for each in earlier if each.data != "other"), key=lambda each: each.data == run.data)
+    found = compared(run, candidates, facts.proof)
     if not isinstance(found, Compared):
         way_out = f"curate train {facts.ws} --data {run.data} --seeds {len(run.seeds)} --name NAME"
         return Check(name, "skipped", found, way_out=way_out, details={"run": run.name})

@@ -5,6 +5,8 @@
   copies within one source.
 * The same `image_id` with another file, label or split replaces the row and is counted as changed; a split that
   nobody said is no reason to.
+* A file that has moved, within its folder or with it, keeps its `image_id`, and so what was decided about it; the row
+  takes its new place, label and split. One that is gone stays as an image that cannot be decoded.
 * A source is named after its folder or file. Another source of the same name gets a number: `photos-2`. A folder that
   was moved keeps its name.
 """
@@ -24,8 +26,10 @@ from curate.errors import UserError
 from curate.ingest import archives, split_rule
 from curate.ingest import layout as folders
 from curate.ingest.examine import Seen, crashed, examine_batch
+from curate.ingest.merge import GONE, gone_files, merge
 from curate.ingest.unpack import Unpacking, publish, put, unique, unpacking
 from curate.sources import Named, Options, Sample, Skipped, Why
+from curate.wording import plural
 from curate.workspace import MANIFEST, Workspace
 
 NAMES_IN_A_WARNING = 3
@@ -123,7 +127,7 @@ def add(
                     f"{source} holds no images{_told(_count(read.skipped))}; it was read as layout {layout!r}"
                 )
             rows, said = _rows(read, seen, name, label, options.classes, rule, _split_of_source(source))
-            after, fate = _merge(before, rows, said)
+            after, fate = merge(before, rows, said)
             alike: list[NearDuplicate] = []
             if leave_out:
                 from curate.ingest import near  # what it needs takes longer to import than a small add takes
@@ -135,14 +139,17 @@ def add(
                     stays = ~rows["image_id"].isin(left).to_numpy()
                     read.skipped += [Skipped(name, NEAR) for name in rows["image_id"][~stays]]
                     rows, said = rows[stays].reset_index(drop=True), np.array(said, bool)[stays].tolist()
-                    after, fate = _merge(before, rows, said)
+                    after, fate = merge(before, rows, said)
             kept = rows[fate != "skipped"]
             publish(to, {path.removeprefix(f"images/{name}/") for path in kept["path"]})
+            gone = gone_files(after, name, read.paths)
+            after.loc[gone, "error"] = GONE
             followed = manifest.follow_originals(before, after)
-            if len(kept):
+            if len(kept) or gone.any():
                 transaction.write_table(MANIFEST, followed)
     added = _summary(name, layout, rows, fate, read.skipped, rule, alike)
-    return replace(added, warnings=added.warnings + _outdated(len(after) - len(followed)))
+    told = _gone(after["path"][gone].to_list()) + _outdated(len(after) - len(followed))
+    return replace(added, warnings=added.warnings + told)
 
 
 def _read_manifest(workspace: Workspace) -> pd.DataFrame:
@@ -250,49 +257,6 @@ def _split(split: str, label: str, rule: split_rule.Rule | None, fallback: str, 
     return "train" if label else "pool", False
 
 
-def _merge(before: pd.DataFrame, rows: pd.DataFrame, said: list[bool]) -> tuple[pd.DataFrame, np.ndarray]:
-    """The manifest with `rows`, and what became of each: added, changed or skipped. Compared with `before` alone."""
-    at = pd.Index(before["image_id"]).get_indexer(pd.Index(rows["image_id"]))
-    same_content = before[before["content_hash"].isin(rows["content_hash"]) & (before["content_hash"] != "")]
-    there = set(zip(same_content["content_hash"], same_content["label"], same_content["split"], strict=True))
-    there |= {(digest, label, "") for digest, label, _ in there}
-    old_splits = before["split"].to_numpy()
-    splits = [
-        old_splits[place] if place >= 0 and not spoken else split
-        for place, spoken, split in zip(at, said, rows["split"], strict=True)
-    ]
-    rows["split"] = pd.Series(splits, dtype="str", index=rows.index)
-    fate = np.full(len(rows), "added", dtype=object)
-    keys = zip(rows["content_hash"], rows["label"], np.where(said, rows["split"], ""), strict=True)
-    fate[[key in there for key in keys]] = "skipped"
-    here = at >= 0
-    fate[here] = _compare(before.iloc[at[here]], rows[here])
-    changed, added = fate == "changed", fate == "added"
-    order = np.arange(len(before) + changed.sum() + added.sum())
-    order[at[changed]] = len(before) + np.arange(changed.sum())  # a changed row takes the place of the old one
-    order = np.concatenate([order[: len(before)], order[len(before) + changed.sum() :]])
-    after = pd.concat([before, rows[changed], rows[added]], ignore_index=True).iloc[order].reset_index(drop=True)
-    return after, fate
-
-
-def _compare(old: pd.DataFrame, new: pd.DataFrame) -> list[str]:
-    """For rows of the same `image_id`: skipped, or changed (file, label, split, or the place of a file that was moved).
-
-    Raises `UserError` where a name that the user gave makes a source replace the files of another.
-    """
-    compared = ["split", "label", "content_hash"]
-    same = (old[compared].to_numpy() == new[compared].to_numpy()).all(axis=1)
-    apart = (old["path"].to_numpy() != new["path"].to_numpy()).tolist()
-    fates = []
-    for at, (is_same, is_apart) in enumerate(zip(same, apart, strict=True)):
-        before = old["path"].iloc[at] if is_apart else ""
-        there = os.path.isabs(before) and os.path.exists(before)
-        if there and old["content_hash"].iloc[at] != new["content_hash"].iloc[at]:
-            raise UserError(f"{new['image_id'].iloc[at]!r} is {before} already; give this source another --name")
-        fates.append("skipped" if is_same and (there or not is_apart) else "changed")
-    return fates
-
-
 def _checked(name: str) -> str:
     """A source's name as given by the user: one that can be a folder."""
     if not name.strip() or name.startswith(".") or set(name) & set("/\\\x00") or len(name.encode()) > 100:
@@ -369,15 +333,28 @@ def _warnings(rows: pd.DataFrame, skipped: list[Skipped], rule: split_rule.Rule 
         if names:
             warnings.append(f"left out: {len(names)} x {why}: {_some(names)}")
     if len(rows) and (rows["error"] != "").all():
-        warnings.append(f"none of the {len(rows)} images can be decoded; the first: {rows['error'].iloc[0]}")
+        all_of_them = f"none of the {len(rows):,} images can be decoded; the first"
+        told = all_of_them if len(rows) > 1 else "the only image cannot be decoded"
+        warnings.append(f"{told}: {rows['error'].iloc[0]}")
     if len(rows) and isinstance(rule, dict) and not (rows["label"] != "").any():
         warnings.append("the shares of --split were not used: no image has a label")
     return warnings
 
 
+def _gone(paths: list[str]) -> list[str]:
+    """A line on images whose file is neither where it was nor anywhere else in the source."""
+    told = plural(len(paths), "image has no file any more", "images have no file any more")
+    way_out = "until added again, from where it is, each counts as one that cannot be decoded"
+    return [f"{told}: {_some(paths)}; {way_out}"] if paths else []
+
+
 def _outdated(generated: int) -> list[str]:
     """A line on generated images that were taken out."""
-    told = f"{generated:,} augmented images were taken out: their originals changed, or are not for training any more"
+    told = plural(
+        generated,
+        "augmented image was taken out: its original changed, or is not for training any more",
+        "augmented images were taken out: their originals changed, or are not for training any more",
+    )
     return [f"{told}; 'curate augment add' makes new ones"] if generated else []
 
 

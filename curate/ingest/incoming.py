@@ -8,6 +8,7 @@ from curate.errors import UserError
 from curate.ingest.add import Added, LeaveOut, add
 from curate.recipe import Recipe
 from curate.sources import Named, Options
+from curate.wording import plural
 from curate.workspace import RECIPE, Workspace
 
 DOWNLOADS = "downloads"
@@ -28,7 +29,12 @@ class Request:
 
 
 def add_source(workspace: Workspace, source: str, request: Request, *, workers: int | None = None) -> Added:
-    """Add what `source` names. A recipe is kept in the workspace as `recipe.yaml`, unless one is there already."""
+    """Add what `source` names. A recipe is kept in the workspace as `recipe.yaml`, unless one is there already.
+
+    Raises `UserError` for what is no source, and for an empty name, which would be the folder of the process.
+    """
+    if not source.strip():
+        raise UserError("a source has no name; is a variable empty? The folder here is '.'")
     path = Path(source)
     if path.exists() and source in recipe.names() and not request.local:
         raise UserError(
@@ -93,11 +99,11 @@ def _add(
 
 def told(added: Added) -> str:
     """What an `add` did, as one line for people."""
-    parts = [f"{added.added:,} images added"]
+    parts = [plural(added.added, "image added", "images added")]
     parts += [f"{added.skipped:,} there already"] if added.skipped else []
     parts += [f"{added.changed:,} changed"] if added.changed else []
     parts += [f"{added.undecodable:,} cannot be decoded"] if added.undecodable else []
     parts += [f"{count:,} left out ({why})" for why, count in added.left_out.items()]
     splits = ", ".join(f"{split} {count:,}" for split, count in added.by_split.items())
-    classes = len([label for label in added.by_class if label])
-    return "; ".join(parts) + (f" ({splits}; {classes:,} classes; read as {added.layout})" if splits else "")
+    classes = plural(len([label for label in added.by_class if label]), "class", "classes")
+    return "; ".join(parts) + (f" ({splits}; {classes}; read as {added.layout})" if splits else "")

@@ -10,10 +10,7 @@ from pathlib import Path
 from curate.errors import UserError
 from curate.files import TEMPORARY_PREFIX
 from curate.images import content_hash
-from curate.portable import same
-
-MAX_NAME_BYTES = 200
-"""Longer file and folder names are cut and end in a hash: file systems allow 255 bytes."""
+from curate.portable import MAX_NAME_BYTES, same
 
 
 @dataclass

@@ -55,9 +55,11 @@ def select(workspace: Workspace, *, budget: int | None, out: Path | None, engine
     """Choose the images to label next; write them as findings, and as a table to fill in.
 
     budget: so many at most; None: as the recipe or the finder has it. What people said of images counts, and so do
-    pseudo labels: none of these is asked about, and what looks like them needs no label as much.
+    pseudo labels: none of these is asked about, and what looks like them needs no label as much. Raises `UserError`
+    before anything is lost: answers that were not taken over, or a file of something else.
     """
     dest = out or workspace.path(SELECTED)
+    _refuse_in_workspace(dest, workspace)
     asked = {} if budget is None else {"budget": budget}
     with workspace.writing("select", {"budget": budget, "out": str(out) if out else None}) as transaction:
         images = verbs.read_manifest(workspace)
@@ -173,6 +175,15 @@ def _merged(workspace: Workspace, finder: str, table: pd.DataFrame, images: pd.D
     return findings.complete(pd.concat([stay, table], ignore_index=True))
 
 
+def _refuse_in_workspace(dest: Path, workspace: Workspace) -> None:
+    """Stop before a file of another verb is written over."""
+    there = dest.resolve()
+    if there.name != SELECTED and there.is_relative_to(workspace.root.resolve()):
+        raise UserError(
+            f"--out {pasted(dest)} lies in the workspace, where only {SELECTED} may be; name a file elsewhere"
+        )
+
+
 def _refuse_to_lose(dest: Path, said: pd.DataFrame, workspace: Workspace) -> None:
     """Stop before a table is written anew over answers that were not taken over, or over a file of something else."""
     if not dest.exists():
@@ -180,13 +191,12 @@ def _refuse_to_lose(dest: Path, said: pd.DataFrame, workspace: Workspace) -> Non
     there = read_csv(dest)
     if not {"image_id", "action", "label", "note"} <= set(there.columns):
         raise UserError(f"{pasted(dest)} is there and was not written by 'curate select'; give another file with --out")
-    answered = there[(there[["action", "label", "note"]] != "").any(axis=1)]
-    people = said["image_id"][said["by"] != decisions.POLICY]
-    lost = int((~answered["image_id"].isin(people)).sum())
-    if lost:
-        taken_over = f"'curate decide {pasted(workspace.root)} --import {pasted(dest)}' takes them over"
-        way_out = f"{taken_over}, or delete the file"
-        raise UserError(f"{pasted(dest)} holds {lost:,} answers that would be lost; {way_out}")
+    answered = there[(there[verbs.ANSWER] != "").any(axis=1)]
+    label_alone = (answered["action"] == "") & (answered["label"] != "")  # which `decide` takes for `relabel`
+    given = answered.assign(action=answered["action"].where(~label_alone, "relabel"))
+    by_people = said[said["by"] != decisions.POLICY]
+    lost = ~decisions.is_in(given, by_people, ["image_id", *verbs.ANSWER])
+    verbs.refuse_to_lose(answered[lost], dest, workspace)
 
 
 def _too_few_labels(evidence: Evidence, asked: Mapping[str, object]) -> list[str]:

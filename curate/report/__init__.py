@@ -1,8 +1,8 @@
 """`report.html`: what a workspace holds and what curating it was worth, for people, in one file.
 
-`overview`, `runs`, `gallery`, `deciding`, `labels`, `trust` and `making` each gather a section from the workspace's
-files, `charts` draws, `page` lays out. The file loads nothing from elsewhere, and the same workspace gives the same
-report.
+`overview`, `proved`, `runs`, `flipped`, `gallery`, `deciding`, `labels`, `trust` and `making` each gather a section
+from the workspace's files, `charts` draws, `thumbnails` makes the pictures, `page` lays out. The file loads nothing
+from elsewhere, and the same workspace gives the same report.
 """
 
 from pathlib import Path

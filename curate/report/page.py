@@ -43,7 +43,7 @@ def gather(workspace: Workspace) -> Page:
     decisions = verbs.read_decisions(workspace, images)
     made = versions(workspace)
     proof = proved(workspace)
-    trained = worth(workspace, proof.proof if proof else None)
+    trained = worth(workspace, images, proof.proof if proof else None)
     flips = trained.comparisons[0].flips if trained and trained.comparisons else None
     return Page(
         overview(workspace, images, made),

@@ -1,14 +1,17 @@
 """What it was worth: the training runs, and the difference between the set as it came and the curated one."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
+from curate.gate.facts import trained_on
 from curate.results import runs
 from curate.results.proof import Proof
 from curate.results.runs import Run
-from curate.results.side_by_side import Comparison, compare, other_tests, unlike
-from curate.workspace import Workspace
+from curate.results.side_by_side import Comparison, Difference, compare, other_tests, unlike
+from curate.workspace import CURATED, Workspace, read_table
 
 CONFUSION_CLASSES = 20
 """Up to this many, the whole confusion matrix can be read; of more, the most frequent mistakes."""
@@ -28,11 +31,13 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Worth:
-    """All runs, oldest first, and the comparisons between them: most seeds first, of as many the latest first."""
+    """All runs, oldest first, and the comparisons between them, see `comparisons`."""
 
     runs: list[Run]
     comparisons: list[Comparison]
     """Of a raw run and a curated one."""
+    earlier: frozenset[str]
+    """Names of runs of a raw or a curated set that has changed since."""
     unfinished: list[str]
     """Names of runs without a result."""
     drawn: list[Run]
@@ -42,6 +47,12 @@ class Worth:
     def shown(self) -> Run:
         """The run whose mistakes are shown: the curated one of the first comparison, or the last one."""
         return self.comparisons[0].after if self.comparisons else self.runs[-1]
+
+    @property
+    def gain(self) -> Difference | None:
+        """What curating was worth, by the first comparison; None where not the data alone differ."""
+        first = self.comparisons[0] if self.comparisons else None
+        return first.differences[0] if first and first.differences and _shows_worth(first.before, first.after) else None
 
     @property
     def mistakes(self) -> list[Mistake]:
@@ -58,24 +69,71 @@ class Worth:
         ]
 
 
-def worth(workspace: Workspace, proof: Proof | None) -> Worth | None:
-    """Read `runs/`; None where nothing was trained. Raises `UserError` for a result that cannot be read."""
+def worth(workspace: Workspace, images: pd.DataFrame, proof: Proof | None) -> Worth | None:
+    """Read `runs/`; None where nothing was trained. Raises `UserError` for a result that cannot be read.
+
+    images: the manifest.
+    """
     found = runs.read(workspace)
     if not found.finished and not found.unfinished:
         return None
     drawn = [run for run in found.finished if not (proof and run.proves and run.data == "other")]
-    return Worth(found.finished, comparisons(found.finished, proof), found.unfinished, drawn)
+    old = earlier(workspace, images, found.finished)
+    return Worth(found.finished, comparisons(found.finished, proof, old), old, found.unfinished, drawn)
 
 
-def comparisons(found: list[Run], proof: Proof | None) -> list[Comparison]:
+def earlier(workspace: Workspace, images: pd.DataFrame, found: list[Run]) -> frozenset[str]:
+    """Names of the runs that were trained on other images or labels than their set, raw or curated, has now; a run that
+    does not say what it was trained on is none of them. images: the manifest."""
+    told = [run for run in found if run.data_hash]
+    if not told:
+        return frozenset()
+    now: dict[str, str] = {"raw": trained_on(images)}
+    if workspace.has(CURATED):
+        now["curated"] = trained_on(read_table(workspace.path(CURATED)))
+    return frozenset(run.name for run in told if run.data_hash != now.get(run.data, run.data_hash))
+
+
+def comparisons(found: list[Run], proof: Proof | None, old: Collection[str] = ()) -> list[Comparison]:
     """Each curated run with the raw run that it is most like: measured on the same test images, trained by `prove` or
-    not, as it is, with the fewest other settings, the latest."""
-    compared = []
-    for curated in (run for run in found if run.data == "curated"):
+    not, as it is, with the fewest other settings, the latest. Those of the sets as they are now come first, then those
+    with most seeds, of as many the latest.
+
+    Pairs that differ in their settings, or are of one set, are left out unless there are no others; then a caution
+    says so. old: names of runs of an earlier set.
+    """
+    pairs = []
+    for curated in (run for run in reversed(found) if run.data == "curated"):
         raw = [run for run in reversed(found) if run.data == "raw" and run.classes == curated.classes]
         raw.sort(key=lambda run: (run.proves != curated.proves, len(unlike(run, curated))))
         partner = next((run for run in raw if not other_tests(run, curated)), None)
         if partner:
-            compared.append(compare(partner, curated, first=FLIPS, proof=proof))
-    compared.reverse()
-    return sorted(compared, key=lambda item: -min(len(item.before.seeds), len(item.after.seeds)))
+            pairs.append((partner, curated))
+    pairs = [pair for pair in pairs if _shows_worth(*pair)] or pairs
+    pairs.sort(key=lambda pair: (any(run.name in old for run in pair), -min(len(run.seeds) for run in pair)))
+    return [_with_cautions(compare(*pair, first=FLIPS, proof=proof), old) for pair in pairs]
+
+
+def _shows_worth(before: Run, after: Run) -> bool:
+    """Whether the data differ between the two, and nothing else, as far as the runs tell."""
+    return not unlike(before, after) and not _same_set(before, after)
+
+
+def _same_set(before: Run, after: Run) -> bool:
+    return bool(before.data_hash) and before.data_hash == after.data_hash
+
+
+def _with_cautions(comparison: Comparison, old: Collection[str]) -> Comparison:
+    """The comparison with what a reader of a page about the present sets has to know beside it."""
+    before, after = comparison.before, comparison.after
+    cautions = []
+    settings = unlike(before, after)
+    if settings and _same_set(before, after):
+        told = ", ".join(f"{each.name} ({each.before} → {each.after})" for each in settings)
+        cautions.append(f"Both were trained on the same images and labels, and differ in their settings: {told}.")
+    cautions += [
+        f"{run.name} is of an earlier {run.data} set: its training images or labels have changed since."
+        for run in (before, after)
+        if run.name in old
+    ]
+    return replace(comparison, cautions=[*comparison.cautions, *cautions])

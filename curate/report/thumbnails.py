@@ -23,6 +23,8 @@ class Picture:
     reason: str = ""
     enlarge: bool = False
     """Whether it has fewer pixels than the tile."""
+    size: tuple[int, int] | None = None
+    """Width and height of the image itself, in pixels."""
 
 
 def pictures(paths: Iterable[str]) -> dict[str, Picture]:
@@ -58,9 +60,11 @@ def picture(path: str, side: int, *, quality: int = 82) -> Picture:
     quality: of a JPEG, 0 to 100.
     """
     try:
-        small = thumbnail(read_image(path), side)
+        image = read_image(path)
     except ImageError as error:
         return Picture("", str(error))
+    small, (height, width) = thumbnail(image, side), image.shape[:2]
     longer = max(small.shape[:2])
     kind, data = ("png", encode_png(small)) if longer <= LOSSLESS else ("jpeg", encode_jpeg(small, quality=quality))
-    return Picture(f"data:image/{kind};base64,{base64.b64encode(data).decode()}", enlarge=longer < side)
+    uri = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+    return Picture(uri, enlarge=longer < side, size=(width, height))

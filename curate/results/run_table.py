@@ -12,8 +12,11 @@ from curate.results.side_by_side import NOT_OF_THE_DATA
 
 LEFT_OUT = ("model", "epochs", "steps", *NOT_OF_THE_DATA)
 """Settings that columns say already, or that matter little."""
-SHARES = ("accuracy", "leak_free", "calibration_error")
-"""Columns, and beginnings of columns, whose values lie between 0 and 1."""
+SHARES = (
+    *("accuracy", "accuracy_half_width", "accuracy_flip", "accuracy_multi_crop"),
+    *("leak_free", "leak_free_half_width", "calibration_error"),
+)
+"""Columns whose values lie between 0 and 1."""
 CONDITION = re.compile(r"\s*(\w+)\s*(<=|>=|!=|=|<|>)\s*(.*?)\s*")
 
 
@@ -185,7 +188,7 @@ def _number(text: str, name: str, condition: str) -> float:
         number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     except ValueError:
         raise UserError(f"--filter {condition!r}: {name} is a number, and {text!r} is none") from None
-    if name.startswith(SHARES) and number > 1:
+    if name in SHARES and number > 1:
         raise UserError(f"--filter {condition!r}: {name} lies between 0 and 1; write {number / 100:g} or {number:g}%")
     return number
 

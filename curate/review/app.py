@@ -79,12 +79,11 @@ def prepare(workspace: Workspace, by: str, *, budget: int | None, second: int) -
 def take_by_hand(desk: Desk, data: "fo.Dataset", shown: Callable[[list[str]], None] | None = None) -> list[str]:
     """Take over what was decided in the App by tags and edited labels; a line for each that cannot be."""
     images = desk.images()
-    labels = dict(zip(images["image_id"], images["label"], strict=True))
-    found = hand_edits.by_hand(data, labels, manifest.classes(images))
+    found = hand_edits.by_hand(data, images["image_id"], manifest.classes(images))
     if found.answers:
         desk.take(found.answers)
         decided = [answer.image_id for answer in found.answers]
-        hand_edits.taken_over(data, labels, decided)
+        hand_edits.taken_over(data, decided)
         if shown:
             shown(decided)
     return found.refused

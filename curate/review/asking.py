@@ -11,7 +11,7 @@ from curate.labels import queue
 from curate.labels.answers import LABEL_ERROR
 from curate.labels.pool import POOL
 from curate.review.clusters import cluster, odd
-from curate.review.twins import DUPLICATES, beside, twins_of
+from curate.review.twins import DUPLICATES, beside, groups, twins_of
 from curate.workspace import Workspace
 
 COLUMNS = {
@@ -102,7 +102,9 @@ def lay_out(
     rows = rows.reset_index(drop=True).assign(split=about["split"], given_label=about["label"], path=about["path"])
     finders = rows["because"].str.split(";")
     first = finders.str[0]
+    named = groups(findings, images)
     by_twin = np.array([bool(set(names) & set(DUPLICATES)) for names in finders], bool)
+    by_twin &= rows["image_id"].isin(named.index).to_numpy(bool)  # what is merely similar has no twins
     by_label = np.array([LABEL_ERROR in names for names in finders], bool)
     rows["kind"] = np.where(by_twin, "duplicates", np.where(by_label, "labels", "other"))
     said = findings.drop_duplicates(["image_id", "finder"]).set_index(["image_id", "finder"])
@@ -122,14 +124,17 @@ def lay_out(
         rows["title"].fillna("").where(rows["title"].fillna("") != "", titles) if "title" in rows else titles
     )
     rows["asked"] = True
-    return _together(rows, findings, images, None if embeddings is None else embeddings[place])
+    return _together(rows, twins_of(rows, named), findings, images, None if embeddings is None else embeddings[place])
 
 
 def _together(
-    rows: pd.DataFrame, findings: pd.DataFrame, images: pd.DataFrame, embeddings: np.ndarray | None
+    rows: pd.DataFrame,
+    twins: pd.DataFrame,
+    findings: pd.DataFrame,
+    images: pd.DataFrame,
+    embeddings: np.ndarray | None,
 ) -> pd.DataFrame:
     """Rows with `cluster` and `odd`, cluster by cluster: those first of whose answers most is gained per answer."""
-    twins = twins_of(rows, findings, images)
     group = pd.Index(twins["image_id"]).get_indexer(pd.Index(rows["image_id"]))
     names = np.where(group >= 0, twins["group"].to_numpy()[group] if len(twins) else "", rows["title"])
     later = np.where((rows["kind"] == "labels") & (rows["gain"] < queue.LEAST), "later", "")
@@ -141,7 +146,7 @@ def _together(
     rows["cluster"] = found
     rows["odd"] = odd(found, embeddings, rows["suggested_prob"].to_numpy()) & ~whole
     rows["order"] = _order(rows, later == "later")
-    companions = beside(rows.assign(group=names)[whole], twins, images)
+    companions = beside(rows.assign(group=names)[whole], twins, findings, images)
     table = pd.concat([rows, companions], ignore_index=True)
     table = table.sort_values(["order", "asked", "odd"], ascending=[True, False, False], kind="stable")
     table["cluster"] = pd.factorize(table["cluster"])[0]

@@ -25,11 +25,13 @@ class ByHand:
     """A line for each that cannot be carried out: the sample stays as it was edited, until it is mended."""
 
 
-def by_hand(dataset: "fo.Dataset", labels: dict[str, str], decided: Iterable[str]) -> ByHand:
+def by_hand(dataset: "fo.Dataset", images: Iterable[str], decided: Iterable[str]) -> ByHand:
     """What was decided by tags and by editing `ground_truth` in the App since the last look.
 
-    labels: image_id -> the label that the workspace gives it; decided: all class names that may be given.
+    images: every image_id of the workspace; decided: all class names that may be given. A label was edited where it is
+    another than the one that the sample was written with, whatever label the workspace gives the image by now.
     """
+    there = set(images)
     classes = set(decided)
     answers, refused = [], []
     collection = dataset._sample_collection
@@ -37,7 +39,7 @@ def by_hand(dataset: "fo.Dataset", labels: dict[str, str], decided: Iterable[str
     for row in collection.find({"tags": {"$regex": "^curate:"}, "image_id": {"$ne": None}}, {"image_id": 1, "tags": 1}):
         image_id, tags = row["image_id"], [tag for tag in row["tags"] if tag.startswith("curate:")]
         said = TAG.match(tags[0])
-        if image_id not in labels:
+        if image_id not in there:
             refused.append(f"{image_id}: tagged in FiftyOne, but no longer in the workspace")
         elif len(tags) > 1:
             refused.append(f"{image_id}: tags {' and '.join(map(repr, tags))} say different things; leave one of them")
@@ -48,9 +50,8 @@ def by_hand(dataset: "fo.Dataset", labels: dict[str, str], decided: Iterable[str
         else:
             answers.append(Answer(image_id, said[1], said[2] or "", note="tagged in FiftyOne"))  # type: ignore[arg-type]
         tagged.add(image_id)
-    for image_id, label in zip(*dataset.values(["image_id", "ground_truth.label"]), strict=True):
-        label = label or ""
-        if image_id in tagged or label == labels.get(image_id, label):
+    for image_id, label in _edited(dataset):
+        if image_id in tagged or image_id not in there:
             continue
         if label in classes:
             answers.append(Answer(image_id, "relabel", label, note="label edited in FiftyOne"))
@@ -63,18 +64,34 @@ def by_hand(dataset: "fo.Dataset", labels: dict[str, str], decided: Iterable[str
     return ByHand(answers, refused)
 
 
-def taken_over(dataset: "fo.Dataset", labels: dict[str, str], image_ids: Sequence[str]) -> None:
+def _edited(dataset: "fo.Dataset") -> list[tuple[str, str]]:
+    """image_id and label, "" for none, of samples whose label is not the one that they were written with.
+
+    Samples that do not say which that was, as versions of before wrote them, are left out.
+    """
+    label = {"$ifNull": ["$ground_truth.label", ""]}
+    known = {"image_id": {"$ne": None}, "given_label": {"$type": "string"}}
+    differs = {"$expr": {"$ne": [label, "$given_label"]}}
+    found = dataset._sample_collection.find(known | differs, {"image_id": 1, "ground_truth.label": 1})
+    return [(row["image_id"], (row.get("ground_truth") or {}).get("label") or "") for row in found]
+
+
+def taken_over(dataset: "fo.Dataset", image_ids: Sequence[str]) -> None:
     """Take tags off that were read, and put edited labels back: what is decided stands in the field `decision`."""
     from pymongo import UpdateOne
 
     collection = dataset._sample_collection
     for batch in batches(image_ids):
         collection.update_many({"image_id": {"$in": batch}}, {"$pull": {"tags": {"$regex": "^curate:"}}})
-        collection.bulk_write([UpdateOne(*write) for image_id in batch for write in _given(image_id, labels[image_id])])
+        about = collection.find({"image_id": {"$in": batch}}, {"image_id": 1, "given_label": 1})
+        given = {row["image_id"]: row["given_label"] for row in about if row.get("given_label") is not None}
+        writes = [UpdateOne(*write) for image_id, label in given.items() for write in _given(image_id, label)]
+        if writes:
+            collection.bulk_write(writes)
 
 
 def _given(image_id: str, label: str) -> list[tuple[Document, Document]]:
-    """Filters and updates that bring back the given label, "" for none, with what else the field says of it."""
+    """Filters and updates that bring back the label that was shown, "" for none, with what else the field says."""
     if not label:
         return [({"image_id": image_id}, {"$set": {"ground_truth": None}})]
     whole = with_id(written(label))

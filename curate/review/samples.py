@@ -19,7 +19,8 @@ from curate.review.twins import groups
 Document = dict[str, Any]
 LABELS = ("ground_truth", "prediction", "suggestion", "decision")
 """Fields that hold a class, and are written on the pictures."""
-TEXTS = ("image_id", "split", "source", "group", "digest")
+TEXTS = ("image_id", "split", "source", "group", "given_label", "digest")
+"""`given_label`: what `ground_truth` held when it was written, by which an edit is told from what `add` replaced."""
 FINDING = {
     "score": "float",
     "flagged": "bool",
@@ -59,7 +60,7 @@ def documents(
     (N,), -1 for none, that probability, and the class names.
     """
     table = {
-        image_id: {"image_id": image_id, "filepath": path, "split": split, "source": source}
+        image_id: {"image_id": image_id, "filepath": path, "split": split, "source": source, "given_label": label}
         | ({"ground_truth": _classification(label)} if label else {})
         for image_id, path, split, source, label in zip(
             images["image_id"], paths, images["split"], images["source"], images["label"], strict=True

@@ -1,11 +1,11 @@
 """The App's server, as a process of its own: FiftyOne's, with what it would give away kept in.
 
-`python -m curate.review.server PORT DATASET ROOT…` listens on 127.0.0.1 alone, and ends when its standard input does:
+`python -m curate.review.server PORT DATASET SEEN` listens on 127.0.0.1 alone, and ends when its standard input does:
 with the command that started it, however that ends. FiftyOne's route `/media` serves any file that the process may
-read; here it serves images, and those only that lie in a `ROOT` of the workspace. A request that names another host is
-refused (a page of another site could else reach this server under its own name: DNS rebinding), and so is one that a
-page of another site sends: FiftyOne reads what it is sent whatever it is called, so that browsers would not ask first.
-The pages may load nothing from elsewhere: FiftyOne's ask two fonts of Google.
+read; here it serves images, and those only that the file `SEEN` names, or the folder that they lie in. A request that
+names another host is refused (a page of another site could else reach this server under its own name: DNS rebinding),
+and so is one that a page of another site sends: FiftyOne reads what it is sent whatever it is called, so that browsers
+would not ask first. The pages may load nothing from elsewhere: FiftyOne's ask two fonts of Google.
 """
 
 import asyncio
@@ -42,9 +42,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Callable[[], Awaitable[Any]], Send], Awaitable[None]]
 
 
-def guarded(app: App, roots: list[str], port: int) -> App:
-    """The app, answering only to its own name, with no files but images below `roots`."""
-    real = [f"{os.path.realpath(root).rstrip(os.sep)}{os.sep}" for root in roots]
+def guarded(app: App, seen: set[str], port: int) -> App:
+    """The app, answering only to its own name, with no files but images of `seen`: folders, and files by themselves."""
+    real = {os.path.realpath(path) for path in seen}
     hosts = {f"{name}:{port}".encode() for name in NAMES}
     pages = {b"http://" + host for host in hosts}
 
@@ -71,13 +71,26 @@ def _is_from_elsewhere(headers: dict[bytes, bytes]) -> bool:
     return site in (b"cross-site", b"same-site") and mode != b"navigate"
 
 
-def may_be_seen(query: bytes, roots: list[str]) -> bool:
-    """Whether the file that a request for media names is an image below one of the roots, links resolved."""
+def may_be_seen(query: bytes, seen: set[str]) -> bool:
+    """Whether the file that a request for media names is an image, and it or its folder is of `seen`, links resolved.
+
+    What lies in a folder below is not seen for that.
+    """
     named = parse_qs(query.decode("latin-1"), keep_blank_values=True, encoding="utf-8").get("filepath", [])
     if len(named) != 1 or "\0" in named[0]:
         return False
     path = os.path.realpath(named[0])
-    return Path(path).suffix.lower() in IMAGE_SUFFIXES and any(path.startswith(root) for root in roots)
+    return Path(path).suffix.lower() in IMAGE_SUFFIXES and (path in seen or os.path.dirname(path) in seen)  # noqa: PTH120
+
+
+def packed(seen: set[str]) -> bytes:
+    """Paths as the content of a file: a million folders are too many for a command line."""
+    return b"\0".join(map(os.fsencode, sorted(seen)))
+
+
+def unpacked(path: Path) -> set[str]:
+    """The paths that were `packed` into a file."""
+    return set(map(os.fsdecode, path.read_bytes().split(b"\0")))
 
 
 def _with_policy(send: Send) -> Send:
@@ -98,7 +111,7 @@ async def _refuse(scope: Scope, send: Send, why: str) -> None:
     await send({"type": "http.response.body", "body": f"refused: {why}\n".encode()})
 
 
-def main(port: int, name: str, roots: list[str]) -> None:
+def main(port: int, name: str, seen: set[str]) -> None:
     """Serve until the process is ended. The dataset that will be looked at is made ready, so that no key waits."""
     os.environ["FIFTYONE_SERVER"] = "1"
     from curate.review.database import fiftyone
@@ -115,7 +128,7 @@ def main(port: int, name: str, roots: list[str]) -> None:
     config.bind = [f"{HOST}:{port}"]
     config.accesslog = config.errorlog = None
     set_port(port)
-    asyncio.run(serve(guarded(app, roots, port), config))  # type: ignore[arg-type]
+    asyncio.run(serve(guarded(app, seen, port), config))  # type: ignore[arg-type]
 
 
 def _make_ready(name: str) -> None:
@@ -136,4 +149,4 @@ def _end_with_input() -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], sys.argv[3:])
+    main(int(sys.argv[1]), sys.argv[2], unpacked(Path(sys.argv[3])))

@@ -8,7 +8,6 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from curate import REVIEWER, manifest, remote, verbs
 from curate.errors import UserError
 from curate.review import acting, dataset
 from curate.review.database import gone
-from curate.review.server import HOST
+from curate.review.server import HOST, packed
 from curate.review.thumbnails import THUMBNAILS
 from curate.workspace import Workspace
 
@@ -50,7 +49,7 @@ def served(workspace: Workspace, by: str, *, port: int, budget: int | None, seco
     Raises `UserError` where the port is taken.
     """
     refuse_taken(port)
-    roots = _roots(verbs.read_manifest(workspace), workspace)
+    seen = _visible(verbs.read_manifest(workspace), workspace)
     with tempfile.TemporaryDirectory(prefix="curate-plugins-") as folder, open(os.devnull, "wb") as nothing:
         _link_plugins(Path(folder))
         environment = os.environ | {
@@ -60,8 +59,10 @@ def served(workspace: Workspace, by: str, *, port: int, budget: int | None, seco
             acting.BUDGET: str(budget or 0),
             acting.SECOND: str(second),
         }
-        command = [sys.executable, "-m", "curate.review.server", str(port), dataset.name_of(workspace, by), *roots]
-        errors = Path(folder) / ".errors"
+        errors, told = Path(folder) / ".errors", Path(folder) / ".seen"
+        told.write_bytes(packed(seen))
+        name = dataset.name_of(workspace, by)
+        command = [sys.executable, "-m", "curate.review.server", str(port), name, str(told)]
         with errors.open("wb") as log:
             process = subprocess.Popen(
                 command, env=environment, stdin=subprocess.PIPE, stdout=nothing, stderr=log, start_new_session=True
@@ -79,14 +80,12 @@ def served(workspace: Workspace, by: str, *, port: int, budget: int | None, seco
                 process.stdin.close()
 
 
-def _roots(images: pd.DataFrame, workspace: Workspace) -> list[str]:
-    """The folders that the images lie in, one for each source, and the workspace's own."""
-    folders: dict[str, set[str]] = defaultdict(set)
-    for source, path in zip(images["source"], manifest.locate(images, workspace.root), strict=True):
-        if not remote.is_url(path):
-            folders[source].add(os.path.dirname(os.path.abspath(path)))  # noqa: PTH100, PTH120
-    roots = {os.path.commonpath(each) for each in folders.values()}
-    return sorted(roots | {str((workspace.root / name).resolve()) for name in ("images", THUMBNAILS)})
+def _visible(images: pd.DataFrame, workspace: Workspace) -> set[str]:
+    """The folders that the images and their small copies lie in, and files elsewhere that images are links to."""
+    paths = [path for path in manifest.locate(images, workspace.root) if not remote.is_url(path)]
+    folders = {os.path.abspath(folder) for folder in {os.path.dirname(path) for path in paths}}  # noqa: PTH100, PTH120
+    linked = {os.path.realpath(path) for path in paths if os.path.islink(path)}  # noqa: PTH114
+    return folders | linked | {str((workspace.root / THUMBNAILS).resolve())}
 
 
 def _link_plugins(folder: Path) -> None:

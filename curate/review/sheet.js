@@ -18,7 +18,7 @@ const SHOWN = 50; // classes in the list of "relabel to" at once
 const answers = new Map(); // image_id -> record, also of images that only an earlier sheet asked about
 let acts = []; // what undo takes back, last one last: {number, row, before: [[image_id, record or null], …]}
 let state = { number: 0, saved: 0 }; // number of the last change, and of the last one that is in a saved file
-const shown = new Uint8Array(rows.length); // 1 for a row that is shown as answered
+const shown = new Uint8Array(rows.length); // 1 for a row that is shown as answered, also one to compare that K decided
 let current = -1;
 let database = null;
 let paced = { answers: 0, seconds: 0, last: performance.now() };
@@ -116,6 +116,7 @@ function showKept() {
 
 const answered = (number) => shown[number] === 1;
 const pending = (number) => shown[number] === 0 && rows[number].asked;
+const takes = (number) => rows[number]?.asked || shown[number] === 1; // what K decided can be answered anew
 const now = () => `${new Date().toISOString().slice(0, 19)}Z`;
 const percent = (share) => `${Math.round(100 * share)} %`;
 const several = (count, one, many) => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
@@ -149,7 +150,7 @@ function take(given, started) {
   const act = { number: state.number, row: rows[current]?.image_id ?? "", before };
   acts.push(act);
   keep(before.map(([id]) => id), { act, started });
-  const count = given.filter(([, what]) => what.action).length;
+  const count = given.filter(([number, what]) => what.action && rows[number].asked).length;
   if (count) measure(count);
   refresh(given.map(([number]) => number));
 }
@@ -177,7 +178,7 @@ const numberOf = new Map(rows.map((row, number) => [row.image_id, number]));
 
 function decide(number, what, started) {
   if (number < 0) return;
-  if (!rows[number].asked) return say("shown to compare: no answer is wanted");
+  if (!takes(number)) return say("shown to compare: no answer is wanted");
   if (!what) return say("nothing is suggested: R relabels, N keeps, D drops");
   const old = answers.get(rows[number].image_id);
   if (old?.action !== what.action || old.label !== what.label) take([[number, what]], started);
@@ -204,12 +205,13 @@ function decideWhole(key, number, started) {
   toCluster(1, number);
 }
 
-/* Of a group of duplicates the current one stays. */
+/* Of a group of duplicates the current one stays, and all others go but those of the test split; as `keep_this` of
+   verdicts.py has it. */
 function keepOnly(started) {
   if (current < 0) return;
   const cluster = clusters[rows[current].cluster];
   if (cluster.kind !== "duplicates") return say("“keep this one” is for groups of duplicates");
-  const members = cluster.rows.filter((member) => rows[member].asked);
+  const members = cluster.rows.filter((member) => member === current || rows[member].split !== "test");
   const what = (member) => ({ action: member === current ? "keep" : "drop", label: "" });
   take(members.map((member) => [member, what(member)]), started);
   const dropped = members.filter((member) => member !== current).length;
@@ -230,7 +232,7 @@ let follow = true; // whether the focus goes along: not where a button was press
 function visible(number) {
   const show = $("clusters").dataset.show;
   if (show === "undecided") return !answered(number) && clusters[rows[number].cluster].left > 0;
-  return show === "all" || answered(number) || (!rows[number].asked && clusters[rows[number].cluster].done > 0);
+  return show === "all" || (clusters[rows[number].cluster].done > 0 && (answered(number) || !rows[number].asked));
 }
 
 function find(from, step, fits) {
@@ -314,7 +316,7 @@ function showAll() {
 function paint(number) {
   const [row, tile] = [rows[number], tiles[number]];
   const record = answers.get(row.image_id);
-  shown[number] = row.asked && record?.action ? 1 : 0;
+  shown[number] = record?.action ? 1 : 0;
   if (shown[number]) tile.dataset.action = record.action;
   else delete tile.dataset.action;
   tile.querySelector(".said").textContent = shown[number] ? inShort(row, record) : "";
@@ -325,13 +327,15 @@ function spoken(row, record) {
   const parts = [row.given_label ? `given ${row.given_label}` : "no label"];
   if (row.suggested_label) parts.push(`suggested ${row.suggested_label}${row.suggested_prob ? ` ${percent(row.suggested_prob)}` : ""}`);
   if (row.odd) parts.push("look twice");
-  parts.push(row.asked ? inWords(record) : "to compare, no answer wanted");
+  if (clusters[row.cluster].kind === "duplicates") parts.push(row.caption);
+  if (!row.asked) parts.push("to compare");
+  parts.push(row.asked || record?.action ? inWords(record) : "no answer wanted");
   if (record?.note) parts.push(`note: ${record.note}`);
   return [...parts, row.image_id].join(", ");
 }
 
 function count(cluster) {
-  cluster.done = cluster.rows.filter(answered).length;
+  cluster.done = cluster.rows.filter((member) => answered(member) && rows[member].asked).length;
   cluster.left = cluster.rows.filter(pending).length;
   Object.assign(cluster.section.dataset, { done: cluster.done, left: cluster.left });
   const tally = cluster.done ? (cluster.left ? `· ${cluster.done} answered` : "· ✓ all answered") : "";
@@ -357,19 +361,20 @@ function showCurrent() {
   $("suggested").textContent = other ? `${row.suggested_label} ` : "";
   if (other && row.suggested_prob) $("suggested").append(Object.assign(document.createElement("small"), { textContent: percent(row.suggested_prob) }));
   $("state").className = `state ${record?.action ?? ""}`;
-  $("state").textContent = !row ? "" : !row.asked ? "to compare: no answer wanted" : record?.action ? inShort(row, record) : "undecided";
+  $("state").textContent = !row ? "" : record?.action ? inShort(row, record) : row.asked ? "undecided" : "to compare: no answer wanted";
   $("because").textContent = row?.because.replaceAll(";", ", ") || "–";
   $("detail").textContent = row?.detail || "–";
-  $("split").textContent = row?.split ?? "";
+  $("split").textContent = row ? [row.split, row.size].filter(Boolean).join(" · ") : "";
   $("image").textContent = row?.image_id ?? "";
-  const what = row?.asked && proposed(row);
+  const answerable = takes(current);
+  const what = answerable && proposed(row);
   $("accept-word").textContent = !what ? "Accept" : what.action === "drop" ? "Accept: drop" : `Accept: ${what.label}`;
-  const able = { accept: what, keep: row?.asked, drop: row?.asked, relabel: row?.asked, note: row?.asked };
+  const able = { accept: what, keep: answerable, drop: answerable, relabel: answerable, note: answerable };
   able.only = row && clusters[row.cluster].kind === "duplicates";
   for (const button of document.querySelectorAll(".answers button")) {
     if (button.dataset.do in able) button.setAttribute("aria-disabled", String(!able[button.dataset.do]));
   }
-  noteOf = row?.asked ? current : -1;
+  noteOf = answerable ? current : -1;
   $("note").disabled = noteOf < 0;
   $("note").value = record?.note ?? "";
   document.querySelector(".note-field").classList.toggle("open", Boolean(record?.note));
@@ -378,7 +383,7 @@ function showCurrent() {
 function figures() {
   let [done, gained] = [0, 0];
   for (let number = 0; number < rows.length; number += 1) {
-    if (!shown[number]) continue;
+    if (!shown[number] || !rows[number].asked) continue;
     done += 1;
     gained += rows[number].gain;
   }
@@ -484,7 +489,7 @@ function onNoteKey(event) {
 
 function startRelabel() {
   if (current < 0) return;
-  if (!rows[current].asked) return say("shown to compare: no answer is wanted");
+  if (!takes(current)) return say("shown to compare: no answer is wanted");
   $("wanted").value = "";
   $("labels").showModal();
   $("wanted").focus();

@@ -18,10 +18,14 @@ from markupsafe import Markup
 from curate import pages
 from curate.engine import Local
 from curate.files import write_bytes_atomic
+from curate.likeness import views
 from curate.report.thumbnails import Picture, none_of, picture
+from curate.wording import middle, percent, score
 
 SIDE, QUALITY = 136, 65
 """Pixels of a photo's longer side, and how good its JPEG is: a sheet of 5,000 photos of Imagenette has 31 MB."""
+WORD = 20
+"""Characters of a class on a button."""
 CORRUPT, BROKEN = "corrupt", "cannot be decoded"
 FACTS = ("given_label", "suggested_label", "suggested_prob", "score", "gain", "because", "detail", "split", "proposal")
 
@@ -44,6 +48,8 @@ class Tile:
     number: int
     row: Any
     picture: Picture
+    caption: str
+    """What is proposed or how sure that is, then what tells the image from its twins."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,8 @@ class Cluster:
     odd: int
     expected: float
     """Right labels that answers to all of it are worth."""
+    accepting: str
+    """What "accept all" does, such as "drop"; "" where nothing is proposed."""
 
 
 def write(
@@ -97,22 +105,64 @@ def in_order(asked: pd.DataFrame) -> pd.DataFrame:
 
 def clusters(ordered: pd.DataFrame, pictures: dict[str, Picture]) -> list[Cluster]:
     """The rows, in order, as clusters with their tiles."""
-    made: dict[int, list[Tile]] = {}
+    made: dict[int, list[tuple[int, Any]]] = {}
     row: Any
     for number, row in enumerate(ordered.itertuples(index=False)):
-        made.setdefault(row.cluster, []).append(Tile(number, row, pictures[str(row.path)]))
-    return [
-        Cluster(
-            number,
-            tiles[0].row.title,
-            tiles[0].row.kind,
-            tiles,
-            asked=sum(tile.row.asked for tile in tiles),
-            odd=sum(tile.row.odd for tile in tiles),
-            expected=float(sum(tile.row.gain for tile in tiles if tile.row.asked)),
-        )
-        for number, tiles in made.items()
-    ]
+        made.setdefault(row.cluster, []).append((number, row))
+    return [_cluster(number, numbered, pictures) for number, numbered in made.items()]
+
+
+def _cluster(number: int, numbered: list[tuple[int, Any]], pictures: dict[str, Picture]) -> Cluster:
+    rows = [row for _, row in numbered]
+    kind, shown = _kind({row.kind for row in rows}), [pictures[str(row.path)] for row in rows]
+    captions = [caption(*each, together=kind == "duplicates") for each in zip(rows, shown, strict=True)]
+    return Cluster(
+        number,
+        rows[0].title,
+        kind,
+        [Tile(place, row, seen, says) for (place, row), seen, says in zip(numbered, shown, captions, strict=True)],
+        asked=sum(row.asked for row in rows),
+        odd=sum(row.odd for row in rows),
+        expected=float(sum(row.gain for row in rows if row.asked)),
+        accepting=accepting([row for row in rows if row.asked and not row.odd]),
+    )
+
+
+def caption(row: Any, shown: Picture, *, together: bool) -> str:
+    """What stands below a picture: what is proposed, or how sure that is.
+
+    together: whether it lies among images that show one photo; then also how large it is, and how it was seen.
+    """
+    if not row.asked:
+        said = "stays" if row.score == 1 else "flagged, not asked"
+    elif together and row.kind == "duplicates":
+        said = f"would become {middle(row.suggested_label)}" if row.proposal == "relabel" else "would go"
+    else:
+        said = f"{percent(row.suggested_prob, digits=0)} %" if row.suggested_prob else f"score {score(row.score)}"
+    looks = ", ".join(filter(None, [_size(shown), _seen(row.detail)])) if together else ""
+    return " · ".join(filter(None, [said, looks, row.split]))
+
+
+def _size(shown: Picture) -> str:
+    return "{}×{}".format(*shown.size) if shown.size else ""
+
+
+def _seen(detail: str) -> str:
+    """How one of a pair was seen to be the other, as `curate.likeness.duplicates.told` ends; "" for as it is."""
+    return next((name for name in views.NAMES if name and detail.endswith(f", {name}")), "")
+
+
+def accepting(rows: list[Any]) -> str:
+    """What "accept" does to these rows, in a few words; "" where nothing is proposed for any."""
+    labels = {row.suggested_label for row in rows if row.proposal == "relabel" and row.suggested_label}
+    relabel = f"relabel to {middle(min(labels), WORD)}" if len(labels) == 1 else "relabel" if labels else ""
+    drop = "drop" if any(row.proposal == "drop" for row in rows) else ""
+    return " or ".join(filter(None, [drop, relabel]))
+
+
+def _kind(kinds: set[str]) -> str:
+    """The kind of a cluster: of a group of duplicates, some may be asked about for something else, their label say."""
+    return "duplicates" if "duplicates" in kinds else kinds.pop() if len(kinds) == 1 else "other"
 
 
 def render(made: list[Cluster], *, name: str, workspace_id: str, classes: list[str], by: str, command: str) -> str:
@@ -124,7 +174,7 @@ def render(made: list[Cluster], *, name: str, workspace_id: str, classes: list[s
         "by": by,
         "classes": classes,
         "clusters": [{"title": item.title, "kind": item.kind} for item in made],
-        "rows": [_facts(tile.row) for item in made for tile in item.tiles],
+        "rows": [_facts(tile) for item in made for tile in item.tiles],
     }
     return pages.template("curate.review", "sheet.html.jinja").render(
         clusters=made,
@@ -140,9 +190,11 @@ def render(made: list[Cluster], *, name: str, workspace_id: str, classes: list[s
     )
 
 
-def _facts(row: Any) -> dict[str, Any]:
+def _facts(tile: Tile) -> dict[str, Any]:
+    row = tile.row
     named = {fact: getattr(row, fact) for fact in FACTS}
-    return {"image_id": row.image_id, "asked": row.asked, "cluster": int(row.cluster), "odd": row.odd, **named}
+    seen = {"size": _size(tile.picture), "caption": tile.caption}
+    return {"image_id": row.image_id, "asked": row.asked, "cluster": int(row.cluster), "odd": row.odd, **named, **seen}
 
 
 def _pictures_of(asked: pd.DataFrame) -> dict[str, Picture]:

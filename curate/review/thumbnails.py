@@ -12,7 +12,7 @@ from curate.review import samples
 from curate.workspace import Workspace
 
 THUMBNAILS = Path("signals") / "review_thumbnails"
-PLAIN = {"image_id", "filepath", "split", "source", "ground_truth", "prediction", "digest"}
+PLAIN = {"image_id", "filepath", "split", "source", "given_label", "ground_truth", "prediction", "digest"}
 """Fields that every image may have; with others there is something to look at."""
 
 

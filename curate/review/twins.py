@@ -26,24 +26,37 @@ def groups(findings: pd.DataFrame, images: pd.DataFrame) -> pd.Series:
     return pd.Series(named[members].astype(str), index=images["image_id"].to_numpy()[members], dtype="str")
 
 
-def twins_of(rows: pd.DataFrame, findings: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """`image_id` and `group` of all that show one photo with an image that is asked about because of its twins."""
-    named = groups(findings, images)
+def twins_of(rows: pd.DataFrame, named: pd.Series) -> pd.DataFrame:
+    """`image_id` and `group` of all that show one photo with an image that is asked about because of its twins.
+
+    named: as `groups` gives it.
+    """
     wanted = named.reindex(rows["image_id"][rows["kind"] == "duplicates"]).dropna()
     table = named[named.isin(wanted)].rename("group").rename_axis("image_id").reset_index()
     beside = ~table["image_id"].isin(rows["image_id"])
     return table[~beside | (table[beside].groupby("group").cumcount().reindex(table.index) < TOGETHER)]
 
 
-def beside(rows: pd.DataFrame, twins: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+def reasons(findings: pd.DataFrame) -> pd.Series:
+    """image_id -> finders that flagged it, the worst first, joined by ";"."""
+    flagged = findings[findings["flagged"]].sort_values("score", kind="stable")
+    return flagged.groupby("image_id", sort=False)["finder"].agg(lambda names: ";".join(dict.fromkeys(names)))
+
+
+def beside(rows: pd.DataFrame, twins: pd.DataFrame, findings: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     """A row for each twin that is shown for comparison alone, with `cluster`, `title`, `kind` and `order` of its group.
 
-    rows: those that are asked about, with `group`; twins: as `twins_of` gives them.
+    rows: those that are asked about, with `group`; twins: as `twins_of` gives them. `because` is what a decision on the
+    twin is put down to, where another one of its group is kept. `score` is 1 where no finder would have the twin go;
+    otherwise it and `detail` are those of the finder that is surest.
     """
     others = twins[~twins["image_id"].isin(rows["image_id"])]
     first_of = rows.drop_duplicates("group").set_index("group")
     others = others[others["group"].isin(first_of.index)]
     shown = images.set_index("image_id").loc[others["image_id"]]
+    because = reasons(findings[findings["image_id"].isin(others["image_id"])]).reindex(others["image_id"])
+    against = findings[findings["finder"].isin(DUPLICATES) & findings["flagged"]].sort_values("score", kind="stable")
+    worst = against.drop_duplicates("image_id").set_index("image_id").reindex(others["image_id"])
     table = pd.DataFrame(
         {
             "image_id": others["image_id"].to_numpy(),
@@ -51,9 +64,10 @@ def beside(rows: pd.DataFrame, twins: pd.DataFrame, images: pd.DataFrame) -> pd.
             "path": shown["path"].to_numpy(),
             "split": shown["split"].to_numpy(),
             "given_label": shown["label"].to_numpy(),
+            "because": because.fillna(DUPLICATES[1]).to_numpy(),
+            "score": worst["score"].fillna(1.0).to_numpy(np.float64),
+            "detail": worst["detail"].fillna("").to_numpy(),
             **{name: first_of.loc[others["group"], name].to_numpy() for name in ("cluster", "title", "kind", "order")},
         }
     )
-    return table.assign(
-        suggested_label="", suggested_prob=0.0, score=1.0, gain=0.0, because="", detail="", odd=False, proposal=""
-    )
+    return table.assign(suggested_label="", suggested_prob=0.0, gain=0.0, odd=False, proposal="")

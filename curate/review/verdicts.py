@@ -9,7 +9,7 @@ from curate.errors import UserError
 from curate.labels.answers import LABEL_ERROR
 from curate.review.asking import Asked
 from curate.review.desk import Answer
-from curate.review.twins import DUPLICATES
+from curate.review.twins import DUPLICATES, reasons
 
 Verdict = Literal["accept", "relabel", "drop", "keep_this", "fine"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
@@ -31,7 +31,7 @@ SUGGESTING = (LABEL_ERROR, "conflicting_labels", "pseudo_label", "worth_labellin
 def proposals(findings: pd.DataFrame, asked: Asked) -> pd.DataFrame:
     """What "accept" does: `proposal`, `label` and `because`, by `image_id`, of what is asked about or flagged."""
     flagged = findings[findings["flagged"]].sort_values("score", kind="stable")
-    because = flagged.groupby("image_id", sort=False)["finder"].agg(lambda names: ";".join(dict.fromkeys(names)))
+    because = reasons(findings)
     suggested = flagged[flagged["finder"].isin(SUGGESTING) & (flagged["suggested_label"] != "")]
     label = suggested.drop_duplicates("image_id").set_index("image_id")["suggested_label"].reindex(because.index)
     others = pd.DataFrame({"because": because, "label": label.fillna("")})

@@ -12,6 +12,7 @@ def final_margin(margins: np.ndarray | None) -> np.ndarray | None:
 
     An image that was left out of these epochs, because it was known, has that of its last epoch before. `margins`: as
     for `training_margin`. NaN for images that were not trained on.
+    None of the finders here asks for it; it is there for finders of your own.
     Source: the margins are those of Pleiss et al. 2020, "Identifying Mislabeled Data using the Area Under the Margin
     Ranking", who average over all epochs of long trainings.
     """

@@ -8,6 +8,7 @@ def training_margin(margins: np.ndarray | None) -> np.ndarray | None:
 
     `margins`: shape (N, E), logit of the label minus the highest other one, NaN for epochs without the image; None, and
     then so is the result, where nobody noted them. NaN for images that were not trained on.
+    None of the finders here asks for it; it is there for finders of your own.
     Source: Pleiss et al. 2020, "Identifying Mislabeled Data using the Area Under the Margin Ranking".
     """
     if margins is None:

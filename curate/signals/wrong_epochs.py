@@ -7,6 +7,7 @@ def wrong_epochs(margins: np.ndarray | None) -> np.ndarray | None:
     """Share of the epochs in which another class was above the label: shape (N,), 0 to 1, high for wrong labels.
 
     `margins`: as for `training_margin`. NaN for images that were not trained on.
+    None of the finders here asks for it; it is there for finders of your own.
     Source: Toneva et al. 2019, "An Empirical Study of Example Forgetting during Deep Neural Network Learning".
     """
     if margins is None:

@@ -27,8 +27,8 @@ def recognises(path: Path) -> bool:
 
 
 def read(path: Path, options: Options) -> Iterator[Sample]:
-    """Every row. Raises `UserError` with the line for a path that stands twice or leaves the root; missing files are
-    rows with an error."""
+    """Every row; missing files are rows with an error. Raises `UserError` with the line that a row begins on, for a
+    path that stands twice or leaves the root, and for a quote that is not closed."""
     table = path / TABLE if path.is_dir() else path
     root = tables.root_of(table, options)
     seen: dict[str, int] = {}
@@ -59,28 +59,34 @@ def write(table: pd.DataFrame, root: Path, dest: Path) -> int:
 
 
 def _rows(table: Path, options: Options) -> Iterator[tuple[int, dict[str, str]]]:
-    """(line, cells by what they are) of every row that is not empty."""
+    """(line that it begins on, cells by what they are) of every row that is not empty."""
+    begins = 1
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
-            lines = csv.reader(file, delimiter="\t" if table.suffix.lower() == ".tsv" else ",")
+            lines = csv.reader(file, delimiter="\t" if table.suffix.lower() == ".tsv" else ",", strict=True)
             header = next(lines, [])
             columns = {
                 what: tables.column(options, what, header, str(table), needed=what != "split")
                 for what in ("path", "label", "split")
             }
             at = {what: header.index(name) if name else None for what, name in columns.items()}
+            begins = lines.line_num + 1
             for cells in lines:
+                line, begins = begins, lines.line_num + 1
                 if not cells:
                     continue
                 if len(cells) != len(header):
                     raise UserError(
-                        f"{table}, line {lines.line_num}: {len(cells)} cells, the header has {len(header)}; "
+                        f"{table}, line {line}: {len(cells)} cells, the header has {len(header)}; "
                         "put cells that contain commas in quotes"
                     )
-                yield lines.line_num, {what: "" if place is None else cells[place] for what, place in at.items()}
+                yield line, {what: "" if place is None else cells[place] for what, place in at.items()}
     except UnicodeDecodeError as error:
         raise UserError(f"{table} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
     except csv.Error as error:
-        raise UserError(f"{table}, line {lines.line_num}: {error}; mend that line") from None
+        raise UserError(
+            f"{table}, line {begins}: {error}; mend the row that begins there: a cell in quotes must end with one, and "
+            "those within it are doubled"
+        ) from None
     except OSError as error:
         raise UserError(f"{table} cannot be read: {error.strerror}") from None

@@ -24,8 +24,6 @@ SHRUNK, BYTES_AT_ONCE = 4, 1 << 29
 bytes are held at a time; a row alone may take more."""
 PAGE_BYTES = 1 << 16
 """Read at once of a file that is only looked into."""
-SHARD_BYTES = 500_000_000
-"""Size that shards are cut at: what `datasets` itself writes."""
 
 
 def recognises(path: Path) -> bool:
@@ -188,7 +186,7 @@ def _write_split(rows: pd.DataFrame, split: str, classes: list[str], root: Path,
     parts: list[Path] = []
     writer, size, count = None, 0, 0
     for batch in _batches(leaving.images(rows, root)):
-        if writer is None or size > SHARD_BYTES:
+        if writer is None or size > leaving.SHARD_BYTES:
             if writer:
                 writer.close()
             parts.append(folder / f"{split}-{len(parts):05d}.part")

@@ -23,7 +23,6 @@ LABEL_SUFFIXES = (".json", ".cls", ".txt")
 CLASSES = "classes.txt"
 """A line for each class, beside the shards: the names behind the numbers in `.cls`."""
 MEMBERS_TO_RECOGNISE = 24
-SHARD_BYTES = 500_000_000
 MAX_LABEL_BYTES = 1 << 20
 
 
@@ -133,7 +132,11 @@ def _groups(shard: Path) -> Iterator[tuple[str, Parts]]:
 
 
 def _classes(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    """A name for each line; none where there is no such file. Raises `UserError` where it is not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines() if path.is_file() else []
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
 
 
 def _label(parts: Parts, classes: list[str], field: str, where: str) -> str:
@@ -141,7 +144,7 @@ def _label(parts: Parts, classes: list[str], field: str, where: str) -> str:
     try:
         for suffix in LABEL_SUFFIXES:
             content = parts.get(suffix, b"")
-            text = "" if isinstance(content, int) else content.decode().strip("\r\n")
+            text = "" if isinstance(content, int) else content.decode("utf-8-sig").strip("\r\n")
             said = json.loads(text) if suffix == ".json" and text else text
             if isinstance(said, dict):
                 said = said.get(field)
@@ -164,7 +167,7 @@ def _write_split(rows: pd.DataFrame, split: str, classes: list[str], root: Path,
             for at, image in chain([first], images):
                 _put_image(shard, f"{at:09d}", image, codes)
                 count, size = count + 1, size + len(image.data)
-                if size > SHARD_BYTES:
+                if size > leaving.SHARD_BYTES:
                     break
         shards += 1
     return count

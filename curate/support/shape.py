@@ -35,7 +35,7 @@ def own_words() -> set[str]:
 
     found = {*manifest.COLUMNS, *manifest.SPLITS, *findings.COLUMNS, *COLUMNS, *REVIEW_COLUMNS, *recipe.names()}
     found |= {*registry.modules(signals), *FOLDERS_OF_SIGNALS, *sources.layouts()}
-    found |= {*get_args(recipe.Action), *get_args(recipe.Checked)}
+    found |= {*get_args(recipe.RuleAction), *get_args(recipe.Checked)}
     models: list[type[BaseModel]] = [recipe.Recipe, *recipe.NESTED.values()]
     for model in models:
         found |= set(model.model_fields)

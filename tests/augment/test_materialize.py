@@ -1,5 +1,6 @@
 """Augmented images as files: how many of whom, the same each time, and true to what becomes of their originals."""
 
+import re
 import signal
 import time
 from pathlib import Path
@@ -342,7 +343,7 @@ def test_an_original_in_another_split_or_of_other_content_loses_its_own(
         told = add(ws, tmp_path / "photos")
         left = 6
     assert len(children(ws)) == left
-    assert f"{7 - left} augmented images were taken out" in told.warnings[0]
+    assert re.match(rf"{7 - left} augmented images? (was|were) taken out", told.warnings[0])
 
 
 def test_adding_again_changes_no_augmented_image(ws: Workspace, crops: Path, tmp_path: Path) -> None:

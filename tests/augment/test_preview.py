@@ -17,8 +17,9 @@ from curate.errors import UserError
 from curate.images import decode, encode_png
 from curate.ingest.add import add
 from curate.manifest import locate
-from curate.workspace import MANIFEST, Workspace, read_table
+from curate.workspace import DECISIONS, MANIFEST, Workspace, read_table
 from tests.conftest import picture, write_tree
+from tests.tables import decided
 
 FLIPS = "- HorizontalFlip\n- VerticalFlip\n"
 
@@ -71,6 +72,27 @@ def test_sheet_and_page(ws: Workspace, flips: Path) -> None:
     assert re.findall(r'(?:src|href)="(?!data:)', page) == []
     assert 'class="enlarge"' in page
     assert not list(ws.root.rglob(".partial-*"))
+
+
+def test_an_image_stands_under_the_label_that_was_decided(ws: Workspace, flips: Path) -> None:
+    cat, dog = "photos/train/cat/1.png", "photos/train/dog/1.png"
+    assert not re.findall("given as|dropped by", Path(preview(ws, flips).page).read_text())
+    decisions = decided((dog, "relabel", "cat", "ada"), (cat, "drop", "", "ada"))
+    with ws.writing("decide", {}) as transaction:
+        transaction.write_table(DECISIONS, decisions)
+    page = Path(preview(ws, flips).page).read_text()
+    captions = dict(re.findall(r'<th scope="row" title="([^"]+)">(.*?)</th>', page, re.S))
+    texts = {name: " ".join(re.sub("<[^>]+>", " ", caption).split()) for name, caption in captions.items()}
+    assert texts[dog] == f"cat given as dog {dog}"
+    assert texts[cat] == f"cat dropped by a decision {cat}"
+    assert all(text.startswith("owl photos") for name, text in texts.items() if "owl" in name)
+
+
+def test_draws_wrap_and_keep_their_numbers(ws: Workspace, flips: Path) -> None:
+    page = Path(preview(ws, flips, images=2, draws=9).page).read_text()
+    assert 'class="scroll"' not in page  # what lies beside the window is not seen
+    assert re.search(r"\.sheet ol \{[^}]*flex-wrap: wrap", page)
+    assert re.findall(r'<span aria-hidden="true">(\d)</span>', page) == [*"012345678"] * 2
 
 
 def test_draws_are_those_that_add_keeps(ws: Workspace, flips: Path) -> None:

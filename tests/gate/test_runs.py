@@ -18,6 +18,7 @@ from curate.results.interval import Score, mean_interval, score
 from curate.results.paired import Difference
 from curate.results.runs import Run
 from tests.gate.facts import facts
+from tests.made_runs import make_run
 
 
 def run(name: str, *values: float, seeds: tuple[int, ...] | None = None, tested: int = 1000, **changes: Any) -> Run:
@@ -115,6 +116,11 @@ def test_runs_that_cannot_be_compared(earlier: list[Run], why: str) -> None:
         ([run("a", 0.9), run("b", 0.9), run("c", 0.9, data="raw")], None, "b", "a"),
         ([run("a", 0.9, data="raw"), run("b", 0.9)], None, "b", "a"),
         ([run("a", 0.9, data="raw"), run("b", 0.9, data="raw")], None, "b", "a"),
+        # a raw one that was trained between, to compare, hides no step back, nor the other way round
+        ([run("a", 0.9), run("b", 0.9, data="raw"), run("c", 0.9)], None, "c", "a"),
+        ([run("a", 0.9), run("b", 0.9), run("c", 0.9, data="raw"), run("d", 0.9)], None, "d", "b"),
+        ([run("a", 0.9, data="raw"), run("b", 0.9), run("c", 0.9, data="raw")], "c", "c", "a"),
+        ([run("a", 0.9, tested=500), run("b", 0.9, data="raw"), run("c", 0.9)], None, "c", "b"),
         ([run("a", 0.9), run("b", 0.9), run("prove-curated", 0.9)], None, "b", "a"),
         ([run("prove-raw", 0.9, data="raw"), run("prove-curated", 0.9)], None, "prove-curated", "prove-raw"),
         ([run("a", 0.9), run("without-dark", 0.1, data="other")], None, "a", None),
@@ -123,6 +129,55 @@ def test_runs_that_cannot_be_compared(earlier: list[Run], why: str) -> None:
 def test_which_runs_are_compared(given: list[Run], name: str | None, chosen: str, before: str | None) -> None:
     check = loss(*given, name=name)
     assert (check.details["run"], check.details.get("before")) == (chosen, before)
+
+
+def test_a_raw_run_between_two_curated_ones_hides_no_loss() -> None:
+    before, raw, after = (
+        run("curated-1", 0.970, 0.971, 0.972),
+        run("raw-2", 0.880, 0.881, 0.882, data="raw"),
+        run("curated-3", 0.920, 0.921, 0.922),
+    )
+    assert loss(before, raw, after) == loss(before, after)
+    assert loss(before, raw, after).status == "failed"
+
+
+def test_why_a_run_of_the_same_set_cannot_be_compared() -> None:
+    check = loss(run("a", 0.9, tested=500), run("b", 0.9, tested=700, data="raw"), run("c", 0.9))
+    assert (
+        check.reason
+        == "there is no run before c to compare it with; a differs in its test images (500 and 1,000 images)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("image_ids", "labels", "kept", "reason"),
+    [
+        (["cat9", "dog9"], ["cat", "dog"], True, ""),
+        (["dog9", "cat9"], ["dog", "cat"], True, ""),
+        (["cat8", "dog9"], ["cat", "dog"], True, "1 of 2 test images are none that a was measured on, such as 'cat9'"),
+        (["cat8", "dog8"], ["cat", "dog"], True, "2 of 2 test images are none that a was measured on, such as 'cat9'"),
+        (["cat9", "dog9"], ["dog", "dog"], True, "1 of 2 test images had another label for a, such as 'cat9'"),
+        (["cat9"], ["cat"], True, "was measured on 1 test images, and there are 2"),
+        (["cat9"], ["cat"], False, "was measured on 1 test images, and there are 2"),
+        (["cat8", "dog8"], ["cat", "dog"], False, ""),  # of a run that kept nothing but the number
+    ],
+)
+def test_a_run_is_of_the_test_images_that_there_are(
+    tmp_path: Path, image_ids: list[str], labels: list[str], kept: bool, reason: str
+) -> None:
+    known = facts()
+    made = make_run(
+        tmp_path,
+        "a",
+        {0: labels},
+        labels=labels,
+        image_ids=image_ids,
+        kept=kept,
+        data_hash=reading.trained_on(known.images),
+    )
+    check = of_runs.run_current(known, made)
+    assert check.status == ("skipped" if reason else "passed")
+    assert reason in check.reason
 
 
 def test_a_run_that_is_not_there() -> None:

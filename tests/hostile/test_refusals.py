@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from curate import csv_text, recipe
+from curate.cli import output
 from curate.engine import CRASHED
 from curate.errors import UserError
 from curate.ingest import archives
@@ -230,3 +231,8 @@ def test_a_column_that_is_half_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("image_id," + "x" * 5000 + "\n")
     with pytest.raises(UserError, match=r"a column's name has 5,000 characters; is it the right file\?"):
         csv_text.read_csv(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("name", ["c\x1b[31mat", "c\nat", "c\rat", "c\u202eat"], ids=ascii)
+def test_names_of_classes_reach_the_terminal_as_text(name: str) -> None:
+    assert output.counts({name: 2, "dog": 1000}) == f"{ascii(name)[1:-1]} 2, dog 1,000"

@@ -15,8 +15,9 @@ import pytest
 from curate import manifest, sources
 from curate.errors import UserError
 from curate.images import encode_jpeg
-from curate.ingest import split_rule
-from curate.ingest.add import add
+from curate.ingest import incoming, split_rule
+from curate.ingest.add import _outdated, add
+from curate.ingest.incoming import Request
 from curate.sources import Options, Sample
 from curate.workspace import MANIFEST, Workspace
 from tests import pictures
@@ -199,6 +200,80 @@ def test_a_moved_folder_keeps_its_name(ws: Workspace, tree: Tree, tmp_path: Path
     assert rows(ws)["path"].tolist() == [str(tmp_path / "b/photos/cat/1.png")]
 
 
+def test_a_moved_folder_of_another_name_is_the_same_images(ws: Workspace, tree: Tree, tmp_path: Path) -> None:
+    """Their names stay, and so what was decided about them."""
+    root = tree("cat/1.png", "dog/2.png", root="photos")
+    add(ws, root)
+    root.rename(tmp_path / "elsewhere")
+    added = add(ws, tmp_path / "elsewhere")
+    assert (added.added, added.changed, added.warnings) == (0, 2, [])
+    assert ids(ws) == ["photos/cat/1.png", "photos/dog/2.png"]
+    assert rows(ws)["path"].tolist() == [str(tmp_path / "elsewhere/cat/1.png"), str(tmp_path / "elsewhere/dog/2.png")]
+    assert add(ws, tmp_path / "elsewhere").skipped == 2
+
+
+def test_a_label_that_was_mended_by_moving_the_file(ws: Workspace, tree: Tree) -> None:
+    root = tree("cat/1.png", "dog/2.png")
+    add(ws, root)
+    (root / "cat/1.png").rename(root / "dog/1.png")
+    added = add(ws, root)
+    assert (added.added, added.changed, added.skipped, added.warnings) == (0, 1, 1, [])
+    table = rows(ws)
+    assert table["image_id"].tolist() == ["photos/cat/1.png", "photos/dog/2.png"]
+    assert table["label"].tolist() == ["dog", "dog"]
+    assert table["path"].tolist() == [str(root / "dog/1.png"), str(root / "dog/2.png")]
+    assert add(ws, root).skipped == 2
+
+
+def test_of_copies_that_were_moved_each_keeps_its_label(ws: Workspace, tree: Tree, tmp_path: Path) -> None:
+    root = tree("train/cat/1.png", root="photos")
+    for folder in ("train/dog", "test/cat"):
+        (root / folder).mkdir(parents=True)
+        shutil.copy(root / "train/cat/1.png", root / folder / "copy.png")
+    add(ws, root)
+    before = rows(ws)
+    root.rename(tmp_path / "elsewhere")
+    assert add(ws, tmp_path / "elsewhere").changed == 3
+    assert rows(ws).drop(columns="path").equals(before.drop(columns="path"))
+    assert not rows(ws)["path"].duplicated().any()
+
+
+def test_a_copy_of_what_is_there_is_no_move(ws: Workspace, tree: Tree) -> None:
+    root = tree("cat/1.png", "cat/2.png")
+    add(ws, root)
+    shutil.copy(root / "cat/1.png", root / "cat/3.png")
+    (root / "cat/2.png").unlink()
+    added = add(ws, root)
+    assert (added.added, added.changed, added.skipped) == (0, 0, 2)
+    assert [("2.png" in line, "no file any more" in line) for line in added.warnings] == [(True, True)]
+
+
+def test_a_file_that_is_gone_counts_as_undecodable_until_it_is_back(ws: Workspace, tree: Tree, tmp_path: Path) -> None:
+    root = tree("cat/1.png", "dog/2.png", "dog/3.png")
+    add(ws, root)
+    (root / "dog/2.png").rename(tmp_path / "2.png")
+    added = add(ws, root)
+    assert (added.added, added.changed, added.skipped) == (0, 0, 2)
+    assert added.warnings == [
+        f"1 image has no file any more: {root / 'dog/2.png'}; until added again, from where it is, each counts as one "
+        "that cannot be decoded"
+    ]
+    assert rows(ws)["error"].tolist() == ["", "the file is gone", ""]
+    assert add(ws, root).warnings == []  # it is known
+    (tmp_path / "2.png").rename(root / "dog/2.png")
+    assert add(ws, root).changed == 1
+    assert rows(ws)["error"].tolist() == ["", "", ""]
+
+
+def test_other_sources_may_be_away(ws: Workspace, tree: Tree, tmp_path: Path) -> None:
+    """On a disk that is not there today, say."""
+    away = tree("cat/1.png", root="away")
+    add(ws, away)
+    away.rename(tmp_path / "hidden")
+    assert add(ws, tree("cat/1.png", "cat/2.png", "cat/3.png", root="here")).warnings == []
+    assert rows(ws)["error"].tolist() == [""] * 3
+
+
 @pytest.mark.parametrize("name", ["a/b", "..", ".x", "\\", " ", "x" * 200])
 def test_names_that_are_no_folder(ws: Workspace, tree: Tree, name: str) -> None:
     with pytest.raises(UserError, match="cannot name a source"):
@@ -223,6 +298,20 @@ def test_broken_images_are_rows(ws: Workspace, tree: Tree, tmp_path: Path) -> No
     assert table.loc["photos/cat/empty.png", "error"] == "empty file"
     assert table.loc["photos/cat/gone.jpg", "error"] == "No such file or directory"
     assert add(ws, root).skipped == 7
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (["1.png"], "the only image cannot be decoded: empty file"),
+        (["1.png", "2.png"], "none of the 2 images can be decoded; the first: empty file"),
+    ],
+)
+def test_nothing_that_can_be_decoded(ws: Workspace, tmp_path: Path, names: list[str], says: str) -> None:
+    (tmp_path / "photos").mkdir()
+    for name in names:
+        (tmp_path / "photos" / name).touch()
+    assert add(ws, tmp_path / "photos").warnings == [says]
 
 
 def test_nothing_to_add(ws: Workspace, tree: Tree, tmp_path: Path) -> None:
@@ -312,3 +401,40 @@ def test_real_images(ws: Workspace, data_folder: Path, tmp_path: Path) -> None:
     assert (added.added, added.undecodable) == (50, 0)
     assert set(rows(ws)["width"]) == {32}
     assert set(rows(ws)["split"]) <= {"train", "test"}
+
+
+@pytest.mark.parametrize("source", ["", " ", "\n"])
+def test_a_source_without_a_name_is_not_the_folder_here(
+    ws: Workspace, tree: Tree, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    monkeypatch.chdir(tree("cat/1.png"))
+    with pytest.raises(UserError, match=r"a source has no name; is a variable empty\? The folder here is '\.'"):
+        incoming.add_source(ws, source, Request())
+    assert not ws.root.exists()
+    assert incoming.add_source(ws, ".", Request()).added == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (["train/cat/1.png"], "1 image added (train 1; 1 class; read as folder)"),
+        (["train/cat/1.png", "test/dog/2.png"], "2 images added (test 1, train 1; 2 classes; read as folder)"),
+        (["1.png"], "1 image added (pool 1; 0 classes; read as folder)"),
+    ],
+)
+def test_what_was_added_in_words(ws: Workspace, tree: Tree, names: list[str], says: str) -> None:
+    root = tree(*names)
+    assert incoming.told(add(ws, root)) == says
+    assert incoming.told(add(ws, root)) == f"0 images added; {len(names)} there already"
+
+
+@pytest.mark.parametrize(
+    ("count", "says"),
+    [
+        (1, ["1 augmented image was taken out: its original changed, or is not for training any more"]),
+        (1200, ["1,200 augmented images were taken out: their originals changed, or are not for training any more"]),
+    ],
+)
+def test_augmented_images_that_go_in_words(count: int, says: list[str]) -> None:
+    assert _outdated(0) == []
+    assert [line.partition(";")[0] for line in _outdated(count)] == says

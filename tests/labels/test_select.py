@@ -20,7 +20,7 @@ from curate.review.verdicts import answers, proposals
 from curate.workspace import CURATED, DECISIONS, FINDINGS, MANIFEST, Workspace, read_table
 from tests.benchmarks.active_selection import needed
 from tests.conftest import write_digits
-from tests.tables import images
+from tests.tables import decided, images
 
 CLASSES = ["cat", "dog"]
 NO_PAIRS = pd.DataFrame({"a": [], "b": [], "kind": [], "probability": [], "view": []}).astype(
@@ -316,6 +316,66 @@ def test_more_than_there_is(ws: Workspace) -> None:
     assert result.exit_code == 0, result.output
     assert "40 images to label next" in result.output.replace("\n", " ")
     assert "There are no more" in result.output
+
+
+def fill_in(ws: Workspace, **columns: list[str]) -> None:
+    """The first rows of `selected.csv`, filled in."""
+    table = selected(ws)
+    filled = {name: [*cells, *[""] * (len(table) - len(cells))] for name, cells in columns.items()}
+    write_csv(ws.path(adding.SELECTED), table.assign(**filled))
+
+
+def test_an_answer_that_was_corrected_after_the_import_is_not_lost(ws: Workspace) -> None:
+    select(ws)
+    fill_in(ws, label=["3", "4"])
+    verbs.import_decisions(ws, ws.path(adding.SELECTED), "ada")
+    fill_in(ws, label=["5", "4"])
+    before = ws.path(adding.SELECTED).read_bytes()
+    with pytest.raises(UserError, match=r"holds 1 answer that would be lost; 'curate decide .* --import .* over, or"):
+        select(ws)
+    assert ws.path(adding.SELECTED).read_bytes() == before
+    verbs.import_decisions(ws, ws.path(adding.SELECTED), "ada")
+    select(ws)
+
+
+def test_what_the_policy_says_takes_no_answer_over(ws: Workspace) -> None:
+    select(ws)
+    image_id = selected(ws)["image_id"].iloc[0]
+    with ws.writing("pseudo", {}) as transaction:
+        transaction.write_table(DECISIONS, decided((image_id, "relabel", "3", "policy", adding.PSEUDO)))
+    fill_in(ws, label=["3"])
+    with pytest.raises(UserError, match="holds 1 answer that would be lost"):
+        select(ws)
+
+
+def test_a_note_alone_is_kept_and_the_way_out_is_told(ws: Workspace) -> None:
+    select(ws)
+    fill_in(ws, note=["what is it?"])
+    path = ws.path(adding.SELECTED)
+    for _ in range(2):
+        with pytest.raises(UserError, match="1 row has a note and no action: fill in its 'action', or take its note"):
+            select(ws)
+        told = verbs.import_decisions(ws, path, "ada").warnings
+        assert any("1 row has a note and no action" in line for line in told)
+    fill_in(ws, note=["what is it?"], action=["keep"])
+    verbs.import_decisions(ws, path, "ada")
+    select(ws)
+    assert read_csv(ws.path(DECISIONS))["note"].to_list() == ["what is it?"]
+
+
+@pytest.mark.parametrize("name", [DECISIONS, verbs.REVIEW, "next.csv", "images/next.csv"])
+def test_files_of_the_workspace_are_not_written_over(ws: Workspace, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    select(ws)
+    verbs.decide(ws, None)
+    before = {path: path.read_bytes() for path in ws.root.glob("*.csv")}
+    monkeypatch.chdir(ws.root.parent)
+    for out in (ws.path(name), Path("growing", "signals", "..", name)):
+        with pytest.raises(
+            UserError, match=r"lies in the workspace, where only selected\.csv may be; name a file elsewhere"
+        ):
+            select(ws, out=out)
+    assert {path: path.read_bytes() for path in ws.root.glob("*.csv")} == before
+    assert select(ws, out=Path("growing", adding.SELECTED)).images == CHOSEN
 
 
 def test_another_file_is_left_alone(ws: Workspace, tmp_path: Path) -> None:

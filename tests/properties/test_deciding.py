@@ -48,7 +48,9 @@ def test_what_is_applied_beside_a_plain_loop(data: st.DataObject, include_test: 
     by_image = {row.image_id: row for row in said.itertuples()}
     expected = []
     for row in manifest.itertuples():
-        decision = by_image.get(row.image_id) or by_image.get(row.parent_id)
+        own, original = by_image.get(row.image_id), by_image.get(row.parent_id)
+        takes_its_label = own and original and own.action == "keep" and original.action == "relabel"
+        decision = original if takes_its_label else own or original
         action = decision.action if decision and (row.split != "test" or include_test) else "keep"
         if action == "relabel":
             expected.append((row.image_id, "train" if row.split == "pool" else row.split, decision.label))

@@ -1,16 +1,18 @@
 """Runs in the report: what they are worth, how sure that is, which test images flipped, and the axes of charts."""
 
+import re
 import shutil
 
 import pytest
 
 from curate import report, verbs
 from curate.errors import UserError
+from curate.gate.facts import trained_on
 from curate.report import charts
 from curate.report import runs as worth
 from curate.workspace import MANIFEST, Workspace
-from tests.report.made import make, train
-from tests.report.seen import tiles, written
+from tests.report.made import decide, make, train
+from tests.report.seen import Page, tiles, written
 
 
 def predict(workspace: Workspace, name: str, said: list[str], *seeds: list[str]) -> None:
@@ -139,3 +141,64 @@ def test_axes_hold_their_values_and_are_round(values, ticks):
     assert scale.low <= min(values)
     assert scale.high >= max(values)
     assert all(tick == pytest.approx(float(scale.label(tick).replace("−", "-")) / 100) for tick in scale.ticks)
+
+
+def compared(page: Page) -> list[str]:
+    """The headings of the comparisons, such as "curated-a against raw-a"."""
+    text = " ".join(page.text.split())
+    return re.findall(r"\S+ against \S+", text.split("All runs")[0])
+
+
+SLOW = {"config": {"model": "resnet20", "epochs": 9}}
+
+
+@pytest.mark.parametrize(
+    ("odd", "left_out"),
+    [
+        (SLOW | {"data_hash": "c"}, True),  # other settings
+        (SLOW | {"data_hash": "r"}, True),  # other settings, on the raw set itself
+        ({"data_hash": "r"}, True),  # the raw set itself
+        ({"data_hash": "c"}, False),
+        ({}, False),  # which set it was is not known
+    ],
+)
+def test_pairs_that_differ_in_more_than_the_data_are_left_out(tmp_path, odd, left_out):
+    workspace = make(tmp_path / "ws", ["cat", "dog"])
+    train(workspace, "raw-a", [0.8], ["cat", "dog"], data_hash="r")
+    train(workspace, "curated-a", [0.9], ["cat", "dog"], data_hash="c")
+    train(workspace, "curated-odd", [0.7], ["cat", "dog"], **odd)
+    found = compared(written(workspace))
+    assert ("curated-odd against raw-a" in found) == (not left_out)
+    assert "curated-a against raw-a" in found
+
+
+def test_where_no_pair_is_alike_the_settings_are_a_caution_and_no_gain_is_claimed(tmp_path):
+    workspace = make(tmp_path / "ws", ["cat", "dog"])
+    train(workspace, "raw-a", [0.8], ["cat", "dog"], data_hash="r")
+    train(workspace, "curated-a", [0.9], ["cat", "dog"], data_hash="r", **SLOW)
+    page = written(workspace)
+    assert compared(page) == ["curated-a against raw-a"]
+    assert "same images and labels, and differ in their settings: epochs (3 → 9)." in page.text
+    assert "points of accuracy by curating" not in page.text
+
+
+def test_runs_of_an_earlier_set_are_marked_and_come_last(tmp_path):
+    workspace = make(tmp_path / "ws", ["cat", "dog"] * 2)
+    decide(workspace, [{"image_id": "set/0.png", "action": "drop"}])
+    verbs.apply(workspace, include_test=False)
+    raw, curated = (trained_on(verbs.read_images(workspace, data)) for data in ("raw", "curated"))
+    classes = ["cat", "dog"]
+    train(workspace, "raw-a", [0.8, 0.8, 0.8], classes, data="raw", data_hash=raw)
+    train(workspace, "curated-a", [0.9, 0.9, 0.9], classes, data="curated", data_hash=curated)
+    train(workspace, "elsewhere", [0.9], classes, data_hash="e")
+    assert "of an earlier" not in written(workspace).text
+    decide(workspace, [{"image_id": "set/1.png", "action": "drop"}])
+    verbs.apply(workspace, include_test=False)
+    now = trained_on(verbs.read_images(workspace, "curated"))
+    train(workspace, "curated-b", [0.85], classes, data="curated", data_hash=now)
+    page = written(workspace)
+    text = " ".join(page.text.split())
+    assert compared(page) == ["curated-b against raw-a", "curated-a against raw-a"]
+    assert text.count("curated-a is of an earlier curated set") == 1
+    assert "curated-a curated of an earlier set resnet20" in text
+    assert "curated-b curated resnet20" in text

@@ -14,7 +14,9 @@ from tests.made_runs import by_letters, make_run
 def several(tmp_path: Path) -> list[runs.Run]:
     none = {"values": [float("nan")], "mean": float("nan"), "half_width": None}
     return [
-        replace(make_run(tmp_path, "a", by_letters("ccdd", "cddd"), config={"lr": 0.8}), data="raw"),
+        replace(
+            make_run(tmp_path, "a", by_letters("ccdd", "cddd"), config={"lr": 0.8}, leak_free_images=60), data="raw"
+        ),
         replace(make_run(tmp_path, "b", by_letters("cddd"), config={"lr": 0.1, "flip": True}), data="curated"),
         replace(make_run(tmp_path, "c", by_letters("cccc"), config={"lr": None}, accuracy=none), data="curated"),
     ]
@@ -36,6 +38,9 @@ def several(tmp_path: Path) -> list[runs.Run]:
         (["lr=none"], None, "c"),
         (["flip=TRUE"], None, "b"),
         (["seeds>=2"], None, "a"),
+        (["leak_free_images>=50"], None, "a"),
+        (["leak_free_images>60"], None, ""),
+        (["leak_free>=0.5"], None, ""),
         (["name=nobody"], None, ""),
         ([], "accuracy", "bac"),
         ([], "-accuracy", "abc"),
@@ -56,6 +61,8 @@ def test_runs_filtered_and_sorted(several: list[runs.Run], conditions: list[str]
         (["data"], None, "--filter 'data' must be NAME=VALUE"),
         (["lr>fast"], None, "lr is a number, and 'fast' is none"),
         (["accuracy>96"], None, "accuracy lies between 0 and 1; write 0.96 or 96%"),
+        (["accuracy_half_width<2"], None, "accuracy_half_width lies between 0 and 1; write 0.02 or 2%"),
+        (["calibration_error<5"], None, "calibration_error lies between 0 and 1; write 0.05 or 5%"),
     ],
 )
 def test_slips_in_filters(several: list[runs.Run], conditions: list[str], sort: str | None, says: str) -> None:

@@ -1,6 +1,5 @@
 """`curate review --fiftyone` as people use it: the App in Chromium, keys, and what lies in decisions.csv afterwards."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -14,16 +13,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import quote
 
 import psutil
 import pytest
 
 from curate import verbs
 from curate.errors import UserError
+from curate.images import encode_png
 from curate.review import dataset, serving
-from curate.review.server import guarded, may_be_seen
-from curate.workspace import DECISIONS, Workspace, read_table
+from curate.review.server import guarded, may_be_seen, packed, unpacked
+from curate.review.thumbnails import THUMBNAILS
+from curate.workspace import DECISIONS, MANIFEST, Workspace, read_table
+from tests.pictures import digits
 from tests.review.small import workspace
+from tests.tables import images
 
 CAT = [f"pets/train/cat/{number:02}.png" for number in range(8)]
 NIGHT, TWIN = "pets/train/dog/00.png", "pets/train/cat/twin.png"
@@ -307,7 +311,11 @@ def test_a_port_that_is_just_let_go_is_waited_for() -> None:
     ("path", "seen"),
     [
         ("/photos/a.png", True),
-        ("/photos/deep/a.JPG", True),
+        ("/photos/a.JPG", True),
+        ("/photos/deep/a.png", False),  # another folder, in which no image of the workspace lies
+        ("/annex/1f/a.png", True),  # that file alone
+        ("/annex/1f/b.png", False),
+        ("/photos", False),
         ("/photos/a.txt", False),
         ("/photos2/a.png", False),
         ("/photos/../etc/a.png", False),
@@ -317,13 +325,36 @@ def test_a_port_that_is_just_let_go_is_waited_for() -> None:
     ],
 )
 def test_what_may_be_seen(path: str, seen: bool) -> None:
-    assert may_be_seen(f"filepath={path}".encode(), ["/photos/"]) is seen
+    assert may_be_seen(f"filepath={path}".encode(), {"/photos", "/annex/1f/a.png"}) is seen
 
 
-def test_roots_are_folders_of_images(ws: Workspace) -> None:
-    roots = serving._roots(verbs.read_manifest(ws), ws)
-    assert str(ws.root.parent / "photos") in roots
-    assert os.path.join(ws.root, "images") in roots  # noqa: PTH118
+def test_images_beside_those_of_the_workspace_are_not_seen(tmp_path: Path) -> None:
+    """Of one source with files in two folders, what lies in neither, though in a folder that both lie in."""
+    home = tmp_path / "ho\nme é"  # a folder's name may hold all but a zero
+    folders = [home / "data" / "cats", home / "work" / "dogs", home / "Pictures", home / "data" / "cats" / "other"]
+    cat, dog, own, deeper = (folder / "1.png" for folder in folders)
+    for number, path in enumerate((cat, dog, own, deeper)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode_png(digits()[number]))
+    linked, beside = home / "annex" / "3.png", home / "annex" / "4.png"
+    linked.parent.mkdir()
+    for path in (linked, beside):
+        path.write_bytes(encode_png(digits()[5]))
+    (dog.parent / "3.png").symlink_to(linked)
+    ws = Workspace(tmp_path / "ws")
+    paths = [cat, dog, dog.parent / "3.png"]
+    with ws.writing("add", {}) as transaction:
+        table = images(*[(str(number), "train", "cat") for number in range(3)])
+        transaction.write_table(MANIFEST, table.assign(path=[str(path) for path in paths]))
+    (tmp_path / "seen").write_bytes(packed(serving._visible(verbs.read_manifest(ws), ws)))
+    seen = unpacked(tmp_path / "seen")
+
+    def status(path: Path) -> bool:
+        return may_be_seen(f"filepath={quote(str(path))}".encode(), seen)
+
+    assert [status(path) for path in paths] == [True] * 3
+    assert [status(path) for path in (own, deeper, beside, home / "1.png", tmp_path / "1.png")] == [False] * 5
+    assert status(ws.root / THUMBNAILS / "0f.jpg")
 
 
 @pytest.mark.parametrize(
@@ -362,6 +393,6 @@ def test_no_page_of_another_site_is_answered(headers: dict[str, str], status: in
         "headers": [(name.encode(), value.encode()) for name, value in given.items()],
     }
     with pytest.raises(StopIteration):  # it waits for nothing
-        guarded(app, [], 5151)(scope, receive, send).send(None)  # type: ignore[attr-defined]
+        guarded(app, set(), 5151)(scope, receive, send).send(None)  # type: ignore[attr-defined]
     assert sent[0].get("status", 403) == status
     assert sent[0]["type"] == ("websocket.close" if kind == "websocket" and status == 403 else "http.response.start")

@@ -116,6 +116,31 @@ def test_a_second_look_is_drawn_from_what_others_decided(ws: Workspace) -> None:
     assert (asked(ws, "ada", second=4).table["title"] != "second look").all()
 
 
+MERELY = row("dog05", "near_duplicate", 0.6, related_id="dog06")
+"""Looks like another image, and is not flagged for it."""
+
+
+def test_what_is_merely_similar_makes_no_group_of_duplicates(ws: Workspace) -> None:
+    with ws.writing("scan", {}) as transaction:
+        transaction.write_table(FINDINGS, pd.concat([EVERY, found(MERELY)], ignore_index=True))
+    others = ["dog05", *(f"cat{number:02}" for number in range(4))]
+    Desk(ws, "bob").take([Answer(image_id, "keep") for image_id in [*others, "night"]])
+    Desk(ws, "eve").take([Answer("dog05", "drop"), Answer("night", "drop")])
+    table = asked(ws, "ada", second=4).table
+    kinds = table.groupby("title", sort=False)["kind"].agg(lambda kinds: set(kinds)).to_dict()
+    assert kinds["disputed"] == {"other"}
+    assert kinds["second look"] == {"labels"}
+    assert kinds["split_leak"] == {"duplicates"}
+    assert set(table["image_id"][table["title"] == "disputed"]) == {"dog05", "night"}
+
+
+def test_what_is_taken_for_a_twin_without_one_is_asked_about_its_label() -> None:
+    both = found(MERELY | {"flagged": True, "score": 0.3, "related_id": "gone"}, {**LABELS[0], "image_id": "dog05"})
+    rows = both.assign(because="near_duplicate;label_error", suggested_label="cat", gain=0.5).iloc[:1]
+    (only,) = lay_out(rows, both, IMAGES, None).to_dict("records")
+    assert (only["kind"], only["title"]) == ("labels", "dog → cat")
+
+
 def test_a_budget_takes_the_labels_that_matter_most(ws: Workspace) -> None:
     table = asked(ws, "ada", budget=3).table
     assert (table["kind"] == "labels").sum() == 3
@@ -150,6 +175,18 @@ def test_groups_hold_all_that_are_linked() -> None:
     assert set(name.index) == {"twin0", "twin1", "twin2"}
     assert name.nunique() == 1
     assert groups(found(), IMAGES).empty
+
+
+def test_what_is_beside_says_whether_it_would_stay(ws: Workspace) -> None:
+    """A twin that a finder would have go is not shown as the one that stays, also where nobody is asked about it."""
+    twins = asked(ws, "ada").table.set_index("image_id").loc[["twin0", "twin1", "twin2"]]
+    assert twins["asked"].to_list() == [True, True, False]
+    assert twins.loc["twin2", ["score", "detail"]].to_list() == [1.0, ""]
+    Desk(ws, "ada").take([Answer("twin0", "drop")])
+    twins = asked(ws, "ada").table.set_index("image_id").loc[["twin0", "twin1", "twin2"]]
+    assert twins["asked"].to_list() == [False, True, False]
+    assert twins["score"].to_list() == pytest.approx([0.1, 0.0, 1.0])
+    assert twins.loc["twin0", "detail"] == "near_duplicate says"
 
 
 SPLITS = IMAGES.set_index("image_id")["split"]

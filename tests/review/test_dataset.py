@@ -194,6 +194,55 @@ def test_labels_edited_by_hand(ws: Workspace) -> None:
     )
 
 
+def relabel_in_manifest(ws: Workspace, **labels: str) -> None:
+    """As `curate add` of a source whose labels were corrected leaves it. labels: image_id -> label."""
+    images = verbs.read_manifest(ws)
+    images["label"] = images["image_id"].map(labels).fillna(images["label"])
+    with ws.writing("add", {}) as transaction:
+        transaction.write_table("manifest.parquet", images)
+
+
+def test_a_label_that_was_corrected_and_added_again_is_no_edit(ws: Workspace) -> None:
+    relabel_in_manifest(ws, **{NIGHT: ""})
+    data = opened(ws).data
+    relabel_in_manifest(ws, **{CAT: "dog", NIGHT: "cat", "pets/train/cat/07.png": ""})
+    assert app.take_by_hand(Desk(ws, "ada"), data) == []  # an App that is still open
+    again = opened(ws)
+    assert again.warnings == verbs.stale(ws)
+    assert not ws.has(DECISIONS)
+    assert [sample(again.data, image_id).ground_truth.label for image_id in (CAT, NIGHT)] == ["dog", "cat"]
+    assert sample(again.data, "pets/train/cat/07.png").ground_truth is None
+    assert app.take_by_hand(Desk(ws, "ada"), again.data) == []
+
+
+def test_a_label_that_was_edited_and_corrected_meanwhile(ws: Workspace) -> None:
+    data = opened(ws).data
+    mine = sample(data, CAT)
+    mine.ground_truth.label = "dog"
+    mine.save()
+    relabel_in_manifest(ws, **{CAT: "bird"})
+    for _ in range(2):  # what was taken over is not taken again
+        assert app.take_by_hand(Desk(ws, "ada"), data) == []
+    again = opened(ws)
+    assert len(journal.read(ws)) == 1
+    assert read_table(ws.path(DECISIONS))[["image_id", "label"]].to_numpy().tolist() == [[CAT, "dog"]]
+    assert sample(again.data, CAT).ground_truth.label == "bird"
+
+
+def test_a_dataset_that_does_not_say_which_label_it_showed(ws: Workspace) -> None:
+    """As versions of before wrote it: who changed a label cannot be told, so that nobody has."""
+    data = opened(ws).data
+    data._sample_collection.update_many({}, {"$unset": {"given_label": ""}})
+    relabel_in_manifest(ws, **{CAT: "dog"})
+    mine = sample(data, NIGHT)
+    mine.tags = ["curate:drop"]
+    mine.save()
+    again = opened(ws)
+    assert (again.warnings, sample(again.data, CAT).ground_truth.label) == (verbs.stale(ws), "dog")
+    assert read_table(ws.path(DECISIONS))["image_id"].to_list() == [NIGHT]
+    assert sample(again.data, NIGHT).ground_truth.label == "dog"
+
+
 def test_tags_that_contradict_each_other(ws: Workspace) -> None:
     data = opened(ws).data
     mine = sample(data, CAT)

@@ -45,6 +45,17 @@ CSV_PROBLEMS = {
     "absolute": ("path,label\n/etc/passwd,cat\n", r"line 2: .*--root"),
     "empty path": ("path,label\n,cat\n", "line 2"),
     "unknown split": ("path,label,split\na.png,cat,dev\n", "line 2: no split is called 'dev'"),
+    "an open quote": ('path,label\na.png,"cat\nb.png,dog\nc.png,cat\n', "line 2: unexpected end of data"),
+    "an open quote in the header": ('path,"label\na.png,cat\n', "line 1: unexpected end of data"),
+    "an open quote below a row of two lines": (
+        'path,label\n"a\n.png",cat\n\nsub/b.png,"dog\nc.png,cat\n',
+        "line 5: unexpected end of data",
+    ),
+    "a quote within quotes": ('path,label\na.png,"cat" 2\n', "line 2: .* expected after"),
+    "twice, in rows of two lines": (
+        'path,label\na.png,"c\nat"\nsub/b.png,dog\na.png,"c\nat"\n',
+        "line 5: 'a.png' stands in line 2",
+    ),
     "too many cells": ("path,label\na.png,cat,young\n", "line 2: 3 cells"),
 }
 

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from curate import sources
+from curate.errors import UserError
 from tests.conftest import png
 from tests.sources.reading import make_tar, read
 
@@ -28,3 +31,22 @@ def test_webdataset(tmp_path: Path) -> None:
 def test_class_folders_with_notes_beside_images_are_no_webdataset(tmp_path: Path) -> None:
     path = make_tar(tmp_path / "a.tar", {"cat/1.png": png(1), "cat/1.json": b"{}", "dog/2.png": png(2)})
     assert sources.recognise(path) == "tar"
+
+
+@pytest.mark.parametrize("name", ["classes.txt", "000.txt"])
+def test_names_of_classes_begin_after_a_byte_order_mark(tmp_path: Path, name: str) -> None:
+    members = {"000.png": png(0), "000.cls": b"0"}
+    if name == "classes.txt":
+        (tmp_path / name).write_bytes("\ufeffcat\r\ndog\r\n".encode())
+    else:
+        members = {"000.png": png(0), name: "\ufeffcat".encode()}
+    make_tar(tmp_path / "train-0.tar", members)
+    samples, _ = read(tmp_path, "webdataset")
+    assert [sample.label for sample in samples] == ["cat"]
+
+
+def test_names_of_classes_that_are_not_utf8(tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_bytes("B\u00e4r\n".encode("latin-1"))
+    make_tar(tmp_path / "train-0.tar", {"000.png": png(0), "000.cls": b"0"})
+    with pytest.raises(UserError, match=r"classes\.txt is not UTF-8 \(byte 1\); save it as UTF-8"):
+        read(tmp_path)

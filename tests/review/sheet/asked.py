@@ -67,7 +67,15 @@ def questions(folder: Path) -> pd.DataFrame:
     ]
     for name in ("d1", "d2", "d3", "twin"):
         asked = name != "twin"
-        more = {"because": "near_duplicate", "kind": "duplicates", "asked": asked, "title": "near_duplicate"}
+        seen = "same photo with 99 %, mirrored" if name == "d2" else ""
+        more = {
+            "detail": seen,
+            "score": 0.1 if asked else 1.0,
+            "because": "near_duplicate",
+            "kind": "duplicates",
+            "asked": asked,
+            "title": "near_duplicate",
+        }
         rows.append(question("d", f"set/{name}.png", split="train" if asked else "test", **more))
     rows += [question("o", "set/o1.png"), question("o", "set/o2.png")]
     for number, row in enumerate(rows[:-1]):

@@ -4,9 +4,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from tests.review.sheet.page import current, decided, press
+from curate import verbs
+from curate.csv_text import write_csv
+from curate.review import asking, verb, verdicts
+from curate.review.twins import groups
+from tests.review.sheet.asked import question, write
+from tests.review.sheet.page import current, decided, press, saved
+from tests.review.small import workspace
 
 pytest_plugins = ["tests.review.browser"]
 KEYS = [
@@ -24,12 +31,15 @@ KEYS = [
     ("what has no suggestion stays", ["j", "Shift+A"], {"m2": "bird"}, "d1"),
     ("nothing is suggested", ["j", "a", "n"], {"m1": "keep"}, "m2"),
     ("this one of the group", ["j", "j", "ArrowRight", "k"], {"d1": "drop", "d2": "keep", "d3": "drop"}, "o1"),
-    ("the test twin stays, all others go", ["j", "j", "End", "k"], {"d1": "drop", "d2": "drop", "d3": "drop"}, "o1"),
+    ("the test twin stays, all others go", ["j", "j", "End", "k"],
+     {"d1": "drop", "d2": "drop", "d3": "drop", "twin": "keep"}, "o1"),
     ("what is to compare takes no answer", ["j", "j", "End", "d", "Home", "n"], {"d1": "keep"}, "d2"),
     ("keep this one is for groups", ["k", "n"], {"l3": "keep"}, "l1"),
     ("undo", ["a", "n", "u"], {"l3": "7"}, "l1"),
     ("undo of a whole cluster", ["d", "Shift+A", "u"], {"l3": "drop"}, "l1"),
     ("undo of a group", ["n", "j", "j", "k", "u"], {"l3": "keep"}, "d1"),
+    ("what was kept can be answered anew", ["j", "j", "End", "k", "Shift+J", "End", "d"],
+     {"d1": "drop", "d2": "drop", "d3": "drop", "twin": "drop"}, "o1"),
     ("another answer, and back", ["n", "ArrowLeft", "d", "u"], {"l3": "keep"}, "l3"),
     ("undo without end", [*"nnnn", "Shift+D", *"uuuuuuu", "d"], {"l3": "drop"}, "l1"),
     ("undo of a note", ["n", "ArrowLeft", "o", "'x'", "Enter", "u", "u", "d"], {"l3": "drop"}, "l1"),
@@ -92,6 +102,63 @@ def test_what_is_said(small: Path, open_page: Callable[..., Any]) -> None:
     assert live.inner_text() == "1 accepted, 1 without a suggestion left"
     press(page, "ArrowRight", "k")
     assert live.inner_text() == "this one kept, 2 others dropped"
+
+
+GROUP = [
+    ("of two, the other is only shown", ["k"], {"a": "keep", "b": "drop"}),
+    ("the one that is only shown is kept", ["End", "ArrowLeft", "k"], {"a": "drop", "b": "keep"}),
+    ("test images stay", ["ArrowRight", "k"], {"a": "drop", "asked of test": "keep", "b": "drop"}),
+    ("the other one after all", ["k", "Shift+J", "End", "ArrowLeft", "k"], {"a": "drop", "b": "keep"}),
+    ("nothing of it", ["k", "u"], {}),
+]
+
+
+@pytest.mark.parametrize(("keys", "expected"), [case[1:] for case in GROUP], ids=[case[0] for case in GROUP])
+def test_one_of_a_group_is_kept_as_in_the_app(
+    tmp_path: Path, open_page: Callable[..., Any], keys: list[str], expected: dict[str, str]
+) -> None:
+    """All others go, also those that are shown for comparison alone, but none of the test split."""
+    rows = [
+        question("d", "a", kind="duplicates"),
+        question("d", "asked of test", kind="duplicates", split="test"),
+        question("d", "b", kind="duplicates", asked=False),
+        question("d", "of test", kind="duplicates", asked=False, split="test"),
+        question("z", "z"),
+    ]
+    write(pd.DataFrame(rows), tmp_path / "sheet.html")
+    page = open_page(tmp_path / "sheet.html")
+    press(page, *keys)
+    decided_on = {"a", "asked of test"} & expected.keys()
+    assert page.locator("#done").inner_text() == str(len(decided_on))
+    assert page.locator(".shot[data-action]").count() == len(expected)
+    names = page.locator(".shot").nth(2).get_attribute("aria-label")
+    assert {"drop": "dropped", "keep": "kept", None: "no answer wanted"}[expected.get("b")] in names
+    assert (decided(page) if expected else {}) == expected
+
+
+def test_what_keeping_one_says_is_taken_over(tmp_path: Path, open_page: Callable[..., Any]) -> None:
+    """From the workspace to the page and back: the same decisions as those of the App."""
+    ws = workspace(tmp_path)
+    twin, other = "pets/train/cat/twin.png", "pets/train/cat/00.png"
+    made = verb.write(ws, "ada", None, job=None, budget=None, second=0)
+    page = open_page(Path(made.written))
+    page.wait_for_selector("html[data-ready]")
+    page.evaluate("(name) => goTo(rows.findIndex((row) => row.image_id === name))", twin)
+    press(page, "k")
+    write_csv(tmp_path / "decisions.csv", saved(page))
+    verbs.import_decisions(ws, tmp_path / "decisions.csv", "ada")
+    columns = ["image_id", "action", "label", "because"]
+    taken = verbs.read_answers(ws, verbs.read_manifest(ws))[columns].to_numpy().tolist()
+    found, images = verbs.read_findings(ws), verbs.read_manifest(ws)
+    in_app = verdicts.answers(
+        "keep_this",
+        [twin],
+        proposed=verdicts.proposals(found, asking.asked(ws, "bob")),
+        group=groups(found, images),
+        splits=images.set_index("image_id")["split"],
+    )
+    assert sorted(taken) == sorted([each.image_id, each.action, each.label, each.because] for each in in_app)
+    assert sorted(taken) == [[other, "drop", "", "near_duplicate"], [twin, "keep", "", "near_duplicate"]]
 
 
 def test_choice_of_what_is_shown(small: Path, open_page: Callable[..., Any]) -> None:

@@ -28,7 +28,7 @@ def test_names_for_screen_readers(small: Path, open_page: Callable[..., Any]) ->
         "given 1, suggested 7 70 %, look twice, kept, set/l3.png",
         "given 1, suggested 7 90 %, relabelled to 7, note: two strokes, set/l1.png",
         "given 1, suggested 7 80 %, undecided, set/l2.png",
-        "given 1, to compare, no answer wanted, set/twin.png",
+        "given 1, stays · 32×32 · test, to compare, no answer wanted, set/twin.png",
     ]
     for role, name in (("main", None), ("banner", None), ("complementary", "Current image"), ("region", "Progress")):
         assert page.get_by_role(role, name=name).count() == 1
