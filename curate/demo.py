@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from curate import plant, report, verbs
+from curate import deciding, plant, report, verbs
 from curate.engine import Local
 from curate.errors import UserError
 from curate.ingest.add import add
@@ -49,7 +49,7 @@ def run(root: Path, *, seeds: int, say: Callable[[str], None], fresh: bool = Fal
     say(f"predict  {100 * np.mean(predicted.fold_accuracy):.1f} % agreement with the given labels, out of fold")
     scanned = verbs.scan(workspace, only=None, settings={}, engine=Local())
     say(f"scan     {sum(scanned.flagged.values()):,} findings by {len(scanned.flagged)} finders")
-    decided = verbs.decide(workspace, None)
+    decided = deciding.decide(workspace, None)
     actions = ", ".join(f"{name} {count:,}" for name, count in decided.actions.items())
     say(f"decide   {actions}; {decided.for_review:,} left to a person")
     applied = verbs.apply(workspace, include_test=False)

@@ -15,6 +15,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from curate import verbs
 from curate.cli import app, main, output
 from curate.errors import UserError
 from curate.workspace import DECISIONS, FINDINGS, LEDGER, MANIFEST, Workspace, read_table
@@ -350,3 +351,11 @@ def test_a_finder_that_has_not_run_is_no_clean_bill(workspace: Workspace) -> Non
 def test_a_set_that_no_decision_changes_is_not_to_be_proven(workspace: Workspace) -> None:
     told = run("apply", workspace.root)
     assert f"No decision changes the set. Next: curate findings {workspace.root}" in told
+
+
+def test_what_one_finder_says_often_does_not_hide_the_rest(scanned: Workspace) -> None:
+    ids = read_table(scanned.path(MANIFEST))["image_id"].to_list()
+    with scanned.writing("scan", {}) as transaction:
+        grey = [(image_id, "grayscale", 0.0) for image_id in ids[:30]]
+        transaction.write_table(FINDINGS, found(*grey, (ids[35], "split_leak", 0.0)))
+    assert verbs.list_findings(scanned, finder=None, flagged_only=True).table["finder"].iloc[0] == "split_leak"

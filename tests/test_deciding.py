@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from curate import REVIEWER, findings, verbs
+from curate import REVIEWER, deciding, findings, verbs
 from curate.augment.materialize import materialize
 from curate.augment.wanted import Target
 from curate.cli import app
@@ -33,12 +33,12 @@ def reviewed(workspace: Workspace) -> Workspace:
         rows = [(ids[0], "outlier", 0.1), (ids[1], "label_error", 0.2), (ids[2], "label_error", 0.3)]
         transaction.write_table(FINDINGS, found(*rows))
     workspace.path("policy.yaml").write_text(POLICY)
-    verbs.decide(workspace, workspace.path("policy.yaml"))
+    deciding.decide(workspace, workspace.path("policy.yaml"))
     return workspace
 
 
 def answer(workspace: Workspace, *answers: str) -> Path:
-    path = workspace.path(verbs.REVIEW)
+    path = workspace.path(deciding.REVIEW)
     review = read_csv(path)
     review["action"] = [*answers, *[""] * (len(review) - len(answers))]
     write_csv(path, review)
@@ -46,29 +46,29 @@ def answer(workspace: Workspace, *answers: str) -> Path:
 
 
 def test_decide_again_gives_the_same_bytes(reviewed: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = reviewed.path(DECISIONS).read_bytes(), reviewed.path(verbs.REVIEW).read_bytes()
+    before = reviewed.path(DECISIONS).read_bytes(), reviewed.path(deciding.REVIEW).read_bytes()
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1800000000")
-    verbs.decide(reviewed, reviewed.path("policy.yaml"))
-    assert (reviewed.path(DECISIONS).read_bytes(), reviewed.path(verbs.REVIEW).read_bytes()) == before
+    deciding.decide(reviewed, reviewed.path("policy.yaml"))
+    assert (reviewed.path(DECISIONS).read_bytes(), reviewed.path(deciding.REVIEW).read_bytes()) == before
 
 
 def test_answers_leave_the_review_list_for_good(reviewed: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    result = verbs.import_decisions(reviewed, answer(reviewed, "keep"), "ada")
+    result = deciding.import_decisions(reviewed, answer(reviewed, "keep"), "ada")
     assert (result.by_people, result.for_review, result.actions) == (1, 1, {"drop": 1, "keep": 1})
     after = reviewed.path(DECISIONS).read_bytes()
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1800000000")
-    assert verbs.decide(reviewed, reviewed.path("policy.yaml")).for_review == 1
+    assert deciding.decide(reviewed, reviewed.path("policy.yaml")).for_review == 1
     assert reviewed.path(DECISIONS).read_bytes() == after
 
 
 def test_importing_twice_gives_the_same_bytes(reviewed: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     copy = reviewed.path("copy.csv")
     copy.write_bytes(answer(reviewed, "keep", "drop").read_bytes())
-    verbs.import_decisions(reviewed, copy, "ada")
-    before = reviewed.path(DECISIONS).read_bytes(), reviewed.path(verbs.REVIEW).read_bytes()
+    deciding.import_decisions(reviewed, copy, "ada")
+    before = reviewed.path(DECISIONS).read_bytes(), reviewed.path(deciding.REVIEW).read_bytes()
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1800000000")
-    verbs.import_decisions(reviewed, copy, "ada")
-    assert (reviewed.path(DECISIONS).read_bytes(), reviewed.path(verbs.REVIEW).read_bytes()) == before
+    deciding.import_decisions(reviewed, copy, "ada")
+    assert (reviewed.path(DECISIONS).read_bytes(), reviewed.path(deciding.REVIEW).read_bytes()) == before
 
 
 def test_an_import_keeps_what_was_edited_by_hand(reviewed: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,8 +77,8 @@ def test_an_import_keeps_what_was_edited_by_hand(reviewed: Workspace, monkeypatc
     dropped = read_csv(path)["image_id"].iloc[0]
     path.write_text(path.read_text().replace(",drop,", ",keep,"))
     monkeypatch.setenv(REVIEWER, "bob")
-    verbs.import_decisions(reviewed, answer(reviewed, "keep"), "ada")
-    verbs.decide(reviewed, reviewed.path("policy.yaml"))
+    deciding.import_decisions(reviewed, answer(reviewed, "keep"), "ada")
+    deciding.decide(reviewed, reviewed.path("policy.yaml"))
     table = read_csv(path).set_index("image_id")
     assert table.loc[dropped, ["action", "by"]].tolist() == ["keep", "ada"]  # who imports vouches for the file
 
@@ -87,8 +87,8 @@ def test_edits_by_hand_are_signed_as_the_environment_says(reviewed: Workspace, m
     path = reviewed.path(DECISIONS)
     path.write_text(path.read_text().replace(",drop,", ",keep,"))
     monkeypatch.setenv(REVIEWER, "bob")
-    monkeypatch.setattr(verbs.getpass, "getuser", lambda: 1 / 0)
-    verbs.decide(reviewed, reviewed.path("policy.yaml"))
+    monkeypatch.setattr(deciding.getpass, "getuser", lambda: 1 / 0)
+    deciding.decide(reviewed, reviewed.path("policy.yaml"))
     assert read_csv(path)["by"].tolist() == ["bob"]
 
 
@@ -96,22 +96,22 @@ def test_an_account_without_a_name_is_told_what_to_do(reviewed: Workspace, monke
     path = reviewed.path(DECISIONS)
     path.write_text(path.read_text().replace(",drop,", ",keep,"))
     monkeypatch.delenv(REVIEWER, raising=False)
-    monkeypatch.setattr(verbs.getpass, "getuser", lambda: {}["uid"])
+    monkeypatch.setattr(deciding.getpass, "getuser", lambda: {}["uid"])
     with pytest.raises(UserError, match="this account has no name; give yours in the variable CURATE_REVIEWER"):
-        verbs.decide(reviewed, reviewed.path("policy.yaml"))
+        deciding.decide(reviewed, reviewed.path("policy.yaml"))
 
 
 def test_an_import_leaves_the_answers_that_others_have_typed(reviewed: Workspace) -> None:
     answer(reviewed, "drop")  # typed by bob into review.csv
-    image_id = read_csv(reviewed.path(verbs.REVIEW))["image_id"].iloc[0]
+    image_id = read_csv(reviewed.path(deciding.REVIEW))["image_id"].iloc[0]
     mine = reviewed.path("mine.csv")
     mine.write_text(f"image_id,action\n{image_id},keep\n")
-    assert verbs.import_decisions(reviewed, mine, "ada").for_review == 2
-    verbs.import_decisions(reviewed, reviewed.path(verbs.REVIEW), "bob")
+    assert deciding.import_decisions(reviewed, mine, "ada").for_review == 2
+    deciding.import_decisions(reviewed, reviewed.path(deciding.REVIEW), "bob")
     table = read_csv(reviewed.path(DECISIONS))
     said = table[table["image_id"] == image_id]
     assert dict(zip(said["by"], said["action"], strict=True)) == {"ada": "keep", "bob": "drop"}
-    assert image_id not in read_csv(reviewed.path(verbs.REVIEW))["image_id"].tolist()
+    assert image_id not in read_csv(reviewed.path(deciding.REVIEW))["image_id"].tolist()
 
 
 # Decisions older than the images
@@ -125,7 +125,7 @@ def every_verb(workspace: Workspace, policy: Path) -> None:
     gate(workspace, changes={})
     write(workspace)
     adding.undo_pseudo(workspace)
-    verbs.decide(workspace, policy)
+    deciding.decide(workspace, policy)
 
 
 def test_decisions_on_augmented_images_that_are_gone_stop_no_verb(
@@ -144,9 +144,9 @@ def test_decisions_on_augmented_images_that_are_gone_stop_no_verb(
         transaction.write_table(FINDINGS, found(*((name, "outlier", 0.1) for name in copies["image_id"][:2])))
     policy = tmp_path / "policy.yaml"
     policy.write_text(POLICY)
-    assert verbs.decide(workspace, policy).actions == {"drop": 2}
+    assert deciding.decide(workspace, policy).actions == {"drop": 2}
     (tmp_path / "mine.csv").write_text(f"image_id,action\n{copies['image_id'].iloc[1]},keep\n")
-    verbs.import_decisions(workspace, tmp_path / "mine.csv", "ada")
+    deciding.import_decisions(workspace, tmp_path / "mine.csv", "ada")
     for path in manifest.set_index("image_id")["path"][copies["parent_id"][:2]]:
         Path(path).write_bytes((photos / "test").rglob("*.png").__next__().read_bytes())
     add(workspace, photos)
@@ -167,11 +167,11 @@ def test_decisions_for_a_class_that_was_renamed_stop_no_verb(tmp_path: Path) -> 
         transaction.write_table(FINDINGS, found(("a", "label_error", 0.1, "cat"), ("c", "outlier", 0.1)))
     policy = tmp_path / "policy.yaml"
     policy.write_text(POLICY.replace("action: review", "action: relabel"))
-    assert verbs.decide(workspace, policy).actions == {"drop": 1, "relabel": 1}
+    assert deciding.decide(workspace, policy).actions == {"drop": 1, "relabel": 1}
     with workspace.writing("add", {}) as transaction:
         transaction.write_table(MANIFEST, images(*((name, split, label.title()) for name, split, label in rows)))
     every_verb(workspace, policy)
-    result = verbs.decide(workspace, policy)
+    result = deciding.decide(workspace, policy)
     assert (result.actions, result.for_review) == ({"drop": 1}, 1)  # the findings are of before: somebody has to look
     assert verbs.apply(workspace, include_test=False).relabelled == 0
 
@@ -192,18 +192,18 @@ def test_an_older_copy_of_the_decisions_brings_no_decision_of_the_policy_back(
         with reviewed.writing("scan", {}) as transaction:
             table = found(*((image_id, "outlier", score) for image_id in ids[:6]))
             transaction.write_table(FINDINGS, table.assign(detail=f"far, {score}"))
-        assert verbs.decide(reviewed, rules).actions == {"drop": 6}
+        assert deciding.decide(reviewed, rules).actions == {"drop": 6}
         if not number:
             copy = reviewed.path("copy.csv")
             text = reviewed.path(DECISIONS).read_text()
             assert text.count("2023-11-14T22:13:20Z") == 6
             copy.write_text(text.replace(f"{ids[3]},drop", f"{ids[3]},keep").replace("2023-11-14T22:13:20Z", time))
-    result = verbs.import_decisions(reviewed, copy, "ada")
+    result = deciding.import_decisions(reviewed, copy, "ada")
     assert (result.actions, result.by_people) == ({"drop": 5, "keep": 1}, 1)
     rules.write_text("name: rules\npolicy: []\n")
-    result = verbs.decide(reviewed, rules)
+    result = deciding.decide(reviewed, rules)
     assert (result.actions, result.by_people) == ({"keep": 1}, 1)
-    result = verbs.import_decisions(reviewed, copy, "ada")
+    result = deciding.import_decisions(reviewed, copy, "ada")
     assert (result.actions, result.by_people) == ({"keep": 1}, 1)
 
 
@@ -214,11 +214,11 @@ def test_a_row_that_was_edited_into_what_the_policy_once_said_is_the_persons(
     for number, action in enumerate(("keep", "drop")):
         monkeypatch.setenv("SOURCE_DATE_EPOCH", str(1700000000 + number))
         rules.write_text(POLICY.replace("drop", action))
-        assert verbs.decide(reviewed, rules).actions == {action: 1}
+        assert deciding.decide(reviewed, rules).actions == {action: 1}
     copy = reviewed.path("copy.csv")
     copy.write_text(reviewed.path(DECISIONS).read_text().replace(",drop,", ",keep,"))
-    assert verbs.import_decisions(reviewed, copy, "ada").by_people == 1
-    assert verbs.decide(reviewed, rules).actions == {"keep": 1}
+    assert deciding.import_decisions(reviewed, copy, "ada").by_people == 1
+    assert deciding.decide(reviewed, rules).actions == {"keep": 1}
 
 
 def test_a_copy_of_edits_by_hand_is_an_edit(reviewed: Workspace) -> None:
@@ -228,7 +228,7 @@ def test_a_copy_of_edits_by_hand_is_an_edit(reviewed: Workspace) -> None:
     copy.write_bytes(path.read_bytes())
     verbs.apply(reviewed, include_test=False)  # the edit has a version of its own now
     path.write_bytes(written)
-    assert verbs.import_decisions(reviewed, copy, "ada").actions == {"keep": 1}
+    assert deciding.import_decisions(reviewed, copy, "ada").actions == {"keep": 1}
 
 
 def test_a_copy_where_there_is_no_history(reviewed: Workspace) -> None:
@@ -237,7 +237,7 @@ def test_a_copy_where_there_is_no_history(reviewed: Workspace) -> None:
         path.unlink()
     copy = reviewed.path("copy.csv")
     copy.write_text(reviewed.path(DECISIONS).read_text().replace(",drop,", ",keep,"))
-    assert verbs.import_decisions(reviewed, copy, "ada").actions == {"keep": 1}
+    assert deciding.import_decisions(reviewed, copy, "ada").actions == {"keep": 1}
 
 
 def test_rows_of_the_policy_on_images_that_are_gone_may_stand_in_a_copy(reviewed: Workspace) -> None:
@@ -247,15 +247,15 @@ def test_rows_of_the_policy_on_images_that_are_gone_may_stand_in_a_copy(reviewed
     table = read_table(reviewed.path(MANIFEST))
     with reviewed.writing("add", {}) as transaction:
         transaction.write_table(MANIFEST, table[table["image_id"] != gone].reset_index(drop=True))
-    assert verbs.import_decisions(reviewed, copy, "ada").actions == {}
+    assert deciding.import_decisions(reviewed, copy, "ada").actions == {}
     copy.write_text(copy.read_text().replace(",policy,", ",bob,"))
     with pytest.raises(UserError, match="not in this manifest"):
-        verbs.import_decisions(reviewed, copy, "ada")
+        deciding.import_decisions(reviewed, copy, "ada")
 
 
 def test_a_policy_by_name_and_one_for_an_import(reviewed: Workspace) -> None:
     run("decide", reviewed.root, "--policy", "cifar10")
-    arguments = ["decide", str(reviewed.root), "--policy", "cifar10", "--import", str(reviewed.path(verbs.REVIEW))]
+    arguments = ["decide", str(reviewed.root), "--policy", "cifar10", "--import", str(reviewed.path(deciding.REVIEW))]
     with pytest.raises(UserError, match="--policy is for decisions by policy, not for --import"):
         CliRunner().invoke(app, arguments, catch_exceptions=False)
 
@@ -268,25 +268,25 @@ def test_answers_change_what_the_policy_does(workspace: Workspace) -> None:
         transaction.write_table(FINDINGS, found(*((name, "label_error", 0.4) for name in ids)))
     rules = "name: rules\npolicy:\n  - {finder: label_error, below: 0.35, action: drop}\n"
     workspace.path("policy.yaml").write_text(f"{rules}  - {{finder: label_error, action: review}}\n")
-    first = verbs.decide(workspace, workspace.path("policy.yaml"))
+    first = deciding.decide(workspace, workspace.path("policy.yaml"))
     assert (first.actions, first.for_review, first.answers.count) == ({}, 12, 0)
     assert first.worth is not None
     assert (first.worth.labels, first.worth.gain, first.worth.stop_after) == (12, pytest.approx(7.2), 12)
-    asked = read_csv(workspace.path(verbs.REVIEW))["image_id"].to_list()
-    taken_over = verbs.import_decisions(workspace, answer(workspace, *["drop"] * 9, "keep"), "ada")
+    asked = read_csv(workspace.path(deciding.REVIEW))["image_id"].to_list()
+    taken_over = deciding.import_decisions(workspace, answer(workspace, *["drop"] * 9, "keep"), "ada")
     assert (taken_over.answers.count, taken_over.answers.wrong, taken_over.worth) == (10, 9, None)
     assert taken_over.answers.expected == pytest.approx(6)
     scanned = workspace.path(FINDINGS).read_bytes()
-    second = verbs.decide(workspace, workspace.path("policy.yaml"))
+    second = deciding.decide(workspace, workspace.path("policy.yaml"))
     assert second.answers == taken_over.answers
     decided_on = read_csv(workspace.path(DECISIONS))
     assert set(decided_on["image_id"][decided_on["by"] == "policy"]) == set(asked[10:])
     assert second.worth is not None
     assert second.worth.labels == second.for_review == 2  # dropped, and yet asked about: a person knows better
     assert workspace.path(FINDINGS).read_bytes() == scanned
-    before = workspace.path(DECISIONS).read_bytes(), workspace.path(verbs.REVIEW).read_bytes()
-    verbs.decide(workspace, workspace.path("policy.yaml"))
-    assert (workspace.path(DECISIONS).read_bytes(), workspace.path(verbs.REVIEW).read_bytes()) == before
+    before = workspace.path(DECISIONS).read_bytes(), workspace.path(deciding.REVIEW).read_bytes()
+    deciding.decide(workspace, workspace.path("policy.yaml"))
+    assert (workspace.path(DECISIONS).read_bytes(), workspace.path(deciding.REVIEW).read_bytes()) == before
 
 
 def test_budget_limits_labels_alone(workspace: Workspace) -> None:
@@ -295,10 +295,10 @@ def test_budget_limits_labels_alone(workspace: Workspace) -> None:
         rows = [(ids[0], "label_error", 0.2), (ids[1], "label_error", 0.9), (ids[2], "dark", 0.1)]
         transaction.write_table(FINDINGS, found(*rows))
     workspace.path("policy.yaml").write_text(POLICY.replace("outlier, action: drop", "dark, action: review"))
-    result = verbs.decide(workspace, workspace.path("policy.yaml"), 1)
+    result = deciding.decide(workspace, workspace.path("policy.yaml"), 1)
     assert result.worth is not None
     assert (result.for_review, result.worth.labels, result.worth.left_out) == (2, 1, 1)
-    assert read_csv(workspace.path(verbs.REVIEW))["image_id"].to_list() == [ids[0], ids[2]]
+    assert read_csv(workspace.path(deciding.REVIEW))["image_id"].to_list() == [ids[0], ids[2]]
 
 
 @pytest.mark.parametrize("dropped", [["suggested_prob"], ["suggested_prob", "related_id"]])
@@ -307,7 +307,7 @@ def test_findings_of_an_earlier_version(workspace: Workspace, dropped: list[str]
     with workspace.writing("scan", {}) as transaction:
         table = found((ids[0], "label_error", 0.05, "7"), (ids[1], "label_error", 0.45, "7"))
         transaction.write_table(FINDINGS, table.drop(columns=dropped))
-    result = verbs.decide(workspace, None)
+    result = deciding.decide(workspace, None)
     assert result.actions == {"drop": 1}
     assert result.for_review == 2
     assert any("no probabilities" in warning for warning in result.warnings)
@@ -340,7 +340,7 @@ def test_budget_of_nothing_and_budget_of_an_import(reviewed: Workspace) -> None:
     result = CliRunner().invoke(app, ["decide", str(reviewed.root), "--budget", "0"])
     assert result.exit_code == 2
     assert "greater than or equal to 1" in result.output
-    arguments = ["decide", str(reviewed.root), "--budget", "5", "--import", str(reviewed.path(verbs.REVIEW))]
+    arguments = ["decide", str(reviewed.root), "--budget", "5", "--import", str(reviewed.path(deciding.REVIEW))]
     with pytest.raises(UserError, match="--budget is for decisions by policy, not for --import; leave one of them out"):
         CliRunner().invoke(app, arguments, catch_exceptions=False)
 
@@ -348,7 +348,7 @@ def test_budget_of_nothing_and_budget_of_an_import(reviewed: Workspace) -> None:
 def test_import_without_findings(workspace: Workspace, tmp_path: Path) -> None:
     image_id = read_table(workspace.path(MANIFEST))["image_id"][0]
     (tmp_path / "mine.csv").write_text(f"image_id,action\n{image_id},keep\n")
-    result = verbs.import_decisions(workspace, tmp_path / "mine.csv", "ada")
+    result = deciding.import_decisions(workspace, tmp_path / "mine.csv", "ada")
     assert (result.answers.count, result.by_people) == (0, 1)
 
 
@@ -356,7 +356,7 @@ def test_decide_does_not_write_over_answers(reviewed: Workspace) -> None:
     path = answer(reviewed, "keep")
     before = path.read_bytes()
     with pytest.raises(UserError, match=r"holds 1 answer that would be lost.*--import"):
-        verbs.decide(reviewed, reviewed.path("policy.yaml"))
+        deciding.decide(reviewed, reviewed.path("policy.yaml"))
     assert path.read_bytes() == before
 
 
@@ -365,7 +365,7 @@ def test_decide_does_not_write_over_answers_begun(reviewed: Workspace, column: s
     path = answer(reviewed)
     write_csv(path, read_csv(path).assign(**{column: ["cat", ""]}))
     with pytest.raises(UserError, match="holds 1 answer that would be lost"):
-        verbs.decide(reviewed, reviewed.path("policy.yaml"))
+        deciding.decide(reviewed, reviewed.path("policy.yaml"))
 
 
 def test_a_note_alone_says_what_it_lacks(reviewed: Workspace) -> None:
@@ -373,12 +373,12 @@ def test_a_note_alone_says_what_it_lacks(reviewed: Workspace) -> None:
     write_csv(path, read_csv(path).assign(note=["two digits?", "cut off?"]))
     told = "2 rows have a note and no action: fill in their 'action', or take their note out"
     with pytest.raises(UserError, match=f"holds 2 answers that would be lost; {told}; 'curate decide .* --import"):
-        verbs.decide(reviewed, reviewed.path("policy.yaml"))
-    assert any(told in line for line in verbs.import_decisions(reviewed, path, "ada").warnings)
+        deciding.decide(reviewed, reviewed.path("policy.yaml"))
+    assert any(told in line for line in deciding.import_decisions(reviewed, path, "ada").warnings)
     write_csv(path, read_csv(path).assign(action=["drop", ""], note=["two digits?", ""]))
-    result = verbs.import_decisions(reviewed, path, "ada")
+    result = deciding.import_decisions(reviewed, path, "ada")
     assert not any("note" in line for line in result.warnings)
-    verbs.decide(reviewed, reviewed.path("policy.yaml"))
+    deciding.decide(reviewed, reviewed.path("policy.yaml"))
     assert "two digits?" in read_csv(reviewed.path(DECISIONS))["note"].to_list()
 
 
@@ -388,7 +388,7 @@ def test_what_somebody_noted_outlives_another_ones_decision(reviewed: Workspace,
     write_csv(path, read_csv(path).assign(action=[action, ""], note=["two digits?", ""]))  # by bob
     image_id = read_csv(path)["image_id"].iloc[0]
     reviewed.path("mine.csv").write_text(f"image_id,action\n{image_id},keep\n")
-    assert verbs.import_decisions(reviewed, reviewed.path("mine.csv"), "ada").for_review == 2
+    assert deciding.import_decisions(reviewed, reviewed.path("mine.csv"), "ada").for_review == 2
     assert read_csv(path)["note"].to_list() == ["two digits?", ""]
 
 
@@ -398,7 +398,7 @@ def test_a_label_that_an_answer_would_not_give_is_refused(reviewed: Workspace, a
     write_csv(path, read_csv(path).assign(action=["", action], label=["", "3"]))
     before = reviewed.path(DECISIONS).read_bytes(), path.read_bytes()
     with pytest.raises(UserError, match=rf"review\.csv, line 3: label '3': '{action}' gives no label; write 'relabel'"):
-        verbs.import_decisions(reviewed, path, "ada")
+        deciding.import_decisions(reviewed, path, "ada")
     assert (reviewed.path(DECISIONS).read_bytes(), path.read_bytes()) == before
 
 
@@ -407,7 +407,7 @@ def test_labels_that_an_earlier_version_took_over_beside_keep_stay_readable(revi
     with reviewed.writing("decide", {}) as transaction:
         transaction.write_table(DECISIONS, decided((image_id, "keep", "3", "ada")))
     verbs.apply(reviewed, include_test=False)
-    assert verbs.decide(reviewed, reviewed.path("policy.yaml")).by_people == 1
+    assert deciding.decide(reviewed, reviewed.path("policy.yaml")).by_people == 1
 
 
 def test_edits_by_hand_are_signed_as_the_command_line_says(
@@ -467,7 +467,7 @@ def test_refused_import_changes_nothing(reviewed: Workspace) -> None:
     before = reviewed.path(DECISIONS).read_bytes()
     path = answer(reviewed, "keep", "perhaps")
     with pytest.raises(UserError, match=r"review\.csv, line 3: action 'perhaps'"):
-        verbs.import_decisions(reviewed, path, "ada")
+        deciding.import_decisions(reviewed, path, "ada")
     assert reviewed.path(DECISIONS).read_bytes() == before
 
 
@@ -477,24 +477,24 @@ def test_refused_import_changes_nothing(reviewed: Workspace) -> None:
 )
 def test_import_of_nothing_and_by_nobody(reviewed: Workspace, path: str, by: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        verbs.import_decisions(reviewed, reviewed.root / path, by)
+        deciding.import_decisions(reviewed, reviewed.root / path, by)
 
 
 def test_review_list_that_was_spoilt_by_hand_is_named(reviewed: Workspace, tmp_path: Path) -> None:
-    reviewed.path(verbs.REVIEW).write_text("spoilt,by,hand\n1,2,3\n")
+    reviewed.path(deciding.REVIEW).write_text("spoilt,by,hand\n1,2,3\n")
     ids = read_table(reviewed.path(MANIFEST))["image_id"]
     (tmp_path / "mine.csv").write_text(f"image_id,action\n{ids[0]},keep\n")
     with pytest.raises(UserError, match=r"review\.csv lacks the columns"):
-        verbs.import_decisions(reviewed, tmp_path / "mine.csv", "ada")
+        deciding.import_decisions(reviewed, tmp_path / "mine.csv", "ada")
 
 
 def test_rule_for_a_finder_that_does_not_exist_is_named(reviewed: Workspace) -> None:
     reviewed.path("policy.yaml").write_text("name: x\npolicy:\n  - {finder: dork, action: drop}\n")
     with pytest.raises(UserError, match="no finder is called 'dork'"):
-        verbs.decide(reviewed, reviewed.path("policy.yaml"))
+        deciding.decide(reviewed, reviewed.path("policy.yaml"))
 
 
 def test_import_of_another_kind_of_file_says_what_it_must_be(reviewed: Workspace, digits_folder: Path) -> None:
     picture = next(digits_folder.rglob("*.png"))
     with pytest.raises(UserError, match=r"\.png is not a text.*save it as CSV"):
-        verbs.import_decisions(reviewed, picture, "ada")
+        deciding.import_decisions(reviewed, picture, "ada")

@@ -38,7 +38,7 @@ def decide(
     as_json: options.Json = False,
 ) -> None:
     """Turn findings into decisions by policy, or take over the decisions of a person."""
-    from curate import verbs
+    from curate import deciding
     from curate.workspace import Workspace
 
     for name, given in (("--budget", budget), ("--policy", policy)):
@@ -46,9 +46,9 @@ def decide(
             raise UserError(f"{name} is for decisions by policy, not for --import; leave one of them out")
     workspace = Workspace.open(ws)
     if imported:
-        result = verbs.import_decisions(workspace, imported, by)
+        result = deciding.import_decisions(workspace, imported, by)
     else:
-        result = verbs.decide(workspace, policy, budget, by)
+        result = deciding.decide(workspace, policy, budget, by)
     output.warn(result.warnings + result.conflicts)
     if as_json:
         output.print_json(result)

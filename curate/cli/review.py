@@ -48,7 +48,7 @@ def review(
     as_json: options.Json = False,
 ) -> None:
     """Look at what was found, decide, and have it written down: in FiftyOne, on a page, or as a label job."""
-    from curate import verbs
+    from curate import deciding
     from curate.review import verb as reviews
     from curate.workspace import Workspace
 
@@ -62,7 +62,7 @@ def review(
         page = to / "review.html" if to.is_dir() else to.with_name(f"{to.name}.html")
         raise UserError(f"--to {pasted(to)} must name a page: --to {pasted(page)}")
     workspace = Workspace.open(ws)
-    name = verbs.reviewer(by)
+    name = deciding.reviewer(by)
     if fiftyone:
         _open_app(workspace, name, port=port, budget=budget, second=second, browser=browser, as_json=as_json)
     elif sheet or job:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from curate import apply as applying
-from curate import decisions, finders, findings, manifest, recipe, registry, reviewers, verbs
+from curate import deciding, decisions, finders, findings, manifest, recipe, registry, reviewers, verbs
 from curate.csv_text import read_csv, write_csv
 from curate.engine import Engine
 from curate.errors import UserError
@@ -88,7 +88,7 @@ def pseudo(workspace: Workspace, *, sure: float | None, engine: Engine) -> Pseud
     rules = [rule for rule in own.policy if rule.finder == PSEUDO]
     with workspace.writing("pseudo", {"sure": sure}) as transaction:
         images = verbs.read_manifest(workspace)
-        said = verbs.signed(workspace, verbs.read_answers(workspace, images))
+        said = deciding.signed(workspace, verbs.read_answers(workspace, images))
         by_people = said[said["by"] != decisions.POLICY]
         settled = reviewers.settle(by_people, images, own.reviewers)
         evidence = Evidence(workspace, _as_decided(images, by_people, settled), engine)
@@ -114,7 +114,7 @@ def undo_pseudo(workspace: Workspace) -> int:
     how many labels."""
     with workspace.writing("pseudo", {"undo": True}) as transaction:
         images = verbs.read_manifest(workspace)
-        said = verbs.signed(workspace, verbs.read_answers(workspace, images))
+        said = deciding.signed(workspace, verbs.read_answers(workspace, images))
         gone = _pseudo(said)
         if workspace.has(DECISIONS):
             transaction.write_table(DECISIONS, said[~gone])
@@ -191,12 +191,12 @@ def _refuse_to_lose(dest: Path, said: pd.DataFrame, workspace: Workspace) -> Non
     there = read_csv(dest)
     if not {"image_id", "action", "label", "note"} <= set(there.columns):
         raise UserError(f"{pasted(dest)} is there and was not written by 'curate select'; give another file with --out")
-    answered = there[(there[verbs.ANSWER] != "").any(axis=1)]
+    answered = there[(there[deciding.ANSWER] != "").any(axis=1)]
     label_alone = (answered["action"] == "") & (answered["label"] != "")  # which `decide` takes for `relabel`
     given = answered.assign(action=answered["action"].where(~label_alone, "relabel"))
     by_people = said[said["by"] != decisions.POLICY]
-    lost = ~decisions.is_in(given, by_people, ["image_id", *verbs.ANSWER])
-    verbs.refuse_to_lose(answered[lost], dest, workspace)
+    lost = ~decisions.is_in(given, by_people, ["image_id", *deciding.ANSWER])
+    deciding.refuse_to_lose(answered[lost], dest, workspace)
 
 
 def _too_few_labels(evidence: Evidence, asked: Mapping[str, object]) -> list[str]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from curate import recipe, versions
+from curate.deciding import REVIEW
 from curate.decisions import ACTIONS
 from curate.manifest import SPLITS
 from curate.reviewers import Agreement, agreement, disputed
-from curate.verbs import REVIEW, read_answers
+from curate.verbs import read_answers
 from curate.workspace import CURATED, DECISIONS, Workspace, read_table
 
 RELABELS = 15

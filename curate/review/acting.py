@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from curate import recipe, reviewers, verbs
+from curate import deciding, recipe, reviewers, verbs
 from curate.errors import UserError
 from curate.review import asking, dataset, journal, samples, twins, verdicts
 from curate.review.desk import Answer, Desk, Taken, signature
@@ -81,7 +81,7 @@ def session(data: "fo.Dataset") -> Session:
         raise UserError(
             f"dataset {data.name!r} is not of a workspace of curate; open one with 'curate review WS --fiftyone'"
         )
-    by = verbs.reviewer(None)
+    by = deciding.reviewer(None)
     with _opening:
         if (root, by) not in _sessions:
             workspace = Workspace.open(Path(root))

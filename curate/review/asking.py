@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from curate import manifest, predictions, recipe, reviewers, verbs
+from curate import deciding, manifest, predictions, recipe, reviewers, verbs
 from curate.decisions import POLICY
 from curate.labels import queue
 from curate.labels.answers import LABEL_ERROR
@@ -66,7 +66,7 @@ def asked(
     """
     images = verbs.read_manifest(workspace)
     rules = recipe.in_workspace(workspace)
-    asking = verbs.ask(workspace, images, rules.policy, budget)
+    asking = deciding.ask(workspace, images, rules.policy, budget)
     said = verbs.read_answers(workspace, images)
     mine = said["image_id"][said["by"] == by]
     again = reviewers.disputed(said, images, rules.reviewers).drop(mine, errors="ignore")

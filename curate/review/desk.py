@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from curate import decisions, manifest, verbs
+from curate import deciding, decisions, manifest, verbs
 from curate.csv_text import write_csv
 from curate.decisions import ACTIONS, COLUMNS, POLICY, Action
 from curate.errors import UserError, known
@@ -133,7 +133,7 @@ class Desk:
         if known_ == signature(path):
             return ()
         self.workspace.note_edits()
-        table = verbs.signed(self.workspace, verbs.read_answers(self.workspace, self.images()))
+        table = deciding.signed(self.workspace, verbs.read_answers(self.workspace, self.images()))
         self._read[DECISIONS] = (signature(path), table)
         return () if before is None else _changes(before, table, self.by)
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from scipy import stats
 
-from curate import verbs
+from curate import deciding, verbs
 from curate.ingest.add import add
 from curate.results.proof import Proof
 from curate.sources import Options
@@ -55,7 +55,7 @@ def trial(folder: Path, number: int) -> dict[str, dict[str, object]]:
     train = images["image_id"][images["split"] == "train"]
     gone = train.iloc[np.random.default_rng(number).integers(len(train))]
     (folder / "gone.csv").write_text(f"image_id,action\n{gone},drop\n")
-    verbs.import_decisions(ws, folder / "gone.csv", "nobody")
+    deciding.import_decisions(ws, folder / "gone.csv", "nobody")
     verbs.apply(ws, include_test=False)
     return {"fixed": said(prove(ws, settings=SETTINGS, seeds=SEEDS)), "sequential": said(prove(ws, settings=SETTINGS))}
 

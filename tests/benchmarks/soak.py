@@ -17,7 +17,7 @@ from statistics import median
 
 import pandas as pd
 
-from curate import report, verbs, versions
+from curate import deciding, report, verbs, versions
 from curate.engine import Local
 from curate.ingest.add import add
 from curate.workspace import Workspace
@@ -59,7 +59,7 @@ def _round(ws: Workspace, packed: Path) -> dict[str, float]:
     began = time.perf_counter()
     add(ws, packed)
     verbs.scan(ws, only=None, settings={}, engine=Local(2))
-    verbs.decide(ws, policy=None)
+    deciding.decide(ws, policy=None)
     verbs.apply(ws, include_test=False)
     report.write(ws)
     verbs.list_findings(ws, finder=None, flagged_only=True)

@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from cleanlab.filter import find_label_issues
 
-from curate import predictions, verbs
+from curate import deciding, predictions, verbs
 from curate.apply import apply
 from curate.engine import Local
 from curate.manifest import data_hash, label_codes
@@ -92,7 +92,7 @@ def measure(ws: Workspace, name: str, scale: Scale, *, seeds: int, budget: float
     if not predictions.exists(ws):
         predict(ws, profile=scale.profile, settings=settings)
     verbs.scan(ws, only=None, settings={}, engine=Local())
-    decided = verbs.decide(ws, None)
+    decided = deciding.decide(ws, None)
     verbs.apply(ws, include_test=False)
     epochs = scale.epochs.get(name, scale.epochs[""])
     found = prove.measure(

@@ -9,7 +9,7 @@ import argparse
 import sys
 from dataclasses import dataclass, replace
 
-from curate import predictions, verbs
+from curate import deciding, predictions, verbs
 from curate.engine import Local
 from curate.results.proof import CURATED, RAW
 from curate.workspace import CURATED as CURATED_TABLE
@@ -80,7 +80,7 @@ def curate(ws: Workspace, name: str, profile: str) -> None:
         predict(ws, profile=profile, settings=label_sets.SETTINGS.get(name, {}))
     if not ws.has(CURATED_TABLE):
         verbs.scan(ws, only=None, settings={}, engine=Local())
-        verbs.decide(ws, None)
+        deciding.decide(ws, None)
         verbs.apply(ws, include_test=False)
 
 

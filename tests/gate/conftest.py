@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from curate import verbs
+from curate import deciding, verbs
 from curate.cli import main
 from curate.engine import Local
 from curate.ingest.add import add
@@ -30,7 +30,7 @@ def digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 
 def renew(workspace: Workspace) -> None:
     verbs.scan(workspace, only=None, settings={}, engine=Local())
-    verbs.decide(workspace, None)
+    deciding.decide(workspace, None)
     verbs.apply(workspace, include_test=False)
 
 

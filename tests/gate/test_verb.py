@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import train.verbs
-from curate import scans, verbs
+from curate import deciding, scans, verbs
 from curate.cli import app, main
 from curate.engine import Local
 from curate.gate import facts as reading
@@ -50,7 +50,7 @@ def test_a_leak_on_its_way_in_and_out(digits: Workspace, call: Called) -> None:
     assert (checks["leaks"]["measured"], checks["leaks"]["threshold"]) == (1, 0)
     assert leaked in checks["leaks"]["reason"]
     assert checks["leaks"]["way_out"] == f"curate decide {digits.root}"
-    verbs.decide(digits, None)
+    deciding.decide(digits, None)
     checks = {check["name"]: check for check in call(digits)[1]["checks"]}
     assert checks["leaks"]["way_out"] == f"curate apply {digits.root}"
     verbs.apply(digits, include_test=False)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from curate import predictions, verbs
+from curate import deciding, predictions, verbs
 from curate.cli import app
 from curate.csv_text import read_csv
 from curate.decisions import check
@@ -152,7 +152,7 @@ def said(workspace: Workspace) -> pd.DataFrame:
 
 
 def test_labels_are_decided_applied_and_taken_back(ws: Workspace) -> None:
-    verbs.decide(ws, None)
+    deciding.decide(ws, None)
     before = said(ws)
     result = pseudo(ws)
     count = sum(result.labels.values())
@@ -174,13 +174,13 @@ def test_labels_are_decided_applied_and_taken_back(ws: Workspace) -> None:
 
 
 def test_decide_comes_to_the_same_and_keeps_them(ws: Workspace) -> None:
-    verbs.decide(ws, None)
+    deciding.decide(ws, None)
     pseudo(ws)
     before = ws.path(DECISIONS).read_bytes()
-    verbs.decide(ws, None)
+    deciding.decide(ws, None)
     assert ws.path(DECISIONS).read_bytes() == before
     verbs.scan(ws, only=["rare_class"], settings={}, engine=Local(1))
-    verbs.decide(ws, None)
+    deciding.decide(ws, None)
     assert ws.path(DECISIONS).read_bytes() == before
 
 
@@ -189,8 +189,8 @@ def test_people_beat_networks(ws: Workspace) -> None:
     first, second, third = said(ws)["image_id"][:3]
     answers = [f"{first},relabel,bird\n", f"{second},keep,\n", f"{third},drop,\n"]
     ws.path("mine.csv").write_text("image_id,action,label\n" + "".join(answers))
-    verbs.import_decisions(ws, ws.path("mine.csv"), "ada")
-    for change in (pseudo, lambda ws: verbs.decide(ws, None), adding.undo_pseudo):
+    deciding.import_decisions(ws, ws.path("mine.csv"), "ada")
+    for change in (pseudo, lambda ws: deciding.decide(ws, None), adding.undo_pseudo):
         change(ws)
         mine = said(ws).set_index("image_id").loc[[first, second, third]]
         assert mine[["action", "by"]].to_numpy().tolist() == [["relabel", "ada"], ["keep", "ada"], ["drop", "ada"]]

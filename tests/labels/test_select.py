@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from curate import finders, findings, predictions, registry, verbs
+from curate import deciding, finders, findings, predictions, registry, verbs
 from curate.cli import app
 from curate.csv_text import read_csv, write_csv
 from curate.engine import Local
@@ -261,7 +261,7 @@ def test_labels_come_back_by_one_column_and_are_not_asked_about_again(ws: Worksp
     write_csv(ws.path(adding.SELECTED), table)
     with pytest.raises(UserError, match=r"holds 5 answers that would be lost; 'curate decide .* --import"):
         select(ws)
-    verbs.import_decisions(ws, ws.path(adding.SELECTED), "ada")
+    deciding.import_decisions(ws, ws.path(adding.SELECTED), "ada")
     said = read_csv(ws.path(DECISIONS)).set_index("image_id")
     ids = table["image_id"].to_list()
     assert said.loc[ids[:3], "action"].to_list() == ["relabel"] * 3
@@ -283,9 +283,9 @@ def test_labels_come_back_by_one_column_and_are_not_asked_about_again(ws: Worksp
 
 def test_the_policy_asks_people_in_the_order_of_choice(ws: Workspace) -> None:
     select(ws)
-    decided = verbs.decide(ws, None)
+    decided = deciding.decide(ws, None)
     assert decided.actions == {}
-    assert read_csv(ws.path(verbs.REVIEW))["image_id"].to_list() == selected(ws)["image_id"].to_list()
+    assert read_csv(ws.path(deciding.REVIEW))["image_id"].to_list() == selected(ws)["image_id"].to_list()
 
 
 def test_accepting_takes_the_suggestion_as_the_label(ws: Workspace) -> None:
@@ -328,13 +328,13 @@ def fill_in(ws: Workspace, **columns: list[str]) -> None:
 def test_an_answer_that_was_corrected_after_the_import_is_not_lost(ws: Workspace) -> None:
     select(ws)
     fill_in(ws, label=["3", "4"])
-    verbs.import_decisions(ws, ws.path(adding.SELECTED), "ada")
+    deciding.import_decisions(ws, ws.path(adding.SELECTED), "ada")
     fill_in(ws, label=["5", "4"])
     before = ws.path(adding.SELECTED).read_bytes()
     with pytest.raises(UserError, match=r"holds 1 answer that would be lost; 'curate decide .* --import .* over, or"):
         select(ws)
     assert ws.path(adding.SELECTED).read_bytes() == before
-    verbs.import_decisions(ws, ws.path(adding.SELECTED), "ada")
+    deciding.import_decisions(ws, ws.path(adding.SELECTED), "ada")
     select(ws)
 
 
@@ -355,18 +355,18 @@ def test_a_note_alone_is_kept_and_the_way_out_is_told(ws: Workspace) -> None:
     for _ in range(2):
         with pytest.raises(UserError, match="1 row has a note and no action: fill in its 'action', or take its note"):
             select(ws)
-        told = verbs.import_decisions(ws, path, "ada").warnings
+        told = deciding.import_decisions(ws, path, "ada").warnings
         assert any("1 row has a note and no action" in line for line in told)
     fill_in(ws, note=["what is it?"], action=["keep"])
-    verbs.import_decisions(ws, path, "ada")
+    deciding.import_decisions(ws, path, "ada")
     select(ws)
     assert read_csv(ws.path(DECISIONS))["note"].to_list() == ["what is it?"]
 
 
-@pytest.mark.parametrize("name", [DECISIONS, verbs.REVIEW, "next.csv", "images/next.csv"])
+@pytest.mark.parametrize("name", [DECISIONS, deciding.REVIEW, "next.csv", "images/next.csv"])
 def test_files_of_the_workspace_are_not_written_over(ws: Workspace, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     select(ws)
-    verbs.decide(ws, None)
+    deciding.decide(ws, None)
     before = {path: path.read_bytes() for path in ws.root.glob("*.csv")}
     monkeypatch.chdir(ws.root.parent)
     for out in (ws.path(name), Path("growing", "signals", "..", name)):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate import decisions, findings, manifest, verbs
+from curate import deciding, decisions, findings, manifest
 from curate.csv_text import read_csv, write_csv
 from curate.errors import UserError
 from curate.labels import adding
@@ -27,7 +27,7 @@ TABLES = {
     CURATED: manifest.COLUMNS,
     FINDINGS: findings.COLUMNS,
     DECISIONS: dict.fromkeys(decisions.COLUMNS, "str"),
-    verbs.REVIEW: dict.fromkeys(decisions.REVIEW_COLUMNS, "str"),
+    deciding.REVIEW: dict.fromkeys(decisions.REVIEW_COLUMNS, "str"),
     adding.SELECTED: dict.fromkeys(adding.COLUMNS, "str"),
 }
 

@@ -8,7 +8,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from curate import verbs
+from curate import deciding, verbs
 from curate.errors import UserError
 from curate.review import app, dataset, journal, samples, thumbnails, views
 from curate.review.desk import Answer, Desk
@@ -32,7 +32,7 @@ def sample(data, image_id: str):
 
 
 def test_the_samples_hold_what_the_workspace_knows(ws: Workspace) -> None:
-    verbs.decide(ws, None)
+    deciding.decide(ws, None)
     found = opened(ws)
     assert (found.synced.images, found.synced.written, found.synced.removed) == (26, 26, 0)
     cat = sample(found.data, CAT)
@@ -95,7 +95,7 @@ def test_a_second_opening_writes_what_changed(ws: Workspace, fiftyone: ModuleTyp
 
 
 def test_views(ws: Workspace) -> None:
-    verbs.decide(ws, None)
+    deciding.decide(ws, None)
     Desk(ws, "ada").take([Answer(NIGHT, "keep")])
     Desk(ws, "bob").take([Answer(NIGHT, "drop")])
     data = opened(ws, "eve").data

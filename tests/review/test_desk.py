@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from curate import verbs
+from curate import deciding, verbs
 from curate.errors import UserError
 from curate.review import journal
 from curate.review.desk import Answer, Desk
@@ -87,7 +87,7 @@ def test_what_others_write_meanwhile_is_kept(ws: Workspace) -> None:
     assert taken.conflicts == ("a: ada said keep, decisions.csv now says drop",)
     table = read_table(ws.path(DECISIONS)).set_index("image_id")
     assert table["action"].to_dict() == {"a": "drop", "b": "keep", "c": "keep"}
-    assert table.loc["b", "by"] == verbs.reviewer(None)  # whose hand edited it
+    assert table.loc["b", "by"] == deciding.reviewer(None)  # whose hand edited it
     assert [entry.command for entry in ws.ledger()] == ["add", "decide", "edit"]
 
 

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from curate import verbs
+from curate import deciding
 from curate.files import TEMPORARY_PREFIX
 from curate.workspace import VERSIONED
 
 
 def contents(root: Path) -> dict[str, bytes]:
     """The tables, and the review list, as bytes."""
-    names = (*VERSIONED, verbs.REVIEW)
+    names = (*VERSIONED, deciding.REVIEW)
     return {name: (root / name).read_bytes() for name in names if (root / name).exists()}
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from curate import finders, registry, verbs, versions
+from curate import deciding, finders, registry, verbs, versions
 from curate.engine import Local
 from curate.errors import UserError
 from curate.ingest.add import add
@@ -28,11 +28,11 @@ def scan(root: Path) -> None:
 
 
 def decide(root: Path) -> None:
-    verbs.decide(Workspace(root), root / "policy.yaml")
+    deciding.decide(Workspace(root), root / "policy.yaml")
 
 
 def take_over(root: Path) -> None:
-    verbs.import_decisions(Workspace(root), root / "answers.csv", "ada")
+    deciding.import_decisions(Workspace(root), root / "answers.csv", "ada")
 
 
 def apply(root: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from curate import verbs
+from curate import deciding, verbs
 from curate.errors import UserError
 from curate.files import TEMPORARY_PREFIX
 from curate.workspace import CURATED, DECISIONS, FINDINGS, MANIFEST, Workspace
@@ -130,4 +130,4 @@ def test_same_inputs_give_the_same_bytes(full: Workspace, tmp_path: Path) -> Non
         decide(root)
         apply(root)
     assert contents(full.root) == contents(other)
-    assert set(contents(other)) == {MANIFEST, FINDINGS, DECISIONS, CURATED, verbs.REVIEW}
+    assert set(contents(other)) == {MANIFEST, FINDINGS, DECISIONS, CURATED, deciding.REVIEW}

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from curate import verbs
+from curate import deciding, verbs
 from curate.csv_text import write_csv
 from curate.review import asking, verb, verdicts
 from curate.review.twins import groups
@@ -146,7 +146,7 @@ def test_what_keeping_one_says_is_taken_over(tmp_path: Path, open_page: Callable
     page.evaluate("(name) => goTo(rows.findIndex((row) => row.image_id === name))", twin)
     press(page, "k")
     write_csv(tmp_path / "decisions.csv", saved(page))
-    verbs.import_decisions(ws, tmp_path / "decisions.csv", "ada")
+    deciding.import_decisions(ws, tmp_path / "decisions.csv", "ada")
     columns = ["image_id", "action", "label", "because"]
     taken = verbs.read_answers(ws, verbs.read_manifest(ws))[columns].to_numpy().tolist()
     found, images = verbs.read_findings(ws), verbs.read_manifest(ws)

@@ -1,0 +1,242 @@
+"""Deciding, as functions: what the policy and people say of findings, who is asked, whose answers come back."""
+
+import getpass
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from curate import REVIEWER, decisions, findings, recipe, reviewers
+from curate.csv_text import read_csv
+from curate.errors import UserError
+from curate.labels import answers, queue
+from curate.review import jobs
+from curate.verbs import CURATE_SCAN, read_answers, read_findings, read_manifest, stale
+from curate.wording import pasted, plural
+from curate.workspace import DECISIONS, EDIT, FINDINGS, Workspace, read_table, timestamp
+
+REVIEW = "review.csv"
+ANSWER = ["action", "label", "note"]
+"""The columns that a person fills in."""
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What `decide` did. `actions` counts decisions per action."""
+
+    written: str
+    actions: dict[str, int]
+    by_people: int
+    for_review: int
+    conflicts: list[str]
+    warnings: list[str]
+    answers: answers.Answers
+    """People's decisions on labels, which have set the probabilities of wrong labels right."""
+    worth: queue.Worth | None
+    """What answers to the labels in `review.csv` are worth; None where answers were taken over: `decide` tells then."""
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What a policy makes of the findings as they are now, and what is left to ask people."""
+
+    findings: pd.DataFrame
+    """As people's answers have set them right."""
+    decided: decisions.Decided
+    review: pd.DataFrame
+    worth: queue.Worth
+    answers: answers.Answers
+
+
+def ask(
+    workspace: Workspace, images: pd.DataFrame, rules: list[recipe.Rule], budget: int | None, by: str | None = None
+) -> Asking:
+    """Read findings and answers, and what the rules make of them; nothing is written. by: who edited the decisions by
+    hand, see `signed`."""
+    scanned = read_findings(workspace)
+    earlier = signed(workspace, read_answers(workspace, images), by)
+    settled = reviewers.settle(earlier, images, recipe.in_workspace(workspace).reviewers)
+    found, _ = answers.calibrate(scanned, settled, images)
+    decided = decisions.decide(found, images, rules, earlier, at=timestamp())
+    review, worth = queue.review(decided, found, images, rules, budget=budget)
+    return Asking(found, decided, review, worth, answers.counted(answers.answered(settled, scanned, images)))
+
+
+def decide(
+    workspace: Workspace, policy: str | Path | None, budget: int | None = None, by: str | None = None
+) -> Decided:
+    """Write decisions by policy, and `review.csv` for what a person is asked.
+
+    People's earlier answers set the probabilities of `label_error` right before the rules are read. budget: so many
+    labels are asked about at most, those that matter most; what other finders leave to people is asked in any case.
+    by: whose are the decisions of the policy that were edited by hand, see `reviewer`.
+    """
+    rules = (recipe.load(policy) if policy else recipe.in_workspace(workspace)).policy
+    for rule in rules:
+        findings.select([rule.finder], True)
+    with workspace.writing("decide", {"policy": str(policy) if policy else None, "budget": budget}) as transaction:
+        images = read_manifest(workspace)
+        _refuse_to_lose_answers(workspace)
+        asking = ask(workspace, images, rules, budget, by)
+        transaction.write_table(DECISIONS, asking.decided.decisions)
+        transaction.write_table(REVIEW, asking.review)
+    table, conflicts = asking.decided.decisions, asking.decided.conflicts
+    result = _decided(workspace, table, len(asking.review), conflicts, asking.answers, asking.worth)
+    return replace(result, warnings=result.warnings + _without_probabilities(workspace, asking.findings, rules))
+
+
+def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decided:
+    """Take over people's decisions: from a CSV, or the export of a label job, see `curate.review.jobs`.
+
+    Rows of the policy stand in a copy of the decisions: they are nobody's word, but for those that somebody edited.
+    """
+    if not path.is_file() and not jobs.recognise(path):
+        way_out = f"'curate decide {pasted(workspace.root)}' writes {pasted(workspace.path(REVIEW))} to fill in"
+        raise UserError(f"{pasted(path)} is no file; {way_out}")
+    name = reviewer(by)
+    rule = recipe.in_workspace(workspace).reviewers
+    left = 0
+    with workspace.writing("decide", {"import": str(path), "by": name}) as transaction:
+        images = read_manifest(workspace)
+        table = _imported(path, images)
+        imported = decisions.check(table[~_by_policy(workspace, table)], images, str(path))
+        decisions.refuse_idle_labels(imported, str(path))
+        merged = decisions.merge(
+            signed(workspace, read_answers(workspace, images), name), imported, by=name, at=timestamp()
+        )
+        merged = decisions.in_order(merged, images)
+        transaction.write_table(DECISIONS, merged)
+        if workspace.has(REVIEW):
+            review, decided = _read_review(workspace), merged["image_id"][merged["by"] != decisions.POLICY]
+            review = review[_not_said(review, imported, images) | ~review["image_id"].isin(decided)]
+            left = len(review)
+            transaction.write_table(REVIEW, review)
+    scanned = read_findings(workspace) if workspace.has(FINDINGS) else findings.empty()
+    said = answers.counted(answers.answered(reviewers.settle(merged, images, rule), scanned, images))
+    about_these = merged[merged["image_id"].isin(imported["image_id"])]
+    result = _decided(workspace, merged, left, reviewers.disagreements(about_these, images, rule), said, None)
+    return replace(result, warnings=result.warnings + [f"{pasted(path)}: {line}" for line in lone_notes(table)])
+
+
+def _by_policy(workspace: Workspace, table: pd.DataFrame) -> pd.Series:
+    """Which rows of decisions are as a verb wrote them in the policy's name, in this version or an earlier one.
+
+    A row that a person edited is not, also where the policy once said the same of the image: its time is that of
+    another decision. A time that no version has, as a spreadsheet writes it, says nothing.
+    """
+    rows = table.reindex(columns=list(decisions.COLUMNS), fill_value="")
+    rows = rows[rows["by"] == decisions.POLICY]
+    same, said, timed = (np.zeros(len(rows), bool) for _ in range(3))
+    first: dict[str, str] = {}
+    for entry in workspace.ledger():
+        if digest := entry.writes.get(DECISIONS):
+            first.setdefault(digest, entry.command)
+    for digest in [digest for digest, command in reversed(first.items()) if command != EDIT]:
+        if same.all():
+            break
+        try:
+            path = workspace.version_file(DECISIONS, digest)
+        except UserError:  # as in a repository, which holds the ledger and no versions
+            continue
+        before = read_table(path)
+        before = before[before["by"] == decisions.POLICY]
+        same |= decisions.is_in(rows, before, [*decisions.SAID, "at"])
+        said |= decisions.is_in(rows, before, decisions.SAID)
+        timed |= decisions.is_in(rows, before, ["image_id", "at"])
+    return pd.Series(table.index.isin(rows.index[same | (said & ~timed)]), index=table.index)
+
+
+def _not_said(review: pd.DataFrame, imported: pd.DataFrame, images: pd.DataFrame) -> pd.Series:
+    """Rows of `review.csv` with an answer, or a note, that is not among those taken over: somebody else's."""
+    given = decisions.complete(review, images)
+    return (given[ANSWER] != "").any(axis=1) & ~decisions.is_in(given, imported, ["image_id", *ANSWER])
+
+
+def lone_notes(table: pd.DataFrame) -> list[str]:
+    """A line on rows that say something, and not what to do: nothing takes them over."""
+    rows = table.reindex(columns=ANSWER, fill_value="")
+    count = int(((rows["note"] != "") & (rows["action"] == "") & (rows["label"] == "")).sum())
+    has, their = ("row has", "its") if count == 1 else ("rows have", "their")
+    way_out = f"fill in {their} 'action', or take {their} note out"
+    return [f"{count:,} {has} a note and no action: {way_out}"] if count else []
+
+
+def _imported(path: Path, images: pd.DataFrame) -> pd.DataFrame:
+    """Answers in a CSV table, or in the export of a labelling tool."""
+    return jobs.read(path, images) if jobs.recognise(path) else read_csv(path)
+
+
+def signed(workspace: Workspace, table: pd.DataFrame, by: str | None = None) -> pd.DataFrame:
+    """The decisions, those that were edited in the file by hand under the name of who edited, see `reviewer`: a
+    person's word holds."""
+    entries = [entry for entry in workspace.ledger() if DECISIONS in entry.writes]
+    by_verbs = [entry.writes[DECISIONS] for entry in entries if entry.command != EDIT and entry.writes[DECISIONS]]
+    if not entries or entries[-1].command != EDIT or not by_verbs:
+        return table
+    before = read_table(workspace.version_file(DECISIONS, by_verbs[-1]))
+    edited = ~table["image_id"].isin(decisions.unchanged(table, before)["image_id"])
+    edited &= table["by"] == decisions.POLICY
+    return table.assign(by=table["by"].where(~edited, reviewer(by))) if edited.any() else table
+
+
+def reviewer(by: str | None) -> str:
+    """The name under which decisions are taken: the one given, that of the environment, or that of the account."""
+    if by is not None:
+        return reviewers.checked_name(by, "--by")
+    if named := os.environ.get(REVIEWER):
+        return reviewers.checked_name(named, REVIEWER)
+    try:
+        return reviewers.checked_name(getpass.getuser(), "the account's name")
+    except (KeyError, OSError):
+        raise UserError(f"this account has no name; give yours in the variable {REVIEWER}") from None
+
+
+def _decided(
+    workspace: Workspace,
+    table: pd.DataFrame,
+    for_review: int,
+    conflicts: list[str],
+    said: answers.Answers,
+    worth: queue.Worth | None,
+) -> Decided:
+    by_people = int((table["by"] != decisions.POLICY).sum())
+    actions = {str(name): int(count) for name, count in table["action"].value_counts().items()}
+    written = str(workspace.path(DECISIONS))
+    return Decided(written, actions, by_people, for_review, conflicts, stale(workspace), said, worth)
+
+
+def _without_probabilities(workspace: Workspace, found: pd.DataFrame, rules: list[recipe.Rule]) -> list[str]:
+    """A warning where rules ask how sure suggestions are, and `label_error` does not say, as in earlier versions."""
+    suggests = (found["finder"] == answers.LABEL_ERROR) & (found["suggested_label"] != "")
+    asked = any(rule.finder == answers.LABEL_ERROR and rule.sure is not None for rule in rules)
+    if not asked or not suggests.any() or (found["suggested_prob"][suggests] > 0).any():
+        return []
+    why = f"the scores of {answers.LABEL_ERROR} are no probabilities, so its rules with 'sure' take nothing"
+    return [f"{why}: '{CURATE_SCAN} {pasted(workspace.root)}' with {answers.LABEL_ERROR}.method=fused gives them"]
+
+
+def _read_review(workspace: Workspace) -> pd.DataFrame:
+    """What waits for a person, as it was written or as the person left it."""
+    path = workspace.path(REVIEW)
+    review = read_table(path)
+    if not {"image_id", "action"} <= set(review.columns):
+        raise UserError(f"{pasted(path)} lacks the columns 'image_id' and 'action'; put them back, or delete the file")
+    return review
+
+
+def _refuse_to_lose_answers(workspace: Workspace) -> None:
+    """Stop before `review.csv` is written anew over answers that were not taken over."""
+    if not workspace.has(REVIEW):
+        return
+    review = _read_review(workspace).reindex(columns=ANSWER, fill_value="")
+    refuse_to_lose(review[(review != "").any(axis=1)], workspace.path(REVIEW), workspace)
+
+
+def refuse_to_lose(answered: pd.DataFrame, path: Path, workspace: Workspace) -> None:
+    """Raise `UserError` where there are answers in a file that is to be written anew, with the way out."""
+    if len(answered):
+        told = "; ".join([f"{plural(len(answered), 'answer', 'answers')} that would be lost", *lone_notes(answered)])
+        taken_over = f"'curate decide {pasted(workspace.root)} --import {pasted(path)}' takes them over"
+        raise UserError(f"{pasted(path)} holds {told}; {taken_over}, or delete the file")
