@@ -70,17 +70,17 @@ def outdated(decisions: pd.DataFrame, manifest: pd.DataFrame) -> pd.Series:
     """Which rows nothing can come of since `add` changed the manifest: the policy's own about images and classes that
     are gone, which `decide` takes anew, and anybody's about augmented images that left when their originals changed."""
     rows = decisions.reindex(columns=list(COLUMNS), fill_value="")
-    gone = ~_are_there(rows["image_id"], manifest)
+    there = pd.Index(manifest["image_id"])
+    gone = ~_are_in(there, rows["image_id"])
     no_class = (rows["action"] == "relabel") & ~rows["label"].isin(manifest["label"].unique())
     original = rows["image_id"][gone].str.extract(AUGMENTED, expand=False)
-    left = _are_there(original, manifest).reindex(rows.index, fill_value=False)
+    left = _are_in(there, original).reindex(rows.index, fill_value=False)
     return ((rows["by"] == POLICY) & (gone | no_class)) | left
 
 
-def _are_there(image_ids: pd.Series, manifest: pd.DataFrame) -> pd.Series:
-    """Which of them are in the manifest. `isin` takes ten times as long for a million."""
-    there = pd.Index(manifest["image_id"]).get_indexer(pd.Index(image_ids)) >= 0
-    return pd.Series(there, index=image_ids.index)
+def _are_in(there: pd.Index, image_ids: pd.Series) -> pd.Series:
+    """Which of them are there. `isin` takes ten times as long for a million."""
+    return pd.Series(there.get_indexer(pd.Index(image_ids)) >= 0, index=image_ids.index)
 
 
 def check(decisions: pd.DataFrame, manifest: pd.DataFrame, where: str) -> pd.DataFrame:
@@ -101,7 +101,7 @@ def check(decisions: pd.DataFrame, manifest: pd.DataFrame, where: str) -> pd.Dat
     _refuse(decisions, ~decisions["action"].isin(ACTIONS), "action", where, f"there are: {', '.join(ACTIONS)}")
     _refuse(
         decisions,
-        ~_are_there(decisions["image_id"], manifest),
+        ~_are_in(pd.Index(manifest["image_id"]), decisions["image_id"]),
         "image_id",
         where,
         "not in this manifest; is the file for another workspace?",

@@ -114,15 +114,17 @@ def _avif(data: bytes) -> int:
     return max(int(width * height) for width, height in sides or [(0, 0)])
 
 
+AVIF, PNM, TIFF = rb"....ftypavi[fs]", rb"P[1-7]\s", rb"II[*+]\0|MM\0[*+]"
+"""How files of these formats start, as patterns in which a dot is any byte."""
 READERS = (
     (rb"\xff\xd8\xff", _jpeg),
     (rb"\x89PNG\r\n\x1a\n", _png),
     (rb"RIFF....WEBP", _webp),
     (rb"GIF8[79]a", _gif),
-    (rb"II[*+]\0|MM\0[*+]", _tiff),
+    (TIFF, _tiff),
     (rb"BM", _bmp),
-    (rb"P[1-7]\s", _pnm),
+    (PNM, _pnm),
     (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", _jpeg2000),
-    (rb"....ftypavi[fs]", _avif),
+    (AVIF, _avif),
 )
 """How a file of each format starts, and who reads its header."""

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from curate import MAX_PIXELS, remote
-from curate.headers import AVIF_START, claimed_pixels
+from curate.headers import AVIF, AVIF_START, claimed_pixels
 
 MAX_BYTES = 1 << 29
 """Files that are larger are not read: 512 MB, more than any image within `MAX_PIXELS` needs."""
@@ -30,7 +30,6 @@ PIXELS_AT_ONCE = 1 << 20
 """Pixels of 16 bits, or with transparency, that are converted together: what that takes on top is then 30 MB."""
 JPEG_START, JPEG_SCAN, JPEG_END = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xd9"
 EXIF_ORIENTATION = 0x0112
-AVIF = re.compile(rb"....ftypavi[fs]", re.DOTALL)
 AVIF_TURN, AVIF_MIRROR = (re.compile(rb"\0\0\0\x09" + box + rb"(.)", re.DOTALL) for box in (b"irot", b"imir"))
 AVIF_ORIENTATIONS = ((1, 4, 2), (8, 5, 7), (3, 2, 4), (6, 7, 5))
 """EXIF's number by quarter turns to the left, and by what follows: nothing, top for bottom, left for right (ISO/IEC
@@ -152,7 +151,7 @@ def _open_at_once(path: str, flags: int) -> int:
 
 def _orientation(data: bytes) -> int:
     """EXIF orientation, 1 to 8, of a PNG, WebP or AVIF: OpenCV applies that of other formats, but of these drops it."""
-    if AVIF.match(data):
+    if re.match(AVIF, data, re.DOTALL):
         return _avif_orientation(data[:AVIF_START])
     marker = b"eXIf" if data.startswith(PNG_START) else b"EXIF" if data.startswith(b"RIFF") else b""
     at = data.find(marker) if marker else -1

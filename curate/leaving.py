@@ -11,6 +11,7 @@ import pandas as pd
 
 from curate import manifest
 from curate.errors import UserError
+from curate.headers import AVIF, PNM, TIFF
 from curate.images import IMAGE_SUFFIXES, ImageError, content_hash, read_bytes
 from curate.ingest.unpack import safe_path, unique
 from curate.portable import MAX_PATH, portable
@@ -20,13 +21,8 @@ SHARD_BYTES = 500_000_000
 """Size that shards are cut at: what `datasets` itself writes."""
 SUFFIX_BY_START = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"GIF8": ".gif", b"BM": ".bmp", b"RIFF": ".webp"}
 """What browsers show, and labelling tools are given as it is."""
-OTHER_STARTS = (
-    (rb"....ftypavi[fs]", ".avif"),
-    (rb"P[1-7]\s", ".pnm"),
-    (rb"II[*+]\0|MM\0[*+]", ".tiff"),
-    (rb"\0\0\0\x0cjP  ", ".jp2"),
-)
-"""How the other formats start that `curate.headers` knows."""
+OTHER_STARTS = ((AVIF, ".avif"), (PNM, ".pnm"), (TIFF, ".tiff"), (rb"\0\0\0\x0cjP  ", ".jp2"))
+"""How other formats start, as patterns."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,3 +100,23 @@ def follow_originals(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
 def decodable(manifest: pd.DataFrame) -> np.ndarray:
     """Which rows hold an image that can be decoded: shape (N,), bool."""
     return (manifest["error"] == "").to_numpy()
+
+
+def learned(manifest: pd.DataFrame) -> pd.DataFrame:
+    """The images that can be trained on: labelled, decodable, of the training split."""
+    return usable(manifest, "train")
+
+
+def tested(manifest: pd.DataFrame) -> pd.DataFrame:
+    """The images that are measured on: labelled, decodable, of the split that `tested_split` names."""
+    return usable(manifest, tested_split(manifest))
+
+
+def tested_split(manifest: pd.DataFrame) -> str:
+    """The split that training is measured on: `test`, or `val` where there is no test split."""
+    return "test" if (manifest["split"] == "test").any() else "val"
+
+
+def usable(manifest: pd.DataFrame, split: str) -> pd.DataFrame:
+    """The images of a split that have a label and can be decoded."""
+    return manifest[(manifest["split"] == split) & (manifest["label"] != "") & decodable(manifest)]

@@ -28,6 +28,18 @@ def halving(
     return 0.5 ** np.maximum(steps, 0.0)
 
 
+def by_factor(logs: np.ndarray, *, limit: float, fence: float, finder: str) -> tuple[np.ndarray, float]:
+    """Scores by the factor in which values differ from their median, either way, and the logarithm of that median.
+
+    0.5 where the factor is `limit`, or `fence` interquartile ranges (of its logarithm) where that is more, and 1 up to
+    the square root of that. logs: logarithms of the values, shape (N,), at least one.
+    """
+    low, middle, high = np.quantile(logs, [0.25, 0.5, 0.75])
+    limit = max(limit, float(np.exp(min(fence * (high - low), 99))))  # nothing differs by e^99: no overflow
+    factor = np.exp(np.abs(logs - middle))
+    return halving(factor, fine=limit**0.5, limit=limit, bad="high", finder=finder), float(middle)
+
+
 def wrong_limits(finder: str, *, fine: float, limit: float, bad: Bad, most: float) -> UserError:
     """The error for a `limit` and a `fine` of a finder by which `halving` can score nothing."""
     side = "below" if bad == "low" else "above"

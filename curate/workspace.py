@@ -238,6 +238,11 @@ class Workspace:
                 for path in transaction.staged.values():
                     path.unlink(missing_ok=True)
 
+    def note(self, command: str, arguments: dict[str, object], *, read: dict[str, str] | None = None) -> None:
+        """A line in the ledger of a verb that writes no table: a run, say, and of which data it is. See `writing`."""
+        with self.writing(command, arguments, read=read):
+            pass
+
     def _publish(
         self,
         transaction: Transaction,

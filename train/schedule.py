@@ -50,10 +50,10 @@ def batches(order: Tensor, config: TrainConfig, count: int) -> tuple[Tensor, ...
     order: shape (M,), the images in the order of their use. Fewer than `count` come in batches of the longer length,
     and have to be a multiple of it: compiled code is for one length or two.
     """
-    steps = steps_an_epoch(config, count)
     if config.steps is not None:
         size = wanted_batch(config, count)
         return order[: len(order) // size * size].split(size)
+    steps = steps_an_epoch(config, count)
     return order.tensor_split(steps) if len(order) == count else order.split(-(-count // steps))
 
 

@@ -71,8 +71,7 @@ def train(
             on_epoch=on_epoch,
         )
     said = {"data": data, "name": asked.run_dir.name, "seeds": seeds, **settings}
-    with workspace.waiting().writing("train", said, read=read):
-        pass  # writes no table; the ledger says that the run was made, and of which data
+    workspace.waiting().note("train", said, read=read)
     return asked.run_dir, result
 
 
@@ -95,7 +94,7 @@ def search_policies(
     raw = verbs.read_manifest(workspace)
     chosen = verbs.read_images(workspace, data)
     rows = train_rows_of(chosen)
-    val = _usable(raw, "val") if _measured_on(raw) != "val" else raw.iloc[:0]
+    val = manifest.usable(raw, "val").reset_index(drop=True) if manifest.tested_split(raw) != "val" else raw.iloc[:0]
     if rows.empty:
         raise UserError(f"{pasted(workspace.root)} has no labelled training images; add some with --split train")
     classes = manifest.classes(raw[manifest.decodable(raw)])
@@ -113,8 +112,7 @@ def search_policies(
         folder = workspace.root / "runs" / SEARCH
         found = policy_search.search(config, images, held_out, tried, folder, say=say)
     said = {"data": data, "pipelines": [str(file) for file in files], **settings}
-    with workspace.waiting().writing("augment search", said, read=read):
-        pass  # writes no table
+    workspace.waiting().note("augment search", said, read=read)
     return found
 
 
@@ -173,14 +171,13 @@ def export_onnx(workspace: Workspace, run_name: str, out: Path | None = None) ->
         raise known("finished run that kept its network", run_name, finished)
     run_dir = workspace.root / "runs" / run_name
     exported = write_onnx(out or run_dir / "model.onnx", load_model(run_dir))
-    with workspace.writing("onnx", {"run": run_name, "written": exported.written}):
-        pass  # writes no table
+    workspace.note("onnx", {"run": run_name, "written": exported.written})
     return exported
 
 
 def train_rows_of(images: pd.DataFrame) -> pd.DataFrame:
     """The images that can be trained on: labelled, decodable, of the training split."""
-    return _usable(images, "train")
+    return manifest.learned(images).reset_index(drop=True)
 
 
 def test_rows_of(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
@@ -188,18 +185,13 @@ def test_rows_of(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
 
     Raises `UserError` where there are none.
     """
-    rows = _usable(images, _measured_on(images))
+    rows = manifest.tested(images).reset_index(drop=True)
     if rows.empty:
         way_out = (
             "add some with --split test, or make the workspace anew with 'curate add … --split train=0.8,test=0.2'"
         )
         raise UserError(f"{pasted(workspace.root)} has no labelled test images to evaluate on; {way_out}")
     return rows
-
-
-def _measured_on(images: pd.DataFrame) -> str:
-    """The split that runs are measured on."""
-    return "test" if (images["split"] == "test").any() else "val"
 
 
 def leak_free(workspace: Workspace, test_rows: pd.DataFrame) -> list[str] | None:
@@ -212,10 +204,6 @@ def leak_free(workspace: Workspace, test_rows: pd.DataFrame) -> list[str] | None
     leaked = test_rows["image_id"].isin(shown)
     leaked |= test_rows["pixel_hash"].isin(test_rows["pixel_hash"][leaked])  # and the copies of it
     return test_rows["image_id"][~leaked].to_list()
-
-
-def _usable(rows: pd.DataFrame, split: str) -> pd.DataFrame:
-    return rows[(rows["split"] == split) & (rows["label"] != "") & manifest.decodable(rows)].reset_index(drop=True)
 
 
 def by_epochs(config: TrainConfig) -> TrainConfig:

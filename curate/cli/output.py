@@ -39,8 +39,9 @@ def print_table(table: "pd.DataFrame", columns: list[str] | None = None) -> None
     columns = columns or list(table.columns)
     cells = {name: [_cell(value) for value in table[name]] for name in columns}
     natural = {name: max(map(cell_len, (name, *cells[name]))) for name in columns}
-    console = Console(width=None if sys.stdout.isatty() else WIDE)
-    widths = _fitted(natural, console.width) if sys.stdout.isatty() else natural
+    to_terminal = sys.stdout.isatty()
+    console = Console(width=None if to_terminal else WIDE)
+    widths = _fitted(natural, console.width) if to_terminal else natural
     view = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name, width in widths.items():
         numeric = table[name].dtype.kind in "iuf"
@@ -48,7 +49,7 @@ def print_table(table: "pd.DataFrame", columns: list[str] | None = None) -> None
             name,
             justify="right" if numeric else "left",
             min_width=min(width, WIDE),
-            overflow="ellipsis" if sys.stdout.isatty() else "fold",
+            overflow="ellipsis" if to_terminal else "fold",
         )
     for row in zip(*(cells[name] for name in widths), strict=True):
         view.add_row(*[Text(_end(text, width)) for text, width in zip(row, widths.values(), strict=True)])

@@ -72,8 +72,7 @@ def _write_events(workspace: "Workspace", rows: "list[Row]", as_json: bool) -> N
     for row in rows:
         with workspace.locked(f"runs/{row.name}"):
             written.append(event_files.write_finished(workspace.root / "runs" / row.name))
-    with workspace.writing("runs", {"tensorboard": [row.name for row in rows]}):
-        pass  # writes no table
+    workspace.note("runs", {"tensorboard": [row.name for row in rows]})
     if as_json:
         output.print_json({"written": written})
         return

@@ -5,7 +5,7 @@ import pandas as pd
 
 from curate.errors import UserError
 from curate.manifest import decodable
-from curate.scores import halving
+from curate.scores import by_factor
 
 
 def odd_aspect(manifest: pd.DataFrame, *, limit: float = 2.5, fence: float = 3.0) -> pd.DataFrame:
@@ -22,9 +22,7 @@ def odd_aspect(manifest: pd.DataFrame, *, limit: float = 2.5, fence: float = 3.0
     aspect = np.log(width / height)
     if not len(rows):
         return pd.DataFrame({"row": [], "score": []})
-    low, middle, high = np.quantile(aspect, [0.25, 0.5, 0.75])
-    limit = max(limit, float(np.exp(min(fence * (high - low), 99))))  # nothing is e^99 times as wide: no overflow
-    score = halving(np.exp(np.abs(aspect - middle)), fine=limit**0.5, limit=limit, bad="high", finder="odd_aspect")
+    score, middle = by_factor(aspect, limit=limit, fence=fence, finder="odd_aspect")
     odd = score < 1
     details = [
         f"{w:.0f} × {h:.0f} pixels; usual is {np.exp(middle):.2f} : 1"

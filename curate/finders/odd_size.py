@@ -5,7 +5,7 @@ import pandas as pd
 
 from curate.errors import UserError
 from curate.manifest import decodable
-from curate.scores import halving
+from curate.scores import by_factor
 
 
 def odd_size(manifest: pd.DataFrame, *, limit: float = 4.0, fence: float = 3.0) -> pd.DataFrame:
@@ -22,9 +22,7 @@ def odd_size(manifest: pd.DataFrame, *, limit: float = 4.0, fence: float = 3.0) 
     side = np.log(width * height) / 2
     if not len(rows):
         return pd.DataFrame({"row": [], "score": []})
-    low, middle, high = np.quantile(side, [0.25, 0.5, 0.75])
-    limit = max(limit, float(np.exp(min(fence * (high - low), 99))))  # nothing is e^99 times as large: no overflow
-    score = halving(np.exp(np.abs(side - middle)), fine=limit**0.5, limit=limit, bad="high", finder="odd_size")
+    score, middle = by_factor(side, limit=limit, fence=fence, finder="odd_size")
     odd = score < 1
     details = [
         f"{w:.0f} × {h:.0f} pixels; the usual side is {np.exp(middle):.0f}"

@@ -7,7 +7,6 @@ from typing import Literal
 import pandas as pd
 
 from curate import recipe, reviewers, scans, verbs, versions
-from curate.manifest import data_hash, decodable
 from curate.results import proof, runs
 from curate.results.proof import Proof
 from curate.results.runs import MEASURE, Run
@@ -82,15 +81,3 @@ def _last(workspace: Workspace, command: str) -> int:
 def training(images: pd.DataFrame) -> pd.DataFrame:
     """The labelled images of the training split, also those that cannot be decoded."""
     return images[(images["split"] == "train") & (images["label"] != "")]
-
-
-def tested(manifest: pd.DataFrame) -> pd.DataFrame:
-    """The images that training is measured on: of `test`, or of `val` where there is no test split."""
-    split = "test" if (manifest["split"] == "test").any() else "val"
-    return manifest[(manifest["split"] == split) & (manifest["label"] != "") & decodable(manifest)]
-
-
-def trained_on(images: pd.DataFrame) -> str:
-    """Hash of the images that training would see, and their labels, as the trainer notes it with a run."""
-    rows = training(images)
-    return data_hash(rows[decodable(rows)])

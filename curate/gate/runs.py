@@ -5,8 +5,9 @@ import pandas as pd
 from curate.errors import known
 from curate.gate.check import Check, bounded
 from curate.gate.comparable import Compared, compared, sure_loss
-from curate.gate.facts import Facts, tested, trained_on
-from curate.results.flips import predicted
+from curate.gate.facts import Facts
+from curate.manifest import data_hash, learned, tested
+from curate.results.flips import others, predicted
 from curate.results.runs import MEASURE, Run
 from curate.wording import percent, plural, signed
 
@@ -42,7 +43,7 @@ def run_current(facts: Facts, run: Run | None) -> Check:
         return _without_run(name, facts)
     if not run.data_hash:
         reason = f"{run.name} does not say which images it was trained on"
-    elif run.data_hash != trained_on(facts.images):
+    elif run.data_hash != data_hash(learned(facts.images)):
         reason = f"{run.name} was trained on other images or labels than those of the {facts.judged} set"
     else:
         reason = _other_tests(run, tested(facts.manifest))
@@ -64,11 +65,9 @@ def _other_tests(run: Run, there: pd.DataFrame) -> str:
     said = predicted(run.folder, run.seeds)
     if said is None:
         return ""
-    labels = there.set_index("image_id")["label"]
-    came = labels.index.difference(said.index)
+    came, changed = others(there.set_index("image_id")["label"], said["label"])
     if len(came):
         return f"{len(came):,} of {count:,} test images are none that {run.name} was measured on, such as {came[0]!r}"
-    changed = labels.index[(labels != said["label"].loc[labels.index]).to_numpy()]
     if len(changed):
         return f"{len(changed):,} of {count:,} test images had another label for {run.name}, such as {changed[0]!r}"
     return ""
@@ -133,7 +132,7 @@ def proof_loss(facts: Facts, limit: float) -> Check:
         return Check(name, "skipped", "the proof has too few seeds for an interval", way_out=f"{way_out} --seeds 5")
     names = {arm.run for arm in facts.proof.arms if arm.name == found.after}
     seen = {run.data_hash for run in facts.runs if run.name in names}
-    if seen and trained_on(facts.images) not in seen:
+    if seen and data_hash(learned(facts.images)) not in seen:
         reason = f"the proof is of other images or labels than those of the {facts.judged} set"
         return Check(name, "skipped", reason, way_out=way_out)
     mean, half = found.accuracy.mean, found.accuracy.half_width

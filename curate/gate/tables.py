@@ -6,8 +6,8 @@ import pandas as pd
 from curate.apply import about_each
 from curate.decisions import POLICY
 from curate.gate.check import Check, bounded
-from curate.gate.facts import LEAK, Facts, tested, training
-from curate.manifest import decodable
+from curate.gate.facts import LEAK, Facts, training
+from curate.manifest import decodable, tested
 from curate.recipe import FINDINGS_OF
 from curate.wording import plural
 

@@ -20,11 +20,10 @@ def merge(before: pd.DataFrame, rows: pd.DataFrame, said: list[bool]) -> tuple[p
     `image_id` and source that a file had before it was moved.
     """
     at = pd.Index(before["image_id"]).get_indexer(pd.Index(rows["image_id"]))
-    moved = _moved_from(before, rows, at)
-    at = np.where(moved >= 0, moved, at)
-    for name in ("image_id", "source"):
-        earlier = before[name].iloc[np.maximum(at, 0)].to_numpy() if len(before) else rows[name].to_numpy()
-        rows[name] = pd.Series(np.where(moved >= 0, earlier, rows[name]), dtype="str", index=rows.index)
+    earlier = _moved_from(before, rows, at)
+    moved = np.flatnonzero(earlier >= 0)
+    at[moved] = earlier[moved]
+    rows.loc[rows.index[moved], ["image_id", "source"]] = before[["image_id", "source"]].iloc[at[moved]].to_numpy()
     same_content = before[before["content_hash"].isin(rows["content_hash"]) & (before["content_hash"] != "")]
     there = set(zip(same_content["content_hash"], same_content["label"], same_content["split"], strict=True))
     there |= {(digest, label, "") for digest, label, _ in there}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from curate.gate.facts import trained_on
+from curate.manifest import data_hash, learned
 from curate.results import runs
 from curate.results.proof import Proof
 from curate.results.runs import Run
@@ -88,9 +88,9 @@ def earlier(workspace: Workspace, images: pd.DataFrame, found: list[Run]) -> fro
     told = [run for run in found if run.data_hash]
     if not told:
         return frozenset()
-    now: dict[str, str] = {"raw": trained_on(images)}
+    now: dict[str, str] = {"raw": data_hash(learned(images))}
     if workspace.has(CURATED):
-        now["curated"] = trained_on(read_table(workspace.path(CURATED)))
+        now["curated"] = data_hash(learned(read_table(workspace.path(CURATED))))
     return frozenset(run.name for run in told if run.data_hash != now.get(run.data, run.data_hash))
 
 

@@ -69,6 +69,17 @@ def predicted(folder: Path, seeds: Sequence[int]) -> pd.DataFrame | None:
     return table[columns].set_index("image_id")
 
 
+def others(labels: pd.Series, there: pd.Series) -> tuple[pd.Index, pd.Index]:
+    """The test images that are not among those `there`; and, where all are, those with another label there.
+
+    labels, there: by image_id.
+    """
+    missing = labels.index.difference(there.index)
+    if len(missing):
+        return missing, missing[:0]
+    return missing, labels.index[(labels != there.loc[labels.index]).to_numpy()]
+
+
 def is_right(table: pd.DataFrame, seeds: Sequence[int]) -> np.ndarray:
     """Whether each seed has each image right: shape (S, N), bool. table: see `predicted`."""
     said = table[[f"{SEED}{seed}" for seed in seeds]].to_numpy(object)

@@ -9,7 +9,7 @@ from scipy.special import stdtrit
 
 from curate.errors import UserError
 from curate.results import paired
-from curate.results.flips import Flips, flips, is_right, predicted
+from curate.results.flips import Flips, flips, is_right, others, predicted
 from curate.results.interval import welch_interval
 from curate.results.paired import Verdict
 from curate.results.proof import Proof
@@ -127,10 +127,9 @@ def other_tests(before: Run, after: Run) -> str:
     if said is None:
         return ""
     old, new = said
-    missing = old.index.difference(new.index)
+    missing, changed = others(old["label"], new["label"])
     if len(missing):
         return f"{len(missing):,} are others, such as {missing[0]!r}"
-    changed = old.index[(old["label"] != new["label"].loc[old.index]).to_numpy()]
     return f"{len(changed):,} have another label, such as {changed[0]!r}" if len(changed) else ""
 
 

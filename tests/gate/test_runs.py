@@ -10,9 +10,9 @@ import pytest
 
 from curate.errors import UserError
 from curate.gate import comparable
-from curate.gate import facts as reading
 from curate.gate import runs as of_runs
 from curate.gate.check import Check
+from curate.manifest import data_hash, learned
 from curate.results import proof, side_by_side
 from curate.results.interval import Score, mean_interval, score
 from curate.results.paired import Difference
@@ -173,7 +173,7 @@ def test_a_run_is_of_the_test_images_that_there_are(
         labels=labels,
         image_ids=image_ids,
         kept=kept,
-        data_hash=reading.trained_on(known.images),
+        data_hash=data_hash(learned(known.images)),
     )
     check = of_runs.run_current(known, made)
     assert check.status == ("skipped" if reason else "passed")
@@ -267,7 +267,7 @@ def test_a_proof_that_curated_is_not_worse(values: list[float], status: str) -> 
 
 def test_a_proof_of_another_set_says_nothing() -> None:
     given = facts(proof=proved(-0.05, -0.051, -0.052))
-    for digest, status in ((reading.trained_on(given.images), "failed"), ("of another set", "skipped")):
+    for digest, status in ((data_hash(learned(given.images)), "failed"), ("of another set", "skipped")):
         arm = run("prove-curated", 0.9, data_hash=digest)
         assert of_runs.proof_loss(replace(given, runs=[arm]), 0).status == status
     assert of_runs.proof_loss(facts(), 0).status == "skipped"

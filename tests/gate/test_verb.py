@@ -9,10 +9,9 @@ import train.verbs
 from curate import deciding, scans, verbs
 from curate.cli import app, main
 from curate.engine import Local
-from curate.gate import facts as reading
 from curate.gate.check import Check
 from curate.ingest.add import add
-from curate.manifest import data_hash
+from curate.manifest import data_hash, learned
 from curate.workspace import CURATED, DECISIONS, FINDINGS, MANIFEST, RECIPE, Workspace, read_table
 from tests.conftest import write_digits
 from tests.gate.conftest import Called, contents, failed, leak
@@ -127,7 +126,7 @@ def test_runs_of_the_trainer(digits: Workspace, call: Called) -> None:
 
 def test_the_hash_of_the_training_images_is_the_trainers(digits: Workspace) -> None:
     curated = read_table(digits.path(CURATED))
-    assert reading.trained_on(curated) == data_hash(train.verbs.train_rows_of(curated))
+    assert data_hash(learned(curated)) == data_hash(train.verbs.train_rows_of(curated))
 
 
 @pytest.mark.parametrize(

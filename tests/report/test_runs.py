@@ -7,7 +7,7 @@ import pytest
 
 from curate import report, verbs
 from curate.errors import UserError
-from curate.gate.facts import trained_on
+from curate.manifest import data_hash, learned
 from curate.report import charts
 from curate.report import runs as worth
 from curate.workspace import MANIFEST, Workspace
@@ -186,7 +186,7 @@ def test_runs_of_an_earlier_set_are_marked_and_come_last(tmp_path):
     workspace = make(tmp_path / "ws", ["cat", "dog"] * 2)
     decide(workspace, [{"image_id": "set/0.png", "action": "drop"}])
     verbs.apply(workspace, include_test=False)
-    raw, curated = (trained_on(verbs.read_images(workspace, data)) for data in ("raw", "curated"))
+    raw, curated = (data_hash(learned(verbs.read_images(workspace, data))) for data in ("raw", "curated"))
     classes = ["cat", "dog"]
     train(workspace, "raw-a", [0.8, 0.8, 0.8], classes, data="raw", data_hash=raw)
     train(workspace, "curated-a", [0.9, 0.9, 0.9], classes, data="curated", data_hash=curated)
@@ -194,7 +194,7 @@ def test_runs_of_an_earlier_set_are_marked_and_come_last(tmp_path):
     assert "of an earlier" not in written(workspace).text
     decide(workspace, [{"image_id": "set/1.png", "action": "drop"}])
     verbs.apply(workspace, include_test=False)
-    now = trained_on(verbs.read_images(workspace, "curated"))
+    now = data_hash(learned(verbs.read_images(workspace, "curated")))
     train(workspace, "curated-b", [0.85], classes, data="curated", data_hash=now)
     page = written(workspace)
     text = " ".join(page.text.split())

@@ -75,9 +75,8 @@ class ColorJitter(Transform):
         place = (order == HUE).int().argmax(1, keepdim=True) if rotates else len(KINDS)
         planes = _mixed(planes, factors, order, slot < place)
         if rotates:
-            planes = in_parts(_turned_planes, planes[..., None], torch.floor(factors[:, HUE] * TURN), values=PART)[
-                ..., 0
-            ]
+            turn = torch.floor(factors[:, HUE] * TURN)
+            planes = in_parts(_turned_planes, planes[..., None], turn, values=PART)[..., 0]
             planes = _mixed(planes, factors, order, slot > place)
         return planes.mT.reshape(levels.shape)
 

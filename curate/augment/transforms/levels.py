@@ -87,9 +87,8 @@ class RandomGamma(Pointwise):
     def table(self, params: Params, channels: int) -> Tensor:
         """Cut, not rounded, as Albumentations does: so even a gamma of 1 takes a level off some."""
         gamma = _by_channel(params["gamma"])
-        parts = every_level(gamma.device) * (
-            1 / TOP
-        )  # its np.arange multiplies; a division would give other last digits
+        # its np.arange multiplies; a division would give other last digits
+        parts = every_level(gamma.device) * (1 / TOP)
         return (parts**gamma * TOP).to(torch.uint8)
 
 
