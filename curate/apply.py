@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-CHANGES = ("added", "dropped", "relabelled", "moved", "changed")
+CHANGES = ("added", "dropped", "labelled", "relabelled", "moved", "changed")
 
 
 @dataclass(frozen=True)
@@ -65,24 +65,32 @@ def apply(manifest: pd.DataFrame, decisions: pd.DataFrame, *, include_test: bool
 def diff(before: pd.DataFrame, after: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
     """What changed between two manifests: columns `image_id`, `change`, `before`, `after`, `because`.
 
-    `change` is one of `CHANGES`: an image can be added, dropped, relabelled, moved to another split, or have other
-    content under its name. `because` names the finders of the decision on it, or on the original that it followed, or
-    "" where there was none. A `keep` is behind none of the changes that decisions make.
+    `change` is one of `CHANGES`: an image can be added, dropped, labelled (out of the pool, which brings it into
+    training), relabelled, moved to another split, or have other content under its name. `because` names the finders of
+    the decision on it, or on the original that it followed, or "" where there was none. A `keep` is behind none of the
+    changes that decisions make.
     """
     both = before.merge(after, on="image_id", how="outer", suffixes=("_before", "_after"), indicator=True, sort=True)
     gone, new, stayed = (both["_merge"] == side for side in ("left_only", "right_only", "both"))
+    labelled = stayed & (both["split_before"] == "pool") & (both["split_after"] == "train")
     rows = [
         _rows(both[gone], "dropped", "label_before", None),
         _rows(both[new], "added", None, "label_after"),
+        _rows(both[labelled], "labelled", "split_before", "label_after"),
     ]
-    for change, column in (("relabelled", "label"), ("moved", "split"), ("changed", "content_hash")):
-        differs = stayed & (both[f"{column}_before"] != both[f"{column}_after"])
+    others = stayed & ~labelled
+    for change, among, column in (
+        ("relabelled", others, "label"),
+        ("moved", others, "split"),
+        ("changed", stayed, "content_hash"),
+    ):
+        differs = among & (both[f"{column}_before"] != both[f"{column}_after"])
         rows.append(_rows(both[differs], change, f"{column}_before", f"{column}_after"))
     table = pd.concat(rows, ignore_index=True)
     said = decisions.drop_duplicates("image_id", keep="last").set_index("image_id")
     reasons, acting = said["because"], said.index[said["action"] != "keep"]
     parents = pd.concat([before, after]).drop_duplicates("image_id").set_index("image_id")["parent_id"]
-    followed = table["change"].isin(["dropped", "relabelled", "moved"]) & ~table["image_id"].isin(acting)
+    followed = table["change"].isin(["dropped", "labelled", "relabelled", "moved"]) & ~table["image_id"].isin(acting)
     key = table["image_id"].where(~followed, parents.reindex(table["image_id"]).to_numpy())
     table["because"] = reasons.reindex(key, fill_value="").to_numpy()
     return table

@@ -152,7 +152,7 @@ def ladder(figures: Figures, table: Table) -> str:
             main = found["compared"][0]["accuracy"]
             rows.append(
                 [
-                    SETS.get(name, name),
+                    SETS.get(name) or planted(name),
                     f"{rung.replace('_', ' ')} (`{found['config']['model']}`)",
                     _score(arms["raw"]["accuracy"]),
                     _score(arms["curated"]["accuracy"]),

@@ -104,10 +104,8 @@ def test_diff_shows_what_came_out_of_the_pool_and_why() -> None:
     said = decided(("p", "relabel", "cat", "policy", "pseudo_label"))
     table = diff(POOL, apply(POOL, said).table, said)
     assert table.to_numpy().tolist() == [
-        ["p", "relabelled", "", "cat", "pseudo_label"],
-        ["q", "relabelled", "", "cat", "pseudo_label"],
-        ["p", "moved", "pool", "train", "pseudo_label"],
-        ["q", "moved", "pool", "train", "pseudo_label"],
+        ["p", "labelled", "pool", "cat", "pseudo_label"],
+        ["q", "labelled", "pool", "cat", "pseudo_label"],
     ]
 
 
@@ -179,9 +177,9 @@ def test_rules_that_hold_for_any_decisions(seed: int) -> None:
     # diff finds every change and no other
     changes = diff(table, applied, decisions)
     assert (changes["change"] == "dropped").sum() == len(table) - len(applied)
-    assert (changes["change"] == "relabelled").sum() == (applied["label"] != stayed["label"]).sum()
-    assert (changes["change"] == "moved").sum() == moved.sum()
-    assert set(changes["change"]) <= {"dropped", "relabelled", "moved"}
+    assert (changes["change"] == "relabelled").sum() == ((applied["label"] != stayed["label"]) & ~moved).sum()
+    assert (changes["change"] == "labelled").sum() == moved.sum()
+    assert set(changes["change"]) <= {"dropped", "labelled", "relabelled"}
 
 
 # diff
@@ -189,19 +187,29 @@ def test_rules_that_hold_for_any_decisions(seed: int) -> None:
 
 def test_diff_names_every_kind_of_change() -> None:
     before = images(
-        ("a", "train", "cat"), ("b", "train", "cat"), ("c", "train", "cat"), ("d", "pool", ""), ("e", "val", "cat")
+        ("a", "train", "cat"),
+        ("b", "train", "cat"),
+        ("c", "train", "cat"),
+        ("d", "pool", ""),
+        ("e", "val", "cat"),
+        ("g", "val", "cat"),
     )
     after = images(
-        ("f", "train", "dog"), ("e", "val", "cat"), ("d", "train", "dog"), ("c", "train", "cat"), ("b", "train", "dog")
+        ("f", "train", "dog"),
+        ("g", "train", "cat"),
+        ("e", "val", "cat"),
+        ("d", "train", "dog"),
+        ("c", "train", "cat"),
+        ("b", "train", "dog"),
     )
     after.loc[after["image_id"] == "c", "content_hash"] = "other"
     table = diff(before, after, decided(("a", "drop", "", "policy", "dark;blurry"), ("b", "relabel", "dog", "ada")))
     assert table.to_numpy().tolist() == [
         ["a", "dropped", "cat", "", "dark;blurry"],
         ["f", "added", "", "dog", ""],
+        ["d", "labelled", "pool", "dog", ""],
         ["b", "relabelled", "cat", "dog", ""],
-        ["d", "relabelled", "", "dog", ""],
-        ["d", "moved", "pool", "train", ""],
+        ["g", "moved", "val", "train", ""],
         ["c", "changed", "content of c", "other", ""],
     ]
     assert set(table["change"]) == set(CHANGES)

@@ -144,7 +144,9 @@ def _asked(thumbnail: np.ndarray, rows: np.ndarray) -> float:
     b = np.concatenate([rows[step:] for step in steps] or [rows[:0]])[:UNRELATED_PAIRS]
     if len(a) < FEWEST_PAIRS:
         return 0.0
-    odds = alignment.log_odds(alignment.compare(thumbnail, a, b, np.full(len(a), views.PLAIN), promising=-1))
+    plain = np.full(len(a), views.PLAIN)
+    odds = alignment.log_odds(alignment.compare(thumbnail, a, b, plain, promising=-1))
+    odds = np.minimum(odds, links.inside_odds(thumbnail, a, b, plain, promising=-1))  # bars don't make a set look alike
     middle, high = np.quantile(odds, [0.5, 0.99])
     return float(np.clip(middle + UNRELATED_STEPS * (high - middle), 0, MOST_ASKED))
 

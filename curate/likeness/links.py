@@ -27,7 +27,7 @@ PAIRS = 16_384
 """Pairs laid on each other at once."""
 LEAST, SURE = -4.0, 7.0
 """Log-odds from which a pair is kept, and up to which the second image is laid on the first as well. Where both have a
-border, what lies inside has to be alike, too: frames say nothing."""
+border, what lies inside has to be alike, too: frames and bars say nothing."""
 
 
 @dataclass(frozen=True)
@@ -112,13 +112,39 @@ def _odds(thumbnail: np.ndarray, first: np.ndarray, second: np.ndarray, view: np
     other_way = alignment.log_odds(alignment.compare(thumbnail, second[doubt], first[doubt], view[doubt]))
     odds[doubt] = np.maximum(odds[doubt], other_way)
     likely = np.flatnonzero(is_whole & (odds > LEAST))
-    some, at = np.unique(np.concatenate([first[likely], second[likely]]), return_inverse=True)
-    at = at.reshape(2, -1)
-    both = views.has_border(thumbnail[some])[at].all(axis=0)
-    first, second = at[:, both]
-    inside = alignment.compare(views.trimmed(thumbnail[some]), first, second, view[likely[both]])
-    odds[likely[both]] = np.minimum(odds[likely[both]], alignment.log_odds(inside))
+    inside = inside_odds(thumbnail, first[likely], second[likely], view[likely])
+    odds[likely] = np.minimum(odds[likely], inside)
     return odds.astype(np.float32)
+
+
+def inside_odds(
+    thumbnail: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    view: np.ndarray,
+    *,
+    promising: float = alignment.PROMISING,
+) -> np.ndarray:
+    """Log-odds without what is border in both images of a pair, infinite where nothing is: shape (P,).
+
+    Were each trimmed by itself, one that has less contrast would lose more, and not fit on the other any more; and one
+    that shows little within its border would keep it. view: shape (P,), of `views.WHOLE`. promising: see
+    `curate.likeness.alignment.compare`.
+    """
+    keys = np.concatenate([first * views.COUNT + view, second * views.COUNT + views.PLAIN])
+    seen, at = np.unique(keys, return_inverse=True)
+    images = views.of(thumbnail[seen // views.COUNT], seen % views.COUNT).astype(np.uint8)
+    a, b = at.reshape(2, -1)
+    box = views.inside(images)
+    part = views.around(box[a], box[b])
+    bordered = views.is_border(part, least=1)
+    a, b, part = a[bordered], b[bordered], part[bordered]
+    left = np.concatenate([views.cut(images[a], part), views.cut(images[b], part)]).reshape(-1, thumbnail.shape[1])
+    row = np.arange(len(a))
+    odds = np.full(len(first), np.inf)
+    plain = np.full(len(a), views.PLAIN)
+    odds[bordered] = alignment.log_odds(alignment.compare(left, row, row + len(a), plain, promising=promising))
+    return odds
 
 
 def _among(names: np.ndarray, searched: np.ndarray, links: Links) -> Links:

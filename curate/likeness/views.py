@@ -24,6 +24,8 @@ UNIFORM = 6.0
 """Rows and columns at the edge with a smaller standard deviation, in grey levels, are border."""
 LEAST_TRIMMED, LEAST_LEFT = 1, SIDE // 3
 """A border of fewer thumbnail pixels is none; one that leaves fewer is the image itself."""
+NOTHING = (SIDE, 0, SIDE, 0)
+"""No part of an image: first row, the one after the last, and columns so."""
 
 
 def of(thumbnail: np.ndarray, view: np.ndarray) -> np.ndarray:
@@ -34,7 +36,9 @@ def of(thumbnail: np.ndarray, view: np.ndarray) -> np.ndarray:
         if kind == MIRRORED:
             images[rows] = images[rows, :, ::-1]
         elif kind == TRIMMED:
-            images[rows] = [_trimmed(image) for image in images[rows]]
+            box = inside(images[rows])
+            rows, box = rows[is_border(box)], box[is_border(box)]
+            images[rows] = cut(images[rows], box)
         else:
             images[rows] = resampled(images[rows], _part(int(kind) - FIRST_PART))
     return images
@@ -47,13 +51,41 @@ def pixels(thumbnail: np.ndarray) -> np.ndarray:
 
 def has_border(thumbnail: np.ndarray) -> np.ndarray:
     """Which thumbnails, shape (n, 1024), have a border: shape (n,), bool."""
-    return np.array([_inside(image) is not None for image in thumbnail.reshape(-1, SIDE, SIDE)], bool)
+    return is_border(inside(thumbnail))
 
 
-def trimmed(thumbnail: np.ndarray) -> np.ndarray:
-    """Thumbnails without their borders: shape (n, 1024), uint8."""
-    images = thumbnail.reshape(-1, SIDE, SIDE)
-    return np.array([_trimmed(image).ravel() for image in images], np.uint8).reshape(thumbnail.shape)
+def inside(thumbnail: np.ndarray) -> np.ndarray:
+    """What lies between uniform rows and columns at the edges of thumbnails, shape (n, 1024): first row, the one after
+    the last, and columns so, shape (n, 4). `NOTHING` of an image that is uniform."""
+    return np.array([_inside(image) for image in pixels(thumbnail)], np.int64).reshape(-1, 4)
+
+
+def is_border(box: np.ndarray, *, least: int = LEAST_LEFT) -> np.ndarray:
+    """Where what lies around is a border, see `inside`: shape (n, 4) -> (n,), bool.
+
+    Uniform rows at one edge alone, or columns, are none: they may be a sky, or a floor. least: thumbnail pixels that it
+    leaves.
+    """
+    top, bottom, left, right = box.T
+    most = SIDE - LEAST_TRIMMED
+    bars = ((top >= LEAST_TRIMMED) & (bottom <= most)) | ((left >= LEAST_TRIMMED) & (right <= most))
+    height, width = bottom - top, right - left
+    found: np.ndarray = (bars | (np.maximum(height, width) <= most)) & (np.minimum(height, width) >= least)
+    return found
+
+
+def around(box: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The least that holds both of two parts: shape (n, 4) each -> (n, 4)."""
+    return np.where([True, False, True, False], np.minimum(box, other), np.maximum(box, other))
+
+
+def cut(images: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """Parts of images, made as large as these: shapes (n, 32, 32) and (n, 4) -> (n, 32, 32)."""
+    parts = [
+        cv2.resize(image[top:bottom, left:right], (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+        for image, (top, bottom, left, right) in zip(images, box, strict=True)
+    ]
+    return np.array(parts, images.dtype).reshape(images.shape)
 
 
 def resampled(images: np.ndarray, matrix: csr_matrix) -> np.ndarray:
@@ -87,23 +119,11 @@ def _part(number: int) -> csr_matrix:
     return resampling(*np.meshgrid(down, across, indexing="ij"))
 
 
-def _inside(image: np.ndarray) -> tuple[slice, slice] | None:
-    """The rows and columns between uniform ones at the edges; None where there are none of these, or too many."""
-    image = image.astype(np.float32)
+def _inside(image: np.ndarray) -> tuple[int, int, int, int]:
+    """See `inside`: shape (32, 32), float32."""
     down = np.flatnonzero(image.std(axis=1) >= UNIFORM)
     if not len(down):
-        return None
-    rows = slice(down[0], down[-1] + 1)
-    across = np.flatnonzero(image[rows].std(axis=0) >= UNIFORM)
-    if not len(across):
-        return None
-    columns = slice(across[0], across[-1] + 1)
-    height, width = rows.stop - rows.start, columns.stop - columns.start
-    if max(height, width) > SIDE - LEAST_TRIMMED or min(height, width) < LEAST_LEFT:
-        return None
-    return rows, columns
-
-
-def _trimmed(image: np.ndarray) -> np.ndarray:
-    inside = _inside(image)
-    return image if inside is None else cv2.resize(image[inside], (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+        return NOTHING
+    top, bottom = down[0], down[-1] + 1
+    across = np.flatnonzero(image[top:bottom].std(axis=0) >= UNIFORM)
+    return (top, bottom, across[0], across[-1] + 1) if len(across) else NOTHING

@@ -5,7 +5,7 @@ a set is made of 200 of either, a copy of each, and 1,000 more of Imagenette. Fr
 places of crops are drawn anew for each image. imagededup wants a virtual environment of its own, and its hashing
 part alone imports without torchvision: the peer's script puts an empty module in the place of its networks.
     python3.11 -m venv PEERS && PEERS/bin/pip install --no-deps imagededup==0.3.3 && PEERS/bin/pip install numpy \
-        scipy pillow scikit-learn pywavelets tqdm
+        scipy pillow scikit-learn pywavelets tqdm matplotlib
 and CURATE_PEERS=PEERS in the environment.
 """
 
@@ -98,6 +98,14 @@ def bordered(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return cv2.copyMakeBorder(image, down, down, across, across, cv2.BORDER_CONSTANT, value=shade)
 
 
+def letterboxed(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Dark bars above and below, or left and right, each 5 to 15 % of that side."""
+    bars = [round(side * random.uniform(0.05, 0.15)) for side in image.shape[:2]]
+    down, across = (bars[0], 0) if random.random() < 0.5 else (0, bars[1])
+    shade = [int(random.integers(0, 30))] * 3
+    return cv2.copyMakeBorder(image, down, down, across, across, cv2.BORDER_CONSTANT, value=shade)
+
+
 def screenshot(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """In a window: a bar with a title above it, a desktop of one colour around it, made smaller."""
     height, width = image.shape[:2]
@@ -130,6 +138,7 @@ KINDS: dict[str, Change] = {
     "caption": captioned,
     "border": bordered,
     "screenshot": screenshot,
+    "letterbox": letterboxed,
 }
 
 

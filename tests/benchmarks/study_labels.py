@@ -81,9 +81,7 @@ def run(arguments: list[str] | None = None) -> None:
         found = measure(ws, name, scale, seeds=given.seeds or scale.seeds, budget=given.budget)
         figures = earlier(file)
         figures[ws.root.name] = found | {"measured": circumstances()}
-        record(
-            file, "CIFAR-10 (JPEG copy) with labels of CIFAR-10N, and Imagenette at 32 px with planted errors", figures
-        )
+        record(file, WHAT, figures)
 
 
 def measure(ws: Workspace, name: str, scale: Scale, *, seeds: int, budget: float | None) -> dict[str, object]:

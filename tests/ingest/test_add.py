@@ -1,4 +1,4 @@
-"""Adding: what becomes a row, what is skipped, and what a second add does."""
+"""Adding: what becomes a row, and what is refused."""
 
 import io
 import itertools
@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from curate import manifest, sources
@@ -21,17 +20,11 @@ from curate.ingest.incoming import Request
 from curate.sources import Options, Sample
 from curate.workspace import MANIFEST, Workspace
 from tests import pictures
-from tests.conftest import picture, png, write_tree
+from tests.conftest import png, write_tree
+from tests.ingest.conftest import rows
 from tests.sources.reading import EVIL_NAMES, make_tar, make_zip
 
 Tree = Callable[..., Path]
-
-
-@pytest.fixture(autouse=True)
-def no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests need not wait until everything on the machine is on its disk."""
-    monkeypatch.setattr("os.sync", lambda: None)
-    monkeypatch.setattr("os.fsync", lambda file: None)
 
 
 @pytest.fixture(scope="module")
@@ -41,19 +34,6 @@ def data_folder() -> Path:
     if not (folder / "cifar10" / "cifar10_jpeg.tar.xz").is_file():
         pytest.skip(f"{folder} has no real data; CURATE_DATA names the folder")
     return folder
-
-
-@pytest.fixture
-def ws(tmp_path: Path) -> Workspace:
-    return Workspace(tmp_path / "ws")
-
-
-def rows(ws: Workspace) -> pd.DataFrame:
-    return manifest.check(ws.read_table(MANIFEST, written_by="curate add"), "manifest")
-
-
-def ids(ws: Workspace) -> list[str]:
-    return rows(ws)["image_id"].tolist()
 
 
 def test_a_folder_becomes_rows(ws: Workspace, tree: Tree) -> None:
@@ -119,159 +99,6 @@ def test_shares_go_by_content(ws: Workspace, tmp_path: Path) -> None:
 def test_rules_that_make_no_sense(rule: str) -> None:
     with pytest.raises(UserError):
         split_rule.parse(rule)
-
-
-def test_adding_again_skips(ws: Workspace, tree: Tree) -> None:
-    root = tree("train/cat/1.png", "test/cat/2.png")
-    shutil.copy(root / "train/cat/1.png", root / "train/cat/copy.png")  # a copy within the source stays
-    shutil.copy(root / "train/cat/1.png", root / "test/cat/leak.png")  # and so does one across splits
-    assert add(ws, root).added == 4
-    before = (ws.root / MANIFEST).read_bytes()
-    again = add(ws, root)
-    assert (again.added, again.skipped, again.changed) == (0, 4, 0)
-    assert (ws.root / MANIFEST).read_bytes() == before
-
-
-def test_only_the_new_is_added(ws: Workspace, tree: Tree) -> None:
-    root = tree("cat/1.png")
-    add(ws, root)
-    (root / "cat/2.png").write_bytes(png(99))
-    added = add(ws, root)
-    assert (added.added, added.skipped) == (1, 1)
-    assert ids(ws) == ["photos/cat/1.png", "photos/cat/2.png"]
-
-
-def test_copies_in_another_source(ws: Workspace, tree: Tree) -> None:
-    """Skipped in the same split with the same label; kept, as a finding, with another."""
-    add(ws, tree("train/cat/1.png"))
-    assert add(ws, tree("train/cat/x.png", root="same")).skipped == 1
-    assert add(ws, tree("train/dog/x.png", root="label")).added == 1
-    assert add(ws, tree("test/cat/x.png", root="split")).added == 1
-    assert add(ws, tree("cat/x.png", root="open")).skipped == 1
-
-
-def test_a_changed_file_replaces_its_row(ws: Workspace, tree: Tree) -> None:
-    root = tree("cat/1.png", "cat/2.png")
-    add(ws, root)
-    (root / "cat/1.png").write_bytes(encode_jpeg(picture(7, 20, 30)))
-    added = add(ws, root)
-    assert (added.added, added.changed, added.skipped) == (0, 1, 1)
-    table = rows(ws)
-    assert table["image_id"].tolist() == ["photos/cat/1.png", "photos/cat/2.png"]
-    assert table["width"].tolist() == [30, 9]
-
-
-def test_a_split_is_not_lost_when_nothing_says_one(ws: Workspace, tree: Tree) -> None:
-    root = tree("cat/1.png")
-    add(ws, root, split="test")
-    assert add(ws, root).skipped == 1
-    assert add(ws, root, split="val").changed == 1
-    assert rows(ws)["split"].tolist() == ["val"]
-
-
-def test_an_archive_with_another_file_of_the_same_name_overwrites_nothing(ws: Workspace, tmp_path: Path) -> None:
-    path = make_tar(tmp_path / "set.tar", {"cat/1.png": png(1)})
-    add(ws, path)
-    make_tar(path, {"cat/1.png": png(2)})
-    assert add(ws, path).changed == 1
-    assert (ws.root / "images/set/cat/1.png").read_bytes() == png(1)
-    assert [Path(located).read_bytes() for located in manifest.locate(rows(ws), ws.root)] == [png(2)]
-    assert add(ws, path).skipped == 1
-
-
-def test_sources_of_the_same_name(ws: Workspace, tree: Tree, tmp_path: Path) -> None:
-    first, second = tree("cat/1.png", root="a/photos"), tree("cat/0.png", "cat/1.png", root="b/photos")
-    assert add(ws, first).source == "photos"
-    assert add(ws, second).source == "photos-2"
-    assert add(ws, first).source == "photos"
-    with pytest.raises(UserError, match="--name"):
-        add(ws, second, name="photos")
-    second.rename(tmp_path / "photos-2")
-    moved = add(ws, tmp_path / "photos-2")
-    assert (moved.source, moved.added) == ("photos-2", 0)
-
-
-def test_a_moved_folder_keeps_its_name(ws: Workspace, tree: Tree, tmp_path: Path) -> None:
-    root = tree("cat/1.png", root="a/photos")
-    add(ws, root)
-    (tmp_path / "b").mkdir()
-    root.rename(tmp_path / "b/photos")
-    assert add(ws, tmp_path / "b/photos").changed == 1
-    assert rows(ws)["path"].tolist() == [str(tmp_path / "b/photos/cat/1.png")]
-
-
-def test_a_moved_folder_of_another_name_is_the_same_images(ws: Workspace, tree: Tree, tmp_path: Path) -> None:
-    """Their names stay, and so what was decided about them."""
-    root = tree("cat/1.png", "dog/2.png", root="photos")
-    add(ws, root)
-    root.rename(tmp_path / "elsewhere")
-    added = add(ws, tmp_path / "elsewhere")
-    assert (added.added, added.changed, added.warnings) == (0, 2, [])
-    assert ids(ws) == ["photos/cat/1.png", "photos/dog/2.png"]
-    assert rows(ws)["path"].tolist() == [str(tmp_path / "elsewhere/cat/1.png"), str(tmp_path / "elsewhere/dog/2.png")]
-    assert add(ws, tmp_path / "elsewhere").skipped == 2
-
-
-def test_a_label_that_was_mended_by_moving_the_file(ws: Workspace, tree: Tree) -> None:
-    root = tree("cat/1.png", "dog/2.png")
-    add(ws, root)
-    (root / "cat/1.png").rename(root / "dog/1.png")
-    added = add(ws, root)
-    assert (added.added, added.changed, added.skipped, added.warnings) == (0, 1, 1, [])
-    table = rows(ws)
-    assert table["image_id"].tolist() == ["photos/cat/1.png", "photos/dog/2.png"]
-    assert table["label"].tolist() == ["dog", "dog"]
-    assert table["path"].tolist() == [str(root / "dog/1.png"), str(root / "dog/2.png")]
-    assert add(ws, root).skipped == 2
-
-
-def test_of_copies_that_were_moved_each_keeps_its_label(ws: Workspace, tree: Tree, tmp_path: Path) -> None:
-    root = tree("train/cat/1.png", root="photos")
-    for folder in ("train/dog", "test/cat"):
-        (root / folder).mkdir(parents=True)
-        shutil.copy(root / "train/cat/1.png", root / folder / "copy.png")
-    add(ws, root)
-    before = rows(ws)
-    root.rename(tmp_path / "elsewhere")
-    assert add(ws, tmp_path / "elsewhere").changed == 3
-    assert rows(ws).drop(columns="path").equals(before.drop(columns="path"))
-    assert not rows(ws)["path"].duplicated().any()
-
-
-def test_a_copy_of_what_is_there_is_no_move(ws: Workspace, tree: Tree) -> None:
-    root = tree("cat/1.png", "cat/2.png")
-    add(ws, root)
-    shutil.copy(root / "cat/1.png", root / "cat/3.png")
-    (root / "cat/2.png").unlink()
-    added = add(ws, root)
-    assert (added.added, added.changed, added.skipped) == (0, 0, 2)
-    assert [("2.png" in line, "no file any more" in line) for line in added.warnings] == [(True, True)]
-
-
-def test_a_file_that_is_gone_counts_as_undecodable_until_it_is_back(ws: Workspace, tree: Tree, tmp_path: Path) -> None:
-    root = tree("cat/1.png", "dog/2.png", "dog/3.png")
-    add(ws, root)
-    (root / "dog/2.png").rename(tmp_path / "2.png")
-    added = add(ws, root)
-    assert (added.added, added.changed, added.skipped) == (0, 0, 2)
-    assert added.warnings == [
-        f"1 image has no file any more: {root / 'dog/2.png'}; until added again, from where it is, each counts as one "
-        "that cannot be decoded"
-    ]
-    assert rows(ws)["error"].tolist() == ["", "the file is gone", ""]
-    assert add(ws, root).warnings == []  # it is known
-    (tmp_path / "2.png").rename(root / "dog/2.png")
-    assert add(ws, root).changed == 1
-    assert rows(ws)["error"].tolist() == ["", "", ""]
-
-
-def test_other_sources_may_be_away(ws: Workspace, tree: Tree, tmp_path: Path) -> None:
-    """On a disk that is not there today, say."""
-    away = tree("cat/1.png", root="away")
-    add(ws, away)
-    away.rename(tmp_path / "hidden")
-    assert add(ws, tree("cat/1.png", "cat/2.png", "cat/3.png", root="here")).warnings == []
-    assert rows(ws)["error"].tolist() == [""] * 3
 
 
 @pytest.mark.parametrize("name", ["a/b", "..", ".x", "\\", " ", "x" * 200])

@@ -9,7 +9,7 @@ import pytest
 
 from curate.engine import Local
 from curate.evidence import Evidence
-from curate.likeness import duplicates, links, search
+from curate.likeness import duplicates, links, search, views
 from curate.signals import duplicate_pairs as signal
 from tests.conftest import picture
 from tests.pictures import Picture, evidence_of, photos
@@ -122,3 +122,29 @@ def test_thumbnails_of_another_version_are_compared_anew(
     monkeypatch.setattr(links.signal, "VERSION", links.signal.VERSION + 1)
     again(evidence, evidence.manifest)
     assert asked == [7]
+
+
+def bordered(*, seed: int = 0, height: int = 16) -> np.ndarray:
+    """Noise, 13 pixels wide, within a black border that is wider on the right: shape (1024,), uint8."""
+    image = np.zeros((32, 32), np.uint8)
+    image[8 : 8 + height, 8:21] = np.random.default_rng(seed).integers(0, 256, (height, 13), np.uint8)
+    return image.ravel()
+
+
+def inside_odds(first: np.ndarray, second: np.ndarray, *, view: int = views.PLAIN) -> float:
+    return float(links.inside_odds(np.stack([first, second]), np.array([0]), np.array([1]), np.array([view]))[0])
+
+
+def test_what_lies_inside_borders_has_to_be_alike() -> None:
+    mirrored = bordered().reshape(32, 32)[:, ::-1].ravel()
+    assert inside_odds(bordered(), bordered()) > links.SURE
+    assert inside_odds(bordered(), mirrored, view=views.MIRRORED) > links.SURE
+    assert inside_odds(bordered(), mirrored) < links.LEAST
+    assert inside_odds(bordered(), bordered(seed=1)) < links.LEAST
+    assert not views.has_border(bordered(height=6)[None])  # it leaves too little to be looked for
+    assert inside_odds(bordered(height=6), bordered(height=6)) > links.SURE
+    assert inside_odds(bordered(height=6), bordered(height=6, seed=1)) < links.LEAST
+    assert inside_odds(bordered(height=6), bordered(seed=1)) < links.LEAST
+    without = np.random.default_rng(0).integers(0, 256, 1024, np.uint8)
+    assert inside_odds(bordered(), without) == np.inf
+    assert not len(links.inside_odds(without[None], *[np.zeros(0, np.int64)] * 3))

@@ -9,9 +9,9 @@ from curate.signals.thumbnail import SIDE
 from tests.pictures import photos
 
 
-def large() -> np.ndarray:
+def large(count: int = 12) -> np.ndarray:
     """Grey photos of 128 x 128 pixels."""
-    return np.stack([cv2.resize(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), (128, 128)) for photo in photos()[:12]])
+    return np.stack([cv2.resize(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), (128, 128)) for photo in photos()[:count]])
 
 
 def small(images: list[np.ndarray] | np.ndarray) -> np.ndarray:
@@ -25,6 +25,17 @@ def framed(image: np.ndarray, *, shade: int) -> np.ndarray:
     screen[: height // 8] = shade
     screen[height // 2 : height // 2 + height, width // 4 : width // 4 + width] = image
     return screen
+
+
+def barred(image: np.ndarray, share: float, *, shade: int, upright: bool = False) -> np.ndarray:
+    """Made flatter, bars of so large a share above and below it; or narrower, bars left and right."""
+    image = image.T if upright else image
+    height, width = image.shape
+    bar = round(height * share)
+    shown = cv2.copyMakeBorder(
+        cv2.resize(image, (width, height - 2 * bar)), bar, bar, 0, 0, cv2.BORDER_CONSTANT, value=shade
+    )
+    return shown.T if upright else shown
 
 
 def test_plain_and_mirrored() -> None:
@@ -53,16 +64,40 @@ def test_a_part_is_what_a_crop_shows(number: int) -> None:
 def test_a_frame_is_left_out() -> None:
     shown = small([framed(image, shade=40) for image in large()])
     assert views.has_border(shown).all()
-    assert views.has_border(small(large())).sum() <= 1  # one has a dark sky
     rows = np.arange(12)
-    trimmed = np.concatenate([views.trimmed(shown), small(large())])
-    assert np.median(alignment.compare(trimmed, rows, rows + 12, np.zeros(12, int))[:, alignment.COARSE]) > 0.9
+    both = np.concatenate([shown, small(large())])
+    assert np.median(alignment.compare(both, rows, rows + 12, np.full(12, views.TRIMMED))[:, alignment.COARSE]) > 0.9
+
+
+def test_few_photos_have_a_border() -> None:
+    assert views.has_border(small(large(24))).sum() <= 3  # one has a frame, and two stand before something plain
+
+
+@pytest.mark.parametrize("upright", [False, True], ids=["above and below", "left and right"])
+@pytest.mark.parametrize(("share", "shade"), [(0.06, 0), (0.125, 255), (0.2, 0), (0.25, 255)])
+def test_bars_on_two_sides_are_left_out(share: float, shade: int, upright: bool) -> None:
+    shown = small([barred(image, share, shade=shade, upright=upright) for image in large()])
+    assert views.has_border(shown).mean() > 0.9
+    rows = np.arange(12)
+    both = np.concatenate([shown, small(large())])
+    alike = alignment.compare(both, rows, rows + 12, np.full(12, views.TRIMMED))
+    assert (alignment.log_odds(alike) > 0).mean() > 0.9
+
+
+def test_a_bar_on_one_side_stays() -> None:
+    """It may be a sky, a floor, or a caption, which says something."""
+    image = np.random.default_rng(0).integers(0, 256, (32, 32), np.uint8)
+    for side in (np.s_[:6], np.s_[-6:], np.s_[:, :6], np.s_[:, -6:]):
+        shown = image.copy()
+        shown[side] = 0
+        assert not views.has_border(shown.ravel()[None]).any()
+        shown[:, [0, -1]] = shown[[0, -1]] = 0
+        assert views.has_border(shown.ravel()[None]).all()
 
 
 @pytest.mark.parametrize("image", [np.zeros(1024, np.uint8), np.eye(32, dtype=np.uint8).ravel() * 255])
 def test_an_image_without_border_or_of_nothing_else_stays(image: np.ndarray) -> None:
     assert not views.has_border(image[None]).any()
-    assert np.array_equal(views.trimmed(image[None])[0], image)
     assert np.array_equal(views.of(image[None], np.array([views.TRIMMED])).ravel(), image)
 
 

@@ -90,8 +90,8 @@ def test_the_difference_names_each_change_once(data: st.DataObject) -> None:
     said = data.draw(decisions_on(manifest, st.just("ada")))
     applied = apply(manifest, said)
     counts = diff(manifest, applied.table, said)["change"].value_counts()
-    there = {name: int(counts.get(name, 0)) for name in ("added", "dropped", "moved", "changed")}
-    assert there == {"added": 0, "dropped": applied.dropped, "moved": applied.labelled, "changed": 0}
+    there = {name: int(counts.get(name, 0)) for name in ("added", "dropped", "labelled", "moved", "changed")}
+    assert there == {"added": 0, "dropped": applied.dropped, "labelled": applied.labelled, "moved": 0, "changed": 0}
     assert counts.get("relabelled", 0) >= applied.relabelled
     assert diff(manifest, manifest, said).empty
 
