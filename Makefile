@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CHROMIUM := $(VENV)/.chromium
+# One process more than two cores: tests wait for browsers, databases, processes. The longest files begin first, see tests/conftest.py.
+PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test coverage check audit docs bench bench-gpu fuzz crash mutate clean
 
@@ -11,11 +13,11 @@ demo: $(STAMP)  ## the whole loop on embedded data, in ./demo
 	$(BIN)/curate demo demo --fresh
 
 test: $(STAMP) $(CHROMIUM)  ## every test
-	$(BIN)/pytest -n 3 --dist loadfile  # one more than two cores: tests wait for browsers, databases, processes
+	$(BIN)/pytest $(PARALLEL)
 
 coverage: $(STAMP) $(CHROMIUM)  ## which lines no test reaches, in processes that tests start too; half as long again
 	rm -rf build/coverage && mkdir -p build/coverage
-	-$(BIN)/coverage run -m pytest -n 3 --dist loadfile  # tests of full disks fail: coverage writes there, too
+	-$(BIN)/coverage run -m pytest $(PARALLEL)  # tests of full disks fail: coverage writes there, too
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

@@ -17,6 +17,30 @@ from curate.ingest.add import add
 from curate.workspace import Workspace
 
 
+LONGEST = (
+    "test_docs.py",
+    "test_gpu_checks.py",
+    "review/test_database.py",
+    "review/test_app.py",
+    "train/test_parallel.py",
+    "test_ray_engine.py",
+    "train/test_distributed.py",
+    "test_cli_prove.py",
+    "train/test_experiments.py",
+    "train/test_killed.py",
+    "train/test_skipping.py",
+    "train/test_loop.py",
+    "train/test_compiling.py",
+)
+"""Files that take a minute or more. They begin first, so that at the end no core is idle while one of them runs."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; of the others, each stays where it is."""
+    place = {Path(__file__).parent / name: at for at, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(LONGEST)))
+
+
 def pytest_configure() -> None:
     """What runs in the background (`nohup make test &`) ignores Ctrl-C, and so would commands that tests end by it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -448,9 +448,9 @@ function clear() {
 /* Before a section is drawn the page holds room for it, so that the scrollbar tells the truth. */
 function reserve() {
   const room = $("clusters").clientWidth;
-  for (const { kind, rows: members, section } of clusters) {
-    const side = kind === "duplicates" ? 162 : wide.matches ? 122 : 91;
-    const columns = Math.max(1, Math.min(Math.floor(room / side), kind === "duplicates" ? members.length : Infinity));
+  for (const { style, rows: members, section } of clusters) {
+    const side = style === "together" ? 162 : wide.matches ? 122 : 91;
+    const columns = Math.max(1, Math.min(Math.floor(room / side), style === "alike" ? Infinity : members.length));
     const height = 50 + Math.ceil(members.length / columns) * (side + 42);
     section.style.containIntrinsicSize = `auto ${columns * side + 20}px auto ${height}px`;
   }

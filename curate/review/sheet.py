@@ -26,6 +26,8 @@ SIDE, QUALITY = 136, 65
 """Pixels of a photo's longer side, and how good its JPEG is: a sheet of 5,000 photos of Imagenette has 31 MB."""
 WORD = 20
 """Characters of a class on a button."""
+FEW = 3
+"""Clusters of so many images stand beside each other, under no more than their title."""
 CORRUPT, BROKEN = "corrupt", "cannot be decoded"
 FACTS = ("given_label", "suggested_label", "suggested_prob", "score", "gain", "because", "detail", "split", "proposal")
 
@@ -66,6 +68,11 @@ class Cluster:
     """Right labels that answers to all of it are worth."""
     accepting: str
     """What "accept all" does, such as "drop"; "" where nothing is proposed."""
+
+    @property
+    def style(self) -> str:
+        """How it is laid out, by its class in `sheet.css`."""
+        return "together" if self.kind == "duplicates" else "few" if len(self.tiles) <= FEW else "alike"
 
 
 def write(
@@ -173,7 +180,7 @@ def render(made: list[Cluster], *, name: str, workspace_id: str, classes: list[s
         "workspace": workspace_id,
         "by": by,
         "classes": classes,
-        "clusters": [{"title": item.title, "kind": item.kind} for item in made],
+        "clusters": [{"title": item.title, "kind": item.kind, "style": item.style} for item in made],
         "rows": [_facts(tile) for item in made for tile in item.tiles],
     }
     return pages.template("curate.review", "sheet.html.jinja").render(

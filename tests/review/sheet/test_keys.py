@@ -80,9 +80,9 @@ def test_buttons_do_what_keys_do(small: Path, open_page: Callable[..., Any]) -> 
     page.get_by_role("option", name="a,b", exact=True).click()
     page.locator(".shot").nth(7).click()
     answer.get_by_role("button", name="Keep this one").click()
-    page.get_by_role("button", name="Drop all in disputed").click()
+    page.get_by_role("button", name="Drop all in 1 → 7").click()
     assert decided(page) == {
-        "l3": "7", "l1": "keep", "l2": "a,b", "d1": "drop", "d2": "keep", "d3": "drop", "m1": "drop", "m2": "drop"
+        "l3": "7", "l1": "keep", "l2": "a,b", "d1": "drop", "d2": "keep", "d3": "drop", "l4": "drop"
     }  # fmt: skip
     page.get_by_role("button", name="Help and keys").click()
     page.get_by_role("button", name="Close").last.click()

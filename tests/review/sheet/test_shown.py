@@ -12,7 +12,7 @@ import pytest
 from curate.images import encode_png
 from tests.pictures import digits
 from tests.review.sheet.asked import EVIL, question, write
-from tests.review.sheet.page import press, saved
+from tests.review.sheet.page import decided, press, saved
 
 pytest_plugins = ["tests.review.browser"]
 
@@ -171,3 +171,21 @@ def test_thousands_of_images(tmp_path: Path, open_page: Callable[..., Any]) -> N
         press(page, key)
     assert len(page.evaluate("times")) == 60  # how fast: `tests.benchmarks review_speed`
     assert page.locator(".shot[data-action]").count() == 60
+
+
+def test_small_clusters_stand_side_by_side(tmp_path: Path, open_page: Callable[..., Any]) -> None:
+    titles = ["1 → 7", "2 → 3", "an uncommonly long name of a class → another that is hardly shorter"]
+    rows = [question(f"c{number}", f"set/{number}.png", title=title) for number, title in enumerate(titles)]
+    rows += [question("many", f"set/many{number}.png", title="many") for number in range(4)]
+    write(pd.DataFrame(rows), tmp_path / "sheet.html")
+    page = open_page(tmp_path / "sheet.html")
+    page.wait_for_selector("html[data-ready]")
+    boxes = [page.locator(".shot").nth(number).bounding_box() for number in range(4)]
+    assert [box["y"] for box in boxes[:3]] == [boxes[0]["y"]] * 3
+    assert boxes[0]["x"] < boxes[1]["x"] < boxes[2]["x"]
+    assert boxes[3]["y"] > boxes[0]["y"] + boxes[0]["height"]
+    assert boxes[3]["x"] <= boxes[0]["x"]
+    assert page.get_by_role("heading", name=titles[2]).bounding_box()["width"] < boxes[2]["width"] + 10
+    assert page.get_by_role("group", name=re.compile("The whole")).count() == 1
+    press(page, "Shift+N", "ArrowDown", "ArrowUp", "Shift+D", "Shift+A")  # keys for the whole work in them all
+    assert decided(page) == {"0": "keep", "1": "drop", "2": "drop"}

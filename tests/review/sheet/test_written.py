@@ -149,7 +149,7 @@ def test_a_twin_that_cannot_be_shown_has_no_size() -> None:
     ],
 )
 def test_accept_all_says_what_it_does(rows: list[dict], says: str, tmp_path: Path) -> None:
-    table = pd.DataFrame([question("a", str(number), **row) for number, row in enumerate(rows)])
+    table = pd.DataFrame([question("a", str(number), kind="duplicates", **row) for number, row in enumerate(rows)])
     (made,) = sheet.clusters(sheet.in_order(table), {"/nowhere.png": Picture("", "gone")})
     assert made.accepting == says
     write(table, tmp_path / "sheet.html")
