@@ -16,7 +16,6 @@ from curate.images import encode_png
 from curate.ingest.add import add
 from curate.workspace import Workspace
 
-
 LONGEST = (
     "test_docs.py",
     "test_gpu_checks.py",
