@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from curate.labels.threshold import Cut
+    from curate.workspace import Workspace
     from train.checkpoint import Epoch
     from train.rounds import Place
 
@@ -43,8 +44,10 @@ def predict(
     from curate.workspace import Workspace
     from train.predict import predict as cross_validate
 
+    workspace = Workspace.open(ws)
+    output.warn(_replaced(workspace, profile))
     result = cross_validate(
-        Workspace.open(ws),
+        workspace,
         profile=profile,
         recipe=recipe,
         folds=folds,
@@ -158,6 +161,22 @@ def _agreement(folds: "Sequence[float]") -> str:
     """`90.3 % (89.4 to 91.2 by fold)`."""
     mean, low, high = (percent(value, digits=1) for value in (fmean(folds), min(folds), max(folds)))
     return f"{mean} % ({low} to {high} by fold)"
+
+
+def _replaced(workspace: "Workspace", profile: str) -> list[str]:
+    """A warning where the predictions that are there took more rounds than this profile has."""
+    from curate import predictions
+    from train import profiles
+
+    try:
+        there = predictions.read_summary(workspace) if predictions.exists(workspace) else {}
+    except UserError:  # damaged ones are no loss
+        return []
+    rounds = there.get("repeats", 1)
+    if rounds <= 1 + profiles.find(profile).corrected:
+        return []
+    took = f"{rounds} rounds, {duration(there['seconds'])} of training"
+    return [f"the predictions of --profile {there['profile']} ({took}) will be replaced; Ctrl-C keeps them"]
 
 
 def _saying_folds() -> "Callable[[Place, Epoch], None]":

@@ -1,6 +1,7 @@
 """What `predict` writes of a workspace, by profile: a row for every image, whatever its split."""
 
 import itertools
+import re
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,22 @@ def test_it_writes_all_that_was_said(workspace: Workspace, profile: str, folds: 
     assert len(row) > 100
     assert trained[near[row, place]].all()
     assert (found.fold[near[row, place]] == found.fold[row]).all()  # rows of the manifest, not of the training set
+
+
+def test_predictions_that_took_more_rounds_are_not_replaced_without_a_word(workspace: Workspace) -> None:
+    predict(workspace, profile="quick", folds=2, settings=SETTINGS, at_once=1)
+
+    def warned(profile: str) -> str:
+        arguments = ["predict", str(workspace.root), "--profile", profile, "--folds", "31"]  # refused before it trains
+        return CliRunner().invoke(app, arguments).stderr
+
+    told = (
+        r"curate: the predictions of --profile quick \(2 rounds, .* of training\) will be replaced; Ctrl-C keeps them\n"
+    )
+    assert re.fullmatch(told, warned("plain"))
+    assert not warned("quick") + warned("best")
+    (workspace.root / predictions.FILE).write_bytes(b"damaged")
+    assert not warned("plain")
 
 
 def test_a_recipe_takes_the_place_of_the_profiles(workspace: Workspace) -> None:
