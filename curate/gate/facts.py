@@ -2,11 +2,13 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import pandas as pd
 
 from curate import recipe, reviewers, scans, verbs, versions
+from curate.manifest import data_hash, learned
 from curate.results import proof, runs
 from curate.results.proof import Proof
 from curate.results.runs import MEASURE, Run
@@ -43,6 +45,11 @@ class Facts:
     """Finished ones with an accuracy, oldest first."""
     proof: Proof | None
     """What `prove` found last."""
+
+    @cached_property
+    def data_hash(self) -> str:
+        """Of the images and labels that training on the judged set learns from, as runs keep it."""
+        return data_hash(learned(self.images))
 
 
 def read(workspace: Workspace, wanted: Collection[str]) -> Facts:

@@ -6,14 +6,15 @@ from curate.errors import known
 from curate.gate.check import Check, bounded
 from curate.gate.comparable import Compared, compared, sure_loss
 from curate.gate.facts import Facts
-from curate.manifest import data_hash, learned, tested
+from curate.manifest import tested
 from curate.results.flips import others, predicted
 from curate.results.runs import MEASURE, Run
 from curate.wording import percent, plural, signed
 
 
 def chosen(facts: Facts, name: str | None) -> Run | None:
-    """The run to judge: the one of that name, else the newest of the curated set, else of the raw one.
+    """The run to judge: the one of that name, else the newest that was trained on the judged set as it is; where there
+    is none, the newest of the curated set, else of the raw one.
 
     Not simply the newest: a raw one that is trained last, to compare, is no step back. Arms of `prove` have a check of
     their own, and stand in where there is no other run of the set.
@@ -23,8 +24,10 @@ def chosen(facts: Facts, name: str | None) -> Run | None:
         if not named:
             raise known("finished run", name, [run.name for run in facts.runs])
         return named[0]
+    fitting = [run for run in facts.runs if run.data_hash == facts.data_hash]
     kinds = [
-        [run for run in facts.runs if run.data == data and run.proves == arms]
+        [run for run in among if run.data == data and run.proves == arms]
+        for among in (fitting, facts.runs)
         for data in ("curated", "raw")
         for arms in (False, True)
     ]
@@ -43,7 +46,7 @@ def run_current(facts: Facts, run: Run | None) -> Check:
         return _without_run(name, facts)
     if not run.data_hash:
         reason = f"{run.name} does not say which images it was trained on"
-    elif run.data_hash != data_hash(learned(facts.images)):
+    elif run.data_hash != facts.data_hash:
         reason = f"{run.name} was trained on other images or labels than those of the {facts.judged} set"
     else:
         reason = _other_tests(run, tested(facts.manifest))
@@ -132,7 +135,7 @@ def proof_loss(facts: Facts, limit: float) -> Check:
         return Check(name, "skipped", "the proof has too few seeds for an interval", way_out=f"{way_out} --seeds 5")
     names = {arm.run for arm in facts.proof.arms if arm.name == found.after}
     seen = {run.data_hash for run in facts.runs if run.name in names}
-    if seen and data_hash(learned(facts.images)) not in seen:
+    if seen and facts.data_hash not in seen:
         reason = f"the proof is of other images or labels than those of the {facts.judged} set"
         return Check(name, "skipped", reason, way_out=way_out)
     mean, half = found.accuracy.mean, found.accuracy.half_width
