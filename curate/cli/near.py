@@ -8,7 +8,8 @@ import typer
 
 from curate.cli import output
 from curate.errors import UserError
-from curate.ingest.add import LeaveOut, NearDuplicate
+from curate.ingest.add import LeaveOut
+from curate.ingest.added import NearDuplicate
 from curate.workspace import Workspace
 
 SHOWN = 10

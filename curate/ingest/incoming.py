@@ -5,7 +5,8 @@ from pathlib import Path
 
 from curate import recipe, sources
 from curate.errors import UserError
-from curate.ingest.add import Added, LeaveOut, add
+from curate.ingest.add import LeaveOut, add
+from curate.ingest.added import Added
 from curate.recipe import Recipe
 from curate.sources import Named, Options
 from curate.wording import plural

@@ -7,6 +7,7 @@ import pandas as pd
 
 from curate.engine import Local
 from curate.evidence import Evidence
+from curate.ingest.added import NearDuplicate
 from curate.likeness import duplicates
 from curate.measure import Measure, folder, measure_batch, without_value
 from curate.signals.duplicate_pairs import duplicate_pairs
@@ -16,9 +17,8 @@ from curate.workspace import Workspace
 
 def find(
     workspace: Workspace, before: pd.DataFrame, new: pd.DataFrame, places: list[str], workers: int | None
-) -> list[tuple[str, str, float, str]]:
-    """Near-duplicates, and images with equal pixels, among rows that are new, of rows that are there: `image_id` of
-    both, how probably it is the same photo, and in which respect.
+) -> list[NearDuplicate]:
+    """Near-duplicates, and images with equal pixels, among rows that are new, of rows that are there.
 
     places: where the bytes of the new images lie now. Rows that new ones replace do not count. What is there is looked
     at once; after that, the time that this takes grows with what is new.
@@ -36,7 +36,7 @@ def find(
     pairs = pairs.sort_values(["b", "probability", "a"], ascending=[True, False, True]).drop_duplicates("b")
     names = both["image_id"].to_numpy(dtype=object)
     columns = names[pairs["b"]], names[pairs["a"]], pairs["probability"].tolist(), duplicates.told(pairs)
-    return list(zip(*columns, strict=True))
+    return [NearDuplicate(*each) for each in zip(*columns, strict=True)]
 
 
 def searched(workspace: Workspace) -> bool:

@@ -15,7 +15,8 @@ from curate import manifest, sources
 from curate.errors import UserError
 from curate.images import encode_jpeg
 from curate.ingest import incoming, split_rule
-from curate.ingest.add import _outdated, add
+from curate.ingest.add import add
+from curate.ingest.added import outdated
 from curate.ingest.incoming import Request
 from curate.sources import Options, Sample
 from curate.workspace import MANIFEST, Workspace
@@ -263,5 +264,5 @@ def test_what_was_added_in_words(ws: Workspace, tree: Tree, names: list[str], sa
     ],
 )
 def test_augmented_images_that_go_in_words(count: int, says: list[str]) -> None:
-    assert _outdated(0) == []
-    assert [line.partition(";")[0] for line in _outdated(count)] == says
+    assert outdated(0) == []
+    assert [line.partition(";")[0] for line in outdated(count)] == says

@@ -17,7 +17,8 @@ from curate.cli import app
 from curate.engine import Local
 from curate.images import encode_jpeg, encode_png
 from curate.ingest import near
-from curate.ingest.add import NEAR, Added, NearDuplicate, add
+from curate.ingest.add import NEAR, add
+from curate.ingest.added import Added, NearDuplicate
 from curate.workspace import Workspace
 from tests.pictures import photos
 

@@ -1,0 +1,115 @@
+"""What one `add` did, counted, and in the words of its warnings."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from curate.ingest import split_rule
+from curate.sources import Skipped
+from curate.wording import plural
+
+NAMES_IN_A_WARNING = 3
+
+
+@dataclass(frozen=True)
+class NearDuplicate:
+    """An image that is about to be added, and the one that is there and most probably the same photo."""
+
+    image_id: str
+    like: str
+    """`image_id` of the image that is there."""
+    probability: float
+    detail: str
+
+
+@dataclass(frozen=True)
+class Added:
+    """What one `add` did. `by_split` and `by_class` count the images that were added or changed."""
+
+    source: str
+    layout: str
+    added: int
+    skipped: int
+    """There already, in the same split with the same label."""
+    changed: int
+    undecodable: int
+    """Rows with an `error`, among those added or changed."""
+    left_out: dict[str, int]
+    """Counts of what is no image of this source, by reason (see `sources.Why`)."""
+    by_split: dict[str, int]
+    by_class: dict[str, int]
+    near: list[NearDuplicate]
+    """Those of what was there, whether added or left out; empty where they were not looked for."""
+    warnings: list[str]
+
+
+def summary(
+    name: str,
+    layout: str,
+    rows: pd.DataFrame,
+    fate: np.ndarray,
+    skipped: list[Skipped],
+    rule: split_rule.Rule | None,
+    alike: list[NearDuplicate],
+) -> Added:
+    kept = rows[fate != "skipped"]
+    return Added(
+        source=name,
+        layout=layout,
+        added=int((fate == "added").sum()),
+        skipped=int((fate == "skipped").sum()),
+        changed=int((fate == "changed").sum()),
+        undecodable=int((kept["error"] != "").sum()),
+        left_out=count(skipped),
+        by_split=dict(sorted(Counter(kept["split"]).items())),
+        by_class=dict(sorted(Counter(kept["label"]).items())),
+        near=alike,
+        warnings=_warnings(rows, skipped, rule),
+    )
+
+
+def _warnings(rows: pd.DataFrame, skipped: list[Skipped], rule: split_rule.Rule | None) -> list[str]:
+    """A line for each thing that a user should look at."""
+    warnings = []
+    for why in ("folder that cannot be read", "name that is not UTF-8", "link to a folder that is read anyway"):
+        names = [item.name for item in skipped if item.why == why]
+        if names:
+            warnings.append(f"left out: {len(names)} x {why}: {_some(names)}")
+    if len(rows) and (rows["error"] != "").all():
+        all_of_them = f"none of the {len(rows):,} images can be decoded; the first"
+        told = all_of_them if len(rows) > 1 else "the only image cannot be decoded"
+        warnings.append(f"{told}: {rows['error'].iloc[0]}")
+    if len(rows) and isinstance(rule, dict) and not (rows["label"] != "").any():
+        warnings.append("the shares of --split were not used: no image has a label")
+    return warnings
+
+
+def gone(paths: list[str]) -> list[str]:
+    """A line on images whose file is neither where it was nor anywhere else in the source."""
+    told = plural(len(paths), "image has no file any more", "images have no file any more")
+    way_out = "until added again, from where it is, each counts as one that cannot be decoded"
+    return [f"{told}: {_some(paths)}; {way_out}"] if paths else []
+
+
+def outdated(generated: int) -> list[str]:
+    """A line on generated images that were taken out."""
+    told = plural(
+        generated,
+        "augmented image was taken out: its original changed, or is not for training any more",
+        "augmented images were taken out: their originals changed, or are not for training any more",
+    )
+    return [f"{told}; 'curate augment add' makes new ones"] if generated else []
+
+
+def count(skipped: list[Skipped]) -> dict[str, int]:
+    return dict(Counter(item.why for item in skipped))
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:NAMES_IN_A_WARNING]) + (", …" if len(names) > NAMES_IN_A_WARNING else "")
+
+
+def in_brackets(counts: dict[str, int]) -> str:
+    return f" ({', '.join(f'{count} x {why}' for why, count in counts.items())})" if counts else ""
