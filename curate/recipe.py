@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from curate import yaml_text
 from curate.errors import UserError
 from curate.manifest import Split
 from curate.workspace import RECIPE, Workspace
@@ -251,7 +252,7 @@ def dump(recipe: Recipe) -> str:
     content["policy"] = [rule.model_dump(exclude_defaults=True) for rule in recipe.policy]
     if recipe.download is not None:
         content["download"] = [file.model_dump(exclude_defaults=True) for file in recipe.download]
-    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    return yaml_text.write(content)
 
 
 def _folder() -> Path:
@@ -289,7 +290,7 @@ def _parse(path: Path) -> object:
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise UserError(f"{path} has {size:,} bytes, a recipe has at most {MAX_BYTES:,}; is it the right file?")
-        return read_yaml(path.read_text(encoding="utf-8"))
+        return yaml_text.read(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; {', '.join(names())} come with curate") from None
     except UnicodeDecodeError:
@@ -303,40 +304,6 @@ def _parse(path: Path) -> object:
         raise UserError(f"{path}: a value is not what its tag (!!…) says; leave tags out") from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # a date such as 2026-13-45; a number without end
         raise UserError(f"{path} cannot be read as YAML: {str(error).splitlines()[0]}") from None
-
-
-def read_yaml(text: str) -> object:
-    """What a text says in the YAML of recipes: plain values alone, and 5e-4 is a number. Raises what PyYAML raises."""
-    return yaml.load(text, _Loader)
-
-
-class _Loader(yaml.SafeLoader):
-    """SafeLoader that refuses what silently means something else than it seems."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):  # nested aliases grow a kilobyte into gigabytes
-            event = self.peek_event()
-            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not for recipes", event.start_mark)
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        seen = set()
-        for key in [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]:
-            if key.value in seen:
-                problem = f"key {key.value!r} stands twice"
-                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-class _Dumper(yaml.SafeDumper):
-    """SafeDumper that puts quotes around what `_Loader` would take for a number."""
-
-
-# YAML 1.1 takes 5e-4, without a point, for text; people mean the number.
-EXPONENT = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$")
-for _class in (_Loader, _Dumper):
-    _class.add_implicit_resolver("tag:yaml.org,2002:float", EXPONENT, list("-+0123456789"))
 
 
 def _explain(error: ValidationError) -> str:

@@ -71,10 +71,10 @@ def _read(text: str) -> object:
     """What YAML takes a value for; the text itself where that is none, such as `2026-13-45`, or too long a number."""
     import yaml
 
-    from curate.recipe import read_yaml
+    from curate import yaml_text
 
     try:
-        value = read_yaml(text)
+        value = yaml_text.read(text)
     except (yaml.YAMLError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RecursionError):
         return text  # all but the first come of texts that look like a date, a number or a tag, and are none
     return text if isinstance(value, int) and value.bit_length() > LONGEST_NUMBER else value

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from curate import yaml_text
 from curate.errors import known
-from curate.recipe import read_yaml
 
 FOLDER = Path(__file__).parent
 
@@ -27,6 +27,6 @@ def summaries() -> dict[str, str]:
 def _read(name: str) -> dict[str, Any]:
     if name not in names():
         raise known("training recipe", name, names())
-    content = read_yaml((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
+    content = yaml_text.read((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
     assert isinstance(content, dict)
     return content
