@@ -12,7 +12,7 @@ from curate.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]
 FILES = [*(ROOT / "curate").rglob("*.py"), *(ROOT / "train").rglob("*.py")]
-MAY_IMPORT_TRAIN = ("curate/cli/", "curate/prove.py", "curate/demo.py")
+MAY_IMPORT_TRAIN = ("curate/cli/", "curate/demo.py")
 HEAVY = (
     "torch",
     "cv2",
