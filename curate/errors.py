@@ -12,12 +12,24 @@ class UserError(Exception):
 
 
 def known(kind: str, name: str, names: list[str]) -> UserError:
-    """The error for a name that is not among `names`: it lists what there is, of many names those like it first."""
+    """The error for a name that is not among `names`: the one it may be meant to be, and what there is, of many names
+    those like it first."""
     there = sorted(names)
     if len(there) > MOST_NAMED:
-        import difflib
-
-        close = difflib.get_close_matches(name, there, MOST_NAMED)
+        close = alike(name, there, MOST_NAMED)
         rest = [each for each in there if each not in close]
         there = [*[*close, *rest][:MOST_NAMED], f"… ({len(names):,} in all)"]
-    return UserError(f"no {kind} is called {name!r}; there are: {', '.join(there) or 'none'}")
+    return UserError(f"no {kind} is called {name!r}{meant(name, names)}; there are: {', '.join(there) or 'none'}")
+
+
+def meant(name: str, names: list[str]) -> str:
+    """` (did you mean 'dark'?)`, to stand behind a name that there is not; "" where nothing is like it."""
+    close = alike(name, names, 1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def alike(name: str, names: list[str], most: int) -> list[str]:
+    """Names that a typing error may have made `name` of, the likeliest first."""
+    import difflib
+
+    return difflib.get_close_matches(name, names, most)

@@ -1,6 +1,5 @@
 """Recipes: one YAML file says where a training set comes from, how to train and scan it, what to do with findings."""
 
-import difflib
 import math
 import re
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationErr
 from pydantic_core import PydanticCustomError
 
 from curate import yaml_text
-from curate.errors import UserError
+from curate.errors import UserError, known, meant
 from curate.manifest import Split
 from curate.workspace import RECIPE, Workspace
 
@@ -237,7 +236,7 @@ def find(name: str) -> Path:
     """The file of a recipe that comes with curate, or an error that lists what there is."""
     path = _folder() / f"{name}.yaml"
     if "/" in name or not path.is_file():
-        raise UserError(f"no recipe is called {name!r}{_meant(name, names())}; there are: {', '.join(names())}")
+        raise known("recipe", name, names())
     return path
 
 
@@ -312,8 +311,8 @@ def _explain(error: ValidationError) -> str:
     where = _key_path(first["loc"])
     if first["type"] == "extra_forbidden":
         model = NESTED.get(str(first["loc"][0]), Recipe) if len(first["loc"]) > 1 else Recipe
-        known = list(model.model_fields)
-        return f"unknown key {where!r}{_meant(str(first['loc'][-1]), known)}; there are: {', '.join(known)}"
+        keys = list(model.model_fields)
+        return f"unknown key {where!r}{meant(str(first['loc'][-1]), keys)}; there are: {', '.join(keys)}"
     if first["type"] == "missing":
         return f"{where} is missing"
     if first["type"] == TWICE:
@@ -336,8 +335,3 @@ def _given(value: object) -> str:
         return repr(value)
     except ValueError:  # Python writes no number of more than 4,300 digits
         return "a number of thousands of digits"
-
-
-def _meant(word: str, words: list[str]) -> str:
-    close = difflib.get_close_matches(word, words, n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""

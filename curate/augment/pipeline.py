@@ -1,6 +1,5 @@
 """Reads a pipeline of Albumentations, objects or what `A.save` and `A.to_dict` write, and gives its steps."""
 
-import difflib
 import importlib
 import inspect
 import json
@@ -20,7 +19,7 @@ from curate.augment import transforms
 from curate.augment.choices import Choice, Gate, Gates, coin
 from curate.augment.transform import Transform
 from curate.augment.upstream import albumentations
-from curate.errors import UserError
+from curate.errors import UserError, alike
 from curate.registry import modules
 from curate.wording import pasted
 
@@ -126,7 +125,7 @@ def batched(settings: Any, fallback: Callable[[Any], Transform] | None = None) -
         return found[name](settings)
     if fallback is not None:
         return fallback(settings)
-    close = difflib.get_close_matches(name, list(found), 3)
+    close = alike(name, list(found), 3)
     near = f" (near it: {', '.join(close)})" if close else ""
     raise UserError(
         f'there is no version of {name} for batches{near}; with fallback="cpu" (curate augment: --fallback cpu) '
@@ -294,7 +293,7 @@ def _class(full: str) -> type:
     name = full.rsplit(".", 1)[-1]
     found = classes().get(name)
     if found is None:
-        close = difflib.get_close_matches(name, list(classes()), 3)
+        close = alike(name, list(classes()), 3)
         hint = f"did you mean {' or '.join(close)}?" if close else "`curate transforms` lists what there is"
         raise UserError(f"no transform is called {_shortened(name)}; {hint}")
     assert issubclass(found, a.BasicTransform | a.BaseCompose)

@@ -4,7 +4,6 @@ A verb keeps each version of the decisions in the history; a review writes hundr
 one after it. Between them the journal holds each act.
 """
 
-import difflib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ import pandas as pd
 from curate import deciding, decisions, manifest, verbs
 from curate.csv_text import write_csv
 from curate.decisions import ACTIONS, COLUMNS, POLICY, Action
-from curate.errors import UserError, known
+from curate.errors import UserError, alike, known
 from curate.files import file_hash, replacing
 from curate.review import journal
 from curate.workspace import DECISIONS, MANIFEST, Workspace, timestamp
@@ -174,7 +173,7 @@ class Desk:
 
 def unknown_class(label: str, classes: list[str]) -> UserError:
     """The error for a label that no image has: it names those that are close, or the first ones."""
-    close = difflib.get_close_matches(label, classes, n=3)
+    close = alike(label, classes, 3)
     if close:
         return UserError(f"no class is called {label!r}; did you mean {' or '.join(map(repr, close))}?")
     more = ", …" if len(classes) > CLASSES_NAMED else ""

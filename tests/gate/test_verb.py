@@ -135,7 +135,11 @@ def test_the_hash_of_the_training_images_is_the_trainers(digits: Workspace) -> N
         ("gate: strict", [], r"recipe.yaml: gate should be a valid dictionary"),
         ("gate: {leaks: none}", [], r"recipe.yaml: gate.leaks should be a valid integer.*, not 'none'$"),
         ("gate: {lekas: 0}", [], r"recipe.yaml: unknown key 'gate.lekas' \(did you mean 'leaks'\?\); there are: "),
-        ("gate: {findings: {dork: 0}}", [], r"no finder of gate.findings is called 'dork'; there are: .*dark, "),
+        (
+            "gate: {findings: {dork: 0}}",
+            [],
+            r"no finder of gate.findings is called 'dork' \(did you mean 'dark'\?\); there are: .*dark, ",
+        ),
         ("gate: {findings: {dork: null}}", [], r"no finder of gate.findings is called 'dork'"),
         ("gate: {required: [speed]}", [], r"recipe.yaml: gate.required\[0\] should be "),
         (

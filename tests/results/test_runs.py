@@ -126,7 +126,7 @@ def test_a_workspace_without_runs(workspace: Workspace) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["raw-b", "raw-a"], "no finished run is called 'raw-b'; there are: curated-a, raw-a"),
+        (["raw-b", "raw-a"], "no finished run is called 'raw-b' (did you mean 'raw-a'?); there are: curated-a, raw-a"),
         (["raw-a", "later"], "no finished run is called 'later'; there are: curated-a, raw-a"),
         (["raw-a"], "to compare 'raw-a' with another run, name that too; there are: curated-a"),
         (["raw-a", "curated-a", "--sort", "name"], "--sort, --filter and --tensorboard go with the list"),

@@ -151,9 +151,15 @@ def test_a_workspace_is_trained_and_tested_on_its_own_splits(tmp_path: Path, wor
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["degredation"], "no experiment is called 'degredation'; there are: degradation, "),
+        (
+            ["degredation"],
+            "no experiment is called 'degredation' (did you mean 'degradation'?); there are: degradation, ",
+        ),
         (["degradation", "--scale", "huge"], "no scale is called 'huge'; there are: paper, short, smoke"),
-        (["degradation", "--scale", "smoke", "--only", "plain21"], "is called 'plain21'; there are: plain20, "),
+        (
+            ["degradation", "--scale", "smoke", "--only", "plain21"],
+            "is called 'plain21' (did you mean 'plain20'?); there are: plain20, ",
+        ),
         (["degradation", "nowhere"], "nowhere is no workspace"),
         (["degradation", "--set", "model=resnet20"], "--set model=… is what the experiment varies; --only"),
         (["degradation", "--set", "epoch=3"], "no training setting is called 'epoch'"),

@@ -88,7 +88,11 @@ def test_an_unknown_name_lists_the_known() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "says"),
     [
-        ("resnet20", {"short": "A"}, "no option of resnet20 is called 'short'; there are: shortcut"),
+        (
+            "resnet20",
+            {"short": "A"},
+            r"no option of resnet20 is called 'short' \(did you mean 'shortcut'\?\); there are: shortcut",
+        ),
         ("resnet20", {"depth": 56}, "no option of resnet20 is called 'depth'; there are: shortcut"),
         ("plain20", {"shortcut": "A"}, "there are: none"),
         ("resnet20", {"shortcut": "D"}, "one of: paper, A, B, C"),

@@ -44,5 +44,7 @@ def test_settings_are_settings_of_a_training(name: str) -> None:
 
 
 def test_an_unknown_profile_is_named() -> None:
-    with pytest.raises(UserError, match="no profile is called 'qick'; there are: best, plain, quick"):
+    with pytest.raises(
+        UserError, match=r"no profile is called 'qick' \(did you mean 'quick'\?\); there are: best, plain, quick"
+    ):
         find("qick")
