@@ -1,6 +1,6 @@
 """What a finder may ask for by parameter name, each computed or read once per scan."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,18 @@ GIVEN = ("manifest", "labels", "classes", *PREDICTED)
 """Besides these, every signal by its name, and `image` and `gray` for functions that run per image. A signal may also
 ask for `store`: a folder of its own, of this version of it, in which it keeps what took long; and for `engine`, by
 which it takes workers."""
+
+
+def wanted(functions: Iterable[Callable]) -> set[str]:
+    """Names that functions ask for, directly or through a signal."""
+    found = registry.functions(signals)
+    names, queue = set[str](), [name for function in functions for name in registry.needs(function)]
+    while queue:
+        name = queue.pop()
+        if name not in names:
+            names.add(name)
+            queue += registry.needs(found[name]) if name in found else []
+    return names
 
 
 @dataclass
@@ -58,15 +70,8 @@ class Evidence:
     def prepare(self, functions: list[Callable]) -> None:
         """Measure everything per image that these functions ask for, directly or through a signal, in one pass."""
         found = registry.functions(signals)
-        names, queue = set(), [name for function in functions for name in registry.needs(function)]
-        while queue:
-            name = queue.pop()
-            if name in found and name not in names:
-                names.add(name)
-                queue += registry.needs(found[name])
-        measures = [
-            Measure(found[name]) for name in sorted(names) if is_per_image(found[name]) and name not in self.known
-        ]
+        names = sorted(wanted(functions) & set(found) - set(self.known))
+        measures = [Measure(found[name]) for name in names if is_per_image(found[name])]
         self.known |= self.measure(measures)
 
     def _compute(self, name: str) -> Any:

@@ -1,14 +1,16 @@
 """Findings: what looks wrong with which image, how sure, says which finder. A table, and how finders fill it."""
 
+import hashlib
+import json
 import sys
 from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 import pandas as pd
 
-from curate import finders, registry
+from curate import finders, registry, signals
 from curate.errors import UserError, known
-from curate.evidence import PREDICTED, Evidence
+from curate.evidence import PREDICTED, Evidence, wanted
 from curate.measure import Measure, is_per_image
 
 COLUMNS = {
@@ -71,7 +73,20 @@ def kept(earlier: pd.DataFrame, chosen: Collection[str], manifest: pd.DataFrame,
 
 def needs_predictions(function: Callable) -> bool:
     """Whether the finder can only run after `curate predict`."""
-    return bool(set(PREDICTED) & set(registry.needs(function)))
+    return bool(set(PREDICTED) & wanted([function]))
+
+
+def ran_as(chosen: Mapping[str, Callable], settings: Settings) -> dict[str, str]:
+    """Finder -> a hash of what decides what it finds, besides the images: its settings, defaults included, and the
+    versions of it and of the signals that it asks for."""
+    found = registry.functions(signals)
+    told = {}
+    for name, function in chosen.items():
+        asks = sorted(wanted([function]) & set(found))
+        versions = [registry.version(function), *([need, registry.version(found[need])] for need in asks)]
+        text = json.dumps([versions, registry.settings(function) | dict(settings.get(name, {}))], sort_keys=True)
+        told[name] = hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
+    return told
 
 
 def check_settings(settings: Settings) -> None:

@@ -7,7 +7,6 @@ whole, so a killed run loses at most the images of the part it was writing.
 import hashlib
 import inspect
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -47,7 +46,7 @@ class Measure:
     @property
     def version(self) -> str:
         """`VERSION` of the function's module, and a hash of the settings where they are not the defaults."""
-        number = getattr(sys.modules[self.function.__module__], "VERSION", 1)
+        number = registry.version(self.function)
         if not self.settings:
             return f"v{number}"
         text = json.dumps(self.settings, sort_keys=True, default=str)

@@ -48,6 +48,11 @@ def on_request(function: Callable) -> bool:
     return bool(getattr(sys.modules.get(function.__module__), "ON_REQUEST", False))
 
 
+def version(function: Callable) -> int:
+    """`VERSION` of its module, which is raised when the function finds otherwise than before; 1 where there is none."""
+    return int(getattr(sys.modules.get(function.__module__), "VERSION", 1))
+
+
 def settings(function: Callable) -> dict[str, object]:
     """Keyword-only parameters with their defaults: what a recipe or `--set` may change."""
     return {

@@ -5,13 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 import pandas as pd
 import pyarrow.parquet as pq
 
-from curate import finders, findings, predictions, registry
+from curate import finders, findings, predictions, recipe, registry
 from curate.manifest import decodable
 from curate.wording import plural
 from curate.workspace import EDIT, FINDINGS, MANIFEST, Entry, Workspace, read_table
 
 OUTSIDE = ("restore", EDIT, "interrupted")
 """Lines of the ledger for findings that no verb has just found."""
+RAN = "ran"
+"""Name of the argument of a scan in the ledger that says which finders ran, and how."""
 Scans = Mapping[str, Entry]
 """Finder -> the line of the ledger that its findings are from."""
 
@@ -31,7 +33,7 @@ def behind(entries: Sequence[Entry], digest: str, *, predictions_from_elsewhere:
         if entry.command == "scan":
             only = entry.arguments.get("only")
             chosen = [str(name) for name in only] if isinstance(only, list) else []
-            names = chosen or list(findings.select(None, predicted))
+            names = list(_ran(entry)) or chosen or list(findings.select(None, predicted))
             left[now] = {**(left.get(before, {}) if chosen else {}), **dict.fromkeys(names, entry)}
         elif now != before and entry.command not in OUTSIDE:
             left[now] = left.get(before, {})
@@ -78,18 +80,28 @@ def unsure(workspace: Workspace, ws: str, wanted: Iterable[str], scans: Scans, i
 
 def stale(workspace: Workspace, wanted: Iterable[str], scans: Scans) -> list[str]:
     """Why findings of the wanted finders are older than what they are about; nothing where they are not."""
-    manifest, entries = workspace.hash(MANIFEST), workspace.ledger()
-    ran = {name: scans[name] for name in wanted if name in scans}
+    manifest, entries, found = workspace.hash(MANIFEST), workspace.ledger(), registry.functions(finders)
+    ran = {name: scans[name] for name in wanted if name in scans and name in found}
+    now = findings.ran_as({name: found[name] for name in ran}, recipe.in_workspace(workspace).scan)
     predicted = max((entry.version for entry in entries if entry.command == "predict"), default=0)
     earlier = [name for name, scan in ran.items() if scan.reads.get(MANIFEST) != manifest]
     older = [name for name, scan in ran.items() if _predictive(name) and scan.version < predicted]
+    otherwise = [name for name, scan in ran.items() if _ran(scan).get(name, now[name]) != now[name]]
     reasons = []
     if earlier:
         since = "the last scan" if len(earlier) == len(ran) > 1 else f"{', '.join(earlier)} ran"
         reasons.append(f"images were added or changed since {since}")
     if older:
         reasons.append(f"there are new predictions since {', '.join(older)} ran")
+    if otherwise:
+        reasons.append(f"the recipe's settings, or curate, have changed since {', '.join(otherwise)} ran")
     return reasons
+
+
+def _ran(entry: Entry) -> Mapping[str, str]:
+    """Finder -> how it ran, see `findings.ran_as`; empty where an earlier version of curate ran it, and did not say."""
+    ran = entry.arguments.get(RAN)
+    return ran if isinstance(ran, dict) else {}
 
 
 def _predictive(finder: str) -> bool:

@@ -85,11 +85,13 @@ def read_findings(workspace: Workspace) -> pd.DataFrame:
 def scan(workspace: Workspace, *, only: list[str] | None, settings: findings.Settings, engine: Engine) -> Scanned:
     """Run finders and write `findings.parquet`; with `only` the findings of all others stay, else those on request."""
     chosen = findings.select(only, predictions.exists(workspace))
-    merged = _merge_settings(recipe.in_workspace(workspace).scan, settings)
+    usual = recipe.in_workspace(workspace).scan
+    merged = _merge_settings(usual, settings)
     findings.check_settings(merged)
     if at := merged.get(answers.LABEL_ERROR, {}).get("at"):
         threshold.parse(str(at))
-    with workspace.writing("scan", {"only": only, "set": settings}) as transaction:
+    asked: dict[str, object] = {"only": only, "set": settings, scans.RAN: findings.ran_as(chosen, usual)}
+    with workspace.writing("scan", asked) as transaction:
         images = read_manifest(workspace)
         evidence = Evidence(workspace, images, engine)
         table = findings.scan(evidence, chosen, merged)

@@ -100,8 +100,8 @@ def test_settings_that_fit(settings: dict[str, dict[str, object]]) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"outlyer": {}}, "no finder is called 'outlyer'; there are: .*outlier"),
-        ({"outlier": {"neighbors": 3}}, "no setting of outlier is called 'neighbors'; there are: fence, neighbours"),
+        ({"outlyer": {}}, "no finder is called 'outlyer' .did you mean 'outlier'..; there are: .*outlier"),
+        ({"outlier": {"neighbors": 3}}, "no setting of outlier is called 'neighbors' .did you mean 'neighbours'..; there are: fence, neighbours"),
         ({"outlier": {"": 3}}, "no setting of outlier is called ''"),
         ({"outlier": {"neighbours": 3.5}}, "outlier.neighbours must be like its default 10, not 3.5"),
         ({"outlier": {"neighbours": True}}, "must be like its default 10, not True"),
@@ -272,3 +272,14 @@ def test_damaged_part_is_named(workspace: Workspace, table: pd.DataFrame) -> Non
     (workspace.root / "signals" / "mean_gray" / "v1" / "part-00001.parquet").write_bytes(b"PAR1 no more")
     with pytest.raises(UserError, match=r"part-00001\.parquet is damaged; delete it"):
         measure.measure(workspace, table, [Measure(mean_gray)], engine=Local(1))
+
+
+def test_whoever_asks_for_predictions_through_a_signal_waits_for_them() -> None:
+    def learned_late(training_margin: np.ndarray, *, limit: float = 0.1) -> np.ndarray:
+        return np.where(training_margin < limit, 0.1, 1.0)
+
+    def small(thumbnail: np.ndarray) -> np.ndarray:
+        return np.ones(len(thumbnail))
+
+    assert findings.needs_predictions(learned_late)
+    assert not findings.needs_predictions(small)

@@ -1,18 +1,21 @@
 """Which scans the findings are from."""
 
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from curate import scans, verbs
+from curate import finders, registry, scans, verbs
 from curate.engine import Local
 from curate.ingest.add import add
+from curate.signals import tones
 from curate.workspace import FINDINGS, Entry, Workspace
 from tests.conftest import write_digits
 
 
-def entry(version: int, command: str, wrote: str = "", only: list[str] | None = None) -> Entry:
-    return Entry(version, "", command, {"only": only}, {}, {FINDINGS: wrote} if wrote else {})
+def entry(version: int, command: str, wrote: str = "", only: list[str] | None = None, **more: object) -> Entry:
+    return Entry(version, "", command, {"only": only, **more}, {}, {FINDINGS: wrote} if wrote else {})
 
 
 @pytest.mark.parametrize(
@@ -30,6 +33,12 @@ def entry(version: int, command: str, wrote: str = "", only: list[str] | None = 
         ([entry(1, "scan", "a"), entry(2, "predict")], "a", {"dark": 1, "split_leak": 1}),
         ([entry(1, "scan", "a"), entry(2, "select", "b")], "b", {"dark": 1, "split_leak": 1}),
         ([entry(1, "scan", "a"), entry(2, "edit", "b")], "b", {}),
+        ([entry(1, "scan", "a", ran={"dark": ""})], "a", {"dark": 1}),  # split_leak came with a later version of curate
+        (
+            [entry(1, "scan", "a", ran={"dark": ""}), entry(2, "scan", "b", ["split_leak"], ran={"split_leak": ""})],
+            "b",
+            {"dark": 1, "split_leak": 2},
+        ),
         (
             [entry(1, "scan", "a"), entry(2, "scan", "b", ["dark"]), entry(3, "restore", "a")],
             "a",
@@ -55,3 +64,55 @@ def test_findings_older_than_the_images_are_told_finder_by_finder(workspace: Wor
     assert len(warned) == 1
     assert "exact_duplicate" in warned[0]
     assert "dark" not in warned[0]
+
+
+def test_a_finder_that_came_since_the_scan_has_not_run(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as earlier:
+        found = registry.functions(finders)
+        del found["blurry"]
+        earlier.setattr(registry, "functions", registered(finders, found))
+        verbs.scan(workspace, only=None, settings={}, engine=Local())
+    assert list(scans.not_run(workspace, "ws", ["dark", "blurry"], scans.of(workspace))) == ["blurry"]
+
+
+def test_findings_of_a_finder_that_is_gone_stop_nothing(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    verbs.scan(workspace, only=None, settings={}, engine=Local())
+    found = registry.functions(finders)
+    del found["blurry"]
+    monkeypatch.setattr(registry, "functions", registered(finders, found))
+    assert verbs.stale(workspace) == []
+
+
+@pytest.mark.parametrize(
+    ("recipe", "at_once", "named"),
+    [
+        ("scan: {dark: {limit: 0.2}}", {}, ["dark"]),
+        ("scan: {dark: {limit: 0.2}, split_leak: {probability: 0.9}}", {}, ["dark", "split_leak"]),
+        ("summary: the same settings", {}, []),
+        ("summary: the same settings", {"dark": {"limit": 0.2}}, []),  # `--set` is for once
+    ],
+)
+def test_other_settings_in_the_recipe_make_findings_old(
+    workspace: Workspace, recipe: str, at_once: dict[str, dict[str, object]], named: list[str]
+) -> None:
+    verbs.scan(workspace, only=None, settings=at_once, engine=Local())
+    workspace.path("recipe.yaml").write_text(f"name: ours\n{recipe}\n")
+    warned = verbs.stale(workspace)
+    told = f"the recipe's settings, or curate, have changed since {', '.join(named)} ran"
+    assert [told in line for line in warned] == [True] * bool(named)
+    verbs.scan(workspace, only=None, settings={}, engine=Local())
+    assert verbs.stale(workspace) == []
+
+
+def test_another_version_of_a_signal_makes_findings_old(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    verbs.scan(workspace, only=None, settings={}, engine=Local())
+    monkeypatch.setattr(tones, "VERSION", tones.VERSION + 1)
+    (warned,) = verbs.stale(workspace)
+    assert "have changed since dark" in warned
+    assert "exact_duplicate" not in warned
+
+
+def registered(package: ModuleType, functions: dict[str, Callable]) -> Callable[[ModuleType], dict[str, Callable]]:
+    """`registry.functions` with others for one package."""
+    usual = registry.functions
+    return lambda asked: dict(functions) if asked is package else usual(asked)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from curate import predictions
 from curate.results.runs import Run, trained, untrained
+from curate.scans import RAN
 from curate.wording import pasted
 from curate.workspace import CURATED, DECISIONS, FINDINGS, Entry, Workspace
 
@@ -61,7 +62,7 @@ def missing_steps(workspace: Workspace, images: pd.DataFrame, finished: Iterable
 
 def _version(entry: Entry) -> Version:
     runs = trained(entry)
-    told = {name: value for name, value in entry.arguments.items() if not (name == "runs" and runs)}
+    told = {name: value for name, value in entry.arguments.items() if name != RAN and not (name == "runs" and runs)}
     given = {name: value for name, value in told.items() if value not in (None, "", [], {}, False)}
     arguments = ", ".join(f"{name} {value}" for name, value in given.items())
     wrote = [name if digest else f"{name} (removed)" for name, digest in entry.writes.items()]
