@@ -65,14 +65,15 @@ def apply(manifest: pd.DataFrame, decisions: pd.DataFrame, *, include_test: bool
 def diff(before: pd.DataFrame, after: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
     """What changed between two manifests: columns `image_id`, `change`, `before`, `after`, `because`.
 
-    `change` is one of `CHANGES`: an image can be added, dropped, labelled (out of the pool, which brings it into
-    training), relabelled, moved to another split, or have other content under its name. `because` names the finders of
-    the decision on it, or on the original that it followed, or "" where there was none. A `keep` is behind none of the
-    changes that decisions make.
+    `change` is one of `CHANGES`: an image can be added, dropped, labelled, relabelled, moved to another split, or have
+    other content under its name. One that was labelled waited for that in the pool, and went into training: `before` is
+    its split, `after` its label. `because` names the finders of the decision on it, or on the original that it
+    followed, or "" where there was none. A `keep` is behind none of the changes that decisions make.
     """
     both = before.merge(after, on="image_id", how="outer", suffixes=("_before", "_after"), indicator=True, sort=True)
     gone, new, stayed = (both["_merge"] == side for side in ("left_only", "right_only", "both"))
-    labelled = stayed & (both["split_before"] == "pool") & (both["split_after"] == "train")
+    waited = (both["split_before"] == "pool") & (both["label_before"] == "")
+    labelled = stayed & waited & (both["split_after"] == "train") & (both["label_after"] != "")
     rows = [
         _rows(both[gone], "dropped", "label_before", None),
         _rows(both[new], "added", None, "label_after"),

@@ -24,9 +24,10 @@ ANSWER = ["action", "label", "note"]
 
 @dataclass(frozen=True)
 class Decided:
-    """What `decide` did. `actions` counts decisions per action."""
+    """What `decide` did, or would do. `actions` counts decisions per action."""
 
     written: str
+    """The path of the decisions; "" where nothing was written."""
     actions: dict[str, int]
     by_people: int
     for_review: int
@@ -65,9 +66,14 @@ def ask(
 
 
 def decide(
-    workspace: Workspace, policy: str | Path | None, budget: int | None = None, by: str | None = None
+    workspace: Workspace,
+    policy: str | Path | None,
+    budget: int | None = None,
+    by: str | None = None,
+    *,
+    dry_run: bool = False,
 ) -> Decided:
-    """Write decisions by policy, and `review.csv` for what a person is asked.
+    """Write decisions by policy, and `review.csv` for what a person is asked; with `dry_run` tell of them alone.
 
     People's earlier answers set the probabilities of `label_error` right before the rules are read. budget: so many
     labels are asked about at most, those that matter most; what other finders leave to people is asked in any case.
@@ -76,15 +82,19 @@ def decide(
     rules = (recipe.load(policy) if policy else recipe.in_workspace(workspace)).policy
     for rule in rules:
         findings.select([rule.finder], True)
-    with workspace.writing("decide", {"policy": str(policy) if policy else None, "budget": budget}) as transaction:
-        images = read_manifest(workspace)
-        _refuse_to_lose_answers(workspace)
-        asking = ask(workspace, images, rules, budget, by)
-        transaction.write_table(DECISIONS, asking.decided.decisions)
-        transaction.write_table(REVIEW, asking.review)
+    if dry_run:
+        asking = ask(workspace, read_manifest(workspace), rules, budget, by)
+    else:
+        with workspace.writing("decide", {"policy": str(policy) if policy else None, "budget": budget}) as transaction:
+            images = read_manifest(workspace)
+            _refuse_to_lose_answers(workspace)
+            asking = ask(workspace, images, rules, budget, by)
+            transaction.write_table(DECISIONS, asking.decided.decisions)
+            transaction.write_table(REVIEW, asking.review)
     table, conflicts = asking.decided.decisions, asking.decided.conflicts
     result = _decided(workspace, table, len(asking.review), conflicts, asking.answers, asking.worth)
-    return replace(result, warnings=result.warnings + _without_probabilities(workspace, asking.findings, rules))
+    warnings = result.warnings + _without_probabilities(workspace, asking.findings, rules)
+    return replace(result, warnings=warnings, written="" if dry_run else result.written)
 
 
 def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decided:

@@ -102,6 +102,11 @@ def decodable(manifest: pd.DataFrame) -> np.ndarray:
     return (manifest["error"] == "").to_numpy()
 
 
+def training(manifest: pd.DataFrame) -> pd.DataFrame:
+    """The labelled images of the training split, also those that cannot be decoded."""
+    return manifest[(manifest["split"] == "train") & (manifest["label"] != "")]
+
+
 def learned(manifest: pd.DataFrame) -> pd.DataFrame:
     """The images that can be trained on: labelled, decodable, of the training split."""
     return usable(manifest, "train")

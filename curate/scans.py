@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from curate import finders, findings, predictions, recipe, registry
-from curate.manifest import decodable
+from curate.manifest import learned
 from curate.wording import plural
 from curate.workspace import EDIT, FINDINGS, MANIFEST, Entry, Workspace, read_table
 
@@ -115,8 +115,7 @@ def _unpredicted(workspace: Workspace, images: pd.DataFrame) -> int:
     """
     if not predictions.exists(workspace):
         return 0
-    rows = images[(images["split"] == "train") & (images["label"] != "") & (images["parent_id"] == "")]
-    rows = rows[decodable(rows)]
+    rows = learned(images[images["parent_id"] == ""])
     known = pq.read_table(workspace.root / predictions.FILE, columns=["image_id", "content_hash"]).to_pandas()
     pairs = [pd.MultiIndex.from_frame(table[["image_id", "content_hash"]]) for table in (rows, known)]
     return int((~pairs[0].isin(pairs[1])).sum())

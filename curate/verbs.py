@@ -115,13 +115,45 @@ class Listed:
     """Of the labels in training; None where `label_error` is not listed, or was run without probabilities."""
     answers: int
     """People's decisions on labels, by which probabilities were set right."""
+    decisions: pd.DataFrame
+    """About the images that were asked for; else none."""
 
 
-def list_findings(workspace: Workspace, *, finder: str | None, flagged_only: bool, at: str | None = None) -> Listed:
+@dataclass(frozen=True)
+class Summary:
+    """Findings in figures."""
+
+    flagged: dict[str, int]
+    """Images by finder; of finders that have findings."""
+    expected: threshold.Cut | None
+    """See `Listed`."""
+    answers: int
+
+
+def summarise(workspace: Workspace, *, finder: str | None, at: str | None = None) -> Summary:
+    """How many images each finder flags, and what is expected of the labels that `label_error` flags. Arguments and
+    errors as for `list_findings`."""
+    found = list_findings(workspace, finder=finder, flagged_only=False, at=at).table
+    flagged = {str(name): int(count) for name, count in found.groupby("finder")["flagged"].sum().items()}
+    if answers.LABEL_ERROR not in flagged:
+        return Summary(flagged, None, 0)
+    listed = list_findings(workspace, finder=answers.LABEL_ERROR, flagged_only=True, at=at)
+    return Summary(flagged, listed.expected, listed.answers)
+
+
+def list_findings(
+    workspace: Workspace,
+    *,
+    finder: str | None,
+    flagged_only: bool,
+    at: str | None = None,
+    image_ids: list[str] | None = None,
+) -> Listed:
     """Findings with the given label beside them, worst first; of equal scores those of the finder that has fewest.
 
-    at: where to cut `label_error`, see `curate.labels.threshold.cut`; None: as the scan did. The labels that people
-    decided on set its probabilities right. Raises `UserError` for `at` where it gave none.
+    image_ids: of these alone, and what was decided about them. at: where to cut `label_error`, see
+    `curate.labels.threshold.cut`; None: as the scan did. The labels that people decided on set its probabilities right.
+    Raises `UserError` for `at` where it gave none, and for an image that is not there.
     """
     found = read_findings(workspace)
     mine = found[found["finder"] == answers.LABEL_ERROR]
@@ -136,8 +168,12 @@ def list_findings(workspace: Workspace, *, finder: str | None, flagged_only: boo
     if at and len(mine) and not probable:
         way_out = f"'{CURATE_SCAN} {pasted(workspace.root)}' with {answers.LABEL_ERROR}.method=fused does"
         raise UserError(f"--at {at}: {answers.LABEL_ERROR} gave no probabilities; {way_out}, where it suggests a label")
-    images = read_manifest(workspace)
-    found, calibration = answers.calibrate(found, read_decisions(workspace, images), images)
+    images, image_ids = read_manifest(workspace), image_ids or []
+    if strange := set(image_ids) - set(images["image_id"]):
+        such_as = ", ".join(map(repr, images["image_id"].iloc[:1])) or "none"
+        raise UserError(f"{min(strange)!r} is no image of {pasted(workspace.root)}; there are: {such_as}, …")
+    said = read_decisions(workspace, images)
+    found, calibration = answers.calibrate(found, said, images)
     about = images.set_index("image_id")
     found = found.assign(given_label=found["image_id"].map(about["label"]), split=found["image_id"].map(about["split"]))
     expected = None
@@ -145,9 +181,11 @@ def list_findings(workspace: Workspace, *, finder: str | None, flagged_only: boo
         found, expected = _cut(found, images, at, calibration)
     table = found[found["finder"] == finder] if finder else found
     table = table[table["flagged"]] if flagged_only else table
+    table = table[table["image_id"].isin(image_ids)] if image_ids else table
     table = table.drop(columns="split").assign(count=table["finder"].map(table["finder"].value_counts()))
     table = table.sort_values(["score", "count", "finder", "image_id"], ignore_index=True)
-    return Listed(table.drop(columns="count"), expected, calibration.answers)
+    about_these = said[said["image_id"].isin(image_ids)]
+    return Listed(table.drop(columns="count"), expected, calibration.answers, about_these)
 
 
 def _cut(
@@ -158,7 +196,7 @@ def _cut(
     at None: the flags stay, and the cut is of as many as there are.
     """
     mine = ((found["finder"] == answers.LABEL_ERROR) & (found["split"] == "train")).to_numpy()
-    labelled = int(((images["split"] == "train") & (images["label"] != "") & manifest.decodable(images)).sum())
+    labelled = len(manifest.learned(images))
     probs = 1 - found["score"].to_numpy(np.float64)[mine]
     every = np.append(probs, np.zeros(max(0, labelled - len(probs))))  # a score of 1 has no row
     cut = threshold.cut(every, at or f"budget={int(found['flagged'][mine].sum())}", calibration)

@@ -36,7 +36,10 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Dumper(yaml.SafeDumper):
-    """SafeDumper that puts quotes around what `_Loader` would take for a number."""
+    """SafeDumper that puts quotes around what `_Loader` would take for a number, and writes out what stands twice."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
 
 
 # YAML 1.1 takes 5e-4, without a point, for text; people mean the number.

@@ -230,8 +230,8 @@ def copies(figures: Figures) -> str:
             [kind, *[f"{_percent(row[way]['found'] / found['copies_of_each'])}" for way in ways]]
             for kind, row in found["kinds"].items()
         ]
-        for what in ("recall", "precision"):
-            rows.append([f"**{what}, all kinds**", *[_percent(found["total"][way][what]) for way in ways]])
+        for what, digits in (("recall", 1), ("precision", 2)):
+            rows.append([f"**{what}, all kinds**", *[_percent(found["total"][way][what], digits) for way in ways]])
         header = [f"{name}: {found['copies_of_each']} copies of each kind", "curate", *ways[1:]]
         parts.append(table(header, rows))
     return "\n\n".join(parts)
@@ -241,7 +241,7 @@ def copies_headline(figures: Figures) -> str:
     """Recall and precision over all kinds."""
     return "; ".join(
         f"{name}: {_percent(found['total']['ours']['recall'])} of the copies of {len(found['kinds'])} kinds, precision "
-        f"{_percent(found['total']['ours']['precision'])}"
+        f"{_percent(found['total']['ours']['precision'], 2)}"
         for name, found in figures.items()
     )
 

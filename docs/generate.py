@@ -19,7 +19,7 @@ import command_reference
 import gpu_tables
 import study_tables
 
-from curate import finders, recipe, registry, signals, sources
+from curate import evidence, finders, recipe, registry, signals, sources
 from curate.augment import listing
 from train import config, experiments, models, recipes
 from train.reproduce import scales
@@ -163,17 +163,9 @@ def _signals() -> str:
         benchmark_tables.table(
             ["parameter", "is"],
             [
-                ["`image`", "one image: RGB, shape (H, W, 3), uint8; the function runs once per image"],
-                ["`gray`", "the same image in grey: shape (H, W), uint8"],
-                ["`manifest`", "the table of all images, one row each; the order of everything below"],
-                ["`labels`", "shape (N,), positions in `classes`, -1 for unlabelled"],
-                ["`classes`", "the names of the classes, sorted"],
-                [
-                    "`pred_probs`",
-                    "out-of-fold probabilities from `curate predict`: shape (N, K), rows sum to 1, NaN where none",
-                ],
-                ["`embeddings`", "from `curate predict`: shape (N, D), all from one network, NaN where none"],
+                *[[f"`{name}`", told] for name, told in evidence.GIVEN.items()],
                 ["a signal's name", "its value for all images"],
+                *[[f"`{name}`", f"for signals alone: {told}"] for name, told in evidence.GIVEN_TO_SIGNALS.items()],
             ],
         ),
     ]

@@ -10,6 +10,8 @@ SETS = {
     "aggre": "CIFAR-10N `aggre`",
     "clean": "CIFAR-10, true labels",
     "imagenette": "Imagenette, true labels",
+    "digits": "digits, true labels",
+    "long-tail": "CIFAR-10, long tail, true labels",
 }
 ARMS = {
     "raw": "labels as given",
@@ -91,9 +93,9 @@ def labels(figures: Figures, table: Table) -> str:
 
 def planted(name: str) -> str:
     """`imagenette-0.25-class` in words."""
-    set_name, _, rest = name.partition("-")
-    share, _, kind = rest.partition("-")
-    where = {"imagenette": "Imagenette", "digits": "digits"}.get(set_name, set_name)
+    set_name = max((known for known in SETS if name.startswith(f"{known}-")), key=len)
+    share, _, kind = name.removeprefix(f"{set_name}-").partition("-")
+    where = SETS[set_name].removesuffix(", true labels")
     return f"{where}, {100 * float(share):g} % planted" + (f" ({kind})" if kind else "")
 
 

@@ -1,4 +1,5 @@
-"""Small real images and the folders they lie in, made by the tests themselves; and one thread for each process."""
+"""Small real images and the folders they lie in, made by the tests themselves; one thread for each process; and which
+files begin first."""
 
 import os
 
@@ -37,6 +38,7 @@ LONGEST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first; of the others, each stays where it is."""
     place = {Path(__file__).parent / name: at for at, name in enumerate(LONGEST)}
+    assert all(map(Path.is_file, place)), "a file of LONGEST has another name now"
     items.sort(key=lambda item: place.get(item.path, len(LONGEST)))
 
 

@@ -136,6 +136,9 @@ def random_set(rng: random.Random) -> tuple[pd.DataFrame, pd.DataFrame]:
     rows = [
         (image_id, rng.choice(["train", "val", "test", "pool"]), rng.choice(["cat", "dog", "bird"])) for image_id in ids
     ]
+    rows = [
+        (image_id, split, "" if split == "pool" and rng.random() < 0.5 else label) for image_id, split, label in rows
+    ]
     parents = {image_id: rng.choice(ids[:at]) for at, image_id in enumerate(ids) if at and rng.random() < 0.3}
     chosen = rng.sample(ids, rng.randint(0, len(ids)))
     takes = [(image_id, rng.choice(["keep", "drop", "relabel"])) for image_id in chosen]
@@ -177,9 +180,11 @@ def test_rules_that_hold_for_any_decisions(seed: int) -> None:
     # diff finds every change and no other
     changes = diff(table, applied, decisions)
     assert (changes["change"] == "dropped").sum() == len(table) - len(applied)
-    assert (changes["change"] == "relabelled").sum() == ((applied["label"] != stayed["label"]) & ~moved).sum()
-    assert (changes["change"] == "labelled").sum() == moved.sum()
-    assert set(changes["change"]) <= {"dropped", "labelled", "relabelled"}
+    waited = moved & (stayed["label"] == "")
+    assert (changes["change"] == "labelled").sum() == waited.sum()
+    assert (changes["change"] == "relabelled").sum() == ((applied["label"] != stayed["label"]) & ~waited).sum()
+    assert (changes["change"] == "moved").sum() == (moved & ~waited).sum()
+    assert set(changes["change"]) <= {"dropped", "labelled", "relabelled", "moved"}
 
 
 # diff

@@ -19,7 +19,7 @@ from curate import verbs
 from curate.cli import app, main, output
 from curate.errors import UserError
 from curate.workspace import DECISIONS, FINDINGS, LEDGER, MANIFEST, Workspace, read_table
-from tests.tables import found
+from tests.tables import decided, found
 
 COMMANDS = {
     command.name or command.callback.__name__: command for command in app.registered_commands if command.callback
@@ -359,3 +359,38 @@ def test_what_one_finder_says_often_does_not_hide_the_rest(scanned: Workspace) -
         grey = [(image_id, "grayscale", 0.0) for image_id in ids[:30]]
         transaction.write_table(FINDINGS, found(*grey, (ids[35], "split_leak", 0.0)))
     assert verbs.list_findings(scanned, finder=None, flagged_only=True).table["finder"].iloc[0] == "split_leak"
+
+
+def test_all_about_one_image(scanned: Workspace) -> None:
+    ids = read_table(scanned.path(MANIFEST)).query("split == 'train'")["image_id"].to_list()
+    with scanned.writing("scan", {}) as transaction:
+        transaction.write_table(FINDINGS, found((ids[0], "dark", 0.1), (ids[0], "blurry", 0.7), (ids[1], "dark", 0.1)))
+    transaction = decided((ids[0], "relabel", "7", "ada", "dark;blurry"), (ids[1], "drop", "", "policy", "dark"))
+    transaction.to_csv(scanned.path(DECISIONS), index=False)
+    told = run("findings", scanned.root, "--image", ids[0])
+    assert "blurry" in told  # not flagged
+    assert ids[1] not in told
+    assert f"{ids[0]}: relabel to 7, decided by ada because of dark, blurry\n" in told
+    both = run("findings", scanned.root, "--image", ids[0], "--image", ids[1], "--finder", "dark")
+    assert f"{ids[1]}: drop, decided by policy because of dark\n" in both
+    with pytest.raises(UserError, match=f"'nobody' is no image of .*; there are: '.*', …"):
+        run("findings", scanned.root, "--image", "nobody")
+
+
+def test_findings_in_figures(scanned: Workspace) -> None:
+    ids = read_table(scanned.path(MANIFEST)).query("split == 'train'")["image_id"].to_list()
+    rows = [(ids[0], "dark", 0.1), (ids[1], "dark", 0.7), *((name, "label_error", 0.2, "7") for name in ids[:4])]
+    with scanned.writing("scan", {}) as transaction:
+        table = found(*rows)
+        transaction.write_table(FINDINGS, table.assign(suggested_prob=0.5 * (table["finder"] == "label_error")))
+    told = json.loads(run("findings", scanned.root, "--summary", "--json"))
+    assert told["flagged"] == {"dark": 1, "label_error": 4}
+    assert told["expected"]["flagged"] == 4
+    assert 0 <= told["expected"]["precision"]["low"] <= told["expected"]["precision"]["high"] <= 1
+    shown = run("findings", scanned.root, "--summary")
+    assert "       1  dark\n       4  label_error\n" in shown
+    assert "precision" in shown
+    alone = json.loads(run("findings", scanned.root, "--summary", "--finder", "dark", "--json"))
+    assert alone == {"flagged": {"dark": 1}, "expected": None, "answers": 0}
+    cut = json.loads(run("findings", scanned.root, "--summary", "--at", "budget=2", "--json"))
+    assert (cut["flagged"], cut["expected"]["flagged"]) == ({"label_error": 2}, 2)

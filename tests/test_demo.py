@@ -49,7 +49,7 @@ def test_nothing_of_anybody_elses_is_taken_away(tmp_path: Path, fresh: bool) -> 
     assert (tmp_path / "photo.jpg").read_bytes() == b"mine"
 
 
-def test_a_demo_is_made_anew_when_it_is_asked_for(tmp_path: Path) -> None:
+def test_a_demo_of_before_gives_way_where_that_is_asked_for(tmp_path: Path) -> None:
     (tmp_path / demo.PLANTED).write_text("name\n")
     (tmp_path / "old.txt").touch()
     assert demo._empty_workspace(tmp_path, fresh=True).root == tmp_path

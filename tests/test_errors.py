@@ -116,9 +116,9 @@ def test_folders_with_spaces(
 def test_of_a_thousand_names_those_like_it_come_first() -> None:
     names = [f"class {number:04}" for number in range(1000)]
     said = str(known("class", "class 0500x", names))
-    assert said.startswith("no class is called 'class 0500x'; there are: class 0500, ")
+    assert said.startswith("no class is called 'class 0500x' (did you mean 'class 0500'?); there are: class 0500, ")
     assert said.endswith(", … (1,000 in all)")
-    assert said.count("class ") == MOST_NAMED + 2
+    assert said.count("class ") == MOST_NAMED + 3
     assert str(known("thing", "a", [])) == "no thing is called 'a'; there are: none"
 
 

@@ -101,7 +101,10 @@ def test_settings_that_fit(settings: dict[str, dict[str, object]]) -> None:
     ("settings", "message"),
     [
         ({"outlyer": {}}, "no finder is called 'outlyer' .did you mean 'outlier'..; there are: .*outlier"),
-        ({"outlier": {"neighbors": 3}}, "no setting of outlier is called 'neighbors' .did you mean 'neighbours'..; there are: fence, neighbours"),
+        (
+            {"outlier": {"neighbors": 3}},
+            "no setting of outlier is called 'neighbors' .did you mean 'neighbours'..; there are: fence, neighbours",
+        ),
         ({"outlier": {"": 3}}, "no setting of outlier is called ''"),
         ({"outlier": {"neighbours": 3.5}}, "outlier.neighbours must be like its default 10, not 3.5"),
         ({"outlier": {"neighbours": True}}, "must be like its default 10, not True"),

@@ -9,7 +9,7 @@ import pandas as pd
 
 from curate import decisions, manifest, verbs, versions
 from curate.csv_text import read_csv
-from curate.errors import UserError
+from curate.errors import UserError, known
 from curate.results import steps
 from curate.results.proof import CLEAN, CURATED, RANDOM, RAW
 from curate.results.runs import PROVE
@@ -170,12 +170,9 @@ def _read_truth(path: Path, images: pd.DataFrame) -> "pd.Series[str]":
     classes = manifest.classes(images)
     strange = table["label"][~table["label"].isin(classes)]
     if len(strange):
-        raise UserError(
-            f"{pasted(path)}, line {strange.index[0]}: no class is called {strange.iloc[0]!r}; there are: "
-            f"{', '.join(classes[:20])}{', …' if len(classes) > 20 else ''}"
-        )
-    known = table["image_id"].isin(images["image_id"][images["split"] == "train"])
-    if not known.any():
+        raise UserError(f"{pasted(path)}, line {strange.index[0]}: {known('class', strange.iloc[0], classes)}")
+    learned = table["image_id"].isin(images["image_id"][images["split"] == "train"])
+    if not learned.any():
         raise UserError(
             f"{pasted(path)}: none of its {len(table):,} images is a training image; is it for another set?"
         )

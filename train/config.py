@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
 
-from curate.errors import UserError
+from curate.errors import UserError, known
 from train import models
 from train.budget import parse_seconds
 
@@ -165,8 +165,8 @@ class TrainConfig:
             ("compile", Compile),
         ):
             if getattr(self, name) not in get_args(choices):
-                known = ", ".join(get_args(choices))
-                raise UserError(f"training setting {name} = {getattr(self, name)!r}; it has to be one of: {known}")
+                there = ", ".join(get_args(choices))
+                raise UserError(f"training setting {name} = {getattr(self, name)!r}; it has to be one of: {there}")
 
     @classmethod
     def from_mapping(cls, settings: Mapping[str, Any]) -> "TrainConfig":
@@ -174,7 +174,7 @@ class TrainConfig:
         names = [each.name for each in fields(cls)]
         for key in settings:
             if key not in names:
-                raise UserError(f"no training setting is called {key!r}; there are: {', '.join(names)}")
+                raise known("training setting", str(key), names)
         if isinstance(settings.get("compile"), bool):  # YAML reads a plain on and off so
             settings = {**settings, "compile": "on" if settings["compile"] else "off"}
         if isinstance(settings.get("time_budget"), str):

@@ -139,7 +139,7 @@ def _digest(settings: Any) -> str:
 def _train(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
     """The labelled training images as the decisions make them."""
     curated = apply.apply(images, verbs.read_decisions(workspace, images)).table
-    train = curated[((curated["split"] == "train") & (curated["label"] != "")).to_numpy()]
+    train = manifest.training(curated)
     if not len(train):
         way_out = f"'curate add {pasted(workspace.root)} SOURCE' brings some"
         raise UserError(f"{pasted(workspace.root)} has no labelled training images to augment; {way_out}")

@@ -35,20 +35,23 @@ def decide(
             "is asked in any case.",
         ),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be decided and asked, and write nothing.")
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Turn findings into decisions by policy, or take over the decisions of a person."""
     from curate import deciding
     from curate.workspace import Workspace
 
-    for name, given in (("--budget", budget), ("--policy", policy)):
+    for name, given in (("--budget", budget), ("--policy", policy), ("--dry-run", dry_run)):
         if imported and given:
             raise UserError(f"{name} is for decisions by policy, not for --import; leave one of them out")
     workspace = Workspace.open(ws)
     if imported:
         result = deciding.import_decisions(workspace, imported, by)
     else:
-        result = deciding.decide(workspace, policy, budget, by)
+        result = deciding.decide(workspace, policy, budget, by, dry_run=dry_run)
     output.warn(result.warnings + result.conflicts)
     if as_json:
         output.print_json(result)
@@ -62,6 +65,10 @@ def decide(
             output.say(f"They tell of other labels, too: 'curate decide {pasted(ws)}' decides and asks anew.")
     if result.worth:
         output.say(*worth_line(result.worth, result.answers.count))
+    if dry_run:
+        waiting = plural(result.for_review, "image", "images")
+        output.say(f"{waiting} would be asked about. Nothing was written; without --dry-run it is.")
+        return
     if result.for_review:
         filled = pasted(ws / "review.csv")
         waiting = plural(result.for_review, "image waits", "images wait")

@@ -118,6 +118,13 @@ def findings(
         typer.Option(help="Cut label_error at f1, precision=0.9, recall=0.8, probability=0.5 or budget=500."),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Also what is scored but not flagged.")] = False,
+    image: Annotated[
+        list[str] | None,
+        typer.Option(metavar="IMAGE_ID", help="All about this image, and what was decided; may be repeated."),
+    ] = None,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="How many each finder flags, and what to expect of wrong labels.")
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """List findings, worst first; of wrong labels, say what to expect of the list."""
@@ -125,7 +132,12 @@ def findings(
     from curate.workspace import Workspace
 
     workspace = Workspace.open(ws)
-    listed = verbs.list_findings(workspace, finder=finder, flagged_only=not everything, at=at)
+    if summary:
+        _summarise(workspace, finder, at, as_json)
+        return
+    listed = verbs.list_findings(
+        workspace, finder=finder, flagged_only=not (everything or image), at=at, image_ids=image
+    )
     not_run = scans.not_run(workspace, pasted(ws), [finder], scans.of(workspace)) if finder else {}
     output.warn(verbs.stale(workspace) + [f"{name} has not looked at this set" for name in not_run])
     table = listed.table.head(top)
@@ -137,10 +149,30 @@ def findings(
         table = table.assign(p_wrong=1 - table["score"], p_suggested=table["suggested_prob"])
         columns = ["image_id", "given_label", "suggested_label", "p_wrong", "p_suggested", "detail"]
     output.print_table(table, columns)
+    for said in listed.decisions.to_dict("records"):
+        what = f"relabel to {said['label']}" if said["action"] == "relabel" else said["action"]
+        because = f" because of {said['because'].replace(';', ', ')}" if said["because"] else ""
+        output.say(output.one_line(f"{said['image_id']}: {what}, decided by {said['by']}{because}"))
     if listed.expected:
         output.say(*expectation(listed.expected, listed.answers))
     next_step = next(iter(not_run.values()), f"curate decide {pasted(ws)}")
     output.say(f"{len(table):,} of {len(listed.table):,}. Next: {next_step}")
+
+
+def _summarise(workspace: "Workspace", finder: str | None, at: str | None, as_json: bool) -> None:
+    """`curate findings --summary`."""
+    from curate import verbs
+
+    summary = verbs.summarise(workspace, finder=finder, at=at)
+    output.warn(verbs.stale(workspace))
+    if as_json:
+        output.print_json(summary)
+        return
+    for name, count in summary.flagged.items():
+        output.say(f"{count:8,}  {name}")
+    if summary.expected:
+        output.say(*expectation(summary.expected, summary.answers))
+    output.say(f"Next: curate findings {pasted(workspace.root)}, curate decide {pasted(workspace.root)}")
 
 
 def expectation(cut: "Cut", answers: int) -> list[str]:
@@ -172,7 +204,9 @@ def _replaced(workspace: "Workspace", profile: str) -> list[str]:
         there = predictions.read_summary(workspace) if predictions.exists(workspace) else {}
     except UserError:  # damaged ones are no loss
         return []
-    rounds = there.get("repeats", 1)
+    if not {"profile", "repeats", "seconds"} <= set(there):  # another program made them
+        return []
+    rounds = there["repeats"]
     if rounds <= 1 + profiles.find(profile).corrected:
         return []
     took = f"{rounds} rounds, {duration(there['seconds'])} of training"

@@ -20,7 +20,7 @@ LOOP = ("add", "predict", "scan", "decide", "apply", "findings", "review", "trai
 def gate(
     ws: options.Workspace,
     run: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The run to judge; by default the newest of the curated set.")
+        str | None, typer.Option(metavar="NAME", help="The run to judge; by default the newest of the set as it is.")
     ] = None,
     changes: options.Set = None,
     as_json: options.Json = False,

@@ -1,4 +1,4 @@
-"""Verbs around training and what it was worth: train, report, demo, reproduce."""
+"""Verbs around training and what it was worth: train, onnx, report, demo, reproduce."""
 
 import sys
 from pathlib import Path

@@ -83,8 +83,3 @@ def read(workspace: Workspace, wanted: Collection[str]) -> Facts:
 def _last(workspace: Workspace, command: str) -> int:
     """The version that the command wrote last; 0 where it has not run."""
     return max((entry.version for entry in workspace.ledger() if entry.command == command), default=0)
-
-
-def training(images: pd.DataFrame) -> pd.DataFrame:
-    """The labelled images of the training split, also those that cannot be decoded."""
-    return images[(images["split"] == "train") & (images["label"] != "")]

@@ -1,4 +1,4 @@
-"""Checks of a set's runs: whether the newest is of the set as it is, and whether accuracy has fallen."""
+"""Checks of a set's runs: which one is judged, whether it is of the set as it is, and whether accuracy has fallen."""
 
 import pandas as pd
 
@@ -7,7 +7,7 @@ from curate.gate.check import Check, bounded
 from curate.gate.comparable import Compared, compared, sure_loss
 from curate.gate.facts import Facts
 from curate.manifest import tested
-from curate.results.flips import others, predicted
+from curate.results.flips import other_images, predicted
 from curate.results.runs import MEASURE, Run
 from curate.wording import percent, plural, signed
 
@@ -17,7 +17,7 @@ def chosen(facts: Facts, name: str | None) -> Run | None:
     is none, the newest of the curated set, else of the raw one.
 
     Not simply the newest: a raw one that is trained last, to compare, is no step back. Arms of `prove` have a check of
-    their own, and stand in where there is no other run of the set.
+    their own, and may be short trainings: they stand in where there is no other run.
     """
     if name is not None:
         named = [run for run in facts.runs if run.name == name]
@@ -27,9 +27,9 @@ def chosen(facts: Facts, name: str | None) -> Run | None:
     fitting = [run for run in facts.runs if run.data_hash == facts.data_hash]
     kinds = [
         [run for run in among if run.data == data and run.proves == arms]
+        for arms in (False, True)
         for among in (fitting, facts.runs)
         for data in ("curated", "raw")
-        for arms in (False, True)
     ]
     return next((runs[-1] for runs in kinds if runs), None)
 
@@ -68,7 +68,7 @@ def _other_tests(run: Run, there: pd.DataFrame) -> str:
     said = predicted(run.folder, run.seeds)
     if said is None:
         return ""
-    came, changed = others(there.set_index("image_id")["label"], said["label"])
+    came, changed = other_images(there.set_index("image_id")["label"], said["label"])
     if len(came):
         return f"{len(came):,} of {count:,} test images are none that {run.name} was measured on, such as {came[0]!r}"
     if len(changed):

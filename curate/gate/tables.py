@@ -6,8 +6,8 @@ import pandas as pd
 from curate.apply import about_each
 from curate.decisions import POLICY
 from curate.gate.check import Check, bounded
-from curate.gate.facts import LEAK, Facts, training
-from curate.manifest import decodable, tested
+from curate.gate.facts import LEAK, Facts
+from curate.manifest import learned, tested, training
 from curate.recipe import FINDINGS_OF
 from curate.wording import plural
 
@@ -128,8 +128,7 @@ def images_per_class(facts: Facts, limit: int) -> Check:
     gone = facts.manifest[~facts.manifest["image_id"].isin(facts.images["image_id"])]
     still = facts.manifest["label"][facts.manifest["image_id"].isin(facts.images["image_id"])]
     labels = sorted((set(facts.images["label"]) | (set(gone["label"]) - set(still))) - {""})
-    rows = training(facts.images)
-    counts = rows["label"][decodable(rows)].value_counts().reindex(labels, fill_value=0)
+    counts = learned(facts.images)["label"].value_counts().reindex(labels, fill_value=0)
     way_out = f"curate add {facts.ws} SOURCE"
     if not labels:
         return Check(

@@ -16,7 +16,7 @@ from curate.workspace import Workspace
 def gate(workspace: Workspace, *, changes: Mapping[str, object], run: str | None = None) -> Judged:
     """Check the workspace by the thresholds of its recipe, some of them changed. Writes nothing.
 
-    run: the run to judge; by default the newest one of the curated set, or of the raw one where there is none.
+    run: the run to judge; None: see `curate.gate.runs.chosen`.
     """
     thresholds = recipe.change_gate(recipe.in_workspace(workspace).gate, changes)
     found = registry.functions(finders)
@@ -35,7 +35,7 @@ def judge(facts: Facts, thresholds: Gate, *, run: str | None = None) -> Judged:
 
     Where there is nothing to check, a check is skipped, or fails where `required` names it.
     """
-    newest = runs.chosen(facts, run)
+    judged_run = runs.chosen(facts, run)
     checks = [tables.curated_current(facts), tables.findings_current(facts)]
     limits = thresholds.findings.items()
     checks += [tables.open_findings(facts, name, limit) for name, limit in limits if limit is not None]
@@ -47,11 +47,11 @@ def judge(facts: Facts, thresholds: Gate, *, run: str | None = None) -> Judged:
         checks.append(tables.test_images(facts, thresholds.test_images))
     if thresholds.disputes is not None:
         checks.append(tables.disputes(facts, thresholds.disputes))
-    checks.append(runs.run_current(facts, newest))
+    checks.append(runs.run_current(facts, judged_run))
     if thresholds.accuracy_loss is not None:
-        checks.append(runs.accuracy_loss(facts, newest, thresholds.accuracy_loss))
+        checks.append(runs.accuracy_loss(facts, judged_run, thresholds.accuracy_loss))
     if thresholds.accuracy_at_least is not None:
-        checks.append(runs.accuracy_at_least(facts, newest, thresholds.accuracy_at_least))
+        checks.append(runs.accuracy_at_least(facts, judged_run, thresholds.accuracy_at_least))
     if thresholds.proof_loss is not None:
         checks.append(runs.proof_loss(facts, thresholds.proof_loss))
     checks = [_required(each) if each.name.partition(".")[0] in thresholds.required else each for each in checks]

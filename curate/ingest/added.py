@@ -54,6 +54,8 @@ def summary(
     rule: split_rule.Rule | None,
     alike: list[NearDuplicate],
 ) -> Added:
+    """What was done, counted. fate: of each row, as `merge` gives it; skipped: what was no image of the source; alike:
+    near-duplicates of what was there."""
     kept = rows[fate != "skipped"]
     return Added(
         source=name,
@@ -104,6 +106,7 @@ def outdated(generated: int) -> list[str]:
 
 
 def count(skipped: list[Skipped]) -> dict[str, int]:
+    """How many were left out for each reason."""
     return dict(Counter(item.why for item in skipped))
 
 
@@ -112,4 +115,5 @@ def _some(names: list[str]) -> str:
 
 
 def in_brackets(counts: dict[str, int]) -> str:
+    """` (2 x no image, 1 x hidden)`; "" where nothing was left out."""
     return f" ({', '.join(f'{count} x {why}' for why, count in counts.items())})" if counts else ""

@@ -82,7 +82,12 @@ def rows(
     rule: split_rule.Rule | None,
     fallback: str,
 ) -> tuple[pd.DataFrame, list[bool]]:
-    """Rows of the manifest, and for each whether somebody said its split."""
+    """Rows of the manifest, and for each whether somebody said its split.
+
+    source: its name. label: for all images; None: what the source, else the folders, say. classes: label as the source
+    has it -> label to use. rule: a split for all, or shares for labelled images whose split nothing says. fallback: the
+    split of those after that, "" for `train`, and `pool` where there is no label.
+    """
     places = folders.places(read.names)
     taken: set[str] = set()
     ids, labels, splits, said = [], [], [], []

@@ -1,6 +1,6 @@
 """Which split an image goes to where neither its folders nor a column say it: a name, or shares by content hash."""
 
-from curate.errors import UserError
+from curate.errors import UserError, known
 from curate.manifest import SPLITS
 
 Rule = str | dict[str, float]
@@ -25,7 +25,7 @@ def parse(text: str) -> Rule:
             ) from None
     unknown = set(shares) - set(SPLITS)
     if unknown:
-        raise UserError(f"no split is called {sorted(unknown)[0]!r}; there are: {', '.join(SPLITS)}")
+        raise known("split", sorted(unknown)[0], list(SPLITS))
     if not abs(sum(shares.values()) - 1) <= 1e-6:  # nor do they where one is no number
         raise UserError(f"the shares of {text!r} add up to {sum(shares.values()):g}; they must add up to 1")
     if min(shares.values()) < 0:

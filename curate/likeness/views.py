@@ -55,16 +55,16 @@ def has_border(thumbnail: np.ndarray) -> np.ndarray:
 
 
 def inside(thumbnail: np.ndarray) -> np.ndarray:
-    """What lies between uniform rows and columns at the edges of thumbnails, shape (n, 1024): first row, the one after
-    the last, and columns so, shape (n, 4). `NOTHING` of an image that is uniform."""
+    """What lies between uniform rows and columns at the edges of thumbnails, shape (n, 1024) or (n, 32, 32): first row,
+    the one after the last, and columns so, shape (n, 4). `NOTHING` of an image that is uniform."""
     return np.array([_inside(image) for image in pixels(thumbnail)], np.int64).reshape(-1, 4)
 
 
 def is_border(box: np.ndarray, *, least: int = LEAST_LEFT) -> np.ndarray:
     """Where what lies around is a border, see `inside`: shape (n, 4) -> (n,), bool.
 
-    Uniform rows at one edge alone, or columns, are none: they may be a sky, or a floor. least: thumbnail pixels that it
-    leaves.
+    Uniform rows at one edge alone, or columns, are none: they may be a sky, or a floor. Rows and columns in one corner
+    are. least: thumbnail pixels that it leaves.
     """
     top, bottom, left, right = box.T
     most = SIDE - LEAST_TRIMMED

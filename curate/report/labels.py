@@ -77,7 +77,7 @@ def _agreement(workspace: Workspace, images: pd.DataFrame) -> list[Bin]:
     """How often labels are what the networks name, as the model of the labels has it and as it is."""
     if not predictions.exists(workspace):
         return []
-    rows = images[(images["split"] == "train") & (images["label"] != "")].reset_index(drop=True)
+    rows = manifest.training(images).reset_index(drop=True)
     found = predictions.read(workspace, rows)
     codes = manifest.label_codes(rows, found.classes)
     known = found.present & (codes >= 0)

@@ -69,7 +69,7 @@ def predicted(folder: Path, seeds: Sequence[int]) -> pd.DataFrame | None:
     return table[columns].set_index("image_id")
 
 
-def others(labels: pd.Series, there: pd.Series) -> tuple[pd.Index, pd.Index]:
+def other_images(labels: pd.Series, there: pd.Series) -> tuple[pd.Index, pd.Index]:
     """The test images that are not among those `there`; and, where all are, those with another label there.
 
     labels, there: by image_id.

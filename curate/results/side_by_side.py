@@ -9,7 +9,7 @@ from scipy.special import stdtrit
 
 from curate.errors import UserError
 from curate.results import paired
-from curate.results.flips import Flips, flips, is_right, others, predicted
+from curate.results.flips import Flips, flips, is_right, other_images, predicted
 from curate.results.interval import welch_interval
 from curate.results.paired import Verdict
 from curate.results.proof import Proof
@@ -127,7 +127,7 @@ def other_tests(before: Run, after: Run) -> str:
     if said is None:
         return ""
     old, new = said
-    missing, changed = others(old["label"], new["label"])
+    missing, changed = other_images(old["label"], new["label"])
     if len(missing):
         return f"{len(missing):,} are others, such as {missing[0]!r}"
     return f"{len(changed):,} have another label, such as {changed[0]!r}" if len(changed) else ""

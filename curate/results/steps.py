@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from curate.apply import apply
+from curate.manifest import training
 
 PEOPLE = "people"
 """Of decisions that no finder is behind."""
@@ -50,7 +51,7 @@ def steps(images: pd.DataFrame, decisions: pd.DataFrame) -> list[Step]:
 
 def _added(images: pd.DataFrame) -> list[Step]:
     """Images that came later: of other sources than the first, and augmented ones."""
-    train = images[(images["split"] == "train") & (images["label"] != "")]
+    train = training(images)
     generated = train["parent_id"] != ""
     sources = train["source"][~generated].unique()
     found = []
@@ -99,7 +100,7 @@ def with_labels(images: pd.DataFrame, truth: pd.Series) -> pd.DataFrame:
 
 def labels_right(images: pd.DataFrame, truth: pd.Series) -> float | None:
     """Share of right labels among the training images that the truth is known of; None where it is of none."""
-    train = images[(images["split"] == "train") & (images["label"] != "")]
+    train = training(images)
     true = train["image_id"].map(truth)
     known = true.notna()
     return float((train["label"] == true)[known].mean()) if known.any() else None

@@ -6,7 +6,6 @@ import pandas as pd
 
 from curate.decisions import Action
 from curate.errors import UserError
-from curate.labels.answers import LABEL_ERROR
 from curate.review.asking import Asked
 from curate.review.desk import Answer
 from curate.review.twins import DUPLICATES, reasons
@@ -24,15 +23,16 @@ LABELS: dict[str, tuple[str, str]] = {
 """What a button says, and what it does: of the verdicts, and of taking one back."""
 KEYS = {"accept": "A", "relabel": "R", "drop": "D", "keep_this": "K", "fine": "N", "undo": "U"}
 """The same in the App and on the page."""
-SUGGESTING = (LABEL_ERROR, "conflicting_labels", "pseudo_label", "worth_labelling")
-"""Finders whose suggestion "accept" takes; of others it drops the image."""
 
 
 def proposals(findings: pd.DataFrame, asked: Asked) -> pd.DataFrame:
-    """What "accept" does: `proposal`, `label` and `because`, by `image_id`, of what is asked about or flagged."""
+    """What "accept" does: `proposal`, `label` and `because`, by `image_id`, of what is asked about or flagged.
+
+    It takes the label that a finder suggests, and drops the image where none does.
+    """
     flagged = findings[findings["flagged"]].sort_values("score", kind="stable")
     because = reasons(findings)
-    suggested = flagged[flagged["finder"].isin(SUGGESTING) & (flagged["suggested_label"] != "")]
+    suggested = flagged[flagged["suggested_label"] != ""]
     label = suggested.drop_duplicates("image_id").set_index("image_id")["suggested_label"].reindex(because.index)
     others = pd.DataFrame({"because": because, "label": label.fillna("")})
     others["proposal"] = (others["label"] != "").map({True: "relabel", False: "drop"})

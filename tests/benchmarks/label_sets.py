@@ -29,7 +29,7 @@ SETTINGS: dict[str, dict[str, object]] = {
     "imagenette": {"image_size": 32},  # of 224: what two cores can train on in a quarter of an hour
     "digits": {"image_size": 16, "flip": False, "pad": 1},  # of datasets/digits.yaml, but for model and epochs
 }
-"""Settings of `predict`, beside those of the profile."""
+"""Settings of trainings on these sets, `predict` among them, beside those of the profile or the rung."""
 
 
 def images() -> Path:

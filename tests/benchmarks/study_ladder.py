@@ -17,13 +17,15 @@ from curate.workspace import CURATED as CURATED_TABLE
 from curate.workspace import Workspace
 from tests.benchmarks import label_sets
 from tests.benchmarks.record import circumstances, earlier, record
-from tests.benchmarks.study_labels import WHAT, tell
+from tests.benchmarks.study_labels import tell
 from train import prove, recipes
 from train import verbs as training
 from train.arms import Arm, Plan, Question
 from train.experiments import ladder
 from train.predict import predict
 from train.study import stratified
+
+WHAT = "The sets that are named: CIFAR-10 as a JPEG copy, Imagenette at 32 px; test images untouched"
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Scale:
     images: int | None
     """Training images of the raw set at most, as many of each class as there are; None for all."""
     shown: int
-    """Images that each training is shown, in whole epochs of the raw set, where a rung has no number of its own."""
+    """Images that each training is shown, in whole epochs of the raw set."""
     seeds: int
 
 
@@ -47,9 +49,10 @@ def rungs(scale: str) -> dict[str, dict[str, object]]:
     return {arm.name: shared | {"model": arm.model} | dict(arm.settings) for arm in chosen.arms}
 
 
+BEST = {name: value for name, value in recipes.load("best").items() if name != "epochs"}
 SCALES = {
     "cpu": Scale("quick", rungs("short"), images=15_000, shown=90_000, seeds=2),
-    "gpu": Scale("best", rungs("paper") | {"best": recipes.load("best")}, images=None, shown=3_000_000, seeds=5),
+    "gpu": Scale("best", rungs("paper") | {"best": BEST}, images=None, shown=3_000_000, seeds=5),
 }
 
 
@@ -77,7 +80,7 @@ def run(arguments: list[str] | None = None) -> None:
         own[name] = {"arms": found.arms, "compared": found.compared, "config": found.config} | {
             "measured": circumstances()
         }
-        record(file, f"{WHAT}; test set untouched", figures)
+        record(file, WHAT, figures)
 
 
 def curate(ws: Workspace, profile: str, settings: dict[str, object]) -> None:

@@ -31,6 +31,18 @@ def test_decide_again_gives_the_same_bytes(reviewed: Workspace, monkeypatch: pyt
     assert (reviewed.path(DECISIONS).read_bytes(), reviewed.path(deciding.REVIEW).read_bytes()) == before
 
 
+def test_a_dry_run_tells_the_same_and_writes_nothing(reviewed: Workspace) -> None:
+    (reviewed.root / "other.yaml").write_text("name: other\npolicy: [{finder: label_error, action: drop}]\n")
+    before = {path: path.read_bytes() for path in reviewed.root.rglob("*") if path.is_file()}
+    tried = deciding.decide(reviewed, reviewed.path("other.yaml"), dry_run=True)
+    assert {path: path.read_bytes() for path in reviewed.root.rglob("*") if path.is_file()} == before
+    done = deciding.decide(reviewed, reviewed.path("other.yaml"))
+    assert (tried.actions, tried.for_review, tried.written) == (done.actions, done.for_review, "")
+    said = run("decide", reviewed.root, "--dry-run", "--policy", reviewed.path("policy.yaml"))
+    assert "Decisions: drop 1" in said
+    assert "2 images would be asked about. Nothing was written" in said
+
+
 def test_answers_leave_the_review_list_for_good(reviewed: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     result = deciding.import_decisions(reviewed, answer(reviewed, "keep"), "ada")
     assert (result.by_people, result.for_review, result.actions) == (1, 1, {"drop": 1, "keep": 1})

@@ -126,8 +126,8 @@ def test_runs_that_cannot_be_compared(earlier: list[Run], why: str) -> None:
         ([run("a", 0.9), run("without-dark", 0.1, data="other")], None, "a", None),
         # the newest of the set as it is, whatever was trained on other images meanwhile
         ([run("a", 0.9), run("b", 0.9, data_hash=NOW), run("c", 0.9)], None, "b", "a"),
-        ([run("a", 0.9), run("prove-curated", 0.9, data_hash=NOW)], None, "prove-curated", "a"),
-        ([run("a", 0.9, data_hash=NOW), run("prove-curated", 0.9, data_hash=NOW)], None, "a", None),
+        ([run("a", 0.9), run("prove-curated", 0.9, data_hash=NOW)], None, "a", None),
+        ([run("prove-raw", 0.9, data="raw", data_hash=NOW), run("prove-curated", 0.9)], None, "prove-raw", None),
     ],
 )
 def test_which_runs_are_compared(given: list[Run], name: str | None, chosen: str, before: str | None) -> None:

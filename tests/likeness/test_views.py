@@ -93,6 +93,9 @@ def test_a_bar_on_one_side_stays() -> None:
         assert not views.has_border(shown.ravel()[None]).any()
         shown[:, [0, -1]] = shown[[0, -1]] = 0
         assert views.has_border(shown.ravel()[None]).all()
+    in_a_corner = image.copy()
+    in_a_corner[:6] = in_a_corner[:, :6] = 0
+    assert views.has_border(in_a_corner.ravel()[None]).all()
 
 
 @pytest.mark.parametrize("image", [np.zeros(1024, np.uint8), np.eye(32, dtype=np.uint8).ravel() * 255])

@@ -198,6 +198,13 @@ def decide(ws: Workspace, verdict: str, chosen: list[str], **more: str) -> list[
     return [(answer.image_id, answer.action, answer.label, answer.because) for answer in got]
 
 
+def test_accept_takes_what_a_finder_of_your_own_suggests(ws: Workspace) -> None:
+    """Also where nobody is asked about it."""
+    own = pd.concat([EVERY, found(row("dog19", "read_caption", 0.1, suggested_label="cat"))])
+    proposed = proposals(own, asked(ws, "ada")).loc["dog19"]
+    assert proposed.to_list() == ["relabel", "cat", "read_caption"]
+
+
 @pytest.mark.parametrize(
     ("verdict", "chosen", "more", "wanted"),
     [

@@ -176,6 +176,7 @@ def test_thousands_of_images(tmp_path: Path, open_page: Callable[..., Any]) -> N
 def test_small_clusters_stand_side_by_side(tmp_path: Path, open_page: Callable[..., Any]) -> None:
     titles = ["1 → 7", "2 → 3", "an uncommonly long name of a class → another that is hardly shorter"]
     rows = [question(f"c{number}", f"set/{number}.png", title=title) for number, title in enumerate(titles)]
+    rows += [question("three", f"set/three{number}.png", title="three") for number in range(3)]
     rows += [question("many", f"set/many{number}.png", title="many") for number in range(4)]
     write(pd.DataFrame(rows), tmp_path / "sheet.html")
     page = open_page(tmp_path / "sheet.html")
