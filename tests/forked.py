@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 MODULES = (
-    *("curate.cli", "curate.export", "curate.ingest.incoming", "curate.ingest.near", "curate.labels.adding"),
+    *("curate.cli", "curate.export", "curate.ingest.incoming", "curate.ingest.near", "curate.adding"),
     *("curate.report", "curate.review.verb", "curate.verbs", "cv2", "faiss", "pyarrow.dataset"),
 )
 """What commands would load each for itself."""

@@ -373,7 +373,7 @@ def test_all_about_one_image(scanned: Workspace) -> None:
     assert f"{ids[0]}: relabel to 7, decided by ada because of dark, blurry\n" in told
     both = run("findings", scanned.root, "--image", ids[0], "--image", ids[1], "--finder", "dark")
     assert f"{ids[1]}: drop, decided by policy because of dark\n" in both
-    with pytest.raises(UserError, match=f"'nobody' is no image of .*; there are: '.*', …"):
+    with pytest.raises(UserError, match=r"'nobody' is no image of .*; there are: '.*', …"):
         run("findings", scanned.root, "--image", "nobody")
 
 
@@ -394,3 +394,15 @@ def test_findings_in_figures(scanned: Workspace) -> None:
     assert alone == {"flagged": {"dark": 1}, "expected": None, "answers": 0}
     cut = json.loads(run("findings", scanned.root, "--summary", "--at", "budget=2", "--json"))
     assert (cut["flagged"], cut["expected"]["flagged"]) == ({"label_error": 2}, 2)
+
+
+def test_who_has_applied_decisions_is_told_that_training_takes_the_raw_set(workspace: Workspace) -> None:
+    def warned(*arguments: str) -> bool:
+        refused = ["train", str(workspace.root), "--set", "epoch=3", *arguments]  # before it trains
+        return "this trains on the set as it came; '--data curated' takes" in runner.invoke(app, refused).stderr
+
+    assert not warned()
+    run("apply", workspace.root)
+    assert warned()
+    assert not warned("--data", "raw")
+    assert not warned("--data", "curated")

@@ -64,6 +64,11 @@ def test_imports_follow_the_design(path: Path) -> None:
         assert [name for name in names if within(name, "curate.cli")] == []
     if place.startswith("curate/finders/"):
         assert [name for name in names if within(name, "curate.finders")] == []
+    if place.startswith(
+        ("curate/finders/", "curate/signals/", "curate/labels/", "curate/likeness/", "curate/results/")
+    ):
+        verbs = ("verbs", "deciding", "adding", "cli", "review", "report", "gate")
+        assert [name for name in names if any(within(name, f"curate.{verb}") for verb in verbs)] == []
     if place.startswith("curate/signals/"):
         assert [name for name in names if within(name, "curate.finders") or within(name, "curate.signals")] == []
     assert [name for name in names if within(name, "tests") or within(name, "datasets")] == []

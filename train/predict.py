@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from curate import manifest, predictions, verbs
+from curate.adding import with_answers
 from curate.engine import Local
 from curate.errors import UserError
 from curate.evidence import Evidence
-from curate.labels.adding import with_answers
 from curate.likeness.duplicates import groups
 from curate.predictions import Predictions
 from curate.wording import pasted

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @app.command(epilog="Example: curate train ws --data curated --seeds 3 --time-budget 16m")
 def train(
     ws: options.Workspace,
-    data: Annotated[str, typer.Option(help="raw or curated.")] = "raw",
+    data: Annotated[str | None, typer.Option(help="raw or curated; by default raw.")] = None,
     model: Annotated[str | None, typer.Option(help="Network ('curate models' lists them).")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Train this many times; gives a mean with its 95 % interval.")] = 1,
     name: Annotated[str | None, typer.Option(help="Name of the run; by default DATA-MODEL.")] = None,
@@ -47,6 +47,7 @@ def train(
     as_json: options.Json = False,
 ) -> None:
     """Train a network with skip connections and evaluate it on the test images."""
+    from curate import versions
     from curate.augment.pipeline import as_dict, read_pipeline
     from curate.errors import UserError
     from curate.workspace import Workspace
@@ -65,6 +66,9 @@ def train(
     if augment is not None:
         settings["augment"] = as_dict(read_pipeline(augment))
     workspace = Workspace.open(ws)
+    if data is None and distributed.first() and versions.is_current(workspace):
+        output.warn(["this trains on the set as it came; '--data curated' takes the curated one"])
+    data = data or "raw"
     with distributed.joined(verbs.configure(workspace, settings).device):
         if not distributed.first():
             verbs.help_train(workspace, data=data, seeds=seeds, settings=settings, name=name)

@@ -27,7 +27,8 @@ def prove(
         typer.Option(min=3, metavar="N", help="Without --seeds: so many of each set at most; by default 10."),
     ] = None,
     budget: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Begin no more trainings after 90s, 16m or 2h.")
+        str | None,
+        typer.Option("--budget", "--time-budget", metavar="TIME", help="Begin no more trainings after 90s, 16m or 2h."),
     ] = None,
     since: Annotated[
         int | None,

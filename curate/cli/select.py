@@ -23,8 +23,8 @@ def select(
     as_json: options.Json = False,
 ) -> None:
     """Choose which images without a label to label next: what networks are unsure of, and what is unlike the rest."""
+    from curate import adding
     from curate.engine import Local
-    from curate.labels import adding
     from curate.workspace import Workspace
 
     result = adding.select(Workspace.open(ws), budget=budget, out=out, engine=Local(workers))
@@ -55,8 +55,8 @@ def pseudo(
     as_json: options.Json = False,
 ) -> None:
     """Label the images without a label that networks are sure of, as decisions that can be taken back."""
+    from curate import adding
     from curate.engine import Local
-    from curate.labels import adding
     from curate.workspace import Workspace
 
     workspace = Workspace.open(ws)

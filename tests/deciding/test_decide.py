@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from curate import REVIEWER, deciding, findings, verbs
+from curate import REVIEWER, adding, deciding, findings, verbs
 from curate.augment.materialize import materialize
 from curate.augment.wanted import Target
 from curate.cli import app
@@ -15,7 +15,6 @@ from curate.csv_text import read_csv, write_csv
 from curate.errors import UserError
 from curate.gate.verb import gate
 from curate.ingest.add import add
-from curate.labels import adding
 from curate.report import write
 from curate.review import asking
 from curate.workspace import DECISIONS, FINDINGS, MANIFEST, Workspace, read_table

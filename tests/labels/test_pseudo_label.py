@@ -7,14 +7,13 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from curate import deciding, predictions, verbs
+from curate import adding, deciding, predictions, verbs
 from curate.cli import app
 from curate.csv_text import read_csv
 from curate.decisions import check
 from curate.engine import Local
 from curate.errors import UserError
 from curate.finders.pseudo_label import pseudo_label
-from curate.labels import adding
 from curate.labels.answers import answered
 from curate.workspace import CURATED, DECISIONS, FINDINGS, MANIFEST, Workspace, read_table
 from tests.labels.test_select import NO_PAIRS, pairs

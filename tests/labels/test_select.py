@@ -7,14 +7,13 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from curate import deciding, finders, findings, predictions, registry, verbs
+from curate import adding, deciding, finders, findings, predictions, registry, verbs
 from curate.cli import app
 from curate.csv_text import read_csv, write_csv
 from curate.engine import Local
 from curate.errors import UserError
 from curate.finders.worth_labelling import worth_labelling
 from curate.ingest.add import add
-from curate.labels import adding
 from curate.review import asking
 from curate.review.verdicts import answers, proposals
 from curate.workspace import CURATED, DECISIONS, FINDINGS, MANIFEST, Workspace, read_table

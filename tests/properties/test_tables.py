@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate import deciding, decisions, findings, manifest
+from curate import adding, deciding, decisions, findings, manifest
 from curate.csv_text import read_csv, write_csv
 from curate.errors import UserError
-from curate.labels import adding
 from curate.results import proof
 from curate.results.interval import Score
 from curate.results.paired import Difference
