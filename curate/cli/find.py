@@ -3,6 +3,7 @@
 import itertools
 import sys
 import time
+from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,13 +39,32 @@ def predict(
     changes: options.Set = None,
     workers: options.Workers = None,
     at_once: options.AtOnce = None,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="Train nothing: take the probabilities of your own model from a CSV or Parquet file, with the column "
+            "image_id and one per class; of training images they have to be out of fold.",
+        ),
+    ] = None,
+    embeddings: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --from: what your model saw, as .npy with a row for each of its rows."),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Train on k-1 of k folds in turn: predictions for each image by networks that have not seen it."""
     from curate.workspace import Workspace
-    from train.predict import predict as cross_validate
 
     workspace = Workspace.open(ws)
+    if source is not None:
+        _bring(workspace, source, embeddings, as_json)
+        return
+    if embeddings is not None:
+        raise UserError("--embeddings belongs to predictions that come --from a file; 'curate predict' makes its own")
+    from train.predict import predict as cross_validate
+
     output.warn(_replaced(workspace, profile))
     result = cross_validate(
         workspace,
@@ -193,6 +213,21 @@ def _agreement(folds: "Sequence[float]") -> str:
     """`90.3 % (89.4 to 91.2 by fold)`."""
     mean, low, high = (percent(value, digits=1) for value in (fmean(folds), min(folds), max(folds)))
     return f"{mean} % ({low} to {high} by fold)"
+
+
+def _bring(workspace: "Workspace", source: Path, embeddings: Path | None, as_json: bool) -> None:
+    """`curate predict --from`."""
+    from curate.brought import bring
+
+    brought = bring(workspace, source, embeddings)
+    output.warn(brought.warnings)
+    if as_json:
+        output.print_json(brought)
+        return
+    output.say(
+        f"{plural(brought.images, 'image has', 'images have')} predictions for {brought.classes:,} classes.",
+        f"Wrote {pasted(brought.written)}. Next: curate scan {pasted(workspace.root)}",
+    )
 
 
 def _replaced(workspace: "Workspace", profile: str) -> list[str]:

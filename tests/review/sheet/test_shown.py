@@ -181,11 +181,12 @@ def test_small_clusters_stand_side_by_side(tmp_path: Path, open_page: Callable[.
     write(pd.DataFrame(rows), tmp_path / "sheet.html")
     page = open_page(tmp_path / "sheet.html")
     page.wait_for_selector("html[data-ready]")
-    boxes = [page.locator(".shot").nth(number).bounding_box() for number in range(4)]
+    boxes = [page.locator(".shot").nth(number).bounding_box() for number in range(7)]
     assert [box["y"] for box in boxes[:3]] == [boxes[0]["y"]] * 3
     assert boxes[0]["x"] < boxes[1]["x"] < boxes[2]["x"]
-    assert boxes[3]["y"] > boxes[0]["y"] + boxes[0]["height"]
-    assert boxes[3]["x"] <= boxes[0]["x"]
+    assert [box["y"] for box in boxes[3:6]] == [boxes[3]["y"]] * 3
+    assert boxes[6]["y"] > boxes[3]["y"] + boxes[3]["height"]
+    assert boxes[6]["x"] <= boxes[0]["x"]
     assert page.get_by_role("heading", name=titles[2]).bounding_box()["width"] < boxes[2]["width"] + 10
     assert page.get_by_role("group", name=re.compile("The whole")).count() == 1
     press(page, "Shift+N", "ArrowDown", "ArrowUp", "Shift+D", "Shift+A")  # keys for the whole work in them all

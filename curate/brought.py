@@ -1,0 +1,119 @@
+"""Predictions of your own model, brought in from a table: checked, and kept as those of `curate predict` are."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from curate import manifest, predictions, verbs
+from curate.csv_text import read_csv
+from curate.errors import UserError
+from curate.predictions import Predictions
+from curate.wording import pasted, plural
+from curate.workspace import Workspace
+
+IMAGE_ID = "image_id"
+FROM = "from"
+"""Name of the argument in the ledger."""
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What was brought in."""
+
+    written: str
+    images: int
+    classes: int
+    warnings: list[str]
+
+
+def bring(workspace: Workspace, table: Path, embeddings: Path | None = None) -> Brought:
+    """Keep the predictions of another program, in place of those that are there.
+
+    table: CSV or Parquet with the column `image_id` and one of probabilities for each class, under its name. Those of
+    training images have to be out of fold: by a model that has not seen the image. embeddings: `.npy`, shape (rows of
+    the table, D), floating-point numbers; None: finders that go by them have nothing to say.
+    Raises `UserError` with the row for what is no table of probabilities, and where none is of an image that is there.
+    """
+    read = _read(table)
+    classes = [str(name) for name in read.columns if name != IMAGE_ID]
+    with workspace.writing("predict", {FROM: str(table)}):
+        images = verbs.read_manifest(workspace)
+        _check(read, table, manifest.classes(images))
+        features = _embeddings(embeddings, len(read))
+        at = pd.Index(read[IMAGE_ID]).get_indexer(pd.Index(images[IMAGE_ID]))
+        known = (at >= 0) & np.asarray(manifest.decodable(images))
+        if not known.any():
+            such_as = ", ".join(map(repr, images[IMAGE_ID].iloc[:1])) or "none"
+            raise UserError(
+                f"{pasted(table)}: no {IMAGE_ID} is one of {pasted(workspace.root)}; there are: {such_as}, …"
+            )
+        rows, place = images[known].reset_index(drop=True), at[known]
+        probs = read[classes].to_numpy(np.float32)[place]
+        fold = np.where(rows["split"] == "train", 0, -1)
+        summary: dict[str, object] = {"profile": FROM, "from": str(table)}
+        predictions.write(workspace, rows, Predictions(classes, probs, features[place], fold, summary))
+    strange = len(read) - len(np.unique(place))
+    told = plural(strange, "row is of no image", "rows are of no image")
+    warnings = [f"{told} of {pasted(workspace.root)} that can be decoded"] if strange else []
+    return Brought(str(workspace.root / predictions.FILE), len(rows), len(classes), warnings)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """The table as it is, probabilities as numbers; its index tells the line or row in the file."""
+    if not path.is_file():
+        raise UserError(f"{pasted(path)} is no file; name a CSV or Parquet file")
+    if path.suffix == ".parquet":
+        try:
+            table = pq.read_table(path).to_pandas()
+        except ValueError as error:
+            raise UserError(f"{pasted(path)} cannot be read as Parquet: {str(error).splitlines()[0]}") from None
+        table.index = pd.RangeIndex(len(table))
+    else:
+        table = read_csv(path)
+    if IMAGE_ID not in table:
+        raise UserError(f"{pasted(path)}: column {IMAGE_ID!r} is missing; the others are the classes")
+    table[IMAGE_ID] = table[IMAGE_ID].astype("str")
+    for name in table.columns.drop(IMAGE_ID):
+        numbers = pd.to_numeric(table[name], errors="coerce").astype("float64")
+        if (bad := numbers.isna()).any():
+            line, cell = table.index[bad][0], table[name][bad].iloc[0]
+            raise UserError(f"{pasted(path)}, line {line}: {name!r} is {cell!r}, which is no number")
+        table[name] = numbers
+    return table
+
+
+def _check(table: pd.DataFrame, path: Path, there: list[str]) -> None:
+    """Raises `UserError` for what are no probabilities, for an image twice, and for classes of another set."""
+    classes = [str(name) for name in table.columns if name != IMAGE_ID]
+    if missing := sorted(set(there) - set(classes)):
+        listed = ", ".join(map(repr, missing[:3])) + (", …" if len(missing) > 3 else "")
+        raise UserError(f"{pasted(path)} has no column for {plural(len(missing), 'class', 'classes')}: {listed}")
+    if (twice := table[IMAGE_ID].duplicated()).any():
+        raise UserError(
+            f"{pasted(path)}, line {table.index[twice][0]}: {table[IMAGE_ID][twice].iloc[0]!r} stands twice"
+        )
+    probs = table[classes].to_numpy(np.float64)
+    fine = (probs >= 0).all(axis=1) & (np.abs(probs.sum(axis=1) - 1) < predictions.OFF)
+    if not fine.all():
+        line, total = table.index[~fine][0], probs[~fine][0].sum()
+        raise UserError(
+            f"{pasted(path)}, line {line}: the sum is {total:.3g}; probabilities are from 0 to 1 with a sum of 1 "
+            "(softmax makes them of logits)"
+        )
+
+
+def _embeddings(path: Path | None, rows: int) -> np.ndarray:
+    """Shape (rows, D), float32; NaN where there are none."""
+    if path is None:
+        return np.full((rows, 1), np.nan, np.float32)
+    try:
+        found = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{pasted(path)} cannot be read as .npy: {str(error).splitlines()[0]}") from None
+    if not isinstance(found, np.ndarray) or found.ndim != 2 or len(found) != rows or found.dtype.kind != "f":
+        shape = getattr(found, "shape", "several arrays")
+        raise UserError(f"{pasted(path)} holds {shape}; embeddings are floating-point numbers of shape ({rows}, D)")
+    return found.astype(np.float32)

@@ -1,0 +1,125 @@
+"""Predictions of another program: taken over from a table, used by the finders, and refused where they are none."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from curate import brought, predictions, scans, verbs
+from curate.cli import app
+from curate.engine import Local
+from curate.errors import UserError
+from curate.ingest.add import add
+from curate.workspace import FINDINGS, MANIFEST, Workspace, read_table
+from tests.conftest import write_digits
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def ws(tmp_path: Path) -> Workspace:
+    """300 digits, an 8 of them filed as a 1, and one that cannot be decoded."""
+    write_digits(tmp_path / "photos", 300)
+    eight = sorted((tmp_path / "photos" / "train" / "8").glob("*.png"))[0]
+    eight.rename(tmp_path / "photos" / "train" / "1" / "wrong.png")
+    (tmp_path / "photos" / "train" / "0" / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    made = Workspace(tmp_path / "ws")
+    add(made, tmp_path / "photos")
+    return made
+
+
+def test_the_way_that_the_docs_show(ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs" / "predictions.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    code = page.split("```python\n")[1].split("```")[0]
+    exec(compile(code, "docs/predictions.md", "exec"), {"embed": lambda image: image.mean(axis=2).ravel() / 255})
+    command = ["predict", "ws", "--from", "probabilities.csv", "--embeddings", "embeddings.npy"]
+    assert " ".join(["curate", *command]) in page
+    told = CliRunner().invoke(app, command, catch_exceptions=False)
+    trained = read_table(ws.path(MANIFEST)).query("split == 'train' and error == ''")
+    assert f"{len(trained)} images have predictions for 10 classes." in told.stdout
+    scanned = verbs.scan(ws, only=None, settings={}, engine=Local())
+    assert scanned.not_run == []
+    listed = verbs.list_findings(ws, finder="label_error", flagged_only=True).table
+    (found,) = listed[listed["image_id"].str.endswith("wrong.png")].itertuples()
+    assert found.suggested_label == "8"
+    assert "outlier" in set(read_table(ws.path(FINDINGS))["finder"])
+    assert scans.stale(ws, ["label_error"], scans.of(ws)) == []
+
+
+def table(ws: Workspace) -> pd.DataFrame:
+    """Even probabilities for all images, and a row of an image that is not there."""
+    ids = [*read_table(ws.path(MANIFEST))["image_id"], "of another set"]
+    return pd.DataFrame({"image_id": ids, **{str(digit): 0.1 for digit in range(10)}})
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_without_embeddings_and_with_rows_of_other_images(ws: Workspace, tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"probs.{ending}"
+    table(ws).to_csv(path, index=False) if ending == "csv" else table(ws).to_parquet(path, index=False)
+    told = CliRunner().invoke(app, ["predict", str(ws.root), "--from", str(path), "--json"], catch_exceptions=False)
+    count = len(read_table(ws.path(MANIFEST))) - 1  # one cannot be decoded
+    said = json.loads(told.stdout)
+    assert (said["images"], said["classes"]) == (count, 10)
+    assert "2 rows are of no image" in told.stderr
+    images = read_table(ws.path(MANIFEST))
+    found = predictions.read(ws, images)
+    assert found.present.sum() == count
+    assert np.isnan(found.embeddings).all()
+    verbs.scan(ws, only=["label_error", "outlier"], settings={}, engine=Local())
+    assert set(read_table(ws.path(FINDINGS))["finder"]) == {"label_error"}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda rows: rows.drop(columns="image_id"), "column 'image_id' is missing"),
+        (lambda rows: rows.drop(columns=["8", "9"]), "has no column for 2 classes: '8', '9'"),
+        (lambda rows: rows.assign(**{"3": 0.7}), "line 2: the sum is 1.6; probabilities are from 0 to 1"),
+        (lambda rows: rows.assign(**{"3": -0.1, "4": 0.3}), "line 2: the sum is 1; probabilities"),
+        (lambda rows: rows.assign(**{"3": "much"}), "line 2: '3' is 'much', which is no number"),
+        (lambda rows: rows.assign(**{"3": ""}), "line 2: '3' is '', which is no number"),
+        (lambda rows: pd.concat([rows, rows.iloc[:1]]), "stands twice"),
+        (lambda rows: rows.iloc[-1:], "no image_id is one of"),
+    ],
+)
+def test_what_is_no_table_of_probabilities(
+    ws: Workspace, tmp_path: Path, change: Callable[[pd.DataFrame], pd.DataFrame], says: str
+) -> None:
+    change(table(ws)).to_csv(tmp_path / "probs.csv", index=False)
+    with pytest.raises(UserError, match=says):
+        brought.bring(ws, tmp_path / "probs.csv")
+    assert not predictions.exists(ws)
+    assert [entry.command for entry in ws.ledger()] == ["add"]
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        (np.zeros((3, 2), np.float32), r"holds \(3, 2\); embeddings are floating-point numbers of shape \(301, D\)"),
+        (np.zeros((301, 2), np.int64), "embeddings are floating-point"),
+        (np.array([{}], dtype=object), "cannot be read as .npy"),
+        (None, "cannot be read as .npy"),
+    ],
+)
+def test_what_are_no_embeddings(ws: Workspace, tmp_path: Path, written: np.ndarray | None, says: str) -> None:
+    table(ws).iloc[:301].to_csv(tmp_path / "probs.csv", index=False)
+    if written is not None:
+        np.save(tmp_path / "seen.npy", written, allow_pickle=True)
+    with pytest.raises(UserError, match=says):
+        brought.bring(ws, tmp_path / "probs.csv", tmp_path / "seen.npy")
+    assert not predictions.exists(ws)
+
+
+def test_a_file_that_is_none(ws: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is no file; name a CSV or Parquet file"):
+        brought.bring(ws, tmp_path / "nothing.csv")
+    (tmp_path / "probs.parquet").write_bytes(b"PAR1")
+    with pytest.raises(UserError, match="cannot be read as Parquet"):
+        brought.bring(ws, tmp_path / "probs.parquet")
+    with pytest.raises(UserError, match="--embeddings belongs to predictions that come --from a file"):
+        CliRunner().invoke(app, ["predict", str(ws.root), "--embeddings", "x.npy"], catch_exceptions=False)
