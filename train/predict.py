@@ -76,8 +76,8 @@ def predict(
         learned, others = shown.rows[shown.is_learned], shown.rows[~shown.is_learned]
         size = config.image_size or common_size(learned)
         share = len(learned) * (plan.folds - 1) // max(plan.folds, 1)  # all folds but one are learned from
-        configs = profiles.configs(plan, config, images=share, side=size)
-        at_once = parallel.choose(at_once, configs[-1:] * plan.folds, images=share, side=size)
+        config = profiles.configured(plan, config, images=share, side=size)
+        at_once = parallel.choose(at_once, [config] * plan.folds, images=share, side=size)
         load = partial(
             load_images,
             root=workspace.root,
@@ -88,18 +88,18 @@ def predict(
         )
         own = load(learned)
         said = rounds.run(
-            configs,
+            config,
             own,
             shown.groups,
             plan=plan,
             others=load(others),
-            run_dir=folder / f"folds-{_key(configs, plan, own.fingerprint(), shown.groups)}",
+            run_dir=folder / f"folds-{_key(config, plan, own.fingerprint(), shown.groups)}",
             at_once=at_once,
             on_epoch=on_epoch,
         )
         told = {"profile": profile, "recipe": plan.recipe, "folds": plan.folds, **settings}
         with workspace.waiting().writing("predict", told, read=read):
-            summary = _summary(learned, said, replace(configs[-1], image_size=size), plan, profile)
+            summary = _summary(learned, said, replace(config, image_size=size), plan, profile)
             predictions.write(workspace, shown.rows, _over_all_rows(shown, said, summary))
         for leftover in folder.glob("folds-*"):
             shutil.rmtree(leftover, ignore_errors=True)
@@ -111,7 +111,7 @@ def predict(
         len(said.repeats),
         said.fold_accuracy,
         said.thin_classes,
-        configs[-1],
+        config,
         said.seconds,
     )
 
@@ -154,9 +154,9 @@ def _as_dealt(groups: np.ndarray) -> np.ndarray:
     return np.where((groups >= 0) & (members[group] > 1), number[group], -1)
 
 
-def _key(configs: list[TrainConfig], plan: Profile, fingerprint: str, groups: np.ndarray) -> str:
+def _key(config: TrainConfig, plan: Profile, fingerprint: str, groups: np.ndarray) -> str:
     """Of all that decides the trainings; groups deal the folds, and hang on images that are not learned from, too."""
-    told = [[asdict(config) for config in configs], asdict(plan), fingerprint, groups.tolist()]
+    told = [asdict(config), asdict(plan), fingerprint, groups.tolist()]
     text = json.dumps(told, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 

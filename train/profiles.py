@@ -20,9 +20,9 @@ class Profile:
     """Rounds after the first, each on what the labels and all rounds before it say together."""
     recipe: str | None = None
     """Of `train.recipes`; None: the settings of the workspace's recipe."""
-    images: tuple[int, int] | None = None
-    """That each network of the first round and of later ones is shown, in images of 32 x 32 px; None: as the settings
-    say. Small sets are shown more often, but not beyond `MOST_EPOCHS`, and every set at least `least_epochs` times."""
+    images: int | None = None
+    """That each network is shown, in images of 32 x 32 px, chosen for the time that takes; None: as the settings say.
+    Small sets are shown more often, but not beyond `MOST_EPOCHS`, and every set at least `least_epochs` times."""
     least_epochs: int = 1
 
 
@@ -33,7 +33,7 @@ PROFILES = {
         folds=4,
         corrected=1,
         recipe="fast",
-        images=(370_000, 370_000),
+        images=370_000,
         least_epochs=5,
     ),
     "best": Profile(
@@ -41,7 +41,7 @@ PROFILES = {
         folds=5,
         corrected=4,
         recipe="fast_gpu",
-        images=(640_000, 640_000),
+        images=640_000,
         least_epochs=16,
     ),
 }
@@ -60,14 +60,9 @@ def settings(profile: Profile) -> dict[str, object]:
     return {name: value for name, value in own.items() if name != "epochs" or profile.images is None}
 
 
-def configs(profile: Profile, config: TrainConfig, *, images: int, side: int) -> list[TrainConfig]:
-    """The settings of each round, with the profile's number of epochs for networks that train on so many images of
-    `side` px."""
-    rounds = 2 if profile.corrected else 1
+def configured(profile: Profile, config: TrainConfig, *, images: int, side: int) -> TrainConfig:
+    """The settings with the profile's number of epochs for networks that train on so many images of `side` px."""
     if profile.images is None:
-        return [config] * rounds
+        return config
     shown = max(images, 1) * (side / 32) ** 2
-    return [
-        replace(config, epochs=max(profile.least_epochs, min(MOST_EPOCHS, round(wanted / shown))))
-        for wanted in profile.images[:rounds]
-    ]
+    return replace(config, epochs=max(profile.least_epochs, min(MOST_EPOCHS, round(profile.images / shown))))

@@ -1,6 +1,6 @@
 """What `predict` trains, one round after the other: on the given labels, then on what these and predictions say."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -74,7 +74,7 @@ class Said:
 
 
 def run(
-    configs: Sequence[TrainConfig],
+    config: TrainConfig,
     image_set: ImageSet,
     groups: np.ndarray,
     *,
@@ -84,7 +84,7 @@ def run(
     at_once: int,
     on_epoch: Callable[[Place, Epoch], None] | None,
 ) -> Said:
-    """Train the rounds of `plan`. configs: of the first and of later ones. groups: shape (N,), see `cross_validate`.
+    """Train the rounds of `plan`. groups: shape (N,), see `cross_validate`.
 
     The networks of a later round learn how probable each class is, given the label and what the rounds before it say of
     the image. Source: Arazo et al. 2019, "Unsupervised Label Noise Modeling and Loss Correction", who mix label and
@@ -92,8 +92,6 @@ def run(
     """
 
     def take_round(number: int, images: ImageSet) -> OutOfFold:
-        name = f"corrected {number}" if number else "given 1"
-        config = configs[min(number, 1)]
         seed = config.seed + ROUND * number
         return cross_validate(
             replace(config, seed=seed),
@@ -102,10 +100,10 @@ def run(
             folds=plan.folds,
             seed=seed,
             others=others,
-            run_dir=run_dir / name.replace(" ", "-") if run_dir else None,
+            run_dir=run_dir / f"round-{number + 1}" if run_dir else None,
             at_once=at_once,
             keep_margins=not (number or program(config, image_set.image_size).mixes),
-            on_epoch=partial(_tell, on_epoch, plan, configs, number) if on_epoch else None,
+            on_epoch=partial(_tell, on_epoch, plan, config.epochs, number) if on_epoch else None,
         )
 
     done, given = [take_round(0, image_set)], image_set.labels.numpy()
@@ -138,12 +136,11 @@ def _together(repeats: np.ndarray) -> np.ndarray:
 def _tell(
     on_epoch: Callable[[Place, Epoch], None],
     plan: Profile,
-    configs: Sequence[TrainConfig],
+    epochs: int,
     number: int,
     fold: int,
     epoch: Epoch,
 ) -> None:
     """Say of which network an epoch is; rounds and folds count from 0 here."""
-    epochs = [configs[min(each, 1)].epochs for each in range(plan.corrected + 1)]
-    after = (plan.folds - fold - 1) * epochs[number] + plan.folds * sum(epochs[number + 1 :])
-    on_epoch(Place(number + 1, len(epochs), fold + 1, plan.folds, epochs[number], after), epoch)
+    after = epochs * (plan.folds - fold - 1 + plan.folds * (plan.corrected - number))
+    on_epoch(Place(number + 1, plan.corrected + 1, fold + 1, plan.folds, epochs, after), epoch)

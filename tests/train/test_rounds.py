@@ -42,7 +42,7 @@ def run(
     on_epoch: Callable[[Place, Epoch], None] | None = None,
 ) -> Said:
     return rounds.run(
-        [config] * 2,
+        config,
         image_set,
         np.full(len(image_set), -1),
         plan=plan,

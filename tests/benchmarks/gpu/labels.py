@@ -95,10 +95,10 @@ def predicted(job: Job, image_set: ImageSet, given: np.ndarray) -> Judged:
     told = replace(image_set, labels=torch.from_numpy(given))
     settings = config(job, profiles.settings(plan))
     share = len(given) * (plan.folds - 1) // plan.folds
-    configs = profiles.configs(plan, settings, images=share, side=image_set.image_size)
+    settings = profiles.configured(plan, settings, images=share, side=image_set.image_size)
     started = time.perf_counter()
     said = rounds.run(
-        configs,
+        settings,
         told,
         np.full(len(given), -1),
         plan=plan,
@@ -112,7 +112,7 @@ def predicted(job: Job, image_set: ImageSet, given: np.ndarray) -> Judged:
     twins = pd.DataFrame({"row": np.zeros(0, np.int64), "label": np.zeros(0, np.int64)})  # none are looked for here
     doubt = label_doubt(manifest, given, said.pred_probs, said.repeats, twins)
     seconds = ended - started, time.perf_counter() - ended
-    return Judged(given, said.pred_probs, doubt, *seconds, configs[-1].as_dict())
+    return Judged(given, said.pred_probs, doubt, *seconds, settings.as_dict())
 
 
 def found(job: Job, image_set: ImageSet, column: str) -> Figures:
