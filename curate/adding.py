@@ -15,7 +15,7 @@ from curate.evidence import Evidence
 from curate.files import replacing
 from curate.labels import pool
 from curate.wording import pasted
-from curate.workspace import DECISIONS, FINDINGS, Workspace, read_table, timestamp
+from curate.workspace import DECISIONS, FINDINGS, Workspace, timestamp
 
 SELECT, PSEUDO = "worth_labelling", "pseudo_label"
 SELECTED = "selected.csv"
@@ -119,7 +119,7 @@ def undo_pseudo(workspace: Workspace) -> int:
         if workspace.has(DECISIONS):
             transaction.write_table(DECISIONS, said[~gone])
         if workspace.has(FINDINGS):
-            found = findings.complete(read_table(workspace.path(FINDINGS)))
+            found = verbs.read_findings(workspace)
             transaction.write_table(FINDINGS, found[found["finder"] != PSEUDO].reset_index(drop=True))
     return int(gone.sum())
 
@@ -170,9 +170,7 @@ def _merged(workspace: Workspace, finder: str, table: pd.DataFrame, images: pd.D
     """The findings that there are, those of this finder replaced."""
     if not workspace.has(FINDINGS):
         return table
-    earlier = findings.complete(read_table(workspace.path(FINDINGS)))
-    stay = findings.kept(earlier, [finder], images, only=True)
-    return findings.complete(pd.concat([stay, table], ignore_index=True))
+    return findings.merged(verbs.read_findings(workspace), table, [finder], images, only=True)
 
 
 def _refuse_in_workspace(dest: Path, workspace: Workspace) -> None:

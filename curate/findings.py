@@ -61,14 +61,16 @@ def select(only: list[str] | None, have_predictions: bool) -> dict[str, Callable
     return {name: function for name, function in usual.items() if have_predictions or not needs_predictions(function)}
 
 
-def kept(earlier: pd.DataFrame, chosen: Collection[str], manifest: pd.DataFrame, *, only: bool) -> pd.DataFrame:
-    """The earlier findings that a scan of the `chosen` finders leaves, of images that are still there.
-
-    only: whether it is of these alone, so that those of all others stay; else those of finders on request do.
+def merged(
+    earlier: pd.DataFrame, table: pd.DataFrame, chosen: Collection[str], manifest: pd.DataFrame, *, only: bool
+) -> pd.DataFrame:
+    """The findings of a scan of the `chosen` finders, and the earlier ones that it leaves, of images that are still
+    there. only: whether it is of these alone, so that those of all others stay; else those of finders on request do.
     """
     stay = {name for name, function in registry.functions(finders).items() if registry.on_request(function)}
     others = ~earlier["finder"].isin(chosen) & (earlier["finder"].isin(stay) | only)
-    return earlier[others & earlier["image_id"].isin(manifest["image_id"])]
+    left = earlier[others & earlier["image_id"].isin(manifest["image_id"])]
+    return complete(pd.concat([left, table], ignore_index=True))
 
 
 def needs_predictions(function: Callable) -> bool:

@@ -96,9 +96,7 @@ def scan(workspace: Workspace, *, only: list[str] | None, settings: findings.Set
         evidence = Evidence(workspace, images, engine)
         table = findings.scan(evidence, chosen, merged)
         if workspace.has(FINDINGS):
-            earlier = read_table(workspace.path(FINDINGS))
-            stay = findings.kept(earlier, chosen, images, only=bool(only))
-            table = findings.complete(pd.concat([stay, table], ignore_index=True))
+            table = findings.merged(read_findings(workspace), table, chosen, images, only=bool(only))
         transaction.write_table(FINDINGS, table)
     flagged = {name: int(table["flagged"][table["finder"] == name].sum()) for name in chosen}
     not_run = [] if only else sorted(set(findings.select(None, True)) - set(chosen))

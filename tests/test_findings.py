@@ -169,11 +169,14 @@ FOUND = pd.concat([found(("a", "dark", 0.1), ("b", "outlier", 0.2)), found(("c",
     ],
 )
 def test_which_earlier_findings_stay(chosen: list[str], only: bool, expected: list[str]) -> None:
-    assert findings.kept(FOUND, chosen, IMAGES, only=only)["image_id"].to_list() == expected
+    new = found(("a", "dark", 0.2))
+    merged = findings.merged(FOUND, new, chosen, IMAGES, only=only)
+    assert merged["image_id"].to_list() == [*expected, "a"]
+    assert merged["score"].iloc[-1] == np.float32(0.2)
 
 
 def test_findings_of_images_that_are_gone_do_not_stay() -> None:
-    assert findings.kept(FOUND, [], IMAGES.iloc[1:], only=True)["image_id"].to_list() == ["b", "c"]
+    assert findings.merged(FOUND, findings.empty(), [], IMAGES.iloc[1:], only=True)["image_id"].to_list() == ["b", "c"]
 
 
 def test_finders_that_need_predictions_wait_for_them() -> None:
