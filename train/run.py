@@ -82,7 +82,7 @@ def train_run(
         if on_epoch:
             on_epoch(epoch)
 
-    distributed.wait()
+    distributed.wait()  # as often as `help_train` does: here, and in `train_seed`
     numbers = tuple(range(config.seed, config.seed + seeds))
     if not resume:
         for folder in run_dir.glob("seed-*"):
