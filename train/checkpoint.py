@@ -16,6 +16,9 @@ from curate.wording import pasted
 from train.config import TrainConfig
 from train.optimizer import SGD
 
+CHECKPOINT = "checkpoint.safetensors"
+"""The file, in the folder of a training."""
+
 
 @dataclass(frozen=True)
 class Epoch:

@@ -16,7 +16,7 @@ from train import distributed, models
 from train.augment import program, small_side
 from train.blocks import Network
 from train.budget import Clock
-from train.checkpoint import Epoch, read_checkpoint, restore, write_checkpoint
+from train.checkpoint import CHECKPOINT, Epoch, read_checkpoint, restore, write_checkpoint
 from train.compiling import Forward, compiled, plain
 from train.config import TrainConfig
 from train.data import ImageSet
@@ -91,42 +91,10 @@ def train(
             "some"
         )
     device = choose_device(config.device)
-
-    size = train_set.image_size
-    if config.small_first:
-        _check_small(config, size)
-    torch.manual_seed(config.seed)
-    model = models.build(config.model, num_classes=len(classes), image_size=size, options=config.model_options)
-    sample = max(1, round(STEM_SAMPLE * min(1, (32 / size) ** 2)))
-    model.start_from(train_set.images[:: -(-count // sample)], *train_set.mean_std())
-    model.to(device)
-    distributed.prepare(model)
-    images, labels = resident(train_set.images, device), train_set.labels.to(device)
-    soft_labels = None if train_set.soft_labels is None else train_set.soft_labels.to(device)
-
-    share = lr_share(config, count)
-    optimizer = build_optimizer(model, config, share)
-    losses = torch.full((count,), float("inf"), device=device)
-    augment = program(config, size)
-    if config.skip_easy and augment.mixes:
-        raise UserError(
-            f"skip_easy = {config.skip_easy:g}, and the pipeline mixes images; set it to 0: whether an image is easy "
-            "cannot be told from its mixture with another"
-        )
-    assert not (keep_margins and augment.mixes), "a mixture has no label to be right about"
-    margins = _margins(config, count).to(device) if keep_margins else None
-    ids = numbers(train_set.image_ids, count, device)
-    training = Training(config, model, optimizer, augment, images, ids, labels, soft_labels, losses, margins)
-
-    history: list[Epoch] = []
+    training = _prepared(config, train_set, device, keep_margins)
+    model, losses, margins = training.model, training.losses, training.margins
     data = train_set.fingerprint() if run_dir else ""
-    checkpoint = read_checkpoint(run_dir / "checkpoint.safetensors", config, data) if run_dir else None
-    if checkpoint:
-        restore(checkpoint, model, optimizer)
-        history = checkpoint.history
-        losses.copy_(losses if checkpoint.losses is None else checkpoint.losses)
-        if margins is not None and checkpoint.margins is not None:
-            margins.copy_(checkpoint.margins)
+    history = _resumed(training, run_dir / CHECKPOINT, data) if run_dir else []
     if watch and not history:
         watch(0, model)
     clock = Clock(config.time_budget, sum(epoch.seconds for epoch in history))
@@ -134,7 +102,7 @@ def train(
     compile_seconds = 0.0
     epochs = epochs_in_all(config, count)
     if len(history) < epochs and clock.progress(0) < 1:
-        with fastest_convolutions(device), explained(model, images, config, wanted_batch(config, count)):
+        with fastest_convolutions(device), explained(model, training.images, config, wanted_batch(config, count)):
             forward, compile_seconds = compiled(model.train(), config, kinds_of_batch(training))
 
     for epoch in range(len(history), math.ceil(epochs)):
@@ -168,15 +136,15 @@ def train(
                 compile_seconds=compile_seconds,
                 images=passed.seen,
                 share=passed.share,
-                lr=config.lr * share * schedule(config, passed.progress),
+                lr=config.lr * lr_share(config, count) * schedule(config, passed.progress),
             )
         )
         compile_seconds = 0.0
         if watch:
             watch(epoch + 1, model)
         if run_dir and distributed.first():
-            path, kept = run_dir / "checkpoint.safetensors", losses if config.skip_easy else None
-            write_checkpoint(path, model, optimizer, history, config, data, kept, margins)
+            path, kept = run_dir / CHECKPOINT, losses if config.skip_easy else None
+            write_checkpoint(path, model, training.optimizer, history, config, data, kept, margins)
         if on_epoch:
             on_epoch(history[-1])
 
@@ -192,6 +160,48 @@ def train(
         epochs_done=sum(epoch.share for epoch in history),
         margins=None if margins is None else margins.cpu().numpy(),
     )
+
+
+def _prepared(config: TrainConfig, train_set: ImageSet, device: torch.device, keep_margins: bool) -> Training:
+    """The network before its first step, and what it is trained with, on the device; chance begins at the seed."""
+    size, count = train_set.image_size, len(train_set)
+    if config.small_first:
+        _check_small(config, size)
+    torch.manual_seed(config.seed)
+    model = models.build(
+        config.model, num_classes=len(train_set.classes), image_size=size, options=config.model_options
+    )
+    sample = max(1, round(STEM_SAMPLE * min(1, (32 / size) ** 2)))
+    model.start_from(train_set.images[:: -(-count // sample)], *train_set.mean_std())
+    model.to(device)
+    distributed.prepare(model)
+    images, labels = resident(train_set.images, device), train_set.labels.to(device)
+    soft_labels = None if train_set.soft_labels is None else train_set.soft_labels.to(device)
+    optimizer = build_optimizer(model, config, lr_share(config, count))
+    losses = torch.full((count,), float("inf"), device=device)
+    augment = program(config, size)
+    if config.skip_easy and augment.mixes:
+        raise UserError(
+            f"skip_easy = {config.skip_easy:g}, and the pipeline mixes images; set it to 0: whether an image is easy "
+            "cannot be told from its mixture with another"
+        )
+    assert not (keep_margins and augment.mixes), "a mixture has no label to be right about"
+    margins = _margins(config, count).to(device) if keep_margins else None
+    ids = numbers(train_set.image_ids, count, device)
+    return Training(config, model, optimizer, augment, images, ids, labels, soft_labels, losses, margins)
+
+
+def _resumed(training: Training, path: Path, data: str) -> list[Epoch]:
+    """Bring everything to where a training that was stopped has left it; its epochs. data: hash of the images."""
+    checkpoint = read_checkpoint(path, training.config, data)
+    if not checkpoint:
+        return []
+    restore(checkpoint, training.model, training.optimizer)
+    if checkpoint.losses is not None:
+        training.losses.copy_(checkpoint.losses)
+    if training.margins is not None and checkpoint.margins is not None:
+        training.margins.copy_(checkpoint.margins)
+    return checkpoint.history
 
 
 def _margins(config: TrainConfig, count: int) -> Tensor:

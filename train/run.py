@@ -19,7 +19,7 @@ from curate.files import write_bytes_atomic, write_json
 from curate.wording import pasted, plural
 from train import distributed, event_files, models, parallel
 from train.blocks import Network
-from train.checkpoint import Epoch, load_weights
+from train.checkpoint import CHECKPOINT, Epoch, load_weights
 from train.config import TrainConfig
 from train.data import ImageSet, load_images
 from train.evaluate import evaluate, predict
@@ -73,7 +73,7 @@ def train_run(
         raise UserError(f"none of the {len(eval_rows)} images to evaluate on has a label; add labelled ones")
     write_json(run_dir / "config.json", config.as_dict() | {"data_hash": data_hash, "seeds": seeds})
 
-    if tensorboard and not (resume and any(run_dir.glob("seed-*/checkpoint.safetensors"))):
+    if tensorboard and not (resume and any(run_dir.glob(f"seed-*/{CHECKPOINT}"))):
         shutil.rmtree(run_dir / "tensorboard", ignore_errors=True)
 
     def after_epoch(number: int, epoch: Epoch) -> None:

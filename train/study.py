@@ -18,7 +18,7 @@ from curate.results.interval import mean_interval, welch_interval
 from curate.wording import pasted
 from train import parallel
 from train.blocks import Network
-from train.checkpoint import differences
+from train.checkpoint import CHECKPOINT, differences
 from train.config import TrainConfig
 from train.data import ImageSet
 from train.evaluate import predict
@@ -312,7 +312,7 @@ def read_points(path: Path) -> list[Point]:
 
 def forget(folder: Path) -> None:
     """Remove what an arm needed to go on."""
-    for name in ("checkpoint.safetensors", "points.json"):
+    for name in (CHECKPOINT, "points.json"):
         (folder / name).unlink(missing_ok=True)
     for path in folder.glob(f"{TEMPORARY_PREFIX}*"):  # of a training that was killed while it wrote
         path.unlink()

@@ -19,7 +19,7 @@ from curate.results.proof import CURATED, RAW, Seeds
 from curate.wording import pasted
 from curate.workspace import Workspace
 from train.arms import Arm, Plan
-from train.checkpoint import Epoch
+from train.checkpoint import CHECKPOINT, Epoch
 from train.config import TrainConfig
 from train.data import ImageSet, load_images
 from train.result import RESULT, SeedResult, read_seed, write_seed
@@ -136,7 +136,7 @@ def prepare(trial: Trial, fresh: bool) -> None:
             shutil.rmtree(seed)
         # only finished seeds can be added to from another device
         if earlier.get("key") != trial.keys[name] or earlier.get("device") != settings["device"]:
-            for unfinished in folder.glob("seed-*/checkpoint.safetensors"):
+            for unfinished in folder.glob(f"seed-*/{CHECKPOINT}"):
                 unfinished.unlink()
         write_json(folder / "config.json", trial.config.as_dict() | {"data_hash": trained, "key": trial.keys[name]})
 
@@ -175,7 +175,7 @@ def train_one(job: tuple[str, int], tell: Callable[[Epoch], None], *, trial: Tri
         kept=trial.config.seed if name in (RAW, CURATED) else None,
     )
     write_seed(folder / f"seed-{seed}", trial.keys[name], one)
-    (folder / f"seed-{seed}" / "checkpoint.safetensors").unlink(missing_ok=True)
+    (folder / f"seed-{seed}" / CHECKPOINT).unlink(missing_ok=True)
     return one
 
 
