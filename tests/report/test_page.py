@@ -14,7 +14,7 @@ from tests.report.seen import SECTIONS, Page, sections, written
 def test_only_a_manifest(tmp_path):
     page = written(make(tmp_path / "ws", ["cat", "dog"]))
     assert sections(page) == {"overview", "history"}
-    for verb in ("predict", "scan", "decide", "apply", "train"):
+    for verb in ("predict", "scan", "decide", "apply", "prove"):
         assert f"curate {verb} {tmp_path}/ws" in page.text
 
 
