@@ -23,7 +23,6 @@ from curate.signals import thumbnail as signal
 FILE = "links.npz"
 SENT = f"{TEMPORARY_PREFIX}sent-"
 """Beginning of the name of a folder with what workers are sent. It goes when the search ends."""
-Pair = tuple[np.ndarray, np.ndarray]
 PAIRS = 16_384
 """Pairs laid on each other at once."""
 LEAST, SURE = -4.0, 7.0
@@ -128,34 +127,24 @@ def inside_odds(
 ) -> np.ndarray:
     """Log-odds without what is border in both images of a pair, infinite where nothing is: shape (P,).
 
-    Were each trimmed by itself alone, one that has less contrast would lose more, and not fit on the other any more;
-    and one that shows little within its border would keep it. Where both have a border of their own, that counts if it
-    fits better: what lies elsewhere in the one than in the other, as in two screenshots, fits only so. view: shape
-    (P,), of `views.WHOLE`. promising: see `curate.likeness.alignment.compare`.
+    Were each trimmed by itself, one that has less contrast would lose more, and not fit on the other any more; and one
+    that shows little within its border would keep it. view: shape (P,), of `views.WHOLE`. promising: see
+    `curate.likeness.alignment.compare`.
     """
     keys = np.concatenate([first * views.COUNT + view, second * views.COUNT + views.PLAIN])
     seen, at = np.unique(keys, return_inverse=True)
     images = views.of(thumbnail[seen // views.COUNT], seen % views.COUNT).astype(np.uint8)
     a, b = at.reshape(2, -1)
     box = views.inside(images)
-    part, has_border = views.around(box[a], box[b]), views.is_border(box)
-    shared = views.is_border(part, least=1)
-    own = shared & has_border[a] & has_border[b]
+    part = views.around(box[a], box[b])
+    bordered = views.is_border(part, least=1)
+    a, b, part = a[bordered], b[bordered], part[bordered]
+    left = np.concatenate([views.cut(images[a], part), views.cut(images[b], part)]).reshape(-1, thumbnail.shape[1])
+    row = np.arange(len(a))
     odds = np.full(len(first), np.inf)
-    odds[shared] = _part_odds(images, (a[shared], b[shared]), (part[shared], part[shared]), promising)
-    trimmed = _part_odds(images, (a[own], b[own]), (box[a[own]], box[b[own]]), promising)
-    odds[own] = np.maximum(odds[own], trimmed)
+    plain = np.full(len(a), views.PLAIN)
+    odds[bordered] = alignment.log_odds(alignment.compare(left, row, row + len(a), plain, promising=promising))
     return odds
-
-
-def _part_odds(images: np.ndarray, rows: Pair, boxes: Pair, promising: float) -> np.ndarray:
-    """Log-odds of parts of pairs of images: rows of shape (P,) and boxes of shape (P, 4) each -> (P,)."""
-    parts = np.concatenate([views.cut(images[row], box) for row, box in zip(rows, boxes, strict=True)])
-    count = len(rows[0])
-    row = np.arange(count)
-    plain = np.full(count, views.PLAIN)
-    found = alignment.compare(parts.reshape(2 * count, signal.SIDE**2), row, row + count, plain, promising=promising)
-    return alignment.log_odds(found)
 
 
 def _among(names: np.ndarray, searched: np.ndarray, links: Links) -> Links:
