@@ -16,7 +16,7 @@ from curate.workspace import Workspace
 
 IMAGE_ID = "image_id"
 FROM = "from"
-"""Name of the argument in the ledger."""
+"""What stands in the place of a profile; and the name of the table's argument in the ledger."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,12 @@ def bring(workspace: Workspace, table: Path, embeddings: Path | None = None) -> 
         at = pd.Index(read[IMAGE_ID]).get_indexer(pd.Index(images[IMAGE_ID]))
         known = (at >= 0) & np.asarray(manifest.decodable(images))
         if not known.any():
-            such_as = ", ".join(map(repr, images[IMAGE_ID].iloc[:1])) or "none"
-            raise UserError(
-                f"{pasted(table)}: no {IMAGE_ID} is one of {pasted(workspace.root)}; there are: {such_as}, …"
-            )
+            there = manifest.such_as(images)
+            raise UserError(f"{pasted(table)}: no {IMAGE_ID} is one of {pasted(workspace.root)}; there are: {there}")
         rows, place = images[known].reset_index(drop=True), at[known]
         probs = read[classes].to_numpy(np.float32)[place]
         fold = np.where(rows["split"] == "train", 0, -1)
-        summary: dict[str, object] = {"profile": FROM, "from": str(table)}
+        summary: dict[str, object] = {"profile": FROM, FROM: str(table)}
         predictions.write(workspace, rows, Predictions(classes, probs, features[place], fold, summary))
     strange = len(read) - len(np.unique(place))
     told = plural(strange, "row is of no image", "rows are of no image")
@@ -96,7 +94,7 @@ def _check(table: pd.DataFrame, path: Path, there: list[str]) -> None:
             f"{pasted(path)}, line {table.index[twice][0]}: {table[IMAGE_ID][twice].iloc[0]!r} stands twice"
         )
     probs = table[classes].to_numpy(np.float64)
-    fine = (probs >= 0).all(axis=1) & (np.abs(probs.sum(axis=1) - 1) < predictions.OFF)
+    fine = predictions.are_probabilities(probs)
     if not fine.all():
         line, total = table.index[~fine][0], probs[~fine][0].sum()
         raise UserError(

@@ -102,6 +102,11 @@ def decodable(manifest: pd.DataFrame) -> np.ndarray:
     return (manifest["error"] == "").to_numpy()
 
 
+def such_as(manifest: pd.DataFrame) -> str:
+    """How images are named here, for an error about a name that there is not."""
+    return f"{', '.join(map(repr, manifest['image_id'].iloc[:1])) or 'none'}, …"
+
+
 def training(manifest: pd.DataFrame) -> pd.DataFrame:
     """The labelled images of the training split, also those that cannot be decoded."""
     return manifest[(manifest["split"] == "train") & (manifest["label"] != "")]

@@ -174,11 +174,16 @@ def _wanted(name: str) -> str:
     return "whole numbers" if name == "fold" else "text"
 
 
+def are_probabilities(probs: np.ndarray) -> np.ndarray:
+    """Which rows are from 0 to 1 with a sum of 1: shape (N, K) -> (N,), bool. `OFF` is allowed for; NaN is none."""
+    with np.errstate(invalid="ignore"):
+        found: np.ndarray = (probs >= 0).all(axis=1) & (np.abs(probs.sum(axis=1) - 1) < OFF)
+    return found
+
+
 def _check_probs(path: Path, table: pa.Table, probs: np.ndarray) -> None:
     """Raises `UserError` for the first row that holds no probabilities: in part NaN, below 0, or not 1 in sum."""
-    none = np.isnan(probs).all(axis=1)
-    with np.errstate(invalid="ignore"):
-        fine = none | ((probs >= 0).all(axis=1) & (np.abs(probs.sum(axis=1) - 1) < OFF))
+    fine = np.isnan(probs).all(axis=1) | are_probabilities(probs)
     if not fine.all():
         row = int(np.flatnonzero(~fine)[0])
         said = f"row {row}, {table['image_id'][row].as_py()!r}: {np.array2string(probs[row], precision=3, threshold=6)}"

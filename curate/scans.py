@@ -8,12 +8,10 @@ import pyarrow.parquet as pq
 from curate import finders, findings, predictions, recipe, registry
 from curate.manifest import learned
 from curate.wording import plural
-from curate.workspace import EDIT, FINDINGS, MANIFEST, Entry, Workspace, read_table
+from curate.workspace import EDIT, FINDINGS, MANIFEST, RAN, Entry, Workspace, read_table
 
 OUTSIDE = ("restore", EDIT, "interrupted")
 """Lines of the ledger for findings that no verb has just found."""
-RAN = "ran"
-"""Name of the argument of a scan in the ledger that says which finders ran, and how."""
 Scans = Mapping[str, Entry]
 """Finder -> the line of the ledger that its findings are from."""
 

@@ -12,7 +12,7 @@ from curate.errors import UserError
 from curate.evidence import Evidence
 from curate.labels import answers, threshold
 from curate.wording import pasted
-from curate.workspace import CURATED, DECISIONS, FINDINGS, MANIFEST, Workspace, read_table
+from curate.workspace import CURATED, DECISIONS, FINDINGS, MANIFEST, RAN, Workspace, read_table
 
 CURATE_SCAN = "curate scan"
 
@@ -90,7 +90,7 @@ def scan(workspace: Workspace, *, only: list[str] | None, settings: findings.Set
     findings.check_settings(merged)
     if at := merged.get(answers.LABEL_ERROR, {}).get("at"):
         threshold.parse(str(at))
-    asked: dict[str, object] = {"only": only, "set": settings, scans.RAN: findings.ran_as(chosen, usual)}
+    asked: dict[str, object] = {"only": only, "set": settings, RAN: findings.ran_as(chosen, usual)}
     with workspace.writing("scan", asked) as transaction:
         images = read_manifest(workspace)
         evidence = Evidence(workspace, images, engine)
@@ -128,17 +128,6 @@ class Summary:
     answers: int
 
 
-def summarise(workspace: Workspace, *, finder: str | None, at: str | None = None) -> Summary:
-    """How many images each finder flags, and what is expected of the labels that `label_error` flags. Arguments and
-    errors as for `list_findings`."""
-    found = list_findings(workspace, finder=finder, flagged_only=False, at=at).table
-    flagged = {str(name): int(count) for name, count in found.groupby("finder")["flagged"].sum().items()}
-    if answers.LABEL_ERROR not in flagged:
-        return Summary(flagged, None, 0)
-    listed = list_findings(workspace, finder=answers.LABEL_ERROR, flagged_only=True, at=at)
-    return Summary(flagged, listed.expected, listed.answers)
-
-
 def list_findings(
     workspace: Workspace,
     *,
@@ -153,6 +142,51 @@ def list_findings(
     `curate.labels.threshold.cut`; None: as the scan did. The labels that people decided on set its probabilities right.
     Raises `UserError` for `at` where it gave none, and for an image that is not there.
     """
+    told, image_ids = _told(workspace, finder, at), image_ids or []
+    if strange := set(image_ids) - set(told.images["image_id"]):
+        there = manifest.such_as(told.images)
+        raise UserError(f"{min(strange)!r} is no image of {pasted(workspace.root)}; there are: {there}")
+    found, expected = told.found, None
+    if told.finder == answers.LABEL_ERROR and told.probable:
+        found, expected = _cut(found, told.images, at, told.calibration)
+    table = found[found["finder"] == told.finder] if told.finder else found
+    table = table[table["flagged"]] if flagged_only else table
+    table = table[table["image_id"].isin(image_ids)] if image_ids else table
+    table = table.drop(columns="split").assign(count=table["finder"].map(table["finder"].value_counts()))
+    table = table.sort_values(["score", "count", "finder", "image_id"], ignore_index=True)
+    about_these = told.decisions[told.decisions["image_id"].isin(image_ids)]
+    return Listed(table.drop(columns="count"), expected, told.calibration.answers, about_these)
+
+
+def summarise(workspace: Workspace, *, finder: str | None, at: str | None = None) -> Summary:
+    """How many images each finder flags, and what is expected of the labels that `label_error` flags. Arguments and
+    errors as for `list_findings`."""
+    told = _told(workspace, finder, at)
+    found, expected = told.found, None
+    if told.finder in (None, answers.LABEL_ERROR) and told.probable:
+        found, expected = _cut(found, told.images, at, told.calibration)
+    table = found[found["finder"] == told.finder] if told.finder else found
+    flagged = {str(name): int(count) for name, count in table.groupby("finder")["flagged"].sum().items()}
+    return Summary(flagged, expected, told.calibration.answers if answers.LABEL_ERROR in flagged else 0)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """The findings as people's answers have them, and what they were read with."""
+
+    finder: str | None
+    """The one that is asked for; a place to cut asks for `label_error`."""
+    found: pd.DataFrame
+    """With the columns `given_label` and `split`."""
+    images: pd.DataFrame
+    decisions: pd.DataFrame
+    calibration: threshold.Calibration
+    probable: bool
+    """Whether `label_error` gave probabilities."""
+
+
+def _told(workspace: Workspace, finder: str | None, at: str | None) -> _Told:
+    """Read them, after a look at what is asked."""
     found = read_findings(workspace)
     mine = found[found["finder"] == answers.LABEL_ERROR]
     probable = bool((mine["suggested_prob"] > 0).any())
@@ -166,24 +200,12 @@ def list_findings(
     if at and len(mine) and not probable:
         way_out = f"'{CURATE_SCAN} {pasted(workspace.root)}' with {answers.LABEL_ERROR}.method=fused does"
         raise UserError(f"--at {at}: {answers.LABEL_ERROR} gave no probabilities; {way_out}, where it suggests a label")
-    images, image_ids = read_manifest(workspace), image_ids or []
-    if strange := set(image_ids) - set(images["image_id"]):
-        such_as = ", ".join(map(repr, images["image_id"].iloc[:1])) or "none"
-        raise UserError(f"{min(strange)!r} is no image of {pasted(workspace.root)}; there are: {such_as}, …")
+    images = read_manifest(workspace)
     said = read_decisions(workspace, images)
     found, calibration = answers.calibrate(found, said, images)
     about = images.set_index("image_id")
     found = found.assign(given_label=found["image_id"].map(about["label"]), split=found["image_id"].map(about["split"]))
-    expected = None
-    if finder == answers.LABEL_ERROR and probable:
-        found, expected = _cut(found, images, at, calibration)
-    table = found[found["finder"] == finder] if finder else found
-    table = table[table["flagged"]] if flagged_only else table
-    table = table[table["image_id"].isin(image_ids)] if image_ids else table
-    table = table.drop(columns="split").assign(count=table["finder"].map(table["finder"].value_counts()))
-    table = table.sort_values(["score", "count", "finder", "image_id"], ignore_index=True)
-    about_these = said[said["image_id"].isin(image_ids)]
-    return Listed(table.drop(columns="count"), expected, calibration.answers, about_these)
+    return _Told(finder, found, images, said, calibration, probable)
 
 
 def _cut(

@@ -38,6 +38,8 @@ UNDER_THE_LOCK = (".", HISTORY, "signals/*/v*")
 """Folders that only the holder of the tables' lock writes to: the measures, but not the folds of a training."""
 EDIT = "edit"
 """Command of a ledger entry for files that were changed by hand."""
+RAN = "ran"
+"""Argument of a scan's entry that says which finders ran, and how; nobody gives it."""
 JOURNAL = "review.jsonl"
 """What people decided in a review, as it came: a line per act, see `curate.review.journal`."""
 SECONDS_TO_WAIT = 10
@@ -55,6 +57,13 @@ class Entry:
     reads: dict[str, str] = field(default_factory=dict)
     writes: dict[str, str] = field(default_factory=dict)
     curate: str = __version__
+
+    @property
+    def given(self) -> dict[str, object]:
+        """The arguments that people gave, those left empty left out."""
+        return {
+            name: value for name, value in self.arguments.items() if value not in (None, "", [], {}) and name != RAN
+        }
 
 
 @dataclass

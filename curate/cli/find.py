@@ -14,7 +14,7 @@ from curate.errors import UserError
 from curate.wording import duration, pasted, percent, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from curate.labels.threshold import Cut
     from curate.workspace import Workspace
@@ -121,8 +121,7 @@ def scan(
     if as_json:
         output.print_json({"findings": result.written, "flagged": result.flagged, "not_run": result.not_run})
         return
-    for name, count in result.flagged.items():
-        output.say(f"{count:8,}  {name}")
+    _say_counts(result.flagged)
     if result.not_run:
         output.say(f"Not run, they need predictions ('curate predict {pasted(ws)}'): {', '.join(result.not_run)}.")
     output.say(f"Wrote {pasted(result.written)}. Next: curate findings {pasted(ws)}, curate decide {pasted(ws)}")
@@ -188,11 +187,14 @@ def _summarise(workspace: "Workspace", finder: str | None, at: str | None, as_js
     if as_json:
         output.print_json(summary)
         return
-    for name, count in summary.flagged.items():
-        output.say(f"{count:8,}  {name}")
+    _say_counts(summary.flagged)
     if summary.expected:
         output.say(*expectation(summary.expected, summary.answers))
     output.say(f"Next: curate findings {pasted(workspace.root)}, curate decide {pasted(workspace.root)}")
+
+
+def _say_counts(flagged: "Mapping[str, int]") -> None:
+    output.say(*[f"{count:8,}  {name}" for name, count in flagged.items()])
 
 
 def expectation(cut: "Cut", answers: int) -> list[str]:

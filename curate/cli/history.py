@@ -13,7 +13,6 @@ def log(ws: options.Workspace, as_json: options.Json = False) -> None:
     """List the versions of a workspace: which command wrote what, and when."""
     import pandas as pd
 
-    from curate.scans import RAN
     from curate.workspace import Workspace
 
     entries = Workspace.open(ws).ledger()
@@ -25,11 +24,7 @@ def log(ws: options.Workspace, as_json: options.Json = False) -> None:
             "version": entry.version,
             "at": moment(entry.at),
             "command": entry.command,
-            "arguments": " ".join(
-                f"{name}={value}"
-                for name, value in entry.arguments.items()
-                if value not in (None, "", [], {}) and name != RAN
-            ),
+            "arguments": " ".join(f"{name}={value}" for name, value in entry.given.items()),
             "wrote": ", ".join(name for name, digest in entry.writes.items() if digest) or "-",
         }
         for entry in entries

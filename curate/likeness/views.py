@@ -37,8 +37,8 @@ def of(thumbnail: np.ndarray, view: np.ndarray) -> np.ndarray:
             images[rows] = images[rows, :, ::-1]
         elif kind == TRIMMED:
             box = inside(images[rows])
-            rows, box = rows[is_border(box)], box[is_border(box)]
-            images[rows] = cut(images[rows], box)
+            bordered = is_border(box)
+            images[rows[bordered]] = cut(images[rows[bordered]], box[bordered])
         else:
             images[rows] = resampled(images[rows], _part(int(kind) - FIRST_PART))
     return images

@@ -7,7 +7,6 @@ import pandas as pd
 
 from curate import predictions
 from curate.results.runs import Run, trained, untrained
-from curate.scans import RAN
 from curate.wording import pasted
 from curate.workspace import CURATED, DECISIONS, FINDINGS, Entry, Workspace
 
@@ -59,9 +58,8 @@ def missing_steps(workspace: Workspace, images: pd.DataFrame, finished: Iterable
 
 def _version(entry: Entry) -> Version:
     runs = trained(entry)
-    told = {name: value for name, value in entry.arguments.items() if name != RAN and not (name == "runs" and runs)}
-    given = {name: value for name, value in told.items() if value not in (None, "", [], {}, False)}
-    arguments = ", ".join(f"{name} {value}" for name, value in given.items())
+    told = {name: value for name, value in entry.given.items() if value and not (name == "runs" and runs)}
+    arguments = ", ".join(f"{name} {value}" for name, value in told.items())
     wrote = [name if digest else f"{name} (removed)" for name, digest in entry.writes.items()]
     wrote += [f"runs/{name}" for name in runs]
     if entry.command == "predict":
