@@ -20,11 +20,13 @@ def without_easy(visits: Visits, losses: Tensor, config: TrainConfig, progress: 
     Those of them that stay count for those that go, so that an epoch's sum of gradients is what it would have been:
     Qin et al. 2024, "InfoBatch: Lossless Training Speed Up by Unbiased Dynamic Data Pruning". As there, a step averages
     over fewer images, so its gradient is larger. Batches keep their size, for which code is compiled; what is over is
-    left out, too. losses: shape (N,), float32. progress: of training, 0 to 1.
+    left out, too. losses: shape (N,), float32, infinite for images that were in no batch yet, which count for nothing
+    and stay. progress: of training, 0 to 1.
     """
     if not config.skip_easy or progress >= ALL_AGAIN:
         return visits
-    easy = losses < losses.mean()
+    known = losses.isfinite()
+    easy = losses < torch.where(known, losses, 0).sum() / known.sum()
     order = visits.order[~(easy & (visits.chance < config.skip_easy))[visits.order]]
     size = len(batches(visits.order, config, len(losses))[0])
     whole = len(order) // size * size
@@ -37,6 +39,7 @@ def share_losses(losses: Tensor, visits: Visits, config: TrainConfig) -> None:
     """Let every process know what the others saw in an epoch. losses: shape (N,), changed in place."""
     if not config.skip_easy or distributed.count() == 1:
         return
-    mine = torch.cat([distributed.share(batch) for batch in batches(visits.order, config, len(losses))])
+    steps = batches(visits.order, config, len(losses))
+    seen, mine = torch.cat(steps), torch.cat([distributed.share(batch) for batch in steps])
     own = torch.zeros_like(losses).index_copy_(0, mine, losses[mine])
-    losses[visits.order] = distributed.total(own)[visits.order]
+    losses[seen] = distributed.total(own)[seen]

@@ -53,6 +53,25 @@ def test_a_set_of_one_batch_is_left_whole() -> None:
     assert without_easy(visits, LOSSES[-2020:-2000].clone(), CONFIG, 0.5).order.numel() == 20
 
 
+def test_images_in_no_batch_yet_stay_and_say_nothing_of_the_others() -> None:
+    """Where `steps` are asked for, less than a batch is left out of a pass; the mean is of those with a loss."""
+    config = replace(CONFIG, steps=800)
+    losses = LOSSES.index_fill(0, torch.arange(50), float("inf"))
+    visits = without_easy(draw_visits(config, COUNT, 3), losses, config, 3 / 8)
+    kept = torch.zeros(COUNT, dtype=torch.bool).index_fill_(0, visits.order, True)
+    assert kept[:50].float().mean() > 0.9
+    assert 0.47 < kept[50:-2000].float().mean() < 0.53
+    assert kept[-2000:].float().mean() > 0.96
+
+
+@pytest.mark.parametrize("count", [900, 870])
+def test_sets_of_any_size_leave_out_the_same_share(count: int) -> None:
+    """870 images leave 70 over, in batches of 100: these have no loss after the first pass."""
+    config = replace(QUICK, steps=54, batch_size=100, skip_easy=0.5)
+    second = train(config, digits(count)).history[1]
+    assert 0.65 < second.images / count < 0.85
+
+
 def test_it_learns_from_fewer_images_and_resumes_to_the_same_weights(tmp_path: Path) -> None:
     config, test = replace(QUICK, epochs=8, skip_easy=0.5), digits(297, start=1500)
     whole = train(config, digits(900))
