@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -21,36 +20,47 @@ ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
-def trained(file: Path, launcher: list[str], settings: str) -> tuple[dict[str, torch.Tensor], list[list[float]]]:
-    command = [sys.executable, *launcher, str(ROOT / "tests/train/share.py"), str(file), settings]
-    done = subprocess.run(
-        command,
-        env={**ENVIRONMENT, "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+TORCHRUN = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--rdzv-backend=c10d", "--local-addr=127.0.0.1")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """What `share.py` wrote in one process, and in two."""
+    one, two, meeting = (tmp_path_factory.mktemp(name) for name in ("one", "two", "meeting"))
+    rendezvous = (f"--rdzv-endpoint={meeting / 'file'}", "--rdzv-conf=store_type=file")
+    for folder, launcher in ((one, ()), (two, (*TORCHRUN, *rendezvous))):
+        done = subprocess.run(
+            [sys.executable, *launcher, str(ROOT / "tests/train/share.py"), str(folder)],
+            env={**ENVIRONMENT, "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"},
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    return one, two
+
+
+def weights(file: Path) -> tuple[dict[str, torch.Tensor], list[list[float]]]:
+    """And figures of each epoch."""
     with safe_open(file, "pt") as read:
         return {name: read.get_tensor(name) for name in read.keys()}, json.loads(read.metadata()["history"])  # noqa: SIM118
 
 
 @pytest.mark.parametrize("settings", SETTINGS)
-def test_two_processes_take_the_steps_of_one(tmp_path: Path, settings: str) -> None:
-    """125 images in batches of 31 and 32: the shares are not equal."""
-    torchrun = ["-m", "torch.distributed.run", "--nproc-per-node=2", "--rdzv-backend=c10d", "--local-addr=127.0.0.1"]
-    torchrun += [f"--rdzv-endpoint={tmp_path / 'meeting'}", "--rdzv-conf=store_type=file"]
-    alone, history = trained(tmp_path / "one.safetensors", [], settings)
-    together, theirs = trained(tmp_path / "two.safetensors", torchrun, settings)
+def test_two_processes_take_the_steps_of_one(trained: tuple[Path, Path], settings: str) -> None:
+    """125 images in batches of 31 and 32, or of 31 and one over: the shares are not equal."""
+    one, two = trained
+    alone, history = weights(one / f"{settings}.safetensors")
+    together, theirs = weights(two / f"{settings}.safetensors")
     assert together.keys() == alone.keys()
     for name, tensor in alone.items():
         assert torch.allclose(together[name], tensor, rtol=1e-3, atol=1e-3), name
     for ours, other in zip(history, theirs, strict=True):
         assert other == pytest.approx(ours, rel=1e-3)
-    first, second = (json.loads((tmp_path / f"two.safetensors.{rank}").read_text()) for rank in (0, 1))
-    assert first == json.loads((tmp_path / "one.safetensors.0").read_text())
-    assert all(one != other for one, other in zip(first[1:], second[1:], strict=True))  # its images have own dropout
+    first, second = (json.loads((two / f"{settings}.{rank}").read_text()) for rank in (0, 1))
+    assert first == json.loads((one / f"{settings}.0").read_text())
+    assert all(ours != other for ours, other in zip(first[1:], second[1:], strict=True))  # its images have own dropout
 
 
 def listening() -> set[tuple[str, str]]:
@@ -85,11 +95,11 @@ def test_the_command_line_trains_in_two_processes(tmp_path: Path) -> None:
     run = [sys.executable, "-m", "curate"]
     subprocess.run([*run, "add", "ws", "photos"], cwd=tmp_path, env=ENVIRONMENT, check=True, capture_output=True)
     settings = ["--set", "epochs=2", "--set", "flip=false", "--device", "cpu", "--name", "both"]
-    before = {path.name for path in Path(tempfile.gettempdir()).glob("curate-*")}
+    (own_temp := tmp_path / "temp").mkdir()
     process = subprocess.Popen(
         [*run, "train", "ws", "--processes", "2", *settings],
         cwd=tmp_path,
-        env=ENVIRONMENT,
+        env={**ENVIRONMENT, "TMPDIR": str(own_temp)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -107,7 +117,7 @@ def test_the_command_line_trains_in_two_processes(tmp_path: Path) -> None:
     result = json.loads((tmp_path / "ws/runs/both/result.json").read_text())
     assert result["epochs_done"] == [2]
     assert result["train_images"] == 60
-    assert {path.name for path in Path(tempfile.gettempdir()).glob("curate-*")} <= before
+    assert not list(own_temp.glob("curate-*"))
 
 
 def test_a_process_that_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
