@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from curate import apply as applying
-from curate import deciding, decisions, finders, findings, manifest, recipe, registry, reviewers, verbs
+from curate import deciding, decisions, finders, findings, manifest, recipe, registry, reviewers, tables, verbs
 from curate.csv_text import read_csv, write_csv
 from curate.engine import Engine
 from curate.errors import UserError
@@ -62,8 +62,8 @@ def select(workspace: Workspace, *, budget: int | None, out: Path | None, engine
     _refuse_in_workspace(dest, workspace)
     asked = {} if budget is None else {"budget": budget}
     with workspace.writing("select", {"budget": budget, "out": str(out) if out else None}) as transaction:
-        images = verbs.read_manifest(workspace)
-        said = verbs.read_answers(workspace, images)
+        images = tables.read_manifest(workspace)
+        said = tables.read_answers(workspace, images)
         _refuse_to_lose(dest, said, workspace)
         settled = reviewers.settle(said, images, recipe.in_workspace(workspace).reviewers)
         evidence = Evidence(workspace, _as_decided(images, said, settled), engine)
@@ -87,8 +87,8 @@ def pseudo(workspace: Workspace, *, sure: float | None, engine: Engine) -> Pseud
     own = recipe.in_workspace(workspace)
     rules = [rule for rule in own.policy if rule.finder == PSEUDO]
     with workspace.writing("pseudo", {"sure": sure}) as transaction:
-        images = verbs.read_manifest(workspace)
-        said = deciding.signed(workspace, verbs.read_answers(workspace, images))
+        images = tables.read_manifest(workspace)
+        said = deciding.signed(workspace, tables.read_answers(workspace, images))
         by_people = said[said["by"] != decisions.POLICY]
         settled = reviewers.settle(by_people, images, own.reviewers)
         evidence = Evidence(workspace, _as_decided(images, by_people, settled), engine)
@@ -113,13 +113,13 @@ def undo_pseudo(workspace: Workspace) -> int:
     """Take back the labels that `pseudo` gave, and the findings behind them; those that people changed stay. Returns
     how many labels."""
     with workspace.writing("pseudo", {"undo": True}) as transaction:
-        images = verbs.read_manifest(workspace)
-        said = deciding.signed(workspace, verbs.read_answers(workspace, images))
+        images = tables.read_manifest(workspace)
+        said = deciding.signed(workspace, tables.read_answers(workspace, images))
         gone = _pseudo(said)
         if workspace.has(DECISIONS):
             transaction.write_table(DECISIONS, said[~gone])
         if workspace.has(FINDINGS):
-            found = verbs.read_findings(workspace)
+            found = tables.read_findings(workspace)
             transaction.write_table(FINDINGS, found[found["finder"] != PSEUDO].reset_index(drop=True))
     return int(gone.sum())
 
@@ -127,7 +127,7 @@ def undo_pseudo(workspace: Workspace) -> int:
 def with_answers(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
     """The manifest with the images of the pool that people labelled in `train`, for networks to learn from before
     `apply`. What networks said themselves is left out: they would confirm it."""
-    said = verbs.read_answers(workspace, images)
+    said = tables.read_answers(workspace, images)
     by_people = said[said["by"] != decisions.POLICY]
     settled = reviewers.settle(by_people, images, recipe.in_workspace(workspace).reviewers)
     waiting = images["image_id"][pool.unlabelled(images)]
@@ -170,7 +170,7 @@ def _merged(workspace: Workspace, finder: str, table: pd.DataFrame, images: pd.D
     """The findings that there are, those of this finder replaced."""
     if not workspace.has(FINDINGS):
         return table
-    return findings.merged(verbs.read_findings(workspace), table, [finder], images, only=True)
+    return findings.merged(tables.read_findings(workspace), table, [finder], images, only=True)
 
 
 def _refuse_in_workspace(dest: Path, workspace: Workspace) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from curate import manifest, predictions, verbs
+from curate import manifest, predictions, tables
 from curate.csv_text import read_csv
 from curate.errors import UserError
 from curate.predictions import Predictions
@@ -40,7 +40,7 @@ def bring(workspace: Workspace, table: Path, embeddings: Path | None = None) -> 
     read = _read(table)
     classes = [str(name) for name in read.columns if name != IMAGE_ID]
     with workspace.writing("predict", {FROM: str(table)}):
-        images = verbs.read_manifest(workspace)
+        images = tables.read_manifest(workspace)
         _check(read, table, manifest.classes(images))
         features = _embeddings(embeddings, len(read))
         at = pd.Index(read[IMAGE_ID]).get_indexer(pd.Index(images[IMAGE_ID]))

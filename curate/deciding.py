@@ -13,7 +13,8 @@ from curate.csv_text import read_csv
 from curate.errors import UserError
 from curate.labels import answers, queue
 from curate.review import jobs
-from curate.verbs import CURATE_SCAN, read_answers, read_findings, read_manifest, stale
+from curate.tables import read_answers, read_findings, read_manifest
+from curate.verbs import stale
 from curate.wording import pasted, plural
 from curate.workspace import DECISIONS, EDIT, FINDINGS, Workspace, read_table, timestamp
 
@@ -224,7 +225,7 @@ def _without_probabilities(workspace: Workspace, found: pd.DataFrame, rules: lis
     if not asked or not suggests.any() or (found["suggested_prob"][suggests] > 0).any():
         return []
     why = f"the scores of {answers.LABEL_ERROR} are no probabilities, so its rules with 'sure' take nothing"
-    return [f"{why}: '{CURATE_SCAN} {pasted(workspace.root)}' with {answers.LABEL_ERROR}.method=fused gives them"]
+    return [f"{why}: 'curate scan {pasted(workspace.root)}' with {answers.LABEL_ERROR}.method=fused gives them"]
 
 
 def _read_review(workspace: Workspace) -> pd.DataFrame:

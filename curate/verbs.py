@@ -6,15 +6,14 @@ import numpy as np
 import pandas as pd
 
 from curate import apply as applying
-from curate import decisions, findings, manifest, predictions, recipe, reviewers, scans, versions
+from curate import findings, manifest, predictions, recipe, reviewers, scans, versions
 from curate.engine import Engine
 from curate.errors import UserError
 from curate.evidence import Evidence
 from curate.labels import answers, threshold
+from curate.tables import read_answers, read_decisions, read_findings, read_manifest
 from curate.wording import pasted
-from curate.workspace import CURATED, DECISIONS, FINDINGS, MANIFEST, RAN, Workspace, read_table
-
-CURATE_SCAN = "curate scan"
+from curate.workspace import CURATED, FINDINGS, RAN, Workspace
 
 
 @dataclass(frozen=True)
@@ -38,48 +37,6 @@ class Applied:
     labelled: int
     """Images of the pool that have a label now."""
     test_left_alone: int
-
-
-def read_manifest(workspace: Workspace) -> pd.DataFrame:
-    """The manifest, checked."""
-    written_by = f"curate add {pasted(workspace.root)} SOURCE"
-    return manifest.check(workspace.read_table(MANIFEST, written_by=written_by), MANIFEST)
-
-
-def read_images(workspace: Workspace, data: str) -> pd.DataFrame:
-    """The images of the "raw" or the "curated" set."""
-    if data == "raw":
-        return read_manifest(workspace)
-    if data != "curated":
-        raise UserError(f"--data {data!r} must be raw or curated")
-    table = workspace.read_table(CURATED, written_by=f"curate apply {pasted(workspace.root)}")
-    if not versions.is_current(workspace):
-        way_out = f"'curate apply {pasted(workspace.root)}' renews it"
-        raise UserError(
-            f"{pasted(workspace.path(CURATED))} is not of the images and decisions as they are now; {way_out}"
-        )
-    return manifest.check(table, CURATED)
-
-
-def read_answers(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
-    """The decisions file, checked against the manifest: a row per image and person; none where there is no file. Rows
-    that `add` left behind are left out, see `decisions.outdated`: they must not lock out the verb that replaces them.
-    """
-    path = workspace.path(DECISIONS)
-    if not path.exists():
-        return decisions.empty()
-    table = read_table(path)
-    return decisions.check(table[~decisions.outdated(table, images)], images, str(path))
-
-
-def read_decisions(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
-    """The decisions that count, one per image: where people disagree, what the recipe's rule makes of it."""
-    return reviewers.settle(read_answers(workspace, images), images, recipe.in_workspace(workspace).reviewers)
-
-
-def read_findings(workspace: Workspace) -> pd.DataFrame:
-    """The findings, also those that an earlier version of curate wrote."""
-    return findings.complete(workspace.read_table(FINDINGS, written_by=f"{CURATE_SCAN} {pasted(workspace.root)}"))
 
 
 def scan(workspace: Workspace, *, only: list[str] | None, settings: findings.Settings, engine: Engine) -> Scanned:
@@ -198,7 +155,7 @@ def _told(workspace: Workspace, finder: str | None, at: str | None) -> _Told:
     if finder:
         findings.select([finder], True)
     if at and len(mine) and not probable:
-        way_out = f"'{CURATE_SCAN} {pasted(workspace.root)}' with {answers.LABEL_ERROR}.method=fused does"
+        way_out = f"'curate scan {pasted(workspace.root)}' with {answers.LABEL_ERROR}.method=fused does"
         raise UserError(f"--at {at}: {answers.LABEL_ERROR} gave no probabilities; {way_out}, where it suggests a label")
     images = read_manifest(workspace)
     said = read_decisions(workspace, images)
@@ -250,7 +207,7 @@ def apply(workspace: Workspace, *, include_test: bool) -> Applied:
 def stale(workspace: Workspace) -> list[str]:
     """A warning where the findings are older than what they are about."""
     behind = scans.of(workspace)
-    way_out = f"'{CURATE_SCAN} {pasted(workspace.root)}' brings the findings up to date"
+    way_out = f"'curate scan {pasted(workspace.root)}' brings the findings up to date"
     return [f"{why}: {way_out}" for why in scans.stale(workspace, behind, behind)]
 
 

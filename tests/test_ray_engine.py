@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 
-from curate import manifest, ray_engine, verbs
+from curate import manifest, ray_engine, tables, verbs
 from curate.engine import Engine, Local
 from curate.errors import UserError
 from curate.images import encode_png
@@ -85,7 +85,7 @@ def unmeasured(scanned: Workspace, tmp_path: Path) -> Workspace:
 
 def items(workspace: Workspace) -> list[tuple[str, str]]:
     """What `measure` gives to an engine."""
-    rows = verbs.read_manifest(workspace)
+    rows = tables.read_manifest(workspace)
     return list(zip(rows["content_hash"], manifest.locate(rows, workspace.root), strict=True))
 
 
@@ -116,7 +116,7 @@ def when(batch: list[int]) -> tuple[float, float]:
 
 
 def test_same_values_bit_for_bit(scanned: Workspace, unmeasured: Workspace, engine: Ray) -> None:
-    rows = verbs.read_manifest(scanned)
+    rows = tables.read_manifest(scanned)
     here = measure(scanned, rows, MEASURES, engine=Local(1))
     there = measure(unmeasured, rows, MEASURES, engine=engine)
     for name, values in here.items():
@@ -130,7 +130,7 @@ def test_same_values_bit_for_bit(scanned: Workspace, unmeasured: Workspace, engi
 def test_same_findings(scanned: Workspace, unmeasured: Workspace, engine: Ray) -> None:
     verbs.scan(unmeasured, only=None, settings={}, engine=engine)
     found = unmeasured.path(FINDINGS).read_bytes()
-    assert len(verbs.read_findings(unmeasured)) > COUNT
+    assert len(tables.read_findings(unmeasured)) > COUNT
     assert found == scanned.path(FINDINGS).read_bytes()
 
 
@@ -367,7 +367,7 @@ def test_a_ray_of_this_machine_listens_to_it_alone_and_says_no_word(scanned: Wor
     done = subprocess.run([sys.executable, "-c", ALONE, *verb], env=ours, capture_output=True, text=True)
     assert done.stderr == ""
     said, end = json.JSONDecoder().raw_decode(done.stdout)
-    found = verbs.read_findings(scanned)
+    found = tables.read_findings(scanned)
     assert said["flagged"] == {"blurry": int(found["flagged"][found["finder"] == "blurry"].sum())}
     addresses = json.loads(done.stdout[end:])
     assert len(addresses) > 3  # Ray's own processes are among them

@@ -14,6 +14,7 @@ from curate.images import ImageError, encode_png, read_bytes
 from curate.ingest import tables
 from curate.ingest.add import add
 from curate.sources import Options
+from curate.tables import read_manifest
 from curate.workspace import FINDINGS, Workspace
 from tests.conftest import picture
 
@@ -45,7 +46,7 @@ def test_images_behind_urls_are_scanned_as_files_are(photos: Path, tmp_path: Pat
         assert verbs.scan(ws, only=None, settings={}, engine=Local(1)).flagged["near_duplicate"] == 1
         found.append(ws.path(FINDINGS).read_bytes())
     assert found[0] == found[1]
-    paths = verbs.read_manifest(ws)["path"]
+    paths = read_manifest(ws)["path"]
     assert set(paths.str.rpartition("/")[0]) == {f"file://{photos}"}
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from curate import verbs, versions
+from curate import tables, verbs, versions
 from curate.errors import UserError
 from curate.ingest.add import add
 from curate.versions import compare, is_current, restore
@@ -73,9 +73,9 @@ def test_back_to_before_the_first_image_and_forward(
     assert restore(made, 1) == [MANIFEST]
     opened = Workspace.open(made.root)  # else there would be no way forward
     with pytest.raises(UserError, match=r"manifest\.parquet is missing; 'curate add"):
-        verbs.read_manifest(opened)
+        tables.read_manifest(opened)
     assert restore(opened, 2) == [MANIFEST]
-    assert len(verbs.read_manifest(opened)) == 4
+    assert len(tables.read_manifest(opened)) == 4
 
 
 @pytest.mark.parametrize("version", [0, -1, 6, 10**30])
@@ -144,7 +144,7 @@ def test_curated_set_by_another_rule_for_reviewers_is_out_of_date(story: Workspa
         rule.write_text(f"reviewers: {{rule: {text}}}")
         assert not is_current(story)
         with pytest.raises(UserError, match=r"curated\.parquet is not of the images .*'curate apply"):
-            verbs.read_images(story, "curated")
+            tables.read_images(story, "curated")
         assert verbs.apply(story, include_test=False).images == images
         assert is_current(story)
     version = story.ledger()[-1].version
@@ -161,11 +161,11 @@ def test_a_class_that_was_renamed_is_in_no_version_that_apply_would_make(story: 
 
 def test_curated_set_that_is_out_of_date_is_not_used(story: Workspace) -> None:
     assert is_current(story)
-    assert len(verbs.read_images(story, "curated")) == 39
+    assert len(tables.read_images(story, "curated")) == 39
     decide_by_hand(story)
     assert not is_current(story)
     with pytest.raises(UserError, match=r"curated\.parquet is not of the images .*'curate apply"):
-        verbs.read_images(story, "curated")
+        tables.read_images(story, "curated")
     restore(story, 3)
     assert is_current(story)
     versions.restore(story, 4)

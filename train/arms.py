@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from curate import decisions, manifest, verbs, versions
+from curate import decisions, manifest, tables, versions
 from curate.csv_text import read_csv
 from curate.errors import UserError, known
 from curate.results import steps
@@ -84,8 +84,8 @@ def planned(
 
     Raises `UserError` where the curated set is missing, stale or the raw one, and where the truth cannot be read.
     """
-    curated = verbs.read_images(workspace, CURATED)
-    settled = verbs.read_decisions(workspace, images)
+    curated = tables.read_images(workspace, CURATED)
+    settled = tables.read_decisions(workspace, images)
     true = _read_truth(truth, images) if truth else None
     seen: dict[str, str] = {}
     arms: list[Arm] = []

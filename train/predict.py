@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from curate import manifest, predictions, verbs
+from curate import manifest, predictions, tables
 from curate.adding import with_answers
 from curate.engine import Local
 from curate.errors import UserError
@@ -131,7 +131,7 @@ class _Shown:
 
 def _shown(workspace: Workspace, workers: int | None) -> _Shown:
     """The images of the workspace; raises `UserError` where there is nothing to tell apart."""
-    images = with_answers(workspace, verbs.read_manifest(workspace))
+    images = with_answers(workspace, tables.read_manifest(workspace))
     decodable = manifest.decodable(images)
     rows = images[decodable].reset_index(drop=True)
     is_learned = ((rows["split"] == "train") & (rows["label"] != "")).to_numpy()

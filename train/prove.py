@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from curate import manifest, verbs
+from curate import manifest, tables
 from curate.errors import UserError
 from curate.results import paired, proof
 from curate.results.interval import score
@@ -64,7 +64,7 @@ def prove(
     kept are of other settings.
     """
     read = workspace.hashes()
-    images = verbs.read_manifest(workspace)
+    images = tables.read_manifest(workspace)
     plan = planned(workspace, images, since=since, ablate=ablate, take_in=take_in, controls=controls, truth=truth)
     found = measure(
         workspace,
@@ -119,7 +119,7 @@ def measure(
     if tensorboard:
         event_files.check_installed()
     ends = None if budget is None else time.monotonic() + budget
-    images = verbs.read_manifest(workspace)
+    images = tables.read_manifest(workspace)
     test_rows = test_rows_of(workspace, images)
     for arm in plan.arms[:2]:
         check_classes(arm.rows, test_rows, within=arm.name)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from curate import __version__, manifest, recipe, registry, verbs
+from curate import __version__, manifest, recipe, registry, tables
 from curate.errors import UserError, known
 from curate.files import write_bytes_atomic, write_json
 from curate.images import decode
@@ -193,7 +193,7 @@ def read_workspace(
     """Training and test images of a workspace's manifest, no more than the scale wants."""
     config = configure(workspace, settings)
     of_the_data = {key: getattr(config, key) for key in OF_THE_DATA}
-    raw = verbs.read_manifest(workspace)
+    raw = tables.read_manifest(workspace)
     train_rows, test_rows = train_rows_of(raw), test_rows_of(workspace, raw)
     if train_rows.empty:
         raise UserError(f"{pasted(workspace.root)} has no labelled training images; add some with --split train")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from curate import manifest, portable, recipe, scans, verbs
+from curate import manifest, portable, recipe, scans, tables
 from curate.engine import Local
 from curate.errors import UserError, known
 from curate.evidence import Evidence
@@ -91,8 +91,8 @@ def search_policies(
     """
     config = by_epochs(configure(workspace, settings))
     read = workspace.hashes()
-    raw = verbs.read_manifest(workspace)
-    chosen = verbs.read_images(workspace, data)
+    raw = tables.read_manifest(workspace)
+    chosen = tables.read_images(workspace, data)
     rows = train_rows_of(chosen)
     val = manifest.usable(raw, "val").reset_index(drop=True) if manifest.tested_split(raw) != "val" else raw.iloc[:0]
     if rows.empty:
@@ -137,8 +137,8 @@ class _Asked:
 
 def _asked(workspace: Workspace, data: str, settings: Mapping[str, object], name: str | None) -> _Asked:
     config = configure(workspace, settings)
-    raw = verbs.read_manifest(workspace)
-    chosen = verbs.read_images(workspace, data)
+    raw = tables.read_manifest(workspace)
+    chosen = tables.read_images(workspace, data)
     train_rows = train_rows_of(chosen)
     if train_rows.empty:
         there = int((chosen["split"] == "train").sum())

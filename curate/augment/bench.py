@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from curate import manifest, verbs
+from curate import manifest, tables
 from curate.augment import in_kornia
 from curate.augment.compiling import compile
 from curate.augment.frame import Frame
@@ -148,7 +148,7 @@ def _images(workspace: Workspace | None, count: int, size: int) -> np.ndarray:
     """Shape (count, size, size, 3), uint8: the first ones of the workspace, over and over where there are fewer."""
     if workspace is None:
         return np.random.default_rng(0).integers(0, 256, (count, size, size, 3), np.uint8)
-    table = verbs.read_manifest(workspace)
+    table = tables.read_manifest(workspace)
     table = table[manifest.decodable(table)]
     found: list[np.ndarray] = []
     for path in manifest.locate(table, workspace.root):

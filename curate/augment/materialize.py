@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from curate import apply, manifest, verbs
+from curate import apply, manifest, tables
 from curate.augment.compiling import compile
 from curate.augment.originals import Job, files, in_levels, shuffled
 from curate.augment.pipeline import as_dict, read_pipeline
@@ -99,7 +99,7 @@ def materialize(
     arguments: dict[str, object] = {"pipeline": str(pipeline.absolute()), "folder": folder, "seed": seed}
     arguments |= {"per_class": target.per_class, "total": target.total, "fallback": fallback}
     with workspace.writing("augment add", arguments) as transaction:
-        images = verbs.read_manifest(workspace)
+        images = tables.read_manifest(workspace)
         train = _train(workspace, images)
         making = _Making(_originals(workspace, images, train, target, seed), missing(train, target))
         with unpacking(workspace.root, AUGMENTED) as to:
@@ -138,7 +138,7 @@ def _digest(settings: Any) -> str:
 
 def _train(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
     """The labelled training images as the decisions make them."""
-    curated = apply.apply(images, verbs.read_decisions(workspace, images)).table
+    curated = apply.apply(images, tables.read_decisions(workspace, images)).table
     train = manifest.training(curated)
     if not len(train):
         way_out = f"'curate add {pasted(workspace.root)} SOURCE' brings some"

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from curate import manifest, pages, verbs
+from curate import manifest, pages, tables
 from curate.apply import apply
 from curate.augment.compiling import compile
 from curate.augment.originals import drawn, in_levels, shuffled
@@ -75,11 +75,11 @@ def preview(
     """
     settings = read_pipeline(pipeline)
     program, left_out = in_levels(compile(settings, seed=seed, layout="NHWC", fallback=fallback))
-    table = verbs.read_manifest(workspace)
+    table = tables.read_manifest(workspace)
     chosen, skipped = _read(table, workspace.root, images, seed)
     if not chosen:
         raise UserError(f"{pasted(workspace.root)} has no image that can be decoded; 'curate add' brings some")
-    curated = apply(table, verbs.read_decisions(workspace, table)).table
+    curated = apply(table, tables.read_decisions(workspace, table)).table
     rows = _rows(program, chosen, draws, dict(zip(curated["image_id"], curated["label"], strict=True)))
     base = out.with_suffix("") if out and out.suffix in (".png", ".html") else out or workspace.path(NAME)
     sheet, page = (base.with_name(f"{base.name}{ending}") for ending in (".png", ".html"))

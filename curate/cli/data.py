@@ -90,12 +90,12 @@ def export(
     as_json: options.Json = False,
 ) -> None:
     """Hand the set on in another layout."""
-    from curate import verbs
+    from curate import tables
     from curate.export import export as write
     from curate.workspace import Workspace
 
     workspace = Workspace.open(ws)
-    result = write(verbs.read_images(workspace, data), workspace.root, dest, layout)
+    result = write(tables.read_images(workspace, data), workspace.root, dest, layout)
     if as_json:
         output.print_json(result)
         return

@@ -80,12 +80,12 @@ def review(
 
 def _status(workspace: "Workspace", name: str, *, budget: int | None, second: int, as_json: bool) -> None:
     """How the review stands: what waits, who agrees with whom, what people disagree on."""
-    from curate import recipe, reviewers, verbs
+    from curate import recipe, reviewers, tables, verbs
     from curate.decisions import POLICY
     from curate.review import asking
 
-    images = verbs.read_manifest(workspace)
-    said = verbs.read_answers(workspace, images)
+    images = tables.read_manifest(workspace)
+    said = tables.read_answers(workspace, images)
     rule = recipe.in_workspace(workspace).reviewers
     asked = asking.asked(workspace, name, budget=budget, second=second)
     waiting = asked.table[asked.table["asked"]]
@@ -142,7 +142,7 @@ def _agreed(pair: "Agreement") -> str:
 def _open_app(
     workspace: "Workspace", name: str, *, port: int, budget: int | None, second: int, browser: bool, as_json: bool
 ) -> None:
-    from curate import verbs
+    from curate import tables
     from curate.review import app as apps
     from curate.review import serving
     from curate.workspace import DECISIONS
@@ -181,7 +181,7 @@ def _open_app(
         refused = apps.close(opened) if opened else apps.give_up()
     output.warn(refused)
     if as_json:
-        said = verbs.read_answers(workspace, verbs.read_manifest(workspace))
+        said = tables.read_answers(workspace, tables.read_manifest(workspace))
         decided, written = int((said["by"] == name).sum()), workspace.path(DECISIONS)
         output.print_json(
             {"by": name, "dataset": apps.dataset.name_of(workspace, name), "decided": decided, "written": written}

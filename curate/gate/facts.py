@@ -7,7 +7,7 @@ from typing import Literal
 
 import pandas as pd
 
-from curate import recipe, reviewers, scans, verbs, versions
+from curate import recipe, reviewers, scans, tables, versions
 from curate.manifest import data_hash, learned
 from curate.results import proof, runs
 from curate.results.proof import Proof
@@ -58,8 +58,8 @@ def read(workspace: Workspace, wanted: Collection[str]) -> Facts:
     wanted: the finders that there are thresholds for.
     """
     ws = pasted(workspace.root)
-    manifest = verbs.read_manifest(workspace)
-    answers = verbs.read_answers(workspace, manifest)
+    manifest = tables.read_manifest(workspace)
+    answers = tables.read_answers(workspace, manifest)
     rule = recipe.in_workspace(workspace).reviewers
     current = workspace.has(CURATED) and versions.is_current(workspace)
     behind = scans.of(workspace)
@@ -68,8 +68,8 @@ def read(workspace: Workspace, wanted: Collection[str]) -> Facts:
         judged="curated" if current else "raw",
         curated="current" if current else "stale" if workspace.has(CURATED) else "missing",
         manifest=manifest,
-        images=verbs.read_images(workspace, "curated") if current else manifest,
-        findings=verbs.read_findings(workspace) if workspace.has(FINDINGS) else None,
+        images=tables.read_images(workspace, "curated") if current else manifest,
+        findings=tables.read_findings(workspace) if workspace.has(FINDINGS) else None,
         not_run=scans.not_run(workspace, ws, wanted, behind),
         stale=scans.unsure(workspace, ws, wanted, behind, manifest),
         decided=workspace.has(DECISIONS) and _last(workspace, "decide") > _last(workspace, "scan"),

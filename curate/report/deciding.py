@@ -11,7 +11,7 @@ from curate.deciding import REVIEW
 from curate.decisions import ACTIONS
 from curate.manifest import SPLITS
 from curate.reviewers import Agreement, agreement, disputed
-from curate.verbs import read_answers
+from curate.tables import read_answers
 from curate.workspace import CURATED, DECISIONS, Workspace, read_table
 
 RELABELS = 15

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from curate import manifest, predictions, verbs
+from curate import manifest, predictions, tables, verbs
 from curate.labels import answers, label_noise
 from curate.labels.threshold import Cut
 from curate.workspace import FINDINGS, Workspace
@@ -49,7 +49,7 @@ def labels(workspace: Workspace, images: pd.DataFrame, decisions: pd.DataFrame) 
     listed = verbs.list_findings(workspace, finder=answers.LABEL_ERROR, flagged_only=True)
     if listed.expected is None:
         return None
-    said = answers.answered(decisions, verbs.read_findings(workspace), images)
+    said = answers.answered(decisions, tables.read_findings(workspace), images)
     return Labels(
         listed.expected,
         listed.answers,

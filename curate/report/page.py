@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 
-from curate import pages, verbs
+from curate import pages, tables
 from curate.report import charts
 from curate.report.deciding import Deciding, deciding
 from curate.report.flipped import Flipped, flipped
@@ -39,8 +39,8 @@ class Page:
 
 def gather(workspace: Workspace) -> Page:
     """Read the workspace: its tables, runs and ledger, and the few images that are shown."""
-    images = verbs.read_manifest(workspace)
-    decisions = verbs.read_decisions(workspace, images)
+    images = tables.read_manifest(workspace)
+    decisions = tables.read_decisions(workspace, images)
     made = versions(workspace)
     proof = proved(workspace)
     trained = worth(workspace, images, proof.proof if proof else None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from curate import deciding, recipe, reviewers, verbs
+from curate import deciding, recipe, reviewers, tables
 from curate.errors import UserError
 from curate.review import asking, dataset, journal, samples, twins, verdicts
 from curate.review.desk import Answer, Desk, Taken, signature
@@ -59,7 +59,7 @@ _opening = threading.Lock()
 
 def begin(workspace: Workspace, by: str, asked: asking.Asked) -> Session:
     """A session for what was asked."""
-    images, findings = verbs.read_manifest(workspace), verbs.read_findings(workspace)
+    images, findings = tables.read_manifest(workspace), tables.read_findings(workspace)
     return Session(
         Desk(workspace, by),
         asked,

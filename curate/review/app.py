@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from curate import manifest, predictions, remote, verbs
+from curate import manifest, predictions, remote, tables, verbs
 from curate.errors import UserError
 from curate.files import file_hash
 from curate.review import acting, asking, dataset, hand_edits, samples, views
@@ -42,7 +42,7 @@ class Opened:
 
 def connect(workspace: Workspace) -> None:
     """FiftyOne with its database. Raises `UserError` where there is none, or nothing to look at: that is told first."""
-    for name, read in ((MANIFEST, verbs.read_manifest), (FINDINGS, verbs.read_findings)):
+    for name, read in ((MANIFEST, tables.read_manifest), (FINDINGS, tables.read_findings)):
         if not workspace.has(name):
             read(workspace)
     if not os.access(workspace.root, os.W_OK):
@@ -56,7 +56,7 @@ def prepare(workspace: Workspace, by: str, *, budget: int | None, second: int) -
     Raises `UserError` where there is no database, or a dataset of that name is not ours.
     """
     connect(workspace)
-    images, findings = verbs.read_manifest(workspace), verbs.read_findings(workspace)
+    images, findings = tables.read_manifest(workspace), tables.read_findings(workspace)
     found = predictions.read(workspace, images) if predictions.exists(workspace) else None
     with reachable():
         data = dataset.open_dataset(workspace, by)
@@ -65,7 +65,7 @@ def prepare(workspace: Workspace, by: str, *, budget: int | None, second: int) -
         paths = manifest.locate(images, workspace.root)
         predicted, embeddings = _predicted(found, images)
         documents = samples.documents(
-            images, paths, findings, verbs.read_decisions(workspace, images), asked, predicted
+            images, paths, findings, tables.read_decisions(workspace, images), asked, predicted
         )
         small = give_thumbnails(workspace, images, paths, documents)
         synced = dataset.sync(data, documents)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from curate import deciding, manifest, predictions, recipe, reviewers, verbs
+from curate import deciding, manifest, predictions, recipe, reviewers, tables
 from curate.decisions import POLICY
 from curate.labels import queue
 from curate.labels.answers import LABEL_ERROR
@@ -64,10 +64,10 @@ def asked(
     budget: so many labels at most, see `curate.labels.queue`; predicted: the manifest's predictions, if they were read.
     Nobody is asked twice about an image; nothing is written.
     """
-    images = verbs.read_manifest(workspace)
+    images = tables.read_manifest(workspace)
     rules = recipe.in_workspace(workspace)
     asking = deciding.ask(workspace, images, rules.policy, budget)
-    said = verbs.read_answers(workspace, images)
+    said = tables.read_answers(workspace, images)
     mine = said["image_id"][said["by"] == by]
     again = reviewers.disputed(said, images, rules.reviewers).drop(mine, errors="ignore")
     others = said[(said["by"] != POLICY) & ~said["image_id"].isin([*mine, *again.index])]

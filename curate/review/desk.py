@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from curate import deciding, decisions, manifest, verbs
+from curate import deciding, decisions, manifest, tables
 from curate.csv_text import write_csv
 from curate.decisions import ACTIONS, COLUMNS, POLICY, Action
 from curate.errors import UserError, alike, known
@@ -59,12 +59,12 @@ class Desk:
 
     def images(self) -> pd.DataFrame:
         """The manifest as it is now."""
-        return self._fresh(MANIFEST, lambda: verbs.read_manifest(self.workspace))
+        return self._fresh(MANIFEST, lambda: tables.read_manifest(self.workspace))
 
     def decisions(self) -> pd.DataFrame:
         """The decisions as they are now: a row per image and person."""
         images = self.images()
-        return self._fresh(DECISIONS, lambda: verbs.read_answers(self.workspace, images))
+        return self._fresh(DECISIONS, lambda: tables.read_answers(self.workspace, images))
 
     def take(self, answers: Sequence[Answer]) -> Taken:
         """Write the answers down: on the disk when this returns.
@@ -132,7 +132,7 @@ class Desk:
         if known_ == signature(path):
             return ()
         self.workspace.note_edits()
-        table = deciding.signed(self.workspace, verbs.read_answers(self.workspace, self.images()))
+        table = deciding.signed(self.workspace, tables.read_answers(self.workspace, self.images()))
         self._read[DECISIONS] = (signature(path), table)
         return () if before is None else _changes(before, table, self.by)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from curate import REVIEWER, manifest, remote, verbs
+from curate import REVIEWER, manifest, remote, tables
 from curate.errors import UserError
 from curate.review import acting, dataset
 from curate.review.database import gone
@@ -49,7 +49,7 @@ def served(workspace: Workspace, by: str, *, port: int, budget: int | None, seco
     Raises `UserError` where the port is taken.
     """
     refuse_taken(port)
-    seen = _visible(verbs.read_manifest(workspace), workspace)
+    seen = _visible(tables.read_manifest(workspace), workspace)
     with tempfile.TemporaryDirectory(prefix="curate-plugins-") as folder, open(os.devnull, "wb") as nothing:
         _link_plugins(Path(folder))
         environment = os.environ | {

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from curate import manifest, verbs
+from curate import manifest, tables
 from curate.labels import queue
 from curate.review import asking, jobs, sheet
 from curate.wording import pasted
@@ -47,7 +47,7 @@ def write(
         page,
         name=workspace.root.resolve().name,
         workspace_id=identity(workspace),
-        classes=manifest.classes(verbs.read_manifest(workspace)),
+        classes=manifest.classes(tables.read_manifest(workspace)),
         by=by,
         command=f"curate decide {root} --import decisions.csv --by {name}",
     )

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from curate import apply, decisions, manifest, verbs
+from curate import apply, decisions, manifest, tables
 from curate.augment.materialize import materialize
 from curate.augment.wanted import Target, deal
 from curate.errors import UserError
@@ -76,7 +76,7 @@ def decide(ws: Workspace, *given: tuple[str, ...]) -> None:
 
 def curated(ws: Workspace) -> pd.DataFrame:
     images = rows(ws)
-    return apply.apply(images, verbs.read_decisions(ws, images)).table
+    return apply.apply(images, tables.read_decisions(ws, images)).table
 
 
 def sizes(table: pd.DataFrame) -> dict[str, int]:

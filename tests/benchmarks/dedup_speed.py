@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from curate import verbs
+from curate import tables
 from curate.evidence import Evidence
 from curate.likeness import duplicates
 from curate.workspace import Workspace
@@ -144,7 +144,7 @@ def _ours(ws: Path, images: Path) -> dict[str, float]:
 
 def _our_pairs(ws: Workspace) -> dict[str, Pairs]:
     """The pairs behind the findings, which name one of them per image."""
-    manifest = verbs.read_manifest(ws)
+    manifest = tables.read_manifest(ws)
     pairs = duplicates.same_photo(Evidence(ws, manifest).get("duplicate_pairs"))
     name = manifest["image_id"].str.rpartition("/")[2].to_numpy()
     return {f"probability of at least {duplicates.PROBABILITY}": _keys(name[pairs["a"]], name[pairs["b"]])}

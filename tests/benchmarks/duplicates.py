@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from curate import verbs
+from curate import tables
 from curate.evidence import Evidence
 from curate.likeness import duplicates, views
 from tests.benchmarks import label_sets
@@ -31,7 +31,7 @@ def run(arguments: list[str] | None = None) -> None:
     asked.add_argument("--sheet", type=Path, help="draw pairs outside the list, for judging")
     given = asked.parse_args(arguments or [])
     ws = label_sets.workspace("clean")
-    images = verbs.read_manifest(ws)
+    images = tables.read_manifest(ws)
     thumbnails = Evidence(ws, images).get("thumbnail")
     started = time.perf_counter()
     pairs = duplicates.find_pairs(images, thumbnails)

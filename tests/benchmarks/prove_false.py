@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from scipy import stats
 
-from curate import deciding, verbs
+from curate import deciding, tables, verbs
 from curate.ingest.add import add
 from curate.results.proof import Proof
 from curate.sources import Options
@@ -51,7 +51,7 @@ def trial(folder: Path, number: int) -> dict[str, dict[str, object]]:
     ws = Workspace(folder)
     table[(table["split"] == "test") | (place < IMAGES)].to_csv(folder / "labels.csv", index=False)
     add(ws, folder / "labels.csv", layout="csv", name="digits", split=None, options=Options(root=root))
-    images = verbs.read_manifest(ws)
+    images = tables.read_manifest(ws)
     train = images["image_id"][images["split"] == "train"]
     gone = train.iloc[np.random.default_rng(number).integers(len(train))]
     (folder / "gone.csv").write_text(f"image_id,action\n{gone},drop\n")

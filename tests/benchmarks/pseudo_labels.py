@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pandas as pd
 
-from curate import manifest, predictions, verbs
+from curate import manifest, predictions, tables
 from curate.finders.pseudo_label import pseudo_label
 from tests.benchmarks import label_sets
 from tests.benchmarks.record import circumstances, earlier, record
@@ -42,7 +42,7 @@ def measure(name: str) -> dict[str, object]:
     ws = label_sets.workspace(source, planted=planted, kind=kind)
     if not predictions.exists(ws):
         predict(ws, settings=label_sets.SETTINGS.get(source, {}))
-    images = verbs.read_manifest(ws)
+    images = tables.read_manifest(ws)
     found = predictions.read(ws, images)
     true = images["image_id"].str.split("/").str[-2].to_numpy(dtype=object)
     train = np.flatnonzero(images["split"] == "train")

@@ -22,7 +22,7 @@ from typing import Any
 import pandas as pd
 import psutil
 
-from curate import verbs
+from curate import tables
 from curate.review import journal, sheet
 from curate.workspace import Workspace
 from tests.benchmarks.record import record
@@ -99,7 +99,7 @@ def run() -> None:
 def while_deciding(folder: Path, drawn: random.Random) -> dict[str, dict[str, float]]:
     """By target: trials, acknowledged decisions, those lost, and how the command started again."""
     ws, database, port = workspace(folder, count=IMAGES), folder / "db", free_port()
-    ids = verbs.read_manifest(ws)["image_id"].to_list()
+    ids = tables.read_manifest(ws)["image_id"].to_list()
     found: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(int))
     review = opened(ws.root, database, port)
     feeder = Feeder(review.url, ids)
@@ -160,7 +160,7 @@ def missing(ws: Workspace, feeder: Feeder) -> dict[str, int]:
 
     Raises `UserError` where one of the files cannot be read.
     """
-    table = verbs.read_answers(ws, verbs.read_manifest(ws))
+    table = tables.read_answers(ws, tables.read_manifest(ws))
     there = {image_id: int(note) for image_id, note in zip(table["image_id"], table["note"], strict=True)}
     acts = {int(row["note"]) for act in journal.read(ws) for row in act.after}
     return {
@@ -172,7 +172,7 @@ def missing(ws: Workspace, feeder: Feeder) -> dict[str, int]:
 def while_opening(folder: Path, drawn: random.Random) -> dict[str, float]:
     """Kills of command and mongod while the database is made: whether the command then starts, and nothing is lost."""
     ws = workspace(folder, count=IMAGES)
-    ids = verbs.read_manifest(ws)["image_id"].to_list()
+    ids = tables.read_manifest(ws)["image_id"].to_list()
     feeder = Feeder("", ids)
     found: dict[str, float] = {"trials": OPENING, "started_at_once": 0, "acknowledged": 0, "lost": 0}
     seconds = 10.0
@@ -202,7 +202,7 @@ def of_the_sheet(folder: Path, drawn: random.Random) -> dict[str, float]:
     """Answers that the page had called kept when Chromium was killed, and those that were not there afterwards."""
     path = folder / "sheet.html"
     ws = workspace(folder, count=IMAGES)
-    images = verbs.read_manifest(ws)
+    images = tables.read_manifest(ws)
     rows = [
         question(str(number // 16), row.image_id, path=row.path, suggested_label="7", kind="labels", proposal="relabel")
         for number, row in enumerate(images.itertuples())

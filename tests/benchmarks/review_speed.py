@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from curate import findings, predictions, verbs
+from curate import findings, predictions, tables
 from curate.review.desk import Answer, Desk
 from curate.workspace import DECISIONS, FINDINGS, Workspace
 from tests.benchmarks import label_sets
@@ -120,7 +120,7 @@ def workspace(root: Path) -> Workspace:
     """CIFAR-10 with findings of three kinds, which all wait for a person, and predictions."""
     shutil.copytree(label_sets.workspace("clean").root, root)
     ws, random = Workspace(root), np.random.default_rng(0)
-    images = verbs.read_manifest(ws)
+    images = tables.read_manifest(ws)
     classes = sorted(images["label"].unique())
     train = images[images["split"] == "train"]
     drawn = random.permutation(len(train))[: LABELS + 2 * DUPLICATES + DARK]
@@ -189,7 +189,7 @@ def phases(ws: Workspace, database: Path) -> dict[str, float]:
 def change(ws: Workspace) -> None:
     """Five decisions of an earlier day, on other images each time."""
     desk = Desk(ws, REVIEWER)
-    flagged = verbs.read_findings(ws)
+    flagged = tables.read_findings(ws)
     waiting = flagged["image_id"][~flagged["image_id"].isin(desk.decisions()["image_id"])]
     desk.take([Answer(image_id, "keep") for image_id in waiting.iloc[-CHANGED:]])
 
@@ -260,11 +260,11 @@ def samples(ws: Workspace) -> list[dict[str, Any]]:
     from curate.review import asking
     from curate.review import samples as ours
 
-    images, found = verbs.read_manifest(ws), verbs.read_findings(ws)
+    images, found = tables.read_manifest(ws), tables.read_findings(ws)
     asked = asking.asked(ws, "nobody")
     predicted, _ = apps._predicted(predictions.read(ws, images), images)
     paths = manifest.locate(images, ws.root)
-    documents = ours.documents(images, paths, found, verbs.read_decisions(ws, images), asked, predicted)
+    documents = ours.documents(images, paths, found, tables.read_decisions(ws, images), asked, predicted)
     rows = []
     for document in documents.values():
         row: dict[str, Any] = {"labels": {}, "found": {}}

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from cleanlab.rank import get_label_quality_scores
 
-from curate import apply, decisions, predictions, recipe, verbs
+from curate import apply, decisions, predictions, recipe, tables
 from curate.labels import answers
 from curate.manifest import label_codes
 from curate.review import asking
@@ -128,7 +128,7 @@ def outcome(
 
 def left_wrong(ws: Workspace, said: dict[str, str], truth: dict[str, str]) -> float:
     """Share of wrong labels among the training images that are left, once policy and answers are applied."""
-    images = verbs.read_manifest(ws)
+    images = tables.read_manifest(ws)
     label = dict(zip(images["image_id"], images["label"], strict=True))
     people = pd.DataFrame(
         [
@@ -145,7 +145,7 @@ def left_wrong(ws: Workspace, said: dict[str, str], truth: dict[str, str]) -> fl
         columns=list(decisions.COLUMNS),
         dtype="str",
     )
-    found, _ = answers.calibrate(verbs.read_findings(ws), people, images)
+    found, _ = answers.calibrate(tables.read_findings(ws), people, images)
     decided = decisions.decide(found, images, recipe.in_workspace(ws).policy, people, at="")
     curated = apply.apply(images, decided.decisions).table
     curated = curated[curated["split"] == "train"]

@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from cleanlab.filter import find_label_issues
 
-from curate import deciding, predictions, verbs
+from curate import deciding, predictions, tables, verbs
 from curate.apply import apply
 from curate.engine import Local
 from curate.manifest import data_hash, label_codes
@@ -117,15 +117,15 @@ def measure(ws: Workspace, name: str, scale: Scale, *, seeds: int, budget: float
 
 def plan(ws: Workspace) -> Plan:
     """The arms and questions of the study."""
-    images = verbs.read_manifest(ws)
-    decisions = verbs.read_decisions(ws, images)
+    images = tables.read_manifest(ws)
+    decisions = tables.read_decisions(ws, images)
     rows, true = label_sets.truth(ws)
     truth = pd.Series(true, rows["image_id"])
     drops = decisions.assign(action=decisions["action"].replace("relabel", "drop"))
     dropped = apply(images, drops).table
-    tables = {
+    sets = {
         RAW: ("labels as given", images),
-        CURATED: ("dropped and relabelled by the policy", verbs.read_images(ws, CURATED)),
+        CURATED: ("dropped and relabelled by the policy", tables.read_images(ws, CURATED)),
         DROP: ("dropped what the policy drops or relabels", dropped),
         CLEANLAB: ("without what cleanlab's default filter flags", images[~by_cleanlab(ws, images)]),
         RANDOM: ("as many dropped at random", steps.randomly_dropped(images, dropped)),
@@ -133,7 +133,7 @@ def plan(ws: Workspace) -> Plan:
     }
     seen: dict[str, str] = {}
     arms = []
-    for name, (says, table) in tables.items():
+    for name, (says, table) in sets.items():
         usable = training.train_rows_of(table)
         if seen.setdefault(data_hash(usable), name) == name:  # true labels may be the given ones
             arms.append(Arm(name, says, usable, steps.labels_right(usable, truth)))

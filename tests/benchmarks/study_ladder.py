@@ -10,7 +10,7 @@ import argparse
 import sys
 from dataclasses import dataclass, replace
 
-from curate import deciding, predictions, verbs
+from curate import deciding, predictions, tables, verbs
 from curate.engine import Local
 from curate.results.proof import CURATED, RAW
 from curate.workspace import CURATED as CURATED_TABLE
@@ -95,7 +95,7 @@ def curate(ws: Workspace, profile: str, settings: dict[str, object]) -> None:
 
 def both(ws: Workspace, count: int | None, *, prefix: str) -> Plan:
     """Raw and curated, of the same images as far as curating left them."""
-    raw, curated = (training.train_rows_of(verbs.read_images(ws, data)) for data in (RAW, CURATED))
+    raw, curated = (training.train_rows_of(tables.read_images(ws, data)) for data in (RAW, CURATED))
     if count is not None and count < len(raw):
         raw = raw.iloc[stratified(raw["label"].to_numpy(), count, seed=0)].reset_index(drop=True)
         curated = curated[curated["image_id"].isin(raw["image_id"])].reset_index(drop=True)

@@ -16,7 +16,7 @@ import sys
 import numpy as np
 import pandas as pd
 
-from curate import verbs
+from curate import tables, verbs
 from curate.engine import Local
 from curate.results.interval import mean_interval
 from curate.results.proof import RAW
@@ -64,7 +64,7 @@ def run(arguments: list[str] | None = None) -> None:
 
 def plan(ws: Workspace) -> tuple[Plan, dict[str, set[str]]]:
     """The sets, and the test images that their leaks are about."""
-    images = verbs.read_manifest(ws)
+    images = tables.read_manifest(ws)
     found = read_table(ws.path(FINDINGS))
     leaks = found[(found["finder"] == "split_leak") & found["flagged"]]
     rows = training.train_rows_of(images)

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from safetensors import safe_open
 
-from curate import findings, manifest, predictions, verbs
+from curate import findings, manifest, predictions, tables
 from curate.csv_text import read_csv
 from curate.files import TEMPORARY_PREFIX, file_hash
 from curate.images import decode
@@ -110,7 +110,7 @@ def check_workspace(workspace: Workspace, found: Found) -> None:
                 if name in VERSIONED and digest and file_hash(workspace.version_file(name, digest)) != digest:
                     found.corrupt.append(f"{name} of version {entry.version} is another in the history")
         if workspace.has(MANIFEST):
-            images = verbs.read_manifest(workspace)
+            images = tables.read_manifest(workspace)
             if predictions.exists(workspace):
                 predictions.read(workspace, images)
         if workspace.has(FINDINGS):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from curate import verbs
+from curate import tables, verbs
 from curate.cli import app
 from curate.engine import Local
 from curate.images import encode_jpeg, encode_png
@@ -61,7 +61,7 @@ def added(workspace: Workspace, source: Path, *, leave_out: list[str]) -> tuple[
 
 
 def names(workspace: Workspace) -> set[str]:
-    return {name for name in verbs.read_manifest(workspace)["image_id"] if name.startswith("more/")}
+    return {name for name in tables.read_manifest(workspace)["image_id"] if name.startswith("more/")}
 
 
 def test_new_images_of_photos_that_are_there_are_told(ws: Workspace, more: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from curate import images, report, verbs
+from curate import images, report, tables
 from curate.report import gallery, thumbnails
 from curate.workspace import MANIFEST
 from tests.report.made import find, make
@@ -87,7 +87,7 @@ def test_large_photos_become_small(tmp_path):
 def test_many_images_are_not_read(tmp_path, monkeypatch):
     workspace = make(tmp_path / "ws", ["cat"])
     count = 60_000
-    table = verbs.read_manifest(workspace).iloc[[0] * count].reset_index(drop=True)
+    table = tables.read_manifest(workspace).iloc[[0] * count].reset_index(drop=True)
     table["image_id"] = [f"set/{number}.png" for number in range(count)]
     table["path"] = [f"images/{number}.png" for number in range(count)]
     with workspace.writing("add", {}) as transaction:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from curate import predictions, verbs
+from curate import predictions, tables
 from curate.report import labels as section
 from tests.report.made import decide, find, make
 from tests.report.seen import sections, written
@@ -11,7 +11,7 @@ from tests.report.seen import sections, written
 
 def test_wrong_labels_are_told_with_what_to_expect(tmp_path):
     workspace = make(tmp_path / "ws", ["cat", "dog"] * 60)
-    rows = verbs.read_manifest(workspace)
+    rows = tables.read_manifest(workspace)
     scores = np.linspace(0.02, 0.98, len(rows))
     made = zip(rows["image_id"], rows["label"], scores, strict=True)
     find(

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from curate import manifest, predictions, report, verbs
+from curate import manifest, predictions, report, tables, verbs
 from curate.workspace import MANIFEST, Workspace
 from tests.report.made import EVIL, decide, find, make, train
 from tests.report.seen import SECTIONS, Page, sections, written
@@ -43,7 +43,7 @@ def test_the_whole_loop(tmp_path):
         [{"image_id": "set/0.png", "action": "relabel", "label": "dog"}, {"image_id": "set/1.png", "action": "drop"}],
     )
     verbs.apply(workspace, include_test=False)
-    rows = verbs.read_manifest(workspace)
+    rows = tables.read_manifest(workspace)
     probs, none = np.full((len(rows), 2), 0.5, np.float32), np.zeros((len(rows), 3), np.float32)
     summary: dict[str, object] = {
         "fold_accuracy": [0.75, 1.0],

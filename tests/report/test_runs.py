@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from curate import report, verbs
+from curate import report, tables, verbs
 from curate.errors import UserError
 from curate.manifest import data_hash, learned
 from curate.report import charts
@@ -17,7 +17,7 @@ from tests.report.seen import Page, tiles, written
 
 def predict(workspace: Workspace, name: str, said: list[str], *seeds: list[str]) -> None:
     """What a run said of the first images of the set, labelled as they are in the manifest: one list per seed."""
-    table = verbs.read_manifest(workspace)[["image_id", "label"]].head(len(said))
+    table = tables.read_manifest(workspace)[["image_id", "label"]].head(len(said))
     for number, each in enumerate((said, *seeds)):
         table[f"seed-{number}"] = each
     table.to_parquet(workspace.root / "runs" / name / "predicted.parquet")
@@ -122,7 +122,7 @@ def test_an_image_that_flipped_and_is_gone_since(tmp_path):
         train(workspace, name, [0.8], ["cat", "dog"])
         predict(workspace, name, said)
     with workspace.writing("add", {}) as transaction:
-        transaction.write_table(MANIFEST, verbs.read_manifest(workspace).tail(1))
+        transaction.write_table(MANIFEST, tables.read_manifest(workspace).tail(1))
     assert "not in the manifest any more" in written(workspace).text
 
 
@@ -186,7 +186,7 @@ def test_runs_of_an_earlier_set_are_marked_and_come_last(tmp_path):
     workspace = make(tmp_path / "ws", ["cat", "dog"] * 2)
     decide(workspace, [{"image_id": "set/0.png", "action": "drop"}])
     verbs.apply(workspace, include_test=False)
-    raw, curated = (data_hash(learned(verbs.read_images(workspace, data))) for data in ("raw", "curated"))
+    raw, curated = (data_hash(learned(tables.read_images(workspace, data))) for data in ("raw", "curated"))
     classes = ["cat", "dog"]
     train(workspace, "raw-a", [0.8, 0.8, 0.8], classes, data="raw", data_hash=raw)
     train(workspace, "curated-a", [0.9, 0.9, 0.9], classes, data="curated", data_hash=curated)
@@ -194,7 +194,7 @@ def test_runs_of_an_earlier_set_are_marked_and_come_last(tmp_path):
     assert "of an earlier" not in written(workspace).text
     decide(workspace, [{"image_id": "set/1.png", "action": "drop"}])
     verbs.apply(workspace, include_test=False)
-    now = data_hash(learned(verbs.read_images(workspace, "curated")))
+    now = data_hash(learned(tables.read_images(workspace, "curated")))
     train(workspace, "curated-b", [0.85], classes, data="curated", data_hash=now)
     page = written(workspace)
     text = " ".join(page.text.split())

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from curate import findings, predictions, verbs
+from curate import findings, predictions, tables
 from curate.images import encode_png
 from curate.ingest.add import add
 from curate.workspace import FINDINGS, Workspace
@@ -24,7 +24,7 @@ def workspace(root: Path, *, count: int = 12) -> Workspace:
     _save(root / "photos" / "test" / "cat" / "leak.png", pixels[1] // 2)
     ws = Workspace(root / "ws")
     add(ws, root / "photos", name="pets")
-    images = verbs.read_manifest(ws)
+    images = tables.read_manifest(ws)
     rows = [_finding(f"cat/{number:02}.png", "label_error", 0.4, label="dog", prob=0.55) for number in range(2, 6)]
     rows += [
         _finding("cat/twin.png", "near_duplicate", 0.1, related="pets/train/cat/00.png", group=0),

@@ -18,7 +18,7 @@ from urllib.parse import quote
 import psutil
 import pytest
 
-from curate import verbs
+from curate import tables
 from curate.errors import UserError
 from curate.images import encode_png
 from curate.review import dataset, serving
@@ -245,7 +245,7 @@ def test_only_this_machine_and_only_pictures(unused: tuple[Workspace, subprocess
     secret = ws.root.parent / "secret.txt"
     secret.write_text("secret")
     hidden = ws.root.parent / "elsewhere.png"
-    picture = verbs.read_manifest(ws)["path"].iloc[0]
+    picture = tables.read_manifest(ws)["path"].iloc[0]
     hidden.write_bytes(Path(picture).read_bytes())
     (ws.root / "images").mkdir(exist_ok=True)
     (ws.root / "images" / "link.png").symlink_to(secret)
@@ -346,7 +346,7 @@ def test_images_beside_those_of_the_workspace_are_not_seen(tmp_path: Path) -> No
     with ws.writing("add", {}) as transaction:
         table = images(*[(str(number), "train", "cat") for number in range(3)])
         transaction.write_table(MANIFEST, table.assign(path=[str(path) for path in paths]))
-    (tmp_path / "seen").write_bytes(packed(serving._visible(verbs.read_manifest(ws), ws)))
+    (tmp_path / "seen").write_bytes(packed(serving._visible(tables.read_manifest(ws), ws)))
     seen = unpacked(tmp_path / "seen")
 
     def status(path: Path) -> bool:

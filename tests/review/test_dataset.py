@@ -8,7 +8,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from curate import deciding, verbs
+from curate import deciding, tables, verbs
 from curate.errors import UserError
 from curate.review import app, dataset, journal, samples, thumbnails, views
 from curate.review.desk import Answer, Desk
@@ -87,7 +87,7 @@ def test_a_second_opening_writes_what_changed(ws: Workspace, fiftyone: ModuleTyp
     kept = sample(again.data, CAT)
     assert (kept.tags, kept.mood) == (["holiday"], "sleepy")
     (Path(kept.filepath).parent / "03.png").unlink()
-    images = verbs.read_manifest(ws)
+    images = tables.read_manifest(ws)
     with ws.writing("add", {}) as transaction:
         transaction.write_table("manifest.parquet", images[images["image_id"] != "pets/train/cat/03.png"])
     third = opened(ws)
@@ -196,7 +196,7 @@ def test_labels_edited_by_hand(ws: Workspace) -> None:
 
 def relabel_in_manifest(ws: Workspace, **labels: str) -> None:
     """As `curate add` of a source whose labels were corrected leaves it. labels: image_id -> label."""
-    images = verbs.read_manifest(ws)
+    images = tables.read_manifest(ws)
     images["label"] = images["image_id"].map(labels).fillna(images["label"])
     with ws.writing("add", {}) as transaction:
         transaction.write_table("manifest.parquet", images)
@@ -254,7 +254,7 @@ def test_tags_that_contradict_each_other(ws: Workspace) -> None:
 
 
 def test_an_image_without_a_label_is_given_one(ws: Workspace) -> None:
-    images = verbs.read_manifest(ws)
+    images = tables.read_manifest(ws)
     images.loc[images["image_id"] == CAT, ["label", "split"]] = ["", "pool"]
     with ws.writing("add", {}) as transaction:
         transaction.write_table("manifest.parquet", images)
@@ -338,7 +338,7 @@ def test_each_reviewer_has_a_dataset(ws: Workspace) -> None:
 
 
 def test_images_that_have_moved_are_named(ws: Workspace) -> None:
-    Path(verbs.read_manifest(ws)["path"].iloc[0]).unlink()
+    Path(tables.read_manifest(ws)["path"].iloc[0]).unlink()
     (warning,) = opened(ws).warnings
     assert warning.startswith("1 image is not where 'curate add' saw them (")
     assert warning.endswith("decisions on them count all the same")
@@ -346,7 +346,7 @@ def test_images_that_have_moved_are_named(ws: Workspace) -> None:
 
 def test_large_images_get_a_smaller_copy(tmp_path: Path, fiftyone: ModuleType) -> None:
     ws = workspace(tmp_path)
-    images = verbs.read_manifest(ws)
+    images = tables.read_manifest(ws)
     images["width"] = samples.LARGE + 1
     with ws.writing("add", {}) as transaction:
         transaction.write_table("manifest.parquet", images)

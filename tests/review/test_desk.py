@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from curate import deciding, verbs
+from curate import deciding, tables, verbs
 from curate.errors import UserError
 from curate.review import journal
 from curate.review.desk import Answer, Desk
@@ -195,7 +195,7 @@ def test_killed_at_any_moment_loses_nothing(ws: Workspace, tmp_path: Path) -> No
         writer.wait()
         writer.stdout.close()
         acknowledged = int(rest[-1]) + 1 if rest else acknowledged
-        there = verbs.read_answers(ws, many)
+        there = tables.read_answers(ws, many)
         assert len(there) >= acknowledged
         assert len(journal.read(ws)) >= acknowledged - trial  # each kill may cost the undo of one act
     assert isinstance(there, pd.DataFrame)

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 import yaml
 
-from curate import REVIEWER, verbs
+from curate import REVIEWER, tables
 from curate.review import acting, app, serving
 from curate.review.verdicts import KEYS, LABELS, VERDICTS
 from curate.workspace import DECISIONS, Workspace, read_table
@@ -135,7 +135,7 @@ def test_another_dataset_is_no_workspace(run: Run, fiftyone: ModuleType) -> None
 
 def test_a_workspace_that_changes_under_an_open_app(ws: Workspace, data, run: Run) -> None:  # type: ignore
     run("fine", [CAT[2]])
-    images = verbs.read_manifest(ws)
+    images = tables.read_manifest(ws)
     with ws.writing("add", {}) as transaction:
         transaction.write_table("manifest.parquet", images[images["image_id"] != CAT[3]])
     told = run("drop", [CAT[3], CAT[4]])
@@ -146,7 +146,7 @@ def test_a_workspace_that_changes_under_an_open_app(ws: Workspace, data, run: Ru
 
 def test_a_twin_that_has_gone(ws: Workspace, data, run: Run) -> None:  # type: ignore[no-untyped-def]
     run("fine", [CAT[2]])
-    images = verbs.read_manifest(ws)
+    images = tables.read_manifest(ws)
     with ws.writing("add", {}) as transaction:
         transaction.write_table("manifest.parquet", images[images["image_id"] != CAT[0]])
     told = run("keep_this", [TWIN])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from curate import verbs
+from curate import tables
 from curate.cli import app
 from curate.errors import UserError
 from curate.review.desk import Answer, Desk
@@ -31,14 +31,14 @@ def test_how_it_stands(ws: Workspace) -> None:
     told = run(ws.root, "--by", "ada").splitlines()
     assert told[0] == "6 images wait for ada, in 3 groups of alike ones: 4 labels, 1 twin, 1 of another finder."
     assert told[-1] == f'Next: curate review "{ws.root}" --fiftyone, or --sheet for a page that needs no server'
-    for image_id in verbs.read_findings(ws)["image_id"]:
+    for image_id in tables.read_findings(ws)["image_id"]:
         Desk(ws, "ada").take([Answer(image_id, "keep")])
     told = run(ws.root, "--by", "bob").splitlines()
     assert (told[0], told[-1]) == ("Nothing waits for bob.", f'Next: curate decide "{ws.root}"')
 
 
 def test_names_cannot_break_a_line(ws: Workspace) -> None:
-    images = verbs.read_manifest(ws)
+    images = tables.read_manifest(ws)
     images.loc[0, "image_id"] = odd = "pets/new\nline\x1b[31m.png"
     with ws.writing("add", {}) as transaction:
         transaction.write_table("manifest.parquet", images)

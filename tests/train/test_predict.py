@@ -14,7 +14,8 @@ from curate.cli import app
 from curate.cli.find import _saying_folds
 from curate.engine import Local
 from curate.errors import UserError
-from curate.verbs import read_manifest, scan
+from curate.tables import read_manifest
+from curate.verbs import scan
 from curate.workspace import DECISIONS, Workspace
 from tests.conftest import add, png
 from train.checkpoint import Epoch

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from curate import verbs, versions
+from curate import tables, verbs, versions
 from curate.errors import UserError
 from curate.workspace import DECISIONS, MANIFEST, VERSIONED, Workspace, read_table
 from tests.workspace.contents import contents
@@ -79,9 +79,9 @@ def test_damaged_table_names_the_way_back(full: Workspace, data: bytes) -> None:
     version = full.ledger()[-1].version
     full.path(MANIFEST).write_bytes(data)
     with pytest.raises(UserError, match=r"manifest\.parquet cannot be read.*restore"):
-        verbs.read_manifest(full)
+        tables.read_manifest(full)
     versions.restore(full, version)
-    assert len(verbs.read_manifest(full)) == 40
+    assert len(tables.read_manifest(full)) == 40
 
 
 def test_missing_table_names_the_verb(workspace: Workspace) -> None:

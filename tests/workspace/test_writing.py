@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from curate import deciding, verbs
+from curate import deciding, tables
 from curate.errors import UserError
 from curate.files import TEMPORARY_PREFIX
 from curate.workspace import CURATED, DECISIONS, FINDINGS, MANIFEST, Workspace
@@ -73,7 +73,7 @@ def test_lock_of_a_killed_writer_is_free(workspace: Workspace, holder: Callable[
 def test_readers_need_no_lock(workspace: Workspace, holder: Callable[[float], BaseProcess]) -> None:
     holder(60)
     impatient = Workspace(workspace.root, seconds_to_wait=0)
-    assert len(verbs.read_manifest(impatient)) == 40
+    assert len(tables.read_manifest(impatient)) == 40
     assert len(impatient.ledger()) == 1
 
 
@@ -99,7 +99,7 @@ def test_temporary_files_of_a_killed_verb_go_with_the_lock_they_are_under(
     left = workspace.root / place / f"{TEMPORARY_PREFIX}123-manifest.parquet"
     left.parent.mkdir(parents=True, exist_ok=True)
     left.write_bytes(b"half a table")
-    assert len(verbs.read_manifest(workspace)) == 40
+    assert len(tables.read_manifest(workspace)) == 40
     for other in {"", "runs/first", "runs/second", "signals/predictions"} - {lock}:
         with workspace.locked(other):
             assert left.exists()  # a training under way may be writing it

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from curate import deciding, verbs
+from curate import deciding, tables
 from curate.csv_text import write_csv
 from curate.review import asking, verb, verdicts
 from curate.review.twins import groups
@@ -148,8 +148,8 @@ def test_what_keeping_one_says_is_taken_over(tmp_path: Path, open_page: Callable
     write_csv(tmp_path / "decisions.csv", saved(page))
     deciding.import_decisions(ws, tmp_path / "decisions.csv", "ada")
     columns = ["image_id", "action", "label", "because"]
-    taken = verbs.read_answers(ws, verbs.read_manifest(ws))[columns].to_numpy().tolist()
-    found, images = verbs.read_findings(ws), verbs.read_manifest(ws)
+    taken = tables.read_answers(ws, tables.read_manifest(ws))[columns].to_numpy().tolist()
+    found, images = tables.read_findings(ws), tables.read_manifest(ws)
     in_app = verdicts.answers(
         "keep_this",
         [twin],

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from curate import verbs
+from curate import tables, verbs
 from curate.errors import UserError
 from curate.ingest.add import add
 from curate.workspace import MANIFEST, Workspace, read_table
@@ -101,7 +101,7 @@ def test_images_that_came_later_count_against_an_earlier_version(fresh: Workspac
     with pytest.raises(UserError, match=f"is that of version {before + 1}"):
         names(fresh, since=before + 1)
     plan = planned(
-        fresh, verbs.read_manifest(fresh), since=before, ablate=True, take_in=False, controls=True, truth=None
+        fresh, tables.read_manifest(fresh), since=before, ablate=True, take_in=False, controls=True, truth=None
     )
     assert [(arm.name, len(arm.rows)) for arm in plan.arms] == [("raw", 61), ("curated", 67)]
     assert [(one.name, one.before, one.after) for one in plan.questions] == [
@@ -129,7 +129,7 @@ def test_a_reason_in_words_of_a_person_is_a_folder_all_the_same(fresh: Workspace
 
 def test_sets_of_other_names_are_compared(fresh: Workspace) -> None:
     """As studies do; nothing but the sets themselves is told apart."""
-    rows = training.train_rows_of(verbs.read_manifest(fresh))
+    rows = training.train_rows_of(tables.read_manifest(fresh))
     arms = (Arm("raw", "all", rows, None), Arm("half", "half of it", rows[::2].reset_index(drop=True), None))
     asked = Plan(arms, (Question("half", "half minus raw", "raw", "half"),), ())
     found = measure(fresh, asked, settings=SETTINGS, seeds=2)

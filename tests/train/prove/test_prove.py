@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from curate import report, verbs
+from curate import report, tables, verbs
 from curate.engine import Local
 from curate.manifest import data_hash
 from curate.report.proved import proved
@@ -223,7 +223,7 @@ def test_changed_decisions_train_the_curated_set_alone(again: Workspace) -> None
     assert {arm for arm, _, _ in heard} == {"curated"}
     assert not (run / "model.onnx").exists()
     assert found.arms[1].images == 50
-    rows = training.train_rows_of(verbs.read_images(again, "curated"))
+    rows = training.train_rows_of(tables.read_images(again, "curated"))
     assert run_of(again, "curated")["data_hash"] == data_hash(rows)
 
 
@@ -240,7 +240,7 @@ def test_changed_test_labels_train_anew(again: Workspace) -> None:
 
 
 def test_findings_that_were_changed_by_hand_tell_nothing_of_leaks(fresh: Workspace) -> None:
-    rows = training.test_rows_of(fresh, verbs.read_manifest(fresh))
+    rows = training.test_rows_of(fresh, tables.read_manifest(fresh))
     assert len(training.leak_free(fresh, rows) or []) == 19
     scanned = read_table(fresh.path(FINDINGS))
     scanned.iloc[1:].to_parquet(fresh.path(FINDINGS))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from curate import verbs
+from curate import tables, verbs
 from curate.errors import UserError
 from curate.results.proof import Proof
 from curate.workspace import DECISIONS, MANIFEST, Workspace, read_table
@@ -103,7 +103,7 @@ def said(workspace: Workspace, **asked: object) -> str:
 def plan(workspace: Workspace, **asked: object) -> Plan:
     """What would be trained."""
     nothing = {"since": None, "ablate": False, "take_in": False, "controls": False, "truth": None}
-    return planned(workspace, verbs.read_manifest(workspace), **(nothing | asked))  # type: ignore[arg-type]
+    return planned(workspace, tables.read_manifest(workspace), **(nothing | asked))  # type: ignore[arg-type]
 
 
 def names(workspace: Workspace, **asked: object) -> tuple[list[str], list[tuple[str, str]], tuple[str, ...]]:

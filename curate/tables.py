@@ -1,0 +1,50 @@
+"""The tables of a workspace, read and checked: one that is missing is told with the verb that writes it."""
+
+import pandas as pd
+
+from curate import decisions, findings, manifest, recipe, reviewers, versions
+from curate.errors import UserError
+from curate.wording import pasted
+from curate.workspace import CURATED, DECISIONS, FINDINGS, MANIFEST, Workspace, read_table
+
+
+def read_manifest(workspace: Workspace) -> pd.DataFrame:
+    """The manifest, checked."""
+    written_by = f"curate add {pasted(workspace.root)} SOURCE"
+    return manifest.check(workspace.read_table(MANIFEST, written_by=written_by), MANIFEST)
+
+
+def read_images(workspace: Workspace, data: str) -> pd.DataFrame:
+    """The images of the "raw" or the "curated" set."""
+    if data == "raw":
+        return read_manifest(workspace)
+    if data != "curated":
+        raise UserError(f"--data {data!r} must be raw or curated")
+    table = workspace.read_table(CURATED, written_by=f"curate apply {pasted(workspace.root)}")
+    if not versions.is_current(workspace):
+        way_out = f"'curate apply {pasted(workspace.root)}' renews it"
+        raise UserError(
+            f"{pasted(workspace.path(CURATED))} is not of the images and decisions as they are now; {way_out}"
+        )
+    return manifest.check(table, CURATED)
+
+
+def read_answers(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
+    """The decisions file, checked against the manifest: a row per image and person; none where there is no file. Rows
+    that `add` left behind are left out, see `decisions.outdated`: they must not lock out the verb that replaces them.
+    """
+    path = workspace.path(DECISIONS)
+    if not path.exists():
+        return decisions.empty()
+    table = read_table(path)
+    return decisions.check(table[~decisions.outdated(table, images)], images, str(path))
+
+
+def read_decisions(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
+    """The decisions that count, one per image: where people disagree, what the recipe's rule makes of it."""
+    return reviewers.settle(read_answers(workspace, images), images, recipe.in_workspace(workspace).reviewers)
+
+
+def read_findings(workspace: Workspace) -> pd.DataFrame:
+    """The findings, also those that an earlier version of curate wrote."""
+    return findings.complete(workspace.read_table(FINDINGS, written_by=f"curate scan {pasted(workspace.root)}"))
