@@ -1,8 +1,10 @@
 """Recipes: one YAML file says where a training set comes from, how to train and scan it, what to do with findings."""
 
+import hashlib
+import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
@@ -44,6 +46,7 @@ Count = Annotated[int, Field(ge=0)]
 Checked = Literal[
     "curated_current",
     "findings_current",
+    "decisions_current",
     "findings",
     "leaks",
     "images_per_class",
@@ -183,6 +186,12 @@ class Recipe(_Model):
                 )
             names[name] = file.filename
         return files
+
+
+def rules_hash(rules: Iterable[Rule]) -> str:
+    """Names a policy by what it says."""
+    text = json.dumps([rule.model_dump(exclude_defaults=True) for rule in rules], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
 
 
 INHERITED = ("split", "train", "scan", "policy", "reviewers", "gate")

@@ -37,6 +37,7 @@ class Applied:
     labelled: int
     """Images of the pool that have a label now."""
     test_left_alone: int
+    warnings: list[str]
 
 
 def scan(workspace: Workspace, *, only: list[str] | None, settings: findings.Settings, engine: Engine) -> Scanned:
@@ -201,7 +202,14 @@ def apply(workspace: Workspace, *, include_test: bool) -> Applied:
         applied.relabelled,
         applied.labelled,
         len(applied.test_left_alone),
+        _decided_otherwise(workspace),
     )
+
+
+def _decided_otherwise(workspace: Workspace) -> list[str]:
+    """A warning where the recipe's policy has changed since it decided."""
+    way_out = f"'curate decide {pasted(workspace.root)}' decides anew"
+    return [f"the recipe's policy has changed since it decided: {way_out}"] * versions.policy_changed(workspace)
 
 
 def stale(workspace: Workspace) -> list[str]:

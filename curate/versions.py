@@ -5,7 +5,7 @@ import pandas as pd
 from curate import apply, decisions, recipe, reviewers
 from curate.errors import UserError
 from curate.wording import pasted
-from curate.workspace import CURATED, DECISIONS, MANIFEST, VERSIONED, Entry, Workspace, read_table
+from curate.workspace import CURATED, DECISIONS, MANIFEST, RULES, VERSIONED, Entry, Workspace, read_table
 
 RULE = "reviewers"
 """The argument under which the ledger has the recipe's rule for several people on one image, with an `apply` by it."""
@@ -47,6 +47,22 @@ def is_current(workspace: Workspace) -> bool:
     that the recipe has now where several people decided on one image: `apply` notes the rule there, and only there."""
     rule = recipe.in_workspace(workspace).reviewers.model_dump()
     return any(entry.arguments.get(RULE, rule) == rule for entry in _applied(workspace, workspace.hashes()))
+
+
+def policy_changed(workspace: Workspace) -> bool:
+    """Whether the recipe's policy says something else than it did when it made the decisions that are there.
+
+    Not where they are of another policy (`decide --policy`), nor where the ledger does not say of which.
+    """
+    now, made, digest = recipe.rules_hash(recipe.in_workspace(workspace).policy), dict[str, Entry](), ""
+    for entry in workspace.ledger():
+        before, digest = digest, entry.writes.get(DECISIONS, digest)
+        if entry.command == "decide" and RULES in entry.arguments:
+            made[digest] = entry
+        elif digest != before and before in made:
+            made.setdefault(digest, made[before])  # people's word came in; `restore` may bring back another policy's
+    last = made.get(workspace.hash(DECISIONS))
+    return last is not None and last.arguments.get("policy") is None and last.arguments[RULES] != now
 
 
 def _applied(workspace: Workspace, hashes: dict[str, str]) -> list[Entry]:

@@ -2,11 +2,12 @@
 
 import pytest
 
-from curate import tables, verbs, versions
+from curate import deciding, tables, verbs, versions
+from curate.engine import Local
 from curate.errors import UserError
 from curate.ingest.add import add
-from curate.versions import compare, is_current, restore
-from curate.workspace import CURATED, DECISIONS, HISTORY, LEDGER, MANIFEST, VERSIONED, Workspace, read_table
+from curate.versions import compare, is_current, policy_changed, restore
+from curate.workspace import CURATED, DECISIONS, HISTORY, LEDGER, MANIFEST, RECIPE, VERSIONED, Workspace, read_table
 from tests.conftest import write_digits
 from tests.tables import decided
 
@@ -179,3 +180,28 @@ def test_curated_set_that_is_out_of_date_is_not_used(story: Workspace) -> None:
     verbs.apply(story, include_test=False)
     add(story, story.root.parent / "more")
     assert not is_current(story)
+
+
+def test_a_policy_that_has_changed_since_it_decided(workspace: Workspace) -> None:
+    def decided_by(rules: str, policy: str | None = None) -> int:
+        workspace.path(RECIPE).write_text(f"name: ws\npolicy: {rules}\n")
+        deciding.decide(workspace, policy)
+        return workspace.ledger()[-1].version
+
+    verbs.scan(workspace, only=["dark"], settings={}, engine=Local())
+    first = decided_by("[{finder: dark, action: drop}]")
+    assert verbs.apply(workspace, include_test=False).warnings == []
+    workspace.path(RECIPE).write_text("name: ws\npolicy: [{finder: dark, action: review}]\n")
+    assert policy_changed(workspace)
+    assert "the recipe's policy has changed" in verbs.apply(workspace, include_test=False).warnings[0]
+    image_id = read_table(workspace.path(MANIFEST))["image_id"][0]
+    said = workspace.root / "said.csv"
+    said.write_text(f"image_id,action\n{image_id},keep\n")
+    deciding.import_decisions(workspace, said, "ada")
+    assert policy_changed(workspace)  # her word is hers, the rest is still the old policy's
+    decided_by("[{finder: dark, below: 0.9, action: drop}]")
+    assert not policy_changed(workspace)
+    restore(workspace, first)
+    assert policy_changed(workspace)
+    decided_by("[]", policy="default")
+    assert not policy_changed(workspace)

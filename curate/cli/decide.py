@@ -104,6 +104,7 @@ def apply(
     from curate.workspace import Workspace
 
     result = verbs.apply(Workspace.open(ws), include_test=include_test)
+    output.warn(result.warnings)
     if as_json:
         output.print_json(result)
         return

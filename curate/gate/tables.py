@@ -38,6 +38,16 @@ def findings_current(facts: Facts) -> Check:
     return Check(name, "passed", "the findings are of the images as they are now")
 
 
+def decisions_current(facts: Facts) -> Check:
+    """Whether the policy that decided is the recipe's policy as it is now."""
+    name, decide = "decisions_current", f"curate decide {facts.ws}"
+    if facts.decisions.empty:
+        return Check(name, "skipped", "nothing was decided yet", way_out=decide)
+    if facts.policy_changed:
+        return Check(name, "failed", "the recipe's policy has changed since it decided", way_out=decide)
+    return Check(name, "passed", "the policy that decided is the one in the recipe")
+
+
 def _open(facts: Facts, images: pd.DataFrame) -> pd.Series:
     """Which of these images, of the judged set, have no decision that is in effect: shape (N,), bool.
 

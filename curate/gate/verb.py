@@ -36,7 +36,7 @@ def judge(facts: Facts, thresholds: Gate, *, run: str | None = None) -> Judged:
     Where there is nothing to check, a check is skipped, or fails where `required` names it.
     """
     judged_run = runs.chosen(facts, run)
-    checks = [tables.curated_current(facts), tables.findings_current(facts)]
+    checks = [tables.curated_current(facts), tables.findings_current(facts), tables.decisions_current(facts)]
     limits = thresholds.findings.items()
     checks += [tables.open_findings(facts, name, limit) for name, limit in limits if limit is not None]
     if thresholds.leaks is not None:

@@ -42,6 +42,7 @@ def facts(
         not_run={},
         stale={},
         decided=len(said) > 0,
+        policy_changed=False,
         decisions=reviewers.settle(said, manifest, Reviewers()),
         disputed=reviewers.disputed(said, manifest, Reviewers()),
         runs=runs or [],

@@ -201,6 +201,21 @@ def test_whether_the_curated_set_is_current(state: str, decided_since: bool, sta
     assert (check.status, check.way_out) == (status, way_out)
 
 
+@pytest.mark.parametrize(
+    ("said", "changed", "status", "way_out"),
+    [
+        (decided(("cat0", "drop")), False, "passed", ""),
+        (decided(("cat0", "drop")), True, "failed", "curate decide ws"),
+        (None, True, "skipped", "curate decide ws"),
+    ],
+)
+def test_whether_the_policy_is_that_which_decided(
+    said: pd.DataFrame | None, changed: bool, status: str, way_out: str
+) -> None:
+    check = tables.decisions_current(facts(said=said, policy_changed=changed))
+    assert (check.status, check.way_out) == (status, way_out)
+
+
 # Thresholds
 
 
@@ -218,7 +233,7 @@ def test_what_is_skipped_fails_where_it_is_required() -> None:
 
 def test_a_check_without_threshold_is_not_made() -> None:
     made = {check.name for check in judge(facts(), Gate(findings={"dark": None})).checks}
-    assert made == {"curated_current", "findings_current", "run_current"}
+    assert made == {"curated_current", "findings_current", "decisions_current", "run_current"}
 
 
 def test_checks_have_the_names_that_can_be_required() -> None:
