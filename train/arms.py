@@ -3,6 +3,7 @@
 import hashlib
 import re
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +14,7 @@ from curate.errors import UserError, known
 from curate.results import steps
 from curate.results.proof import CLEAN, CURATED, RANDOM, RAW
 from curate.results.runs import PROVE
-from curate.wording import pasted
+from curate.wording import pasted, plural
 from curate.workspace import Workspace
 from train.verbs import train_rows_of
 
@@ -28,10 +29,31 @@ class Arm:
     name: str
     says: str
     rows: pd.DataFrame
-    """Of the manifest: labelled, decodable, of the training split."""
+    """Of the manifest: labelled, decodable, of the training split; with `dropped` those that it is drawn from."""
     right_labels: float | None
     """Share of right labels; None where no true ones were given."""
     prefix: str = PROVE
+    dropped: int = 0
+    """So many of `rows` are left out at random, others for each seed: one draw may be lucky, for all seeds at once."""
+
+    @property
+    def images(self) -> int:
+        """How many it trains on."""
+        return len(self.rows) - self.dropped
+
+    def drawn(self, seed: int) -> pd.DataFrame:
+        """The rows that a seed trains on."""
+        return steps.randomly_dropped(self.rows, self.dropped, seed=seed) if self.dropped else self.rows
+
+    @cached_property
+    def data_hash(self) -> str:
+        """Of what the first seed trains on, as runs keep it."""
+        return manifest.data_hash(self.drawn(0))
+
+    @cached_property
+    def content(self) -> str:
+        """Names what it trains on, with all seeds."""
+        return f"{manifest.data_hash(self.rows)}-{self.dropped}" if self.dropped else self.data_hash
 
     @property
     def run(self) -> str:
@@ -64,7 +86,7 @@ class Plan:
     def differing(self, question: Question) -> int:
         """Training images that the two sets differ in: those of one alone, and those with two labels."""
         before, after = (
-            next(arm.rows for arm in self.arms if arm.name == name) for name in (question.before, question.after)
+            next(arm.drawn(0) for arm in self.arms if arm.name == name) for name in (question.before, question.after)
         )
         same = before.merge(after, on=["image_id", "label"])
         return len(set(before["image_id"]) | set(after["image_id"])) - len(same)
@@ -105,17 +127,22 @@ def planned(
             if before != after:
                 questions.append(replace(question, before=before, after=after))
 
-    raw = images if since is None else _at(workspace, since, images)
+    raw = images
+    if since is not None:
+        raw, replaced = _at(workspace, since, images)
+        if replaced:
+            held = plural(replaced, "image of then is", "images of then are")
+            notes.append(f"{held} taken as the files are now: what they held at version {since} is gone")
     add(RAW, "the set as it came" if since is None else f"the set as it was at version {since}", raw)
     add(CURATED, "the curated set", curated, Question(CURATED, "curated minus raw", RAW, CURATED))
     if not questions:
         raise UserError(_nothing_changed(workspace, images, since))
     if controls:
         says = "as many images dropped at random"
-        usable = train_rows_of(raw)  # what cannot be decoded is in no set, whoever drops it
-        dropped = steps.randomly_dropped(usable, train_rows_of(curated))
-        if len(dropped) < len(usable):
-            add(RANDOM, says, dropped, Question(RANDOM, f"curated minus raw with {says}", RANDOM, CURATED))
+        arm = replace(arms[0], name=RANDOM, says=says, dropped=steps.lost(arms[0].rows, train_rows_of(curated)))
+        if arm.dropped:
+            arms.append(arm)
+            questions.append(Question(RANDOM, f"curated minus raw with {says}", RANDOM, CURATED))
         else:
             notes.append(f"{RANDOM} is left out: curating dropped no image")
     if true is not None:
@@ -133,10 +160,12 @@ def planned(
     return Plan(tuple(arms), tuple(questions), tuple(notes))
 
 
-def _at(workspace: Workspace, version: int, images: pd.DataFrame) -> pd.DataFrame:
-    """The set of a version, without images that are measured on now."""
+def _at(workspace: Workspace, version: int, images: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """The set of a version, without images that are measured on now; of how many images the file was replaced since."""
     then = versions.images_at(workspace, version)
-    return then[~then["image_id"].isin(images["image_id"][images["split"].isin(["test", "val"])])]
+    then = then[~then["image_id"].isin(images["image_id"][images["split"].isin(["test", "val"])])]
+    now = then["image_id"].map(images.set_index("image_id")["content_hash"]).fillna(then["content_hash"])
+    return then.assign(content_hash=now.astype("str")), int((now != then["content_hash"]).sum())
 
 
 def _nothing_changed(workspace: Workspace, images: pd.DataFrame, since: int | None) -> str:

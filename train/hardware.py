@@ -34,6 +34,12 @@ def use_bf16(precision: Precision, device: torch.device) -> bool:
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
+def computing(device: Device, precision: Precision) -> str:
+    """What networks are computed on, and in which precision: "cpu, bf16" or "cuda, fp32"."""
+    chosen = choose_device(device)
+    return f"{chosen.type}, {'bf16' if use_bf16(precision, chosen) else 'fp32'}"
+
+
 def autocast(precision: Precision, device: torch.device) -> torch.autocast:
     """The context that forward passes run in."""
     return torch.autocast(device.type, torch.bfloat16, enabled=use_bf16(precision, device))

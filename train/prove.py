@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from curate import manifest, tables
+from curate import tables
 from curate.errors import UserError
 from curate.results import paired, proof
 from curate.results.interval import score
@@ -131,7 +131,11 @@ def measure(
             f"time_budget = {config.time_budget:g}; the sets have to be learned for as many steps: set epochs, leave "
             "time_budget out, and limit the whole by --budget"
         )
-    config = with_steps_of(replace(config, image_size=config.image_size or common_size(raw)), len(raw))
+    if config.skip_easy:
+        says = f"skip_easy = {config.skip_easy:g} is off here: how many images it leaves out depends on the set"
+        plan = replace(plan, notes=(*plan.notes, says))
+    size, fewest = config.image_size or common_size(raw), min(arm.images for arm in plan.arms)
+    config = with_steps_of(replace(config, image_size=size), len(raw), fewest=fewest)
     numbers = range(config.seed, config.seed + (seeds or at_most))
     all_jobs = [config] * (len(plan.arms) * len(numbers))
     at_once = parallel.choose(at_once, all_jobs, images=len(raw), side=config.image_size or 0)
@@ -149,9 +153,9 @@ def measure(
                 trial.folder(name),
                 [done[name][seed] for seed in sorted(done[name])],
                 config=config,
-                train_images=len(arm.rows),
+                train_images=arm.images,
                 eval_set=eval_set,
-                data_hash=manifest.data_hash(arm.rows),
+                data_hash=arm.data_hash,
                 at_once=at_once,
                 tensorboard=tensorboard,
             )
@@ -285,8 +289,21 @@ def _proof(
         stopped=stopped,
         precision=rule.margin,
         seeds_needed=wanted,
-        notes=plan.notes,
+        notes=(*plan.notes, *_computed_otherwise(plan, done)),
     )
+
+
+def _computed_otherwise(plan: Plan, done: Done) -> list[str]:
+    """A note for each question whose pairs of networks were not all computed on the same kind of hardware."""
+    notes = []
+    for question in plan.questions:
+        before, after = done[question.before], done[question.after]
+        pairs = [(before[seed].computed, after[seed].computed) for seed in sorted(before.keys() & after.keys())]
+        unlike = [pair for pair in pairs if all(pair) and pair[0] != pair[1]]
+        if unlike:
+            how = f"{question.before} on {unlike[0][0]}, {question.after} on {unlike[0][1]}"
+            notes.append(f"{len(unlike)} of {len(pairs)} pairs of seeds were not computed alike ({how}): see --fresh")
+    return notes
 
 
 def _score(arm: Arm, seeds: Seeds, result: RunResult, free: np.ndarray | None) -> ArmScore:
@@ -294,7 +311,7 @@ def _score(arm: Arm, seeds: Seeds, result: RunResult, free: np.ndarray | None) -
         arm.name,
         arm.run,
         arm.says,
-        len(arm.rows),
+        arm.images,
         arm.right_labels,
         result.seeds,
         score([seeds.accuracy()[seed] for seed in result.seeds]),

@@ -81,6 +81,8 @@ class SeedResult:
     seconds: float
     eval_seconds: float
     compile_seconds: float
+    computed: str = ""
+    """See `train.hardware.computing`; "" where an earlier version of curate did not say."""
 
 
 def write_seed(folder: Path, key: str, one: SeedResult) -> None:

@@ -23,6 +23,7 @@ from train.checkpoint import CHECKPOINT, Epoch, load_weights
 from train.config import TrainConfig
 from train.data import ImageSet, load_images
 from train.evaluate import evaluate, predict
+from train.hardware import computing
 from train.loop import Trained, train
 from train.result import WEIGHTS, RunResult, SeedResult, write_result
 
@@ -142,6 +143,7 @@ def train_seed(
         seconds=trained.seconds,
         eval_seconds=eval_seconds,
         compile_seconds=trained.compile_seconds,
+        computed=computing(config.device, config.precision),
     )
 
 

@@ -30,13 +30,21 @@ def epochs_in_all(config: TrainConfig, count: int) -> float:
     return config.epochs if config.steps is None else config.steps / steps_an_epoch(config, count)
 
 
-def with_steps_of(config: TrainConfig, count: int) -> TrainConfig:
-    """The settings by which sets of any size see as many steps, of as many images, as one of `count` images does."""
-    share, an_epoch = lr_share(config, count), steps_an_epoch(config, count)
+def with_steps_of(config: TrainConfig, count: int, *, fewest: int | None = None) -> TrainConfig:
+    """The settings by which sets of any size see as many steps, of as many images, as one of `count` images does.
+
+    Without `skip_easy`: how many images it leaves out depends on the set. fewest: images of the smallest set; no batch
+    is larger.
+    """
+    an_epoch = steps_an_epoch(config, count)
+    whole = wanted_batch(config, count) if config.steps is not None else count // an_epoch
+    batch = min(whole, fewest or whole)
+    share = lr_share(config, count) * math.sqrt(batch / whole)
     return replace(
         config,
         steps=round(epochs_in_all(config, count) * an_epoch),
-        batch_size=wanted_batch(config, count) if config.steps is not None else count // an_epoch,
+        skip_easy=0.0,
+        batch_size=batch,
         lr=config.lr * share,
         head_lr=None if config.head_lr is None else config.head_lr * share,
         bias_lr=None if config.bias_lr is None else config.bias_lr * share,

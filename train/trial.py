@@ -59,9 +59,12 @@ class Trial:
         """`leak_free` of the evaluation images that have a label, as accuracy is measured on these alone."""
         return None if self.leak_free is None else self.leak_free[(self.eval_set.labels >= 0).numpy()]
 
-    def train_set(self, arm: str) -> ImageSet:
-        """The images of an arm with its labels."""
-        positions, labels = self.rows[arm]
+    def train_set(self, name: str, seed: int) -> ImageSet:
+        """The images that a seed of an arm trains on, with their labels."""
+        (positions, labels), arm = self.rows[name], self.arms[name]
+        if arm.dropped:
+            drawn = arm.rows["image_id"].isin(arm.drawn(seed)["image_id"]).to_numpy()
+            positions, labels = positions[drawn], labels[drawn]
         return replace(self.images.subset(torch.from_numpy(positions)), labels=torch.from_numpy(labels))
 
 
@@ -74,8 +77,9 @@ def make(
     at_once: int,
 ) -> Trial:
     """The trial of a plan: every image that an arm needs is decoded once."""
-    classes = manifest.classes(images[manifest.decodable(images)])
-    rows = pd.concat([arm.rows for arm in plan.arms]).drop_duplicates("image_id", ignore_index=True)
+    learned = pd.concat([arm.rows for arm in plan.arms])
+    classes = manifest.classes(pd.concat([images[manifest.decodable(images)], learned]))
+    rows = learned.drop_duplicates("image_id", ignore_index=True)
     load = partial(
         load_images,
         root=workspace.root,
@@ -91,7 +95,7 @@ def make(
         workspace.root,
         config,
         {arm.name: arm for arm in plan.arms},
-        {arm.name: _key(config, classes, manifest.data_hash(arm.rows), tested) for arm in plan.arms},
+        {arm.name: _key(config, classes, arm.content, tested) for arm in plan.arms},
         together,
         {
             arm.name: (
@@ -120,7 +124,7 @@ def prepare(trial: Trial, fresh: bool) -> None:
     """
     first = next(iter(trial.arms))
     for name, arm in trial.arms.items():
-        folder, trained = trial.folder(name), manifest.data_hash(arm.rows)
+        folder, trained = trial.folder(name), arm.data_hash
         earlier = _earlier(folder / "config.json")
         settings = json.loads(json.dumps(trial.config.as_dict()))
         differ = [each for each in settings if each not in FREE and settings[each] != earlier.get(each)]
@@ -168,7 +172,7 @@ def train_one(job: tuple[str, int], tell: Callable[[Epoch], None], *, trial: Tri
         seed,
         tell,
         config=trial.config,
-        train_set=trial.train_set(name),
+        train_set=trial.train_set(name, seed),
         eval_set=trial.eval_set,
         leak_free=trial.leak_free,
         run_dir=folder,

@@ -103,7 +103,10 @@ def read_run(folder: Path, *, data: Data = "other", at: str = "") -> Run:
     curves = _curves(folder / "metrics.jsonl")
     try:
         result = json.loads(path.read_text(encoding="utf-8"))
-        count = len(result["classes"])
+        count, scores = len(result["classes"]), {name: result[name] for name in MEASURES if _is_measured(result[name])}
+        for name, entry in scores.items():
+            if len(entry["values"]) != len(result["seeds"]):
+                raise ValueError(f"{name} has not a value for every seed")
         epochs = result.get("epochs_done") or [result["config"]["epochs"]]
         return Run(
             folder=folder,
@@ -119,7 +122,7 @@ def read_run(folder: Path, *, data: Data = "other", at: str = "") -> Run:
             train_images=result["train_images"],
             eval_images=result["eval_images"],
             leak_free_images=result["leak_free_images"],
-            scores={name: _score(result[name]) for name in MEASURES if _is_measured(result[name])},
+            scores={name: _score(entry) for name, entry in scores.items()},
             calibration_error=_score(result["calibration_error"]),
             per_class=tuple(result["per_class"]),
             confusion=np.array(result["confusion"], np.int64).reshape(count, count),

@@ -1,6 +1,7 @@
 """Two runs side by side: what differs in their settings, in accuracy with its interval, per class and per image."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,7 +42,7 @@ class Difference:
     seeds: tuple[int, int]
     """How many before and after."""
     paired: bool
-    """Whether seeds were paired; otherwise the two runs are independent samples (Welch)."""
+    """Whether seeds were paired, those that both runs have; otherwise the two are independent samples (Welch)."""
     verdict: Verdict
 
 
@@ -152,17 +153,22 @@ def _settings(before: Run, after: Run) -> list[Setting]:
 
 
 def _difference(measure: str, before: Run, after: Run, least: float, *, at_all_times: bool) -> Difference:
-    old, new = before.scores[measure], after.scores[measure]
-    numbers = (len(old.values), len(new.values))
-    both = np.array(old.values), np.array(new.values)
-    same = _is_paired(before, after)
-    if same:
-        half = paired.half_width(both[1] - both[0], least=least, at_all_times=at_all_times)
+    common = _common(before, after)
+    old, new = _values(before, measure, common), _values(after, measure, common)
+    if common:
+        half = paired.half_width(new - old, least=least, at_all_times=at_all_times)
     else:
-        half = _unpaired_half_width(*both, least=least)
-    mean = new.mean - old.mean
-    verdict = paired.verdict(mean, half, None, min(numbers))
-    return Difference(measure, old.mean, new.mean, mean, half if math.isfinite(half) else None, numbers, same, verdict)
+        half = _unpaired_half_width(old, new, least=least)
+    means, numbers = (float(old.mean()), float(new.mean())), (len(old), len(new))
+    verdict = paired.verdict(means[1] - means[0], half, None, min(numbers))
+    known = half if math.isfinite(half) else None
+    return Difference(measure, *means, means[1] - means[0], known, numbers, bool(common), verdict)
+
+
+def _values(run: Run, measure: str, seeds: Sequence[int]) -> np.ndarray:
+    """Of these seeds, or of all where none are named: shape (S,)."""
+    values = dict(zip(run.seeds, run.scores[measure].values, strict=True))
+    return np.array([values[seed] for seed in seeds or run.seeds])
 
 
 def _until_clear(before: Run, after: Run, proof: Proof | None) -> bool:
@@ -172,8 +178,10 @@ def _until_clear(before: Run, after: Run, proof: Proof | None) -> bool:
     return proof.main.accuracy.at_all_times
 
 
-def _is_paired(before: Run, after: Run) -> bool:
-    return before.seeds == after.seeds
+def _common(before: Run, after: Run) -> list[int]:
+    """The seeds on which two runs are paired; none where fewer than two are the same, unless these are all."""
+    same = [seed for seed in before.seeds if seed in after.seeds]
+    return same if len(same) > 1 or before.seeds == after.seeds else []
 
 
 def _least_deviation(before: Run, after: Run, said: tuple[pd.DataFrame, pd.DataFrame] | None) -> float:
@@ -182,8 +190,10 @@ def _least_deviation(before: Run, after: Run, said: tuple[pd.DataFrame, pd.DataF
     if said is None:
         change = after.scores[MEASURE].mean - before.scores[MEASURE].mean
         return paired.deviation_of_flips(abs(change) * after.eval_images, after.eval_images)
-    first, second = is_right(said[0], before.seeds), is_right(said[1].loc[said[0].index], after.seeds)
-    if not _is_paired(before, after):  # each with each
+    common = _common(before, after)
+    first = is_right(said[0], common or before.seeds)
+    second = is_right(said[1].loc[said[0].index], common or after.seeds)
+    if not common:  # each with each
         first, second = np.repeat(first, len(second), axis=0), np.tile(second, (len(first), 1))
     return paired.least_deviation(second.astype(np.int8) - first.astype(np.int8))
 

@@ -82,13 +82,32 @@ def alone(images: pd.DataFrame, decisions: pd.DataFrame, step: Step) -> pd.DataF
     return apply(images, decisions[decisions["image_id"].isin(step.image_ids)]).table
 
 
-def randomly_dropped(before: pd.DataFrame, after: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
-    """`before` without as many of its training images, drawn evenly, as `after` lacks of them: what any loss of images
-    costs."""
-    train = np.flatnonzero((before["split"] == "train") & (before["label"] != ""))
-    kept = int(before["image_id"].iloc[train].isin(after["image_id"]).sum())
-    gone = np.random.default_rng(seed).choice(train, len(train) - kept, replace=False)
-    return before.drop(before.index[gone]).reset_index(drop=True)
+def lost(before: pd.DataFrame, after: pd.DataFrame) -> int:
+    """How many labelled training images of `before` are not in `after`."""
+    return int((~training(before)["image_id"].isin(after["image_id"])).sum())
+
+
+def randomly_dropped(images: pd.DataFrame, count: int, *, seed: int = 0) -> pd.DataFrame:
+    """The set without `count` of its labelled training images, drawn evenly: what any loss of images costs.
+
+    What was augmented goes with its original, as decisions have it. Where no original is left that has few enough,
+    augmented images go alone.
+    """
+    random = np.random.default_rng(seed)
+    train = training(images)
+    families = train["parent_id"].where(train["parent_id"] != "", train["image_id"])
+    codes, _ = pd.factorize(families)
+    sizes = np.bincount(codes, minlength=1)
+    left, gone = count, np.zeros(len(sizes), bool)
+    for family in random.permutation(len(sizes)):
+        if sizes[family] <= left:
+            gone[family] = True
+            left -= sizes[family]
+        if not left:
+            break
+    dropped = train.index[gone[codes]]
+    rest = train.index[~gone[codes]]
+    return images.drop(dropped.append(pd.Index(random.choice(rest, left, replace=False)))).reset_index(drop=True)
 
 
 def with_labels(images: pd.DataFrame, truth: pd.Series) -> pd.DataFrame:

@@ -18,7 +18,7 @@ A study goes on where it was interrupted; results of other sets stay in the JSON
 
 import argparse
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -128,7 +128,6 @@ def plan(ws: Workspace) -> Plan:
         CURATED: ("dropped and relabelled by the policy", tables.read_images(ws, CURATED)),
         DROP: ("dropped what the policy drops or relabels", dropped),
         CLEANLAB: ("without what cleanlab's default filter flags", images[~by_cleanlab(ws, images)]),
-        RANDOM: ("as many dropped at random", steps.randomly_dropped(images, dropped)),
         CLEAN: ("true labels", steps.with_labels(images, truth)),
     }
     seen: dict[str, str] = {}
@@ -137,6 +136,8 @@ def plan(ws: Workspace) -> Plan:
         usable = training.train_rows_of(table)
         if seen.setdefault(data_hash(usable), name) == name:  # true labels may be the given ones
             arms.append(Arm(name, says, usable, steps.labels_right(usable, truth)))
+    count = steps.lost(arms[0].rows, training.train_rows_of(dropped))
+    arms.append(replace(arms[0], name=RANDOM, says="as many dropped at random", dropped=count))
     questions = [
         Question(CURATED, "curated minus raw", RAW, CURATED),
         Question(DROP, "dropping alone minus raw", RAW, DROP),

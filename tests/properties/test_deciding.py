@@ -10,7 +10,7 @@ from curate.decisions import POLICY, decide, in_order, merge
 from curate.manifest import SPLITS
 from curate.recipe import Reviewers, Rule
 from curate.results.steps import PEOPLE as BY_PEOPLE
-from curate.results.steps import alone, is_supplement, randomly_dropped, steps, without
+from curate.results.steps import alone, is_supplement, lost, randomly_dropped, steps, without
 from curate.review import journal
 from curate.review.journal import Act
 from tests.properties.drawn import FINDERS, PEOPLE, decisions_on, findings_on, manifests
@@ -204,7 +204,7 @@ def test_steps_part_what_was_done(data: st.DataObject) -> None:
 def test_randomly_dropped_loses_as_many(data: st.DataObject, seed: int) -> None:
     manifest = data.draw(manifests(8))
     after = apply(manifest, data.draw(decisions_on(manifest, st.just(POLICY)))).table
-    table = randomly_dropped(manifest, after, seed=seed)
+    table = randomly_dropped(manifest, lost(manifest, after), seed=seed)
     train = manifest["image_id"][(manifest["split"] == "train") & (manifest["label"] != "")]
     gone = set(manifest["image_id"]) - set(table["image_id"])
     assert gone <= set(train)

@@ -9,6 +9,7 @@ from curate.results.steps import (
     alone,
     is_supplement,
     labels_right,
+    lost,
     randomly_dropped,
     steps,
     with_labels,
@@ -186,7 +187,8 @@ def test_as_many_are_dropped_at_random_and_none_of_the_test() -> None:
     after = apply(
         MANY, decided(*[drop(f"i{number}", "dark") for number in range(30)], relabel("i99", "dog", "x"))
     ).table
-    control = randomly_dropped(MANY, after)
+    assert lost(MANY, after) == 30
+    control = randomly_dropped(MANY, 30)
     assert len(MANY) - len(control) == 30
     assert (MANY["split"] == "test").sum() == (control["split"] == "test").sum() == 20
     assert {"u", "p"} <= set(control["image_id"])
@@ -194,17 +196,30 @@ def test_as_many_are_dropped_at_random_and_none_of_the_test() -> None:
     assert len(gone & {f"i{number}" for number in range(30)}) < 20  # others go than those that were chosen
     kept = MANY[MANY["image_id"].isin(control["image_id"])].reset_index(drop=True)
     assert control.equals(kept)
-    assert randomly_dropped(MANY, after).equals(control)
-    assert not randomly_dropped(MANY, after, seed=1).equals(control)
+    assert randomly_dropped(MANY, 30).equals(control)
+    assert not randomly_dropped(MANY, 30, seed=1).equals(control)
 
 
 def test_images_that_were_added_make_up_for_none_that_were_dropped() -> None:
     rows = [*[drop(f"i{number}", "dark") for number in range(10)], relabel("p", "cat", "pseudo_label")]
-    assert len(MANY) - len(randomly_dropped(MANY, apply(MANY, decided(*rows)).table)) == 10
+    assert lost(MANY, apply(MANY, decided(*rows)).table) == 10
 
 
 def test_nothing_dropped_is_the_raw_set() -> None:
-    assert randomly_dropped(MANY, apply(MANY, decided(relabel("i0", "cat", "x"))).table).equals(MANY)
+    assert lost(MANY, apply(MANY, decided(relabel("i0", "cat", "x"))).table) == 0
+    assert randomly_dropped(MANY, 0).equals(MANY)
+
+
+def test_what_was_augmented_is_dropped_at_random_with_its_original() -> None:
+    originals = [f"i{number}" for number in range(60)]
+    rows = [(name, "train", "cat") for each in originals for name in (each, f"{each}-1")]
+    table = images(*rows, parents={f"{each}-1": each for each in originals})
+    left = set(randomly_dropped(table, 20)["image_id"])
+    assert len(table) - len(left) == 20
+    assert all((each in left) == (f"{each}-1" in left) for each in originals)
+    left = set(randomly_dropped(table, 21)["image_id"])  # one goes without the other
+    assert len(table) - len(left) == 21
+    assert sum((each in left) != (f"{each}-1" in left) for each in originals) == 1
 
 
 def test_true_labels_go_to_training_images_alone() -> None:

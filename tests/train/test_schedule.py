@@ -158,6 +158,24 @@ def test_a_set_of_that_size_is_trained_as_before(count: int, epochs: int) -> Non
     assert sizes[0] == [min(sizes[1])] * len(sizes[1])  # all of one size: less than one a batch is left out
 
 
+def test_no_batch_is_larger_than_the_smallest_set() -> None:
+    """All sets see as many images at the same rate, also those that are smaller than the batch that was asked for."""
+    config = TrainConfig(steps=500, batch_size=256, head_lr=0.3)
+    found = with_steps_of(config, 300, fewest=150)
+    assert (found.steps, found.batch_size) == (500, 150)
+    assert found.lr == pytest.approx(0.8 * math.sqrt(150 / 256))
+    assert found.head_lr == pytest.approx(0.3 * math.sqrt(150 / 256))
+    for count in (150, 151, 300):
+        assert lr_share(found, count) == 1
+        assert {len(batch) for batch in batches(torch.arange(count), found, count)} == {150}
+    assert with_steps_of(config, 300, fewest=290) == with_steps_of(config, 300)
+
+
+def test_nothing_is_left_out_for_being_easy() -> None:
+    """Of a set with easier images that would be more, so it would take fewer steps."""
+    assert with_steps_of(TrainConfig(skip_easy=0.5), 1000).skip_easy == 0
+
+
 def test_rates_that_are_not_set_stay_so() -> None:
     found = with_steps_of(TrainConfig(), 100)
     assert (found.head_lr, found.bias_lr) == (None, None)

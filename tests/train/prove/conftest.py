@@ -10,7 +10,8 @@ from curate.engine import Local
 from curate.ingest.add import add
 from curate.workspace import Workspace
 from tests.conftest import write_digits
-from tests.train.prove.workspaces import IMAGES, change
+from tests.train.prove.workspaces import IMAGES, SETTINGS, change
+from train.prove import prove
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +37,19 @@ def template(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Workspac
 def fresh(tmp_path: Path, template: Workspace) -> Workspace:
     shutil.copytree(template.root, tmp_path / "fresh")
     return Workspace(tmp_path / "fresh")
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory, template: Workspace) -> Workspace:
+    """Proved with two seeds."""
+    workspace = Workspace(tmp_path_factory.mktemp("done") / "ws")
+    shutil.copytree(template.root, workspace.root)
+    prove(workspace, settings=SETTINGS, seeds=2)
+    return workspace
+
+
+@pytest.fixture
+def again(tmp_path: Path, done: Workspace) -> Workspace:
+    """A copy of one that was proved."""
+    shutil.copytree(done.root, tmp_path / "again")
+    return Workspace(tmp_path / "again")

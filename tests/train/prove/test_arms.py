@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from curate import tables, verbs
@@ -10,8 +11,10 @@ from curate.ingest.add import add
 from curate.workspace import MANIFEST, Workspace, read_table
 from tests.conftest import write_digits
 from tests.train.prove.workspaces import IMAGES, SETTINGS, change, decide, names, plan, said, trained_on
+from train import trial as trials
 from train import verbs as training
 from train.arms import Arm, Plan, Question, planned
+from train.config import TrainConfig
 from train.prove import measure, prove
 
 
@@ -38,6 +41,45 @@ def test_a_step_that_does_nothing_by_itself(fresh: Workspace) -> None:
     assert notes == ("without-drop-split_leak holds the images and labels of curated; there is nothing to compare",)
 
 
+def test_each_seed_has_random_drops_of_its_own(fresh: Workspace) -> None:
+    """Of one draw for all of them nobody could tell whether it was lucky."""
+    change(fresh)
+    made = plan(fresh, controls=True)
+    images = tables.read_manifest(fresh)
+    config = TrainConfig.from_mapping(SETTINGS)
+    trial = trials.make(fresh, images, training.test_rows_of(fresh, images), made, config, at_once=1)
+    ids = [set(trial.train_set("random", seed).image_ids) for seed in (0, 1, 0)]
+    assert [len(each) for each in ids] == [54] * 3
+    assert ids[0] == ids[2] != ids[1]
+    arm = next(arm for arm in made.arms if arm.name == "random")
+    labels = arm.rows.set_index("image_id")["label"]
+    learned = trial.train_set("random", 1)
+    assert [learned.classes[label] for label in learned.labels] == labels[list(learned.image_ids)].to_list()
+    assert set(trial.train_set("raw", 0).image_ids) == set(trial.train_set("raw", 1).image_ids) == set(labels.index)
+
+
+def test_a_set_of_then_keeps_the_labels_that_nobody_has_any_more(fresh: Workspace) -> None:
+    """They are learned as they were, wrong or not: to leave them out would make the earlier set better."""
+    first, second = trained_on(fresh)[:2]
+    rows = read_table(fresh.path(MANIFEST))
+    write_manifest(fresh, rows.assign(label=rows["label"].where(rows["image_id"] != first, "7s")))
+    then = fresh.ledger()[-1].version
+    write_manifest(fresh, rows.assign(content_hash=rows["content_hash"].where(rows["image_id"] != second, "0" * 32)))
+    change(fresh)
+    made, images = plan(fresh, since=then), tables.read_manifest(fresh)
+    assert made.notes == (f"1 image of then is taken as the files are now: what they held at version {then} is gone",)
+    config = TrainConfig.from_mapping(SETTINGS)
+    trial = trials.make(fresh, images, training.test_rows_of(fresh, images), made, config, at_once=1)
+    raw = trial.train_set("raw", 0)
+    assert raw.classes[raw.labels[raw.image_ids.index(first)]] == "7s"
+    assert (raw.labels >= 0).all()
+
+
+def write_manifest(workspace: Workspace, rows: pd.DataFrame) -> None:
+    with workspace.writing("add", {}) as transaction:
+        transaction.write_table(MANIFEST, rows)
+
+
 def test_relabels_alone_need_no_random_drops(fresh: Workspace) -> None:
     decide(fresh, *[(image_id, "relabel", "9", "policy", "label_error") for image_id in trained_on(fresh)[:3]])
     arms, _, notes = names(fresh, controls=True)
@@ -53,7 +95,7 @@ def test_what_cannot_be_decoded_is_no_loss_to_chance(fresh: Workspace, tmp_path:
     add(fresh, tmp_path / "broken")
     broken = [(f"broken/train/{number}/broken.png", "drop", "", "policy", "corrupt") for number in range(9)]
     decide(fresh, *[(image_id, "drop", "", "policy", "blurry") for image_id in trained_on(fresh)[:3]], *broken)
-    sizes = {arm.name: len(arm.rows) for arm in plan(fresh, controls=True).arms}
+    sizes = {arm.name: arm.images for arm in plan(fresh, controls=True).arms}
     assert sizes == {"raw": 61, "curated": 58, "random": 58}
 
 

@@ -34,23 +34,6 @@ from train.evaluate import predict
 from train.prove import prove
 from train.run import load_model
 
-
-@pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory, template: Workspace) -> Workspace:
-    """Proved with two seeds."""
-    workspace = Workspace(tmp_path_factory.mktemp("done") / "ws")
-    shutil.copytree(template.root, workspace.root)
-    prove(workspace, settings=SETTINGS, seeds=2)
-    return workspace
-
-
-@pytest.fixture
-def again(tmp_path: Path, done: Workspace) -> Workspace:
-    """A copy of one that was proved."""
-    shutil.copytree(done.root, tmp_path / "again")
-    return Workspace(tmp_path / "again")
-
-
 # What comes of it
 
 
@@ -309,7 +292,7 @@ def test_every_set_holds_what_it_should(all_arms: tuple[Workspace, Proof]) -> No
         "only-drop-split_leak": 60,
     }
     everything = plan(workspace, ablate=True, take_in=True, controls=True, truth=workspace.root / "truth.csv")
-    sets = {arm.name: arm.rows.set_index("image_id")["label"] for arm in everything.arms}
+    sets = {arm.name: arm.drawn(0).set_index("image_id")["label"] for arm in everything.arms}
     raw, curated = sets["raw"], sets["curated"]
     blurry = set(raw.index) - set(sets["only-drop-blurry"].index)
     assert len(blurry) == 6
@@ -320,6 +303,7 @@ def test_every_set_holds_what_it_should(all_arms: tuple[Workspace, Proof]) -> No
     assert (sets["clean"] != raw).sum() == 1
     assert set(sets["random"].index) < set(raw.index)
     assert set(sets["random"].index) != set(curated.index)
+    assert len({run_of(workspace, name)["data_hash"] for name in ("raw", "curated", "random")}) == 3
     for arm in found.arms:
         assert run_of(workspace, arm.name)["train_images"] == arm.images
         assert run_of(workspace, arm.name)["config"]["steps"] == STEPS

@@ -1,5 +1,6 @@
 """Seeds: added until the answer is clear or the time is over, and those that are begun anew."""
 
+import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from curate.workspace import Workspace
 from tests.conftest import write_tree
 from tests.train.prove.workspaces import (
     SETTINGS,
+    STEPS,
     Heard,
     change,
     hearing,
@@ -52,6 +54,25 @@ def test_a_seed_that_was_begun_on_another_device_is_begun_anew(fresh: Workspace)
     prove(fresh, settings={**SETTINGS, "device": "auto"}, seeds=2, on_epoch=hearing(heard))
     assert ("raw", 0, 1) not in heard
     assert ("curated", 0, 1) in heard
+
+
+def test_pairs_that_were_not_computed_alike_are_told(again: Workspace) -> None:
+    """One set was trained on another machine, and is kept."""
+    path = again.root / "runs" / "prove-raw" / "seed-1" / "result.json"
+    kept = json.loads(path.read_text())
+    assert kept["computed"].startswith("cpu, ")
+    path.write_text(json.dumps(kept | {"computed": "cuda, bf16"}))
+    assert prove(again, settings=SETTINGS, seeds=2).notes == (
+        "1 of 2 pairs of seeds were not computed alike (raw on cuda, bf16, curated on "
+        f"{kept['computed']}): see --fresh",
+    )
+
+
+def test_easy_images_are_not_left_out(fresh: Workspace) -> None:
+    found = prove(fresh, settings={**SETTINGS, "skip_easy": 0.5}, seeds=2)
+    assert found.config["skip_easy"] == 0
+    assert found.notes == ("skip_easy = 0.5 is off here: how many images it leaves out depends on the set",)
+    assert {arm.images_seen for arm in found.arms} == {2 * STEPS * 15}
 
 
 def test_settings_may_change_as_long_as_no_seed_is_finished(fresh: Workspace) -> None:
