@@ -16,7 +16,7 @@ from curate.review import jobs
 from curate.tables import read_answers, read_findings, read_manifest
 from curate.verbs import stale
 from curate.wording import pasted, plural
-from curate.workspace import DECISIONS, EDIT, FINDINGS, RULES, Workspace, read_table, timestamp
+from curate.workspace import DECIDED_BY, DECISIONS, EDIT, FINDINGS, Workspace, read_table, timestamp
 
 REVIEW = "review.csv"
 ANSWER = ["action", "label", "note"]
@@ -87,7 +87,7 @@ def decide(
         asking = ask(workspace, read_manifest(workspace), rules, budget, by)
     else:
         asked: dict[str, object] = {"policy": str(policy) if policy else None, "budget": budget}
-        with workspace.writing("decide", {**asked, RULES: recipe.rules_hash(rules)}) as transaction:
+        with workspace.writing("decide", {**asked, DECIDED_BY: recipe.rules_hash(rules)}) as transaction:
             images = read_manifest(workspace)
             _refuse_to_lose_answers(workspace)
             asking = ask(workspace, images, rules, budget, by)

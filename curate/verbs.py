@@ -208,8 +208,9 @@ def apply(workspace: Workspace, *, include_test: bool) -> Applied:
 
 def _decided_otherwise(workspace: Workspace) -> list[str]:
     """A warning where the recipe's policy has changed since it decided."""
-    way_out = f"'curate decide {pasted(workspace.root)}' decides anew"
-    return [f"the recipe's policy has changed since it decided: {way_out}"] * versions.policy_changed(workspace)
+    if not versions.policy_changed(workspace):
+        return []
+    return [f"the recipe's policy has changed since it decided: 'curate decide {pasted(workspace.root)}' decides anew"]
 
 
 def stale(workspace: Workspace) -> list[str]:

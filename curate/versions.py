@@ -5,7 +5,7 @@ import pandas as pd
 from curate import apply, decisions, recipe, reviewers
 from curate.errors import UserError
 from curate.wording import pasted
-from curate.workspace import CURATED, DECISIONS, MANIFEST, RULES, VERSIONED, Entry, Workspace, read_table
+from curate.workspace import CURATED, DECIDED_BY, DECISIONS, MANIFEST, VERSIONED, Entry, Workspace, read_table
 
 RULE = "reviewers"
 """The argument under which the ledger has the recipe's rule for several people on one image, with an `apply` by it."""
@@ -57,12 +57,12 @@ def policy_changed(workspace: Workspace) -> bool:
     now, made, digest = recipe.rules_hash(recipe.in_workspace(workspace).policy), dict[str, Entry](), ""
     for entry in workspace.ledger():
         before, digest = digest, entry.writes.get(DECISIONS, digest)
-        if entry.command == "decide" and RULES in entry.arguments:
+        if entry.command == "decide" and DECIDED_BY in entry.arguments:
             made[digest] = entry
-        elif digest != before and before in made:
-            made.setdefault(digest, made[before])  # people's word came in; `restore` may bring back another policy's
+        elif digest and digest != before and before in made and entry.command != "restore":
+            made.setdefault(digest, made[before])  # people's word came in
     last = made.get(workspace.hash(DECISIONS))
-    return last is not None and last.arguments.get("policy") is None and last.arguments[RULES] != now
+    return last is not None and last.arguments.get("policy") is None and last.arguments[DECIDED_BY] != now
 
 
 def _applied(workspace: Workspace, hashes: dict[str, str]) -> list[Entry]:

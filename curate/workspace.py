@@ -40,7 +40,7 @@ EDIT = "edit"
 """Command of a ledger entry for files that were changed by hand."""
 RAN = "ran"
 """Argument of a scan's entry that says which finders ran, and how; nobody gives it."""
-RULES = "rules"
+DECIDED_BY = "rules"
 """Argument of a decision's entry that says by which rules; nobody gives it."""
 JOURNAL = "review.jsonl"
 """What people decided in a review, as it came: a line per act, see `curate.review.journal`."""
@@ -63,7 +63,7 @@ class Entry:
     @property
     def given(self) -> dict[str, object]:
         """The arguments that people gave, those left empty left out."""
-        given = {name: value for name, value in self.arguments.items() if name not in (RAN, RULES)}
+        given = {name: value for name, value in self.arguments.items() if name not in (RAN, DECIDED_BY)}
         return {name: value for name, value in given.items() if value not in (None, "", [], {})}
 
 

@@ -18,6 +18,8 @@ from curate.wording import pasted, plural
 from curate.workspace import Workspace
 from train.verbs import train_rows_of
 
+FILE = ["path", "content_hash", "width", "height", "error"]
+"""Columns of the manifest that say what an image's file holds."""
 LONGEST = 80
 """Characters of an arm's name in that of its folder; chosen by eye."""
 
@@ -31,7 +33,7 @@ class Arm:
     rows: pd.DataFrame
     """Of the manifest: labelled, decodable, of the training split; with `dropped` those that it is drawn from."""
     right_labels: float | None
-    """Share of right labels; None where no true ones were given."""
+    """Share of right labels, with `dropped` of those that it is drawn from; None where no true ones were given."""
     prefix: str = PROVE
     dropped: int = 0
     """So many of `rows` are left out at random, others for each seed: one draw may be lucky, for all seeds at once."""
@@ -47,7 +49,7 @@ class Arm:
 
     @cached_property
     def data_hash(self) -> str:
-        """Of what the first seed trains on, as runs keep it."""
+        """Of the images and labels, as runs keep it; with `dropped` of one draw, which stands for the others."""
         return manifest.data_hash(self.drawn(0))
 
     @cached_property
@@ -161,11 +163,15 @@ def planned(
 
 
 def _at(workspace: Workspace, version: int, images: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """The set of a version, without images that are measured on now; of how many images the file was replaced since."""
+    """The set of a version, without images that are measured on now; how many of its training images were replaced by
+    others since. Files are where, and as, they are now: what they held then is gone."""
     then = versions.images_at(workspace, version)
     then = then[~then["image_id"].isin(images["image_id"][images["split"].isin(["test", "val"])])]
-    now = then["image_id"].map(images.set_index("image_id")["content_hash"]).fillna(then["content_hash"])
-    return then.assign(content_hash=now.astype("str")), int((now != then["content_hash"]).sum())
+    now = images.set_index("image_id").reindex(then["image_id"])[FILE].set_axis(then.index)
+    there = now["path"].notna()
+    files = now.where(there, then[FILE]).astype(then[FILE].dtypes)
+    replaced = train_rows_of(then)["image_id"].isin(then["image_id"][files["content_hash"] != then["content_hash"]])
+    return then.assign(**{name: files[name] for name in FILE}), int(replaced.sum())
 
 
 def _nothing_changed(workspace: Workspace, images: pd.DataFrame, since: int | None) -> str:

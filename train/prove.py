@@ -52,12 +52,14 @@ def prove(
 ) -> Proof:
     """Train raw and curated alike, compare them, and write `proof.json` and a run for each.
 
-    All sets are trained for as many steps of as many images as the raw one takes, paired by seed, and measured on the
-    same test images. seeds: so many, fixed; None: from `paired.LEAST` on until every question is clear, `at_most` at
-    most. budget: seconds, after which no more seeds are begun. since: a version of the workspace that is taken for raw,
-    so that images that came later count, too; None: the manifest. ablate: the curated set with each step left out, too;
-    take_in: the raw set with each step alone. controls: as many images dropped at random. truth: a CSV of true labels,
-    for the ceiling. precision: half of the interval that is wanted, as a share; differences within it count as none.
+    All sets are trained for as many steps as the raw one takes, of as many images each, paired by seed, and measured on
+    the same test images.
+    seeds: so many, fixed; None: from `paired.LEAST` on until every question is clear, `at_most` at most. budget:
+    seconds, after which no more seeds are begun. since: a version of the workspace that is taken for raw, so that
+    images that came later count, too; None: the manifest. ablate: the curated set with each step left out, too;
+    take_in: the raw set with each step alone. controls: as many images dropped at random. truth: a CSV of true
+    labels, for the ceiling. precision: half of the interval that is wanted, as a share; differences within it count
+    as none.
     Finished seeds are kept: a call that was interrupted goes on, and more seeds can be added; `fresh` forgets them.
     `on_epoch` gets the arm's name and the epoch's figures.
     Raises `UserError` where nothing was changed, where there is nothing to measure on, and where the seeds that were
@@ -123,9 +125,10 @@ def measure(
     test_rows = test_rows_of(workspace, images)
     for arm in plan.arms[:2]:
         check_classes(arm.rows, test_rows, within=arm.name)
-    plan = _learnable(plan, test_rows)
-    raw = plan.arms[0].rows
     config = configure(workspace, settings)
+    numbers = range(config.seed, config.seed + (seeds or at_most))
+    plan = _learnable(plan, test_rows, numbers)
+    raw = plan.arms[0].rows
     if config.time_budget is not None:
         raise UserError(
             f"time_budget = {config.time_budget:g}; the sets have to be learned for as many steps: set epochs, leave "
@@ -136,7 +139,6 @@ def measure(
         plan = replace(plan, notes=(*plan.notes, says))
     size, fewest = config.image_size or common_size(raw), min(arm.images for arm in plan.arms)
     config = with_steps_of(replace(config, image_size=size), len(raw), fewest=fewest)
-    numbers = range(config.seed, config.seed + (seeds or at_most))
     all_jobs = [config] * (len(plan.arms) * len(numbers))
     at_once = parallel.choose(at_once, all_jobs, images=len(raw), side=config.image_size or 0)
     with ExitStack() as held:
@@ -165,12 +167,13 @@ def measure(
         return _proof(trial, plan, rule, done, results, stopped)
 
 
-def _learnable(plan: Plan, test_rows: pd.DataFrame) -> Plan:
+def _learnable(plan: Plan, test_rows: pd.DataFrame, seeds: Sequence[int]) -> Plan:
     """The plan without the sets that lack a class, where these are not raw or curated; a note for each."""
     left_out: dict[str, str] = {}
     for arm in plan.arms[2:]:
         try:
-            check_classes(arm.rows, test_rows)
+            for seed in seeds if arm.dropped else seeds[:1]:
+                check_classes(arm.drawn(seed), test_rows)
         except UserError as error:
             left_out[arm.name] = f"{arm.name} is left out: {error}"
     questions = [one for one in plan.questions if not {one.before, one.after} & left_out.keys()]

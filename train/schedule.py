@@ -31,14 +31,14 @@ def epochs_in_all(config: TrainConfig, count: int) -> float:
 
 
 def with_steps_of(config: TrainConfig, count: int, *, fewest: int | None = None) -> TrainConfig:
-    """The settings by which sets of any size see as many steps, of as many images, as one of `count` images does.
+    """The settings by which sets of any size see as many steps as one of `count` images does, all of as many images.
 
     Without `skip_easy`: how many images it leaves out depends on the set. fewest: images of the smallest set; no batch
-    is larger.
+    is larger, so that steps are of fewer images where that is below the batch.
     """
     an_epoch = steps_an_epoch(config, count)
     whole = wanted_batch(config, count) if config.steps is not None else count // an_epoch
-    batch = min(whole, fewest or whole)
+    batch = whole if fewest is None else min(whole, fewest)
     share = lr_share(config, count) * math.sqrt(batch / whole)
     return replace(
         config,

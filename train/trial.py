@@ -30,6 +30,8 @@ BATCHES = 2
 """How batches are made where steps are counted: other seeds were trained otherwise. 2: all of one size."""
 FREE = ("seed", "device")
 """Settings that may differ from those of earlier seeds."""
+OF_THE_SETS = {"steps", "batch_size", "lr", "head_lr", "bias_lr", "skip_easy"}
+"""Settings that `with_steps_of` makes fit the sets."""
 Done = dict[str, dict[int, SeedResult]]
 """Arm -> seed -> what came of it."""
 
@@ -131,11 +133,11 @@ def prepare(trial: Trial, fresh: bool) -> None:
         finished = any(folder.glob(f"seed-*/{RESULT}"))
         if name == first and finished and earlier.get("data_hash") == trained and differ and not fresh:
             changes = ", ".join(f"{each} {earlier.get(each)} → {settings[each]}" for each in differ[:3])
-            raise UserError(
-                f"the seeds kept in {pasted(folder)} were trained with other settings ({changes}): give those again, "
-                "or start "
-                "anew with --fresh"
-            )
+            way_out = "give those again, or start anew with --fresh"
+            if set(differ) <= OF_THE_SETS:
+                way_out = "they follow from the sets that are compared; --fresh starts anew"
+            kept = f"the seeds kept in {pasted(folder)}"
+            raise UserError(f"{kept} were trained with other settings ({changes}): {way_out}")
         for seed in folder.glob("seed-*") if fresh else ():
             shutil.rmtree(seed)
         # only finished seeds can be added to from another device

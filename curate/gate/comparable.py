@@ -21,8 +21,10 @@ class Compared:
     """A run and the one before it. Accuracies are shares: 0.01 is one percentage point."""
 
     before: Run
+    accuracies: tuple[float, float]
+    """Of the one before and the run; where these are paired, on the seeds that both have."""
     difference: float
-    """Mean of the run minus mean of the one before."""
+    """The second minus the first."""
     half_width: float
     """Of the 95 % interval of the difference."""
     interval: str
@@ -64,13 +66,14 @@ def _beside(before: Run, run: Run, proof: Proof | None) -> Compared:
     """The interval is over seeds, as `curate runs` shows it, where there is such a one. Of one seed, or of two whose
     proof goes on, nothing is known of that, and it is of the test images that were right by chance."""
     found = difference(before, run, proof=proof)
+    accuracies = (found.before, found.after)
     if found.half_width is None:
         half = of_images(found.before, found.after, before.eval_images)
         why = "as a run has one seed" if min(found.seeds) < 2 else "as seeds are too few for one over seeds"
-        return Compared(before, found.mean, half, f"interval of {before.eval_images:,} test images, {why}")
+        return Compared(before, accuracies, found.mean, half, f"interval of {before.eval_images:,} test images, {why}")
     old, new = found.seeds
     says = f"{new} seeds, paired" if found.paired else f"{old} and {new} other seeds"
-    return Compared(before, found.mean, found.half_width, f"interval over {says}")
+    return Compared(before, accuracies, found.mean, found.half_width, f"interval over {says}")
 
 
 def of_images(before: float, after: float, images: int) -> float:

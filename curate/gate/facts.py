@@ -37,8 +37,8 @@ class Facts:
     """Why findings are older than what they are about -> the command that renews them."""
     decided: bool
     """Whether there are decisions, and `decide` has run since the last scan."""
-    policy_changed: bool
-    """Whether the recipe's policy is another now than when it decided."""
+    policy_changed: bool | None
+    """Whether the recipe's policy is another now than when it decided; None where nothing was decided yet."""
     decisions: pd.DataFrame
     """Those that count, one per image."""
     disputed: pd.Series
@@ -75,7 +75,7 @@ def read(workspace: Workspace, wanted: Collection[str]) -> Facts:
         not_run=scans.not_run(workspace, ws, wanted, behind),
         stale=scans.unsure(workspace, ws, wanted, behind, manifest),
         decided=workspace.has(DECISIONS) and _last(workspace, "decide") > _last(workspace, "scan"),
-        policy_changed=versions.policy_changed(workspace),
+        policy_changed=versions.policy_changed(workspace) if workspace.has(DECISIONS) else None,
         decisions=reviewers.settle(answers, manifest, rule),
         disputed=reviewers.disputed(answers, manifest, rule),
         runs=[run for run in runs.read(workspace).finished if MEASURE in run.scores],

@@ -91,7 +91,8 @@ def accuracy_loss(facts: Facts, run: Run | None, limit: float) -> Check:
         way_out = f"curate train {facts.ws} --data {run.data} --seeds {len(run.seeds)} --name NAME"
         return Check(name, "skipped", found, way_out=way_out, details={"run": run.name})
     points = f"{signed(found.difference)} ± {percent(found.half_width)} points"
-    reason = f"{run.name} {_accuracy(run)}, before it {found.before.name} {_accuracy(found.before)}: {points}"
+    before, after = (f"{percent(accuracy)} %" for accuracy in found.accuracies)
+    reason = f"{run.name} {after}, before it {found.before.name} {before}: {points}"
     details: dict[str, str | float | None] = {
         "run": run.name,
         "before": found.before.name,

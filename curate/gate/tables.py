@@ -41,7 +41,7 @@ def findings_current(facts: Facts) -> Check:
 def decisions_current(facts: Facts) -> Check:
     """Whether the policy that decided is the recipe's policy as it is now."""
     name, decide = "decisions_current", f"curate decide {facts.ws}"
-    if facts.decisions.empty:
+    if facts.policy_changed is None:
         return Check(name, "skipped", "nothing was decided yet", way_out=decide)
     if facts.policy_changed:
         return Check(name, "failed", "the recipe's policy has changed since it decided", way_out=decide)

@@ -9,6 +9,7 @@ import pandas as pd
 import scipy
 
 from curate.errors import UserError
+from curate.results import paired
 from curate.wording import pasted
 
 PREDICTED = "predicted.parquet"
@@ -89,7 +90,7 @@ def is_right(table: pd.DataFrame, seeds: Sequence[int]) -> np.ndarray:
 def flips(before: pd.DataFrame, after: pd.DataFrame, *, first: int) -> Flips:
     """Compare what two runs predicted of the same images, as `predicted` gives it; `first`: flips to list each way."""
     after = after.loc[before.index]
-    common = [name for name in _seeds(before) if name in _seeds(after)]
+    common = paired.common(_seeds(before), _seeds(after))
     said = [table[common or _seeds(table)].to_numpy(object) for table in (before, after)]
     image_ids, labels = before.index.to_numpy(object), before["label"].to_numpy(object)
     right = [(each == labels[:, None]).sum(1) for each in said]

@@ -10,8 +10,9 @@ Test"; Pérez-Ortiz et al. 2022, "E-statistics, group invariance and anytime-val
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from scipy.special import ndtri, stdtr, stdtrit
@@ -30,6 +31,7 @@ ROUNDED = 1 / 12
 RESAMPLES = 2000
 """Of the bootstrap: its ends are good to about a twentieth of the interval."""
 
+Seed = TypeVar("Seed", int, str)
 Verdict = Literal["better", "worse", "the same", "unclear", "one seed"]
 
 
@@ -71,6 +73,12 @@ def difference(right: np.ndarray, *, at_all_times: bool, margin: float | None = 
         bootstrap(right) if several else None,
         verdict(mean, half, margin, len(values)),
     )
+
+
+def common(before: Sequence[Seed], after: Sequence[Seed]) -> list[Seed]:
+    """The seeds on which two runs are paired; none where fewer than two are the same, unless these are all."""
+    same = [seed for seed in before if seed in after]
+    return same if len(same) > 1 or list(before) == list(after) else []
 
 
 def answer(right: np.ndarray, *, at_all_times: bool, margin: float | None = None) -> Verdict:

@@ -153,7 +153,7 @@ def _settings(before: Run, after: Run) -> list[Setting]:
 
 
 def _difference(measure: str, before: Run, after: Run, least: float, *, at_all_times: bool) -> Difference:
-    common = _common(before, after)
+    common = paired.common(before.seeds, after.seeds)
     old, new = _values(before, measure, common), _values(after, measure, common)
     if common:
         half = paired.half_width(new - old, least=least, at_all_times=at_all_times)
@@ -178,19 +178,13 @@ def _until_clear(before: Run, after: Run, proof: Proof | None) -> bool:
     return proof.main.accuracy.at_all_times
 
 
-def _common(before: Run, after: Run) -> list[int]:
-    """The seeds on which two runs are paired; none where fewer than two are the same, unless these are all."""
-    same = [seed for seed in before.seeds if seed in after.seeds]
-    return same if len(same) > 1 or before.seeds == after.seeds else []
-
-
 def _least_deviation(before: Run, after: Run, said: tuple[pd.DataFrame, pd.DataFrame] | None) -> float:
     """How far differences between a network of each run scatter at least, see `paired.least_deviation`: of single view,
     and taken for that of the other measures. Without predictions: as if no image flipped that need not have."""
+    common = paired.common(before.seeds, after.seeds)
     if said is None:
-        change = after.scores[MEASURE].mean - before.scores[MEASURE].mean
+        change = _values(after, MEASURE, common).mean() - _values(before, MEASURE, common).mean()
         return paired.deviation_of_flips(abs(change) * after.eval_images, after.eval_images)
-    common = _common(before, after)
     first = is_right(said[0], common or before.seeds)
     second = is_right(said[1].loc[said[0].index], common or after.seeds)
     if not common:  # each with each

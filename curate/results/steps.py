@@ -106,7 +106,7 @@ def randomly_dropped(images: pd.DataFrame, count: int, *, seed: int = 0) -> pd.D
         if not left:
             break
     dropped = train.index[gone[codes]]
-    rest = train.index[~gone[codes]]
+    rest = train.index[~gone[codes] & (train["parent_id"] != "").to_numpy()]
     return images.drop(dropped.append(pd.Index(random.choice(rest, left, replace=False)))).reset_index(drop=True)
 
 

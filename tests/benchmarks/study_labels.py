@@ -137,7 +137,8 @@ def plan(ws: Workspace) -> Plan:
         if seen.setdefault(data_hash(usable), name) == name:  # true labels may be the given ones
             arms.append(Arm(name, says, usable, steps.labels_right(usable, truth)))
     count = steps.lost(arms[0].rows, training.train_rows_of(dropped))
-    arms.append(replace(arms[0], name=RANDOM, says="as many dropped at random", dropped=count))
+    if count:
+        arms.append(replace(arms[0], name=RANDOM, says="as many dropped at random", dropped=count))
     questions = [
         Question(CURATED, "curated minus raw", RAW, CURATED),
         Question(DROP, "dropping alone minus raw", RAW, DROP),

@@ -52,7 +52,7 @@ def test_verdicts(tmp_path, before, after, verdict):
 def test_runs_with_other_seeds_are_not_paired(tmp_path):
     workspace = make(tmp_path / "ws", ["cat", "dog"])
     train(workspace, "raw-a", [0.8, 0.81], ["cat", "dog"])
-    train(workspace, "curated-a", [0.9, 0.91, 0.92], ["cat", "dog"])
+    train(workspace, "curated-a", [0.9, 0.91, 0.92], ["cat", "dog"], seeds=[4, 5, 6])
     assert "2 and 3 seeds, not paired" in written(workspace).text
 
 

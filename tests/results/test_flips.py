@@ -27,7 +27,8 @@ def predicted(said: Said, labels: list[str]) -> pd.DataFrame:
         (by_letters("c", "d"), by_letters("c", "c"), (0, 0, 0, 0, 1)),  # half of the seeds is no majority
         (by_letters("c", "c"), by_letters("d", "c"), (0, 0, 0, 0, 1)),
         (by_letters("c", "c", "d"), by_letters("d", "d", "c"), (0, 0, 1, 0, 0)),
-        (by_letters("c", "d", "d"), by_letters("c"), (1, 0, 0, 0, 0)),  # only seed 0 is of both
+        (by_letters("c", "d", "d"), by_letters("c"), (0, 1, 0, 0, 0)),  # one seed of both is no pairing: all count
+        (by_letters("c", "c", "d", "d", "d"), by_letters("c", "c"), (1, 0, 0, 0, 0)),  # two are
         (by_letters("d", "d", "c"), by_letters("c", "c", first=7), (0, 1, 0, 0, 0)),  # none is, so all count
         (by_letters(""), by_letters(""), (0, 0, 0, 0, 0)),
     ],

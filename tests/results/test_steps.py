@@ -219,7 +219,8 @@ def test_what_was_augmented_is_dropped_at_random_with_its_original() -> None:
     assert all((each in left) == (f"{each}-1" in left) for each in originals)
     left = set(randomly_dropped(table, 21)["image_id"])  # one goes without the other
     assert len(table) - len(left) == 21
-    assert sum((each in left) != (f"{each}-1" in left) for each in originals) == 1
+    assert sum(each in left and f"{each}-1" not in left for each in originals) == 1
+    assert not any(f"{each}-1" in left and each not in left for each in originals)
 
 
 def test_true_labels_go_to_training_images_alone() -> None:

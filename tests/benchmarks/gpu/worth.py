@@ -80,7 +80,11 @@ def measured(
             said = predict(trained.model, test_set.images, precision=wanted.precision)
             right[name].append(said.probs.argmax(1) == test_set.labels.numpy())
             seconds[name] += trained.seconds
-        figures: dict[str, object] = {"n": seed + 1, "settings": dict(settings), "seconds": sum(seconds.values())}
+        figures: dict[str, object] = {
+            "n": seed + 1,
+            "settings": {**settings, "skip_easy": wanted.skip_easy},
+            "seconds": sum(seconds.values()),
+        }
         for name, (kept, labels) in sets.items():
             figures[f"accuracy_{name}"] = spread(right[name])
             figures[f"right_labels_{name}"] = float((labels == truth)[kept].mean())
