@@ -140,15 +140,18 @@ def _pseudo(said: pd.DataFrame) -> pd.Series:
 
 
 def _as_decided(images: pd.DataFrame, said: pd.DataFrame, settled: pd.DataFrame) -> pd.DataFrame:
-    """The manifest with the labels that were decided on for images of the pool, which stay there; those of which
-    something else was said, or on which people disagree, are left out."""
+    """The manifest with the labels that were decided on for images of the pool. Those that people gave are in `train`,
+    to learn from and to calibrate by; those that networks gave stay in the pool. Those of which something else was
+    said, or on which people disagree, are in `train` without a label: neither they nor their twins are asked about."""
     waiting = pool.unlabelled(images)
     relabels = settled[settled["action"] == "relabel"]
     given = dict(zip(relabels["image_id"], relabels["label"], strict=True))
     labels = images["label"].to_numpy(dtype=object, copy=True)
     labels[waiting] = [given.get(image_id, "") for image_id in images["image_id"][waiting]]
-    left_out = waiting & (labels == "") & images["image_id"].isin(said["image_id"]).to_numpy()
-    return images.assign(label=pd.Series(labels, dtype="str"))[~left_out].reset_index(drop=True)
+    by_people = images["image_id"].isin(relabels["image_id"][relabels["by"] != decisions.POLICY]).to_numpy()
+    refused = images["image_id"].isin(said["image_id"]).to_numpy() & (labels == "")
+    splits = images["split"].where(~(waiting & (by_people | refused)), "train").astype("str")
+    return images.assign(label=pd.Series(labels, dtype="str"), split=splits)
 
 
 def _find(finder: str, evidence: Evidence, asked: Mapping[str, object]) -> pd.DataFrame:

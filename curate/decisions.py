@@ -197,11 +197,12 @@ def _matches(findings: pd.DataFrame, manifest: pd.DataFrame, rules: list[Rule]) 
     about = manifest.set_index("image_id")
     found = findings.assign(split=findings["image_id"].map(about["split"]))
     original = found["image_id"].map(about["parent_id"]) == ""
+    about_image = found["suggested_label"] == ""  # and not about a label, in which generated images follow theirs
     classes = set(manifest["label"]) - {""}
     tables = []
     for order, rule in enumerate(rules):
         mine = (found["finder"] == rule.finder) & found["split"].isin(rule.splits)
-        mine &= original | (rule.action == "drop")
+        mine &= original | ((rule.action == "drop") & about_image)
         table = found[mine & _fits(found, rule)].copy()
         table["action"], table["order"] = rule.action, order
         if rule.action == "relabel":  # without a suggestion, or one of a class that is gone, somebody has to look

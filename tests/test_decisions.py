@@ -292,3 +292,14 @@ def test_strange_image_ids_survive_the_file(tmp_path: Path, image_id: str) -> No
     assert back.reset_index(drop=True).equals(table)
     again = decide(found((image_id, "drop", 0.1)), strange, [DROP], back, at=LATER).decisions
     assert again.equals(table)
+
+
+def test_generated_images_follow_their_original_where_it_is_about_the_label() -> None:
+    """A copy that looks as wrong as its original is mended with it, and not dropped; one that is broken is."""
+    there = images(("a", "train", "cat"), ("a-0", "train", "cat"), ("b", "train", "dog"), parents={"a-0": "a"})
+    rules = [Rule(finder="label", action="relabel", sure=0.5), Rule(finder="label", action="drop", below=0.5)]
+    rules.append(Rule(finder="dark", action="drop"))
+    findings = found(("a", "label", 0.1, "dog"), ("a-0", "label", 0.2, "dog")).assign(suggested_prob=[0.9, 0.2])
+    assert actions(decide(findings, there, rules, decided(), at="").decisions) == {"a": "relabel dog"}
+    broken = found(("a-0", "dark", 0.1))
+    assert actions(decide(broken, there, rules, decided(), at="").decisions) == {"a-0": "drop "}

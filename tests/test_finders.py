@@ -255,13 +255,13 @@ NEAR = {"-": lambda image: image, "+": lambda image: compressed(image, 60)}
 
 
 def twins(*words: str) -> list[Picture]:
-    """ "7+ test a": a version of digit 7, in test, labelled a. Sixty other digits follow, in the pool."""
+    """ "7+ test a": a version of digit 7, in test, labelled a; "-": without a label. In the pool follow 60 others."""
     some = digits()
     pictures = []
     for word in words:
         picture_name, split, label = word.split()
         image = some[int(picture_name.rstrip("+"))]
-        pictures.append(Picture(NEAR["+" if "+" in picture_name else "-"](image), label, split))
+        pictures.append(Picture(NEAR["+" if "+" in picture_name else "-"](image), label.strip("-"), split))
     return pictures + [Picture(image, "", "pool") for image in some[1000:1060]]
 
 
@@ -270,6 +270,9 @@ def twins(*words: str) -> list[Picture]:
     [
         ("exact_duplicate", ["7 train a", "7 train a", "8 train a"], {1: 0}),
         ("exact_duplicate", ["7 train a", "7 test a", "7 train b"], {0: 1, 2: 1}),
+        ("exact_duplicate", ["7 train a", "7 train b", "7 train b"], {0: 1, 2: 1}),  # most say b
+        ("exact_duplicate", ["7 train -", "7 train a"], {0: 1}),  # one has no label
+        ("exact_duplicate", ["7 test a", "7 train b", "7 train b"], {1: 0, 2: 0}),  # first of all, it is measured on
         ("exact_duplicate", ["7 train a", "7+ train a"], {}),
         ("near_duplicate", ["7 train a", "7+ train a"], {1: 0}),
         ("near_duplicate", ["7 train a", "7+ test a"], {0: 1}),
@@ -302,6 +305,15 @@ def test_an_augmented_image_is_no_duplicate_of_its_original(tmp_path: Path) -> N
     assert not set(run(tmp_path / "1", "near_duplicate", pictures)["row"]) & {0, 1}
     pictures[0] = Picture(pictures[0].pixels, "a", "test")
     assert set(run(tmp_path / "2", "split_leak", pictures)["row"]) == {1}
+
+
+def test_augmented_images_have_no_say_in_a_conflict(tmp_path: Path) -> None:
+    pictures = twins("7 train a", "7+ train b", "7 train a", "7 train a")
+    pictures[2:4] = [Picture(each.pixels, "a", "train", parent="set/0000.png") for each in pictures[2:4]]
+    found = run(tmp_path, "conflicting_labels", pictures)
+    assert found["row"].to_list() == [0, 1]
+    assert found["flagged"].all()
+    assert (found["suggested_label"] == "").all()  # one against one
 
 
 # --- settings: a slip in one would flag everything, or nothing, without a word ---

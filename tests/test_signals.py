@@ -109,6 +109,16 @@ def test_edge_blur_of_photos_grows_with_the_blur_at_every_size() -> None:
         assert (np.diff(measured, axis=1) >= 0).all(), f"{side} pixels: {np.round(measured, 2).tolist()}"
 
 
+def test_each_pixel_of_a_strips_thumbnail_is_a_mean() -> None:
+    """One side is longer than the thumbnail's, the other shorter."""
+    strip = np.random.default_rng(0).integers(0, 256, (24, 960)).astype(np.uint8)
+    small = thumbnail(strip).reshape(32, 32).astype(np.float32)
+    means = strip.reshape(24, 32, 30).mean(2)
+    assert np.abs(small - cv2.resize(means.astype(np.float32), (32, 32))).max() < 2
+    upright = thumbnail(np.ascontiguousarray(strip.T)).reshape(32, 32).T
+    assert np.abs(upright - small).max() <= 1  # of rounding
+
+
 def test_thumbnail_has_one_size() -> None:
     thumbnails = np.stack([thumbnail(image[:, :, 1]) for image in EDGE_IMAGES.values()])
     assert thumbnails.shape == (len(EDGE_IMAGES), 1024)
@@ -242,8 +252,17 @@ def pairs(*rows: tuple[int, int, str, float]) -> pd.DataFrame:
     ],
 )
 def test_twin_labels(found: list[tuple[int, int, str, float]], twins: list[tuple[int, int]]) -> None:
-    table = twin_labels(np.array([0, 1, -1, 1]), pairs(*found))
+    manifest = pd.DataFrame({"image_id": list("abcd"), "parent_id": [""] * 4})
+    table = twin_labels(manifest, np.array([0, 1, -1, 1]), pairs(*found))
     assert list(zip(table["row"], table["label"], strict=True)) == twins
+
+
+def test_generated_images_vouch_for_no_label() -> None:
+    """They have the label of their original: wrong where it is wrong."""
+    manifest = pd.DataFrame({"image_id": list("abcd"), "parent_id": ["", "a", "a", ""]})
+    every = [(0, 1, "near", 0.9), (0, 2, "near", 0.9), (1, 2, "near", 0.9), (0, 3, "near", 0.9), (1, 3, "near", 0.9)]
+    table = twin_labels(manifest, np.array([0, 0, 0, 1]), pairs(*every))
+    assert list(zip(table["row"], table["label"], strict=True)) == [(0, 1), (1, 1), (3, 0)]
 
 
 def _call(name: str, image: np.ndarray) -> object:

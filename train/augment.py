@@ -1,5 +1,6 @@
 """What is done to training images: a pipeline of Albumentations, run on whole batches by `curate.augment`."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -19,6 +20,10 @@ GREY = 128
 """What a square is filled with that is cut out."""
 REFLECT, LINEAR = 4, 1
 """OpenCV's numbers of the border that is reflected at its outermost pixel, and of bilinear resampling."""
+
+
+MIRRORING = {"HorizontalFlip", "AlternatingFlip", "D4", "SquareSymmetry"}
+"""Transforms that swap left and right."""
 
 
 def program(config: TrainConfig, size: int) -> Program:
@@ -61,6 +66,18 @@ def pipeline(config: TrainConfig, size: int) -> Any:
     if config.cutmix:
         steps.append(ours.CutMix(config.cutmix))
     return a.Compose(steps)
+
+
+def mirrors(config: TrainConfig) -> bool:
+    """Whether networks are shown mirror images in training, so that they may be asked about them, too."""
+    return config.flip if config.augment is None else bool(MIRRORING & set(_names(from_dict(config.augment))))
+
+
+def _names(step: Any) -> Iterator[str]:
+    """Of a transform's class, and of those of all that it holds."""
+    yield type(step).__name__
+    for inner in getattr(step, "transforms", ()):
+        yield from _names(inner)
 
 
 def without_formats(asked: Any) -> Any:

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from curate.errors import UserError
 from curate.predictions import NEIGHBORS
 from train import parallel
+from train.augment import mirrors
 from train.checkpoint import Epoch
 from train.config import TrainConfig
 from train.data import ImageSet
@@ -182,9 +183,9 @@ def _train_fold(
     folder = run_dir / f"fold-{number}" if run_dir else None
     own = image_set.subset(_trained_on(fold, number))
     trained = train(config, own, run_dir=folder, on_epoch=tell, keep_margins=keep_margins)
-    about = partial(predict, trained.model, precision=config.precision)
-    rest = [about(part.images, flip=config.flip) for part in (image_set.subset(fold < 0), others)]
-    held_out = about(image_set.subset(fold == number).images, flip=config.flip, multi_crop=True)
+    about, flip = partial(predict, trained.model, precision=config.precision), mirrors(config)
+    rest = [about(part.images, flip=flip) for part in (image_set.subset(fold < 0), others)]
+    held_out = about(image_set.subset(fold == number).images, flip=flip, multi_crop=True)
     return _Fold(
         pred_probs=held_out.best,
         neighbors=nearest(held_out.embeddings, device=trained.model.pixel_mean.device),

@@ -18,6 +18,7 @@ from curate.errors import UserError
 from curate.files import write_bytes_atomic, write_json
 from curate.wording import pasted, plural
 from train import distributed, event_files, models, parallel
+from train.augment import mirrors
 from train.blocks import Network
 from train.checkpoint import CHECKPOINT, Epoch, load_weights
 from train.config import TrainConfig
@@ -130,7 +131,9 @@ def train_seed(
     folder = run_dir / f"seed-{seed}"
     trained = train(replace(config, seed=seed), train_set, eval_set=eval_set, run_dir=folder, on_epoch=tell)
     started = time.perf_counter()
-    predictions = predict(trained.model, eval_set.images, flip=config.flip, multi_crop=True, precision=config.precision)
+    predictions = predict(
+        trained.model, eval_set.images, flip=mirrors(config), multi_crop=True, precision=config.precision
+    )
     eval_seconds = trained.eval_seconds + time.perf_counter() - started
     if seed == kept:
         save_model(folder / WEIGHTS, trained)

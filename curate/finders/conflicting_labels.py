@@ -11,7 +11,8 @@ def conflicting_labels(
 ) -> pd.DataFrame:
     """Versions of one photo under different labels: at least one of the labels is wrong.
 
-    Every labelled version is a row; its score is the share of the versions that have its label. Where one label has
+    Every labelled version is a row, but for generated ones, which have the label of their original; its score is the
+    share of the versions that have its label. Where one label has
     more than half of them, the others are flagged and that label is suggested; else all are flagged, with scores below
     0.5 and no suggestion. `probability` as in `near_duplicate`.
     """
@@ -20,7 +21,7 @@ def conflicting_labels(
     label = manifest["label"].to_numpy(dtype=object)
     involved = np.unique(np.concatenate([pairs["a"].to_numpy(), pairs["b"].to_numpy()]))
     table = pd.DataFrame({"row": involved, "group": groups[involved], "label": label[involved]})
-    table = table[table["label"] != ""]
+    table = table[(table["label"] != "") & (manifest["parent_id"] == "").to_numpy()[involved]]
     table = table[table.groupby("group")["label"].transform("nunique") > 1]
     tables = [_judge(table) for _, table in table.groupby("group")]
     columns = ["row", "score", "flagged", "group", "suggested_label", "detail"]

@@ -9,8 +9,8 @@ from curate.likeness import duplicates
 def exact_duplicate(manifest: pd.DataFrame) -> pd.DataFrame:
     """Same pixels as another image, whatever the file's name or format; all but one are flagged.
 
-    Score 0. `related_id` is the one to keep: one in test before val before train before pool, of these the one added
-    first.
+    Score 0. `related_id` is the one to keep: one in test before val before train before pool, of these one with the
+    label that most of the copies have, of these the one added first.
     """
     keeper = duplicates.exact_keepers(manifest)
     rows = np.flatnonzero(keeper != np.arange(len(manifest)))

@@ -25,7 +25,7 @@ def split_leak(
     to, of = depth[links["row"]], depth[links["other"]]
     links = links[(of >= 0) & (to > of)]
     links = links.assign(of=depth[links["other"]]).sort_values(
-        ["row", "of", "probability", "other"], ascending=[True, True, False, True]
+        ["row", "of", "probability", "kind", "other"], ascending=[True, True, False, True, True]
     )
     links = links.drop_duplicates("row")
     rows, others = links["row"].to_numpy(), links["other"].to_numpy()

@@ -68,7 +68,7 @@ def worth_labelling(
         return pd.DataFrame({"row": rows, "score": np.zeros(0)})
     probs = pool.calibrated(manifest, labels, pred_probs)[rows]
     unsure = np.ones(len(rows)) if weigh == "coverage" else _unsure(probs)
-    learned = manifest["split"].isin(["train", pool.POOL]) & (manifest["label"] != "")
+    learned = manifest["split"].isin(["train", pool.POOL]) & (manifest["label"] != "") & (manifest["parent_id"] == "")
     labelled = learned.to_numpy(bool) & embedded
     near = _near(embeddings[rows], embeddings[labelled], budget) if weigh != "unsure" else _alone(len(rows))
     chosen, stands_for = _choose(unsure, near, found.twins, budget)

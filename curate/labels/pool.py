@@ -87,7 +87,8 @@ def most_sure(manifest: pd.DataFrame, labels: np.ndarray, probs: np.ndarray) -> 
 def _told(manifest: pd.DataFrame, labels: np.ndarray, probs: np.ndarray) -> np.ndarray:
     """The rows by which probabilities are calibrated, in the order of their names."""
     known = ~np.isnan(probs).any(axis=1)
-    rows = np.flatnonzero((manifest["split"] == "train").to_numpy() & (labels >= 0) & known & decodable(manifest))
+    given = ((manifest["split"] == "train") & (manifest["parent_id"] == "")).to_numpy()  # not copied from an original
+    rows = np.flatnonzero(given & (labels >= 0) & known & decodable(manifest))
     return rows[np.argsort(manifest["image_id"].to_numpy(dtype=object)[rows], kind="stable")]
 
 

@@ -25,6 +25,9 @@ UNRELATED_STEPS, MOST_ASKED = 2.15, 20.0
 median of unrelated pairs as their 99th percentile does, five standard deviations if they were normal; at most where
 log-odds of other sets would be 20, details that correlate by 0.97."""
 UNRELATED_PAIRS, FEWEST_PAIRS = 4_000, 200
+ONE_PHOTO = 0.3
+"""Share of the pairs among joined images, at least, that are alike where these are versions of one photo. Measured: 1.0
+of 10 to 100 photos in 2 to 100 versions each, shifted, lighter, noisy; 0.03 of digits, most of which links join."""
 COLUMNS = {"a": "int64", "b": "int64", "kind": "str", "probability": "float32", "view": "int64"}
 
 
@@ -49,7 +52,9 @@ def find_pairs(
     alone = alone[np.argsort(hashes[alone])]
     large = manifest[["width", "height"]].to_numpy()[alone].min(axis=1) >= LARGE
     found = links.find(hashes[alone].tolist(), thumbnail, alone, large, store, engine)
-    odds = found.odds - _asked(thumbnail, alone)
+    likely = found.odds >= 0
+    together = components(len(alone), found.first[likely], found.second[likely])
+    odds = found.odds - _asked(thumbnail, alone, together)
     kept = expit(odds) >= WEAKEST
     first, second = alone[found.first[kept]], alone[found.second[kept]]
     swapped = rank[first] > rank[second]
@@ -115,8 +120,14 @@ def keep_rank(manifest: pd.DataFrame) -> np.ndarray:
 
 
 def exact_keepers(manifest: pd.DataFrame) -> np.ndarray:
-    """For each row the row to keep among those with equal pixels, mostly itself: shape (N,), int64."""
-    order = np.argsort(keep_rank(manifest))
+    """For each row the row to keep among those with equal pixels, mostly itself: shape (N,), int64.
+
+    As in `keep_rank`, but one whose label most of the copies have before others, and an unlabelled one last.
+    """
+    votes = manifest.groupby(["pixel_hash", "label"])["pixel_hash"].transform("count").to_numpy()
+    votes = np.where(manifest["label"] == "", 0, votes)
+    pixels = (manifest["width"] * manifest["height"]).to_numpy()
+    order = np.lexsort([-votes, -pixels, manifest["split"].map(KEEP_FIRST).to_numpy()])
     codes = pd.factorize(manifest["pixel_hash"].to_numpy(dtype=object)[order])[0]
     _, first = np.unique(codes, return_index=True)
     keepers = np.empty(len(manifest), np.int64)
@@ -133,20 +144,32 @@ def generated_together(manifest: pd.DataFrame, pairs: pd.DataFrame) -> np.ndarra
     return ((family[a] == family[b]) & (split[a] == split[b])).astype(bool)
 
 
-def _asked(thumbnail: np.ndarray, rows: np.ndarray) -> float:
+def _asked(thumbnail: np.ndarray, rows: np.ndarray, together: np.ndarray) -> float:
     """Log-odds that unrelated images of this set do not reach, from pairs taken at random; 0 where they are far below.
 
     rows: in the order of the hashes of their pixels: neighbours are unrelated, and the same whatever the order of the
-    set.
+    set. together: shape (N,), a number for each of `rows`, equal for those that links join. Where joined images are
+    alike, each with each, and the others far from that, they are versions of one photo, however many there are. Where
+    all images look alike, links join many that are not, or others come near to it, too.
     """
     steps = range(1, min(len(rows), 1 + -(-UNRELATED_PAIRS // max(len(rows), 1))))
-    a = np.concatenate([rows[:-step] for step in steps] or [rows[:0]])[:UNRELATED_PAIRS]
-    b = np.concatenate([rows[step:] for step in steps] or [rows[:0]])[:UNRELATED_PAIRS]
+    every, none = np.arange(len(rows)), np.zeros(0, np.int64)
+    a = np.concatenate([every[:-step] for step in steps] or [none])[:UNRELATED_PAIRS]
+    b = np.concatenate([every[step:] for step in steps] or [none])[:UNRELATED_PAIRS]
     if len(a) < FEWEST_PAIRS:
         return 0.0
     plain = np.full(len(a), views.PLAIN)
-    odds = alignment.log_odds(alignment.compare(thumbnail, a, b, plain, promising=-1))
-    odds = np.minimum(odds, links.inside_odds(thumbnail, a, b, plain, promising=-1))  # bars don't make a set look alike
+    odds = alignment.log_odds(alignment.compare(thumbnail, rows[a], rows[b], plain, promising=-1))
+    inside = links.inside_odds(thumbnail, rows[a], rows[b], plain, promising=-1)
+    odds = np.minimum(odds, inside)  # bars don't make a set look alike
+    joined = together[a] == together[b]
+    if len(odds[~joined]) >= FEWEST_PAIRS and (odds[joined] >= 0).sum() >= ONE_PHOTO * joined.sum():
+        return _reached(odds[~joined]) and _reached(odds)
+    return _reached(odds)
+
+
+def _reached(odds: np.ndarray) -> float:
+    """Log-odds that pairs as these, shape (P,), do not reach; 0 where they are far below."""
     middle, high = np.quantile(odds, [0.5, 0.99])
     return float(np.clip(middle + UNRELATED_STEPS * (high - middle), 0, MOST_ASKED))
 

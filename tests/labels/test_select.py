@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from curate import adding, deciding, finders, findings, predictions, registry, verbs
+from curate import adding, deciding, finders, findings, predictions, registry, tables, verbs
 from curate.cli import app
 from curate.csv_text import read_csv, write_csv
 from curate.engine import Local
 from curate.errors import UserError
 from curate.finders.worth_labelling import worth_labelling
 from curate.ingest.add import add
+from curate.labels import pool
 from curate.review import asking
 from curate.review.verdicts import answers, proposals
 from curate.workspace import CURATED, DECISIONS, FINDINGS, MANIFEST, Workspace, read_table
@@ -111,6 +112,15 @@ def test_no_photo_twice(found: pd.DataFrame, never: set[int], one_of: set[int]) 
     else:
         assert len(chosen & one_of) == bool(one_of)
     assert set(a_set.pool) - chosen <= never | one_of
+
+
+def test_generated_images_are_no_further_labels() -> None:
+    """30 labels are as sure as 30 can be, with however many copies."""
+    originals = [(f"l{at:02}", "train", CLASSES[at % 2]) for at in range(30)]
+    copies = [(f"l{at:02}-{copy}", "train", label) for at, (_, _, label) in enumerate(originals) for copy in range(9)]
+    table = images(*originals, *copies, parents={name: name.split("-")[0] for name, _, _ in copies})
+    labels = np.array([CLASSES.index(label) for label in table["label"]])
+    assert pool.most_sure(table, labels, np.full((300, 2), 0.5)) == 1 - 3 / 30
 
 
 def test_photos_of_other_splits_are_there_too() -> None:
@@ -274,6 +284,14 @@ def test_labels_come_back_by_one_column_and_are_not_asked_about_again(ws: Worksp
         ["pool", ""],  # "keep": it goes on waiting, and nobody is asked again
     ]
     assert ids[4] not in curated.index
+    rows = tables.read_manifest(ws)
+    there = adding._as_decided(rows, tables.read_answers(ws, rows), tables.read_decisions(ws, rows))
+    assert there.set_index("image_id").loc[ids[:6], ["split", "label"]].to_numpy().tolist() == [
+        *(["train", label] for label in "343"),  # learned from
+        ["train", ""],  # neither it nor its twins are asked about
+        ["train", ""],
+        ["pool", ""],
+    ]
     select(ws, 42)
     again = set(selected(ws)["image_id"])
     assert not again & set(ids[:5])

@@ -77,7 +77,9 @@ def test_many_equal_or_black_images_are_not_compared_with_each_other() -> None:
     black = np.zeros((3, 32, 32, 3), np.uint8)
     black[:, 0, 0] = np.arange(3)[:, None]
     names = table(black)["pixel_hash"].to_numpy()[np.arange(count) % 3]
-    images = pd.DataFrame({"split": "train", "parent_id": "", "width": 32, "height": 32, "pixel_hash": names})
+    images = pd.DataFrame(
+        {"split": "train", "label": "a", "parent_id": "", "width": 32, "height": 32, "pixel_hash": names}
+    )
     pairs = duplicates.find_pairs(images, black[:, :, :, 0].reshape(3, -1)[np.arange(count) % 3])
     assert (pairs["kind"] == "exact").all()
     assert len(pairs) == count - 3
@@ -149,3 +151,25 @@ def test_generated_images_are_alike_on_purpose_only_within_their_split() -> None
     images = table(noise(4), ["train", "train", "test", "train"], ["", "set/0", "set/0", ""])
     pairs = pd.DataFrame({"a": [0, 0, 1, 0], "b": [1, 2, 2, 3]})
     assert duplicates.generated_together(images, pairs).tolist() == [True, False, False, False]
+
+
+@pytest.mark.parametrize(("count", "versions"), [(24, 2), (24, 5), (10, 30)])
+def test_versions_are_found_however_many_there_are(count: int, versions: int) -> None:
+    """More than 1 % of all pairs are of one photo: that is no set whose images all look alike."""
+    pictures = bursts(count, versions)
+    pairs = duplicates.same_photo(find(pictures, table(pictures)))
+    photo = np.arange(len(pictures)) // versions
+    assert (photo[pairs["a"]] == photo[pairs["b"]]).all()
+    assert len(pairs) > 0.85 * count * versions * (versions - 1) / 2
+
+
+def bursts(count: int, versions: int) -> np.ndarray:
+    """Photos, each several times, a bit shifted, lighter and noisy: shape (count * versions, 32, 32, 3), uint8."""
+    random, pictures = np.random.default_rng(4), []
+    for photo in photos()[:count]:
+        large = cv2.resize(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), (96, 96), interpolation=cv2.INTER_AREA)
+        for x, y in random.integers(-3, 4, (versions, 2)):
+            part = np.roll(large.astype(np.float32), (y, x), (0, 1)) * random.uniform(0.8, 1.2)
+            noisy = np.clip(part + random.uniform(-20, 20) + random.normal(0, 3, part.shape), 0, 255)
+            pictures.append(cv2.resize(noisy.astype(np.uint8), (32, 32), interpolation=cv2.INTER_AREA))
+    return np.stack(pictures)[..., None].repeat(3, axis=3)

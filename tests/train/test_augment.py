@@ -1,12 +1,14 @@
 """What the settings of a training make of its images."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 from curate.augment.upstream import albumentations
 from curate.errors import UserError
-from train.augment import program, three_quarters
+from train.augment import mirrors, program, three_quarters
 from train.config import TrainConfig
 
 A = albumentations()
@@ -119,3 +121,18 @@ def test_three_quarters() -> None:
     small = three_quarters(torch.full((2, 3, 32, 32), 7, dtype=torch.uint8))
     assert small.shape == (2, 3, 24, 24)
     assert np.allclose(small, 7)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"flip": True}, True),
+        ({"flip": False}, False),
+        ({"flip": True, "augment": ["Transpose"]}, False),  # the pipeline stands in its place
+        ({"flip": False, "augment": [{"HorizontalFlip": {"p": 0.5}}]}, True),
+        ({"augment": [{"OneOf": {"transforms": [{"HorizontalFlip": {}}, "Transpose"]}}]}, True),
+        ({"augment": [{"Affine": {"rotate": [-5, 5]}}]}, False),
+    ],
+)
+def test_whether_mirror_images_are_learned(settings: dict[str, Any], expected: bool) -> None:
+    assert mirrors(TrainConfig.from_mapping(settings)) == expected
