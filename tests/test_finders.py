@@ -1,6 +1,7 @@
 """Every finder, found by the walk, keeps to the contract; and each finds what was planted and leaves the rest alone."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ import pytest
 
 from curate import finders, findings, registry
 from curate.errors import UserError
+from curate.evidence import Evidence
 from curate.scores import halving
 from curate.signals.edge_blur import blur_unit_px
 from tests.conftest import picture
@@ -50,10 +52,18 @@ def test_signature_and_docstring(name: str) -> None:
         assert isinstance(value, (bool, int, float, str))
 
 
-@pytest.mark.parametrize("pictures", SETS.values(), ids=SETS)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Evidence, Evidence]]:
+    """What is known of each of the sets, twice, for all finders."""
+    return cache(lambda name: tuple(evidence_of(tmp_path_factory.mktemp("set"), SETS[name]) for _ in range(2)))
+
+
+@pytest.mark.parametrize("which", SETS)
 @pytest.mark.parametrize("name", FINDERS)
-def test_sound_findings_whatever_the_set(name: str, pictures: list[Picture], tmp_path: Path) -> None:
-    evidence = evidence_of(tmp_path, pictures)
+def test_sound_findings_whatever_the_set(
+    name: str, which: str, made: Callable[[str], tuple[Evidence, Evidence]]
+) -> None:
+    evidence, other = made(which)
     found = findings.scan(evidence, {name: FINDERS[name]}, {})
     assert list(found.columns) == list(findings.COLUMNS)
     assert found["score"].between(0, 1).all()
@@ -62,17 +72,21 @@ def test_sound_findings_whatever_the_set(name: str, pictures: list[Picture], tmp
     assert found["related_id"].isin([*evidence.manifest["image_id"], ""]).all()
     assert not (found["related_id"] == found["image_id"]).any()
     assert found["suggested_label"].isin([*evidence.manifest["label"], ""]).all()
-    again = findings.scan(evidence_of(tmp_path, pictures), {name: FINDERS[name]}, {})
-    pd.testing.assert_frame_equal(found, again)
+    pd.testing.assert_frame_equal(found, findings.scan(other, {name: FINDERS[name]}, {}))
+
+
+@pytest.fixture(scope="module")
+def in_two_orders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Evidence, Evidence]:
+    """What is known of a set, and of the same with its rows shuffled."""
+    images = mixed()
+    evidence = evidence_of(tmp_path_factory.mktemp("mixed"), images)
+    order = np.random.default_rng(0).permutation(len(images))
+    return evidence, evidence_for(evidence.workspace, evidence.manifest.iloc[order].reset_index(drop=True))
 
 
 @pytest.mark.parametrize("name", FINDERS)
-def test_the_order_of_rows_does_not_matter(name: str, tmp_path: Path) -> None:
-    images = mixed()
-    evidence = evidence_of(tmp_path, images)
-    order = np.random.default_rng(0).permutation(len(images))
-    shuffled = evidence_for(evidence.workspace, evidence.manifest.iloc[order].reset_index(drop=True))
-    first, second = (flagged(findings.scan(each, {name: FINDERS[name]}, {})) for each in (evidence, shuffled))
+def test_the_order_of_rows_does_not_matter(name: str, in_two_orders: tuple[Evidence, Evidence]) -> None:
+    first, second = (flagged(findings.scan(each, {name: FINDERS[name]}, {})) for each in in_two_orders)
     assert first == second
 
 

@@ -309,15 +309,17 @@ def test_differences_say_why_an_augmented_image_went(ws: Workspace, crops: Path)
 def test_rules_drop_augmented_images_at_most(ws: Workspace, crops: Path) -> None:
     materialize(ws, crops, BALANCE)
     original, generated = "photos/train/dog/0.png", children(ws)["image_id"].iloc[0]
-    findings = found(*[(name, "label_error", 0.1, "cat") for name in (original, generated)])
 
-    def taken(action: str) -> list[str]:
-        rules = [Rule.model_validate({"finder": "label_error", "action": action})]
+    def taken(finder: str, action: str, suggested: str = "") -> list[str]:
+        findings = found(*[(name, finder, 0.1, suggested) for name in (original, generated)])
+        rules = [Rule.model_validate({"finder": finder, "action": action})]
         result = decisions.decide(findings, rows(ws), rules, decisions.empty(), at="")
         return sorted([*result.decisions["image_id"], *result.review["image_id"]])
 
-    assert taken("drop") == sorted([original, generated])
-    assert taken("relabel") == taken("review") == [original]
+    assert taken("dark", "drop") == sorted([original, generated])
+    assert taken("dark", "review") == [original]
+    assert taken("label_error", "drop", "cat") == [original]  # the label is the original's
+    assert taken("label_error", "relabel", "cat") == taken("label_error", "review", "cat") == [original]
 
 
 # Sources that change, folds, exports

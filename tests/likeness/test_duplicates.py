@@ -60,7 +60,7 @@ def test_the_larger_of_two_versions_is_kept_but_in_test_before_train() -> None:
 
 
 def test_blocks_of_images_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
-    pictures = digits()[:300]
+    pictures = digits()[:200]
     whole = find(pictures, table(pictures))
     monkeypatch.setattr(search, "BLOCK", 64)
     pd.testing.assert_frame_equal(find(pictures, table(pictures)), whole)
