@@ -19,13 +19,14 @@ import numpy as np
 import pandas as pd
 
 from curate import manifest, sources
+from curate.decisions import POLICY
 from curate.errors import UserError
 from curate.ingest import added, naming, reading, split_rule
 from curate.ingest.added import Added, NearDuplicate
 from curate.ingest.merge import GONE, gone_files, merge
 from curate.ingest.unpack import publish, unpacking
 from curate.sources import Named, Options, Skipped, Why
-from curate.workspace import MANIFEST, Workspace
+from curate.workspace import DECISIONS, MANIFEST, Workspace, read_table
 
 NEAR: Why = "near-duplicate of what is there"
 LeaveOut = Callable[[list[NearDuplicate]], Collection[str]]
@@ -89,11 +90,13 @@ def add(
             publish(to, {path.removeprefix(f"images/{name}/") for path in kept["path"]})
             gone = gone_files(after, name, read.paths)
             after.loc[gone, "error"] = GONE
+            decided = _decided(workspace, before, after)
             followed = manifest.follow_originals(before, after)
             if len(kept) or gone.any():
                 transaction.write_table(MANIFEST, followed)
     done = added.summary(name, layout, rows, fate, read.skipped, rule, alike)
     told = added.gone(after["path"][gone].to_list()) + added.outdated(len(after) - len(followed))
+    told += added.decided(decided, workspace.root)
     return replace(done, warnings=done.warnings + told)
 
 
@@ -101,3 +104,14 @@ def _read_manifest(workspace: Workspace) -> pd.DataFrame:
     if not workspace.has(MANIFEST):
         return manifest.empty()
     return manifest.check(workspace.read_table(MANIFEST, written_by="curate add"), str(workspace.path(MANIFEST)))
+
+
+def _decided(workspace: Workspace, before: pd.DataFrame, after: pd.DataFrame) -> list[str]:
+    """The images with another file or label than before, on which people had decided."""
+    if not workspace.has(DECISIONS):
+        return []
+    said = read_table(workspace.path(DECISIONS))
+    by_people = said["image_id"][said["by"] != POLICY] if "by" in said else said["image_id"]
+    there = after.merge(before[["image_id", "content_hash", "label"]], on="image_id", suffixes=("", "_before"))
+    other = (there["content_hash"] != there["content_hash_before"]) | (there["label"] != there["label_before"])
+    return there["image_id"][other & there["image_id"].isin(by_people)].to_list()

@@ -2,13 +2,15 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from curate.ingest import split_rule
 from curate.sources import Skipped
-from curate.wording import plural
+from curate.wording import pasted, plural
+from curate.workspace import DECISIONS
 
 NAMES_IN_A_WARNING = 3
 
@@ -93,6 +95,13 @@ def gone(paths: list[str]) -> list[str]:
     told = plural(len(paths), "image has no file any more", "images have no file any more")
     way_out = "until added again, from where it is, each counts as one that cannot be decoded"
     return [f"{told}: {_some(paths)}; {way_out}"] if paths else []
+
+
+def decided(names: list[str], root: Path) -> list[str]:
+    """A line on images that people decided on when they were others."""
+    told = plural(len(names), "image that people decided on has", "images that people decided on have")
+    way_out = f"what was said of them stands, until its rows are taken out of {pasted(root / DECISIONS)}"
+    return [f"{told} another file or label now: {_some(names)}; {way_out}"] if names else []
 
 
 def outdated(generated: int) -> list[str]:

@@ -19,11 +19,12 @@ from curate.ingest.add import add
 from curate.ingest.added import outdated
 from curate.ingest.incoming import Request
 from curate.sources import Options, Sample
-from curate.workspace import MANIFEST, Workspace
+from curate.workspace import DECISIONS, MANIFEST, Workspace
 from tests import pictures
 from tests.conftest import png, write_tree
 from tests.ingest.conftest import rows
 from tests.sources.reading import EVIL_NAMES, make_tar, make_zip
+from tests.tables import decided
 
 Tree = Callable[..., Path]
 
@@ -266,3 +267,18 @@ def test_what_was_added_in_words(ws: Workspace, tree: Tree, names: list[str], sa
 def test_augmented_images_that_go_in_words(count: int, says: list[str]) -> None:
     assert outdated(0) == []
     assert [line.partition(";")[0] for line in outdated(count)] == says
+
+
+def test_images_that_changed_after_people_decided_on_them_are_told(tmp_path: Path) -> None:
+    folder = write_tree(tmp_path / "photos", ["train/cat/a.png", "train/cat/b.png", "train/dog/c.png"])
+    workspace = Workspace(tmp_path / "ws")
+    add(workspace, folder)
+    ids = [f"photos/train/cat/{name}.png" for name in "ab"]
+    with workspace.writing("decide", {}) as transaction:
+        transaction.write_table(DECISIONS, decided((ids[0], "keep", "", "ada"), (ids[1], "drop", "", "policy", "dark")))
+    assert add(workspace, folder).warnings == []
+    for name in "ab":  # the policy decides anew, and need not be told
+        (folder / f"train/cat/{name}.png").write_bytes(png(90))
+    (told,) = add(workspace, folder).warnings
+    assert told.startswith(f"1 image that people decided on has another file or label now: {ids[0]}; what was said of")
+    assert add(workspace, folder).warnings == []
