@@ -23,12 +23,15 @@ class Compared:
     before: Run
     accuracies: tuple[float, float]
     """Of the one before and the run; where these are paired, on the seeds that both have."""
-    difference: float
-    """The second minus the first."""
     half_width: float
     """Of the 95 % interval of the difference."""
     interval: str
     """What the interval is of, in words."""
+
+    @property
+    def difference(self) -> float:
+        """Accuracy of the run minus that of the one before."""
+        return self.accuracies[1] - self.accuracies[0]
 
     @property
     def sure_loss(self) -> float:
@@ -70,10 +73,10 @@ def _beside(before: Run, run: Run, proof: Proof | None) -> Compared:
     if found.half_width is None:
         half = of_images(found.before, found.after, before.eval_images)
         why = "as a run has one seed" if min(found.seeds) < 2 else "as seeds are too few for one over seeds"
-        return Compared(before, accuracies, found.mean, half, f"interval of {before.eval_images:,} test images, {why}")
+        return Compared(before, accuracies, half, f"interval of {before.eval_images:,} test images, {why}")
     old, new = found.seeds
     says = f"{new} seeds, paired" if found.paired else f"{old} and {new} other seeds"
-    return Compared(before, accuracies, found.mean, found.half_width, f"interval over {says}")
+    return Compared(before, accuracies, found.half_width, f"interval over {says}")
 
 
 def of_images(before: float, after: float, images: int) -> float:

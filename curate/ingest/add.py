@@ -18,8 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from curate import manifest, sources
-from curate.decisions import POLICY
+from curate import decisions, manifest, sources
 from curate.errors import UserError
 from curate.ingest import added, naming, reading, split_rule
 from curate.ingest.added import Added, NearDuplicate
@@ -110,8 +109,8 @@ def _decided(workspace: Workspace, before: pd.DataFrame, after: pd.DataFrame) ->
     """The images with another file or label than before, on which people had decided."""
     if not workspace.has(DECISIONS):
         return []
-    said = read_table(workspace.path(DECISIONS))
-    by_people = said["image_id"][said["by"] != POLICY] if "by" in said else said["image_id"]
+    said = decisions.complete(read_table(workspace.path(DECISIONS)), before)
+    by_people = said["image_id"][said["by"] != decisions.POLICY]
     there = after.merge(before[["image_id", "content_hash", "label"]], on="image_id", suffixes=("", "_before"))
     other = (there["content_hash"] != there["content_hash_before"]) | (there["label"] != there["label_before"])
     return there["image_id"][other & there["image_id"].isin(by_people)].to_list()

@@ -112,11 +112,15 @@ def components(count: int, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def keep_rank(manifest: pd.DataFrame) -> np.ndarray:
     """Position of each row in the order of whom to keep: by split, then by pixels, then as added. Shape (N,), int64."""
-    pixels = (manifest["width"] * manifest["height"]).to_numpy()
-    order = np.lexsort([-pixels, manifest["split"].map(KEEP_FIRST).to_numpy()])
     rank = np.empty(len(manifest), np.int64)
-    rank[order] = np.arange(len(manifest))
+    rank[_keep_order(manifest)] = np.arange(len(manifest))
     return rank
+
+
+def _keep_order(manifest: pd.DataFrame, *then: np.ndarray) -> np.ndarray:
+    """Positions of the rows, the one to keep first: by split, then by pixels, then by `then`, then as added."""
+    pixels = (manifest["width"] * manifest["height"]).to_numpy()
+    return np.lexsort([*then, -pixels, manifest["split"].map(KEEP_FIRST).to_numpy()])
 
 
 def exact_keepers(manifest: pd.DataFrame) -> np.ndarray:
@@ -126,8 +130,7 @@ def exact_keepers(manifest: pd.DataFrame) -> np.ndarray:
     """
     votes = manifest.groupby(["pixel_hash", "label"])["pixel_hash"].transform("count").to_numpy()
     votes = np.where(manifest["label"] == "", 0, votes)
-    pixels = (manifest["width"] * manifest["height"]).to_numpy()
-    order = np.lexsort([-votes, -pixels, manifest["split"].map(KEEP_FIRST).to_numpy()])
+    order = _keep_order(manifest, -votes)
     codes = pd.factorize(manifest["pixel_hash"].to_numpy(dtype=object)[order])[0]
     _, first = np.unique(codes, return_index=True)
     keepers = np.empty(len(manifest), np.int64)
