@@ -12,7 +12,7 @@ import pytest
 
 from curate import finders, recipe, registry, signals, sources
 from tests import test_finders
-from tests.pictures import Picture
+from tests.pictures import Picture, evidence_of
 from train import experiments, models
 
 ROOT = Path(__file__).parents[1]
@@ -197,7 +197,7 @@ def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 @pytest.mark.parametrize("pictures", test_finders.SETS.values(), ids=test_finders.SETS)
 def test_example_of_contributing_keeps_the_contract(pictures: list[Picture], example: str, tmp_path: Path) -> None:
     test_finders.test_signature_and_docstring(example)
-    test_finders.test_sound_findings_whatever_the_set(example, pictures, tmp_path / "set")
+    test_finders.sound(example, *(evidence_of(tmp_path / name, pictures) for name in ("set", "again")))
 
 
 def test_example_of_contributing_passes_its_own_test(example: str, tmp_path: Path) -> None:

@@ -63,7 +63,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Evid
 def test_sound_findings_whatever_the_set(
     name: str, which: str, made: Callable[[str], tuple[Evidence, Evidence]]
 ) -> None:
-    evidence, other = made(which)
+    sound(name, *made(which))
+
+
+def sound(name: str, evidence: Evidence, again: Evidence) -> None:
+    """What a finder says of a set keeps to the contract, and it says the same of the same set once more."""
     found = findings.scan(evidence, {name: FINDERS[name]}, {})
     assert list(found.columns) == list(findings.COLUMNS)
     assert found["score"].between(0, 1).all()
@@ -72,7 +76,7 @@ def test_sound_findings_whatever_the_set(
     assert found["related_id"].isin([*evidence.manifest["image_id"], ""]).all()
     assert not (found["related_id"] == found["image_id"]).any()
     assert found["suggested_label"].isin([*evidence.manifest["label"], ""]).all()
-    pd.testing.assert_frame_equal(found, findings.scan(other, {name: FINDERS[name]}, {}))
+    pd.testing.assert_frame_equal(found, findings.scan(again, {name: FINDERS[name]}, {}))
 
 
 @pytest.fixture(scope="module")
