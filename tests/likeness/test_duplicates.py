@@ -107,7 +107,7 @@ def test_unrelated_noise_has_no_pairs() -> None:
 @pytest.mark.parametrize(
     ("name", "change", "recall"),
     [
-        ("lighter and clipped", lambda image: np.clip(image * 1.2, 0, 255).astype(np.uint8), 0.5),
+        ("lighter and clipped", lambda image: np.clip(image * 1.2, 0, 255).astype(np.uint8), 0.4),
         # more columns at the edges of a digit pass for border then: what is border in both alone is left out
         ("less contrast", lambda image: (image * 0.5 + 60).astype(np.uint8), 0.98),
         ("shifted", lambda image: np.roll(image, 1, axis=1), 0.9),
@@ -115,11 +115,11 @@ def test_unrelated_noise_has_no_pairs() -> None:
     ],
 )
 def test_versions_are_found_among_hundreds_that_look_alike(name: str, change, recall: float) -> None:
-    originals = digits()[:600]
-    pictures = np.concatenate([originals, np.stack([change(image) for image in originals[:60]])])
+    originals = digits()[:300]
+    pictures = np.concatenate([originals, np.stack([change(image) for image in originals[:30]])])
     pairs = duplicates.same_photo(find(pictures, table(pictures)))
-    true = (pairs["b"] - pairs["a"]).to_numpy() == 600
-    assert true.sum() >= recall * 60
+    true = (pairs["b"] - pairs["a"]).to_numpy() == len(originals)
+    assert true.sum() >= recall * 30
     assert (~true).sum() <= 0.1 * len(pairs)
 
 

@@ -15,7 +15,7 @@ QUICK = TrainConfig(epochs=3, batch_size=64, lr=0.5, flip=False, pad=1)
 
 
 @cache
-def digits(count: int, *, start: int = 0, side: int = 32) -> ImageSet:
+def digits(count: int, *, start: int = 0, side: int = 16) -> ImageSet:
     """`count` digits of `side` px from position `start` on."""
     data = load_digits()
     grey = (data.images[start : start + count] * 255 / 16).astype(np.uint8)

@@ -56,7 +56,7 @@ def network_with_room_for(most: int, error: Exception) -> Callable[..., Network]
 )
 def test_out_of_memory_names_a_batch_that_fits(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models, "build", network_with_room_for(9, error))
-    with pytest.raises(UserError, match=r"batch of 32 images of 32 px with resnet_fast; 8 fit: --set batch_size=8$"):
+    with pytest.raises(UserError, match=r"batch of 32 images of 16 px with resnet_fast; 8 fit: --set batch_size=8$"):
         train(replace(QUICK, batch_size=32), digits(1024))
 
 
@@ -95,7 +95,7 @@ def test_a_run_does_not_take_the_folder_of_another_verb(name: str, workspace: Wo
 
 
 def test_images_that_a_network_cannot_begin_with() -> None:
-    with pytest.raises(UserError, match=r"vgg16 cannot take the 24 px images .*; set small_first=0"):
+    with pytest.raises(UserError, match=r"vgg16 cannot take the 12 px images .*; set small_first=0"):
         train(replace(QUICK, model="vgg16", small_first=0.5), digits(40))
 
 

@@ -12,6 +12,7 @@ import pytest
 from safetensors import SafetensorError, safe_open
 
 from curate import predictions
+from curate.ingest.add import add
 from curate.workspace import MANIFEST, Workspace, read_table
 from tests.conftest import write_digits
 
@@ -63,9 +64,8 @@ def epochs_done(folder: Path) -> list[str]:
 def two(tmp_path: Path) -> tuple[Path, Path]:
     """Two folders with the same small workspace."""
     for name in ("undisturbed", "killed"):
-        (tmp_path / name).mkdir()
         write_digits(tmp_path / name / "digits", 80)
-        run(tmp_path / name, "add", "ws", "./digits")
+        add(Workspace(tmp_path / name / "ws"), tmp_path / name / "digits")
     return tmp_path / "undisturbed", tmp_path / "killed"
 
 

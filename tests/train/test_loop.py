@@ -75,7 +75,7 @@ def test_dropout_and_auxiliary_heads_repeat_and_resume(tmp_path: Path) -> None:
     options = {"auxiliary": True, "dropout": 0.5}
     config = replace(SHORT, model="googlenet", model_options=options, epochs=2, batch_size=16)
     image_set = digits(32)
-    small = replace(image_set, images=image_set.images[:, :, ::4, ::4].contiguous())
+    small = replace(image_set, images=image_set.images[:, :, ::2, ::2].contiguous())
     with pytest.raises(Stop):
         train(config, small, run_dir=tmp_path, on_epoch=stop_after(1))
     torch.manual_seed(5)

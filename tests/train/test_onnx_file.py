@@ -21,11 +21,11 @@ CLASSES = tuple("0123456789")
 
 def saved(name: str) -> Saved:
     torch.manual_seed(0)
-    model = models.build(name, num_classes=10, image_size=32)
+    model = models.build(name, num_classes=10, image_size=16)
     torch.nn.init.normal_(model.head.weight)  # it starts at zero, where every network says the same
     images = digits(50)
     model.start_from(images.images, *images.mean_std())
-    return Saved(model.eval(), replace(QUICK, model=name, image_size=32), CLASSES)
+    return Saved(model.eval(), replace(QUICK, model=name, image_size=16), CLASSES)
 
 
 @pytest.mark.parametrize("name", ["resnet20", "resnet_fast"])
@@ -46,7 +46,7 @@ def test_it_says_what_torch_says(name: str, tmp_path: Path) -> None:
 
 
 def test_another_networks_output_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    other = onnx_file.to_onnx(saved("resnet_fast").model, 32, {})
+    other = onnx_file.to_onnx(saved("resnet_fast").model, 16, {})
     monkeypatch.setattr(onnx_file, "to_onnx", lambda *arguments: other)
     with pytest.raises(UserError, match=r"differ from torch's by .* was not written"):
         onnx_file.write_onnx(tmp_path / "model.onnx", saved("resnet20"))
