@@ -24,6 +24,10 @@ REFLECT, LINEAR = 4, 1
 
 MIRRORING = {"HorizontalFlip", "AlternatingFlip", "D4", "SquareSymmetry"}
 """Transforms that swap left and right."""
+TURNED_MIRRORING = {"VerticalFlip", "Transpose"}
+"""Transforms that do so where a quarter or half turn may follow."""
+FORMATS = {"Normalize", "ToFloat", "ToTensorV2"}
+"""Transforms that make floats of levels, or planes."""
 
 
 def program(config: TrainConfig, size: int) -> Program:
@@ -70,11 +74,16 @@ def pipeline(config: TrainConfig, size: int) -> Any:
 
 def mirrors(config: TrainConfig) -> bool:
     """Whether networks are shown mirror images in training, so that they may be asked about them, too."""
-    return config.flip if config.augment is None else bool(MIRRORING & set(_names(from_dict(config.augment))))
+    if config.augment is None:
+        return config.flip
+    names = set(_names(from_dict(config.augment)))
+    return bool(MIRRORING & names) or ("RandomRotate90" in names and bool(TURNED_MIRRORING & names))
 
 
 def _names(step: Any) -> Iterator[str]:
-    """Of a transform's class, and of those of all that it holds."""
+    """Of a transform's class, and of those of all that it holds; without those that never run."""
+    if step.p == 0:
+        return
     yield type(step).__name__
     for inner in getattr(step, "transforms", ()):
         yield from _names(inner)
@@ -83,10 +92,13 @@ def _names(step: Any) -> Iterator[str]:
 def without_formats(asked: Any) -> Any:
     """The pipeline without what makes floats at its end, so that more can follow."""
     a = albumentations()
-    steps = list(asked.transforms) if isinstance(asked, a.Compose) else [asked]
-    while steps and type(steps[-1]).__name__ in ("Normalize", "ToFloat", "ToTensorV2"):
+    steps = list(asked.transforms) if isinstance(asked, a.Compose | a.Sequential) else [asked]
+    while steps and type(steps[-1]).__name__ in FORMATS:
         steps.pop()
-    return a.Compose(steps, p=asked.p if isinstance(asked, a.Compose) else 1.0)
+    if steps and isinstance(steps[-1], a.Compose | a.Sequential):
+        steps[-1] = without_formats(steps[-1])
+    kind = a.Sequential if isinstance(asked, a.Sequential) else a.Compose
+    return kind(steps, p=asked.p if isinstance(asked, a.Compose | a.Sequential) else 1.0)
 
 
 def small_side(side: int) -> int:

@@ -41,6 +41,11 @@ RANGES = (
 OPTIONAL = ("steps", "head_lr", "bias_lr", "image_size", "time_budget")
 """Settings that may be None."""
 
+OF_SETS = ("pad", "flip", "cutout", "crop_area", "mixup", "cutmix", "augment", "image_size")
+"""Settings that follow from the images, whatever network learns them."""
+OF_RUNS = ("precision", "device", "compile", "seed", "time_budget")
+"""Settings of where and when it is trained."""
+
 
 @dataclass(frozen=True)
 class TrainConfig:

@@ -21,6 +21,8 @@ from train.pixels import read_batch
 
 SMALL_PX = 64
 """Sets of this size and below keep their own: CIFAR's 32, MNIST's 28. Larger small sets are brought to it."""
+NEARLY_ALL = 0.95
+"""Share of one size that makes it the set's: a few odd ones are brought to it."""
 PHOTO_PX = 128
 """Side for photos. Chosen by eye: objects stay recognisable, and it costs a third of 224 px."""
 
@@ -126,12 +128,13 @@ def load_images(
     Rows with an `error` cannot be decoded: leave them out (`rows[rows["error"] == ""]`). A label "" becomes -1.
     A set that takes more than `memory_limit` bytes (None: half of this machine's memory) is written to a file of the
     workspace `root` and read from there, see `train.decoded`.
-    Raises `UserError` for a label not in `classes`, an image that cannot be read, and a set too large for the disk.
+    Raises `UserError` for a label not in `classes`, an image that cannot be read or has changed, and a set too large
+    for the disk.
     """
     size = image_size or common_size(rows)
     labels = torch.tensor(_positions(rows, classes), dtype=torch.int64)
-    paths = locate(rows, root)
-    batches = Local(workers).map_batches(partial(read_batch, size=size), paths, describe="decode", total=len(paths))
+    files = list(zip(locate(rows, root), rows["content_hash"], strict=True))
+    batches = Local(workers).map_batches(partial(read_batch, size=size), files, describe="decode", total=len(files))
     need, limit = len(rows) * size * size * 3, memory() // 2 if memory_limit is None else memory_limit
     images: Images
     if need > limit:
@@ -158,14 +161,16 @@ def memory() -> int:
 def common_size(rows: DataFrame) -> int:
     """The side in pixels that images of these sizes are trained at.
 
-    Square images of one size up to 64 px keep it. Otherwise 64 where half of the images have a short side below 128 px,
-    and 128 for photos.
+    Square images up to 64 px keep their size where nearly all are of one. Otherwise 64 where half of the images have a
+    short side below 128 px, and 128 for photos.
     """
     if rows.empty:
         return SMALL_PX
     short = np.minimum(rows["width"].to_numpy(), rows["height"].to_numpy())
-    if short.min() == rows[["width", "height"]].to_numpy().max() and 8 <= short[0] <= SMALL_PX:
-        return int(short[0])
+    square = short[(rows["width"] == rows["height"]).to_numpy()]
+    side = int(np.bincount(square).argmax()) if len(square) else 0
+    if 8 <= side <= SMALL_PX and (square == side).sum() >= NEARLY_ALL * len(rows):
+        return side
     return SMALL_PX if np.median(short) < PHOTO_PX else PHOTO_PX
 
 

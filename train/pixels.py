@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from curate.errors import UserError
-from curate.images import ImageError, read_image
+from curate.images import ImageError, content_hash, decode, read_bytes
 from curate.wording import pasted
 
 
@@ -20,16 +20,22 @@ def resize(image: np.ndarray, size: int) -> np.ndarray:
     return image[top : top + size, left : left + size]
 
 
-def read_batch(paths: list[str], *, size: int) -> np.ndarray:
-    """Decoded and resized: shape (B, size, size, 3), uint8. Raises `UserError` for one that cannot be read."""
-    return np.stack([resize(_read(path), size) for path in paths])
+def read_batch(files: list[tuple[str, str]], *, size: int) -> np.ndarray:
+    """Decoded and resized: shape (B, size, size, 3), uint8.
+
+    files: path and `content_hash`. Raises `UserError` for one that cannot be read, or is another than was added.
+    """
+    return np.stack([resize(_read(path, digest), size) for path, digest in files])
 
 
-def _read(path: str) -> np.ndarray:
+def _read(path: str, digest: str) -> np.ndarray:
     try:
-        return read_image(path)
+        if content_hash(data := read_bytes(path)) == digest:
+            return decode(data)
+        why = "it has changed since it was added"
     except ImageError as error:
-        raise UserError(
-            f"{pasted(path)}: {error}; it could be read when it was added. Put it back, or "
-            "'curate add' its folder again: that notes what has moved and what is gone"
-        ) from None
+        why = f"{error}; it could be read when it was added"
+    raise UserError(
+        f"{pasted(path)}: {why}. Put it back, or 'curate add' its folder again: that notes what has changed, what has "
+        "moved and what is gone"
+    )

@@ -23,7 +23,7 @@ from curate.errors import UserError
 from curate.files import write_bytes_atomic, write_json
 from curate.results import paired
 from curate.results.interval import mean_interval
-from train.augment import pipeline, program, without_formats
+from train.augment import mirrors, pipeline, program, without_formats
 from train.config import TrainConfig
 from train.crossval import assign_folds
 from train.data import ImageSet
@@ -109,7 +109,7 @@ def candidates(config: TrainConfig, size: int, files: Sequence[Path] = ()) -> li
         "mixup": [*own, ours.MixUp(0.2)],
         "cutmix": [*own, ours.CutMix(1.0)],
     }
-    if config.flip:
+    if mirrors(config):
         tried |= {
             "rand_augment": [ours.RandAugment(2, 9), *own],
             "trivial_augment": [ours.TrivialAugment(), *own],

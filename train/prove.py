@@ -26,7 +26,7 @@ from train.result import RunResult, write_result
 from train.run import check_classes
 from train.schedule import with_steps_of
 from train.trial import Done, Trial
-from train.verbs import configure, test_rows_of
+from train.verbs import configure, leaks_unknown, test_rows_of
 
 SEEDS_AT_MOST = 10
 """Where no number is given: a difference that is not clear by then is below 1.3 deviations between seeds."""
@@ -137,6 +137,7 @@ def measure(
     if config.skip_easy:
         says = f"skip_easy = {config.skip_easy:g} is off here: how many images it leaves out depends on the set"
         plan = replace(plan, notes=(*plan.notes, says))
+    plan = replace(plan, notes=(*plan.notes, *leaks_unknown(workspace)))
     size, fewest = config.image_size or common_size(raw), min(arm.images for arm in plan.arms)
     config = with_steps_of(replace(config, image_size=size), len(raw), fewest=fewest)
     all_jobs = [config] * (len(plan.arms) * len(numbers))

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.numpy import load_file, save
 
+from curate.files import write_bytes_atomic
 from curate.labels import label_noise
 from train.augment import program
 from train.checkpoint import Epoch
@@ -21,6 +23,8 @@ ROUND = 1000
 CORRECTED = 2
 """What a later round counts beside the first. A third of CIFAR-10N `aggre`, best F1: 0.708 if
 they count the same, 0.711 with 2, 0.710 with 3; `worse`: 0.875 with each."""
+
+SOFT_LABELS = "soft_labels.safetensors"
 
 
 @dataclass(frozen=True)
@@ -108,9 +112,8 @@ def run(
 
     done, given = [take_round(0, image_set)], image_set.labels.numpy()
     for number in range(1, plan.corrected + 1):
-        repeats = np.stack([each.pred_probs for each in done])
-        together = _together(repeats)
-        soft = label_noise.soft_labels(label_noise.fit(repeats, given, together), together, given)
+        file = run_dir / f"round-{number + 1}" / SOFT_LABELS if run_dir else None
+        soft = _once(file, partial(_soft_labels, [each.pred_probs for each in done], given))
         done.append(take_round(number, replace(image_set, soft_labels=torch.from_numpy(soft))))
     return Said(
         repeats=np.stack([each.pred_probs for each in done]),
@@ -124,6 +127,24 @@ def run(
         thin_classes=done[0].thin_classes,
         seconds=sum(each.seconds for each in done),
     )
+
+
+def _soft_labels(repeats: list[np.ndarray], given: np.ndarray) -> np.ndarray:
+    """How probable each class is, given the label and what R rounds say: shape (N, K), float32, rows sum to 1."""
+    together = _together(np.stack(repeats))
+    return label_noise.soft_labels(label_noise.fit(np.stack(repeats), given, together), together, given)
+
+
+def _once(file: Path | None, make: Callable[[], np.ndarray]) -> np.ndarray:
+    """What is made once and kept: predictions that are made again on other hardware, or by other threads, differ in
+    their last bits, and a round that has begun goes on with what it began with."""
+    if file is None:
+        return make()
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes_atomic(file, save({"soft_labels": make()}))
+    kept: np.ndarray = load_file(file)["soft_labels"]
+    return kept
 
 
 def _together(repeats: np.ndarray) -> np.ndarray:

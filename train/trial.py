@@ -91,7 +91,7 @@ def make(
     )
     together, eval_set = load(rows.assign(label="")), load(test_rows)
     place = pd.Index(rows["image_id"])
-    free = leak_free(workspace, test_rows)
+    free = leak_free(workspace, images, test_rows, learned["image_id"])
     tested = manifest.data_hash(test_rows)
     return Trial(
         workspace.root,

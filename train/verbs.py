@@ -11,10 +11,11 @@ from curate import manifest, portable, recipe, scans, tables
 from curate.engine import Local
 from curate.errors import UserError, known
 from curate.evidence import Evidence
-from curate.likeness.duplicates import groups
+from curate.likeness.duplicates import PROBABILITY, groups
+from curate.likeness.leaks import leaks
 from curate.results.runs import PROVE
 from curate.wording import pasted
-from curate.workspace import FINDINGS, Workspace, read_table
+from curate.workspace import Workspace
 from train import parallel, policy_search, run
 from train.checkpoint import Epoch
 from train.config import TrainConfig
@@ -23,6 +24,7 @@ from train.onnx_file import Exported, write_onnx
 from train.result import RESULT, WEIGHTS, RunResult
 from train.run import load_model, train_run
 
+SPLIT_LEAK = "split_leak"
 SEARCH = "augment-search"
 """The folder among the runs in which `search_policies` keeps what it trains."""
 
@@ -64,7 +66,7 @@ def train(
             classes=asked.classes,
             seeds=seeds,
             data_hash=manifest.data_hash(asked.train_rows),
-            leak_free_ids=leak_free(workspace, asked.test_rows),
+            leak_free_ids=leak_free(workspace, asked.images, asked.test_rows, asked.train_rows["image_id"]),
             resume=resume,
             tensorboard=tensorboard,
             at_once=several,
@@ -129,6 +131,8 @@ class _Asked:
     """What a training is asked to do."""
 
     config: TrainConfig
+    images: pd.DataFrame
+    """The manifest."""
     train_rows: pd.DataFrame
     test_rows: pd.DataFrame
     classes: list[str]
@@ -153,7 +157,7 @@ def _asked(workspace: Workspace, data: str, settings: Mapping[str, object], name
     if why := _taken(run_name) or portable.why_not(run_name):
         raise UserError(f"--name {run_name!r}: {why}; choose another")
     classes = manifest.classes(raw[manifest.decodable(raw)])
-    return _Asked(config, train_rows, test_rows, classes, workspace.root / "runs" / run_name)
+    return _Asked(config, raw, train_rows, test_rows, classes, workspace.root / "runs" / run_name)
 
 
 def _taken(run_name: str) -> str:
@@ -194,16 +198,33 @@ def test_rows_of(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def leak_free(workspace: Workspace, test_rows: pd.DataFrame) -> list[str] | None:
-    """Test images without a twin in the training set, according to `split_leak`; None where the findings are not as a
-    scan with it has left them."""
-    if "split_leak" not in scans.of(workspace):
+def leak_free(
+    workspace: Workspace, images: pd.DataFrame, test_rows: pd.DataFrame, learned: pd.Series
+) -> list[str] | None:
+    """Test images that no training image shows, by the pairs that `split_leak` goes by; None where it has not looked
+    at these images as they are now, see `leaks_unknown`.
+
+    images: the manifest, of which `test_rows` are a part. learned: the `image_id` of what is trained on, which may come
+    out of the pool; the training split counts whether it is or not.
+    """
+    if SPLIT_LEAK not in scans.of(workspace) or leaks_unknown(workspace):
         return None
-    table = read_table(workspace.path(FINDINGS))
-    shown = table["related_id"][(table["finder"] == "split_leak") & table["flagged"]]  # one for each training image
-    leaked = test_rows["image_id"].isin(shown)
+    with workspace.locked():  # the scan has found them, and keeps them
+        pairs = Evidence(workspace, images, Local()).get("duplicate_pairs")
+    images = images.assign(split=images["split"].mask(images["image_id"].isin(learned), "train"))
+    asked = recipe.in_workspace(workspace).scan.get(SPLIT_LEAK, {}).get("probability")
+    found = leaks(images, pairs, probability=PROBABILITY if asked is None else float(asked))
+    found = found[(images["split"] == "train").to_numpy()[found["row"]]]
+    leaked = test_rows["image_id"].isin(images["image_id"].iloc[found["other"]])
     leaked |= test_rows["pixel_hash"].isin(test_rows["pixel_hash"][leaked])  # and the copies of it
     return test_rows["image_id"][~leaked].to_list()
+
+
+def leaks_unknown(workspace: Workspace) -> list[str]:
+    """Why what `split_leak` has found is not true any more, in a line; nothing where it is, or has not been looked."""
+    reasons = scans.stale(workspace, [SPLIT_LEAK], scans.of(workspace))
+    again = f"'curate scan {pasted(workspace.root)}' first"
+    return [f"no accuracy without leaked test images: {reason}; {again}" for reason in reasons]
 
 
 def by_epochs(config: TrainConfig) -> TrainConfig:

@@ -55,10 +55,15 @@ def compile(
 
 
 def _check_order(steps: Sequence[Step]) -> None:
-    """Raises `UserError` for a step that is for levels, but comes when these are floats already."""
+    """Raises `UserError` for a step that is for levels, but comes when these are floats already, and for one that would
+    make floats of some images of a batch alone."""
     scaled = ""
     for step in steps:
         transform = step.transform
+        if isinstance(transform, Scaling) and step.gates:
+            raise UserError(
+                f"{transform.name} makes floats of some images alone; give it p=1, and take it out of OneOf"
+            )
         if scaled and not transform.floats:
             raise UserError(f"{transform.name} comes after {scaled}, and takes levels from 0 to 255; put {scaled} last")
         scaled = transform.name if isinstance(transform, Scaling) else scaled

@@ -166,7 +166,14 @@ def search(
     if as_json:
         output.print_json(found)
     else:
-        _say_found(found, ws)
+        _say_found(found, ws, _asked(data, recipe, device, changes))
+
+
+def _asked(data: str, recipe: str | None, device: str | None, changes: list[str] | None) -> str:
+    """The options that a training takes to be as those of the search."""
+    options = {"--data": None if data == "raw" else data, "--recipe": recipe, "--device": device}
+    pairs = [(name, value) for name, value in options.items() if value] + [("--set", each) for each in changes or []]
+    return "".join(f" {name} {pasted(value)}" for name, value in pairs)
 
 
 def _fallback(name: str | None) -> Literal["cpu"] | None:
@@ -203,7 +210,7 @@ def _say_training(training: "Tried") -> None:
     output.say(f"{told} ({training.seconds:.0f} s)")
 
 
-def _say_found(found: "Found", ws: Path) -> None:
+def _say_found(found: "Found", ws: Path, asked: str) -> None:
     import pandas as pd
 
     rows = [
@@ -229,9 +236,8 @@ def _say_found(found: "Found", ws: Path) -> None:
             f"{found.best} is ahead of what the recipe has, by no more than its interval: more epochs would tell."
         )
     if found.best != "recipe":
-        output.say(
-            f"Wrote {pasted(found.written[0])}. Next: curate train {pasted(ws)} --augment {pasted(found.written[0])}"
-        )
+        best = pasted(found.written[0])
+        output.say(f"Wrote {best}. Next: curate train {pasted(ws)} --augment {best}{asked}")
 
 
 def _difference(place: "Place") -> str:

@@ -87,6 +87,7 @@ def train(
     if as_json:
         output.print_json(result)
         return
+    output.warn(verbs.leaks_unknown(workspace))
     output.say(*describe(result), f"Wrote {pasted(run_dir)}. Next: curate report {pasted(ws)}")
 
 

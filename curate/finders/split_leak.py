@@ -3,9 +3,7 @@
 import pandas as pd
 
 from curate.likeness import duplicates
-
-DEPTH = {"train": 2, "val": 1, "test": 0, "pool": -1}
-"""A leak runs from what is measured on into what has a larger number; the pool takes no part."""
+from curate.likeness.leaks import leaks
 
 
 def split_leak(
@@ -20,14 +18,7 @@ def split_leak(
     `related_id` is the image that it gives away, in test before val. The network has seen what it is asked:
     1.5 to 3.3 % of CIFAR-10's test images are such. Source: Barz, Denzler 2020, "Do we train on test data?".
     """
-    links = _links(duplicates.same_photo(duplicate_pairs, probability=probability))
-    depth = manifest["split"].map(DEPTH).to_numpy()
-    to, of = depth[links["row"]], depth[links["other"]]
-    links = links[(of >= 0) & (to > of)]
-    links = links.assign(of=depth[links["other"]]).sort_values(
-        ["row", "of", "probability", "kind", "other"], ascending=[True, True, False, True, True]
-    )
-    links = links.drop_duplicates("row")
+    links = leaks(manifest, duplicate_pairs, probability=probability).drop_duplicates("row")
     rows, others = links["row"].to_numpy(), links["other"].to_numpy()
     groups = duplicates.components(len(manifest), rows, others)
     splits = manifest["split"].to_numpy()[others]
@@ -41,15 +32,3 @@ def split_leak(
             "detail": duplicates.told(links, splits),
         }
     )
-
-
-def _links(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Both directions of every pair, as `row` and `other`; near pairs also for the exact copies of their images."""
-    exact, near = pairs[pairs["kind"] == "exact"], pairs[pairs["kind"] == "near"]
-    copies = exact[["a", "b"]].rename(columns={"a": "row", "b": "copy"})
-    near = pd.concat([near.rename(columns={"a": "row", "b": "other"}), near.rename(columns={"a": "other", "b": "row"})])
-    of_copies = near.merge(copies, on="row").drop(columns="row").rename(columns={"copy": "row"})
-    exact = exact.rename(
-        columns={"b": "row", "a": "other"}
-    )  # `a` is in the split that is measured on, if any of them is
-    return pd.concat([exact, near, of_copies], ignore_index=True)

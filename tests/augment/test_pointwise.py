@@ -186,6 +186,8 @@ def test_no_scale_where_the_image_counts():
         (A.Posterize([(1, 2), (3, 4), (5, 6)], p=1), 1, "Posterize has num_bits for 3 channels, the images have 1"),
         (A.Compose([A.ToFloat(), A.Normalize(normalization="image")]), 3, 'normalization="image" takes levels'),
         (A.Compose([A.ToFloat(), A.Solarize(p=1)]), 3, "Solarize comes after ToFloat, and takes levels"),
+        (A.Normalize(p=0.5), 3, "Normalize makes floats of some images alone; give it p=1"),
+        (A.OneOf([A.ToFloat(), A.Normalize()], p=1), 3, "ToFloat makes floats of some images alone"),
     ],
 )
 def test_what_they_do_not_take(pipeline, channels, says):

@@ -132,6 +132,9 @@ def test_three_quarters() -> None:
         ({"flip": False, "augment": [{"HorizontalFlip": {"p": 0.5}}]}, True),
         ({"augment": [{"OneOf": {"transforms": [{"HorizontalFlip": {}}, "Transpose"]}}]}, True),
         ({"augment": [{"Affine": {"rotate": [-5, 5]}}]}, False),
+        ({"augment": [{"HorizontalFlip": {"p": 0}}]}, False),
+        ({"augment": ["VerticalFlip"]}, False),
+        ({"augment": ["VerticalFlip", "RandomRotate90"]}, True),  # upside down, and half a turn
     ],
 )
 def test_whether_mirror_images_are_learned(settings: dict[str, Any], expected: bool) -> None:

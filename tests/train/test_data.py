@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from curate.errors import UserError
-from curate.images import encode_png
+from curate.images import content_hash, encode_png
 from tests.train.digits import digits
 from train.data import common_size, load_images
 from train.pixels import resize
@@ -16,14 +16,17 @@ from train.pixels import resize
 
 def rows(sizes: list[tuple[int, int]], folder: Path, labels: list[str] | None = None) -> pd.DataFrame:
     """A manifest of grey images, brighter from one to the next. sizes: (width, height)."""
-    for number, (width, height) in enumerate(sizes):
-        image = np.full((height, width, 3), 10 * number, np.uint8)
-        (folder / f"{number}.png").write_bytes(encode_png(image))
+    files = [
+        encode_png(np.full((height, width, 3), 10 * number, np.uint8)) for number, (width, height) in enumerate(sizes)
+    ]
+    for number, data in enumerate(files):
+        (folder / f"{number}.png").write_bytes(data)
     return pd.DataFrame(
         {
             "image_id": [f"here/{number}.png" for number in range(len(sizes))],
             "path": [f"{number}.png" for number in range(len(sizes))],
             "label": labels or ["cat"] * len(sizes),
+            "content_hash": [content_hash(data) for data in files],
             "width": [width for width, _ in sizes],
             "height": [height for _, height in sizes],
         }
@@ -38,6 +41,8 @@ def rows(sizes: list[tuple[int, int]], folder: Path, labels: list[str] | None = 
         ([(64, 64)], 64),
         ([(1, 1)], 64),
         ([(32, 32), (32, 40)], 64),
+        ([(32, 32)] * 19 + [(33, 32)], 32),  # an odd one does not make the others larger
+        ([(32, 40)] * 3 + [(28, 28)], 64),
         ([(96, 96)], 64),
         ([(500, 375), (375, 500), (20, 20)], 128),
         ([], 64),
@@ -65,10 +70,19 @@ def test_no_rows_no_images(tmp_path: Path) -> None:
     assert len(load_images(rows([], tmp_path), tmp_path, classes=["cat"])) == 0
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("now", "why"),
+    [
+        (None, "No such file or directory; it could be read"),
+        (encode_png(np.ones((8, 8, 3), np.uint8)), "it has changed"),
+    ],
+)
+def test_a_file_that_is_not_what_was_added_is_named(now: bytes | None, why: str, tmp_path: Path) -> None:
     table = rows([(8, 8)], tmp_path)
     (tmp_path / "0.png").unlink()
-    with pytest.raises(UserError, match=r"0\.png"):
+    if now is not None:
+        (tmp_path / "0.png").write_bytes(now)
+    with pytest.raises(UserError, match=rf"0\.png: {why}"):
         load_images(table, tmp_path, classes=["cat"])
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from curate.errors import UserError
-from curate.images import encode_png
+from curate.images import content_hash, encode_png
 from tests.train.digits import QUICK, digits
 from train import decoded, loop, parallel
 from train.crossval import cross_validate
@@ -28,8 +28,9 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """100 digits as files; every tenth has no label."""
     folder = tmp_path_factory.mktemp("digits")
     images = digits(100)
-    for number, image in enumerate(images.images.permute(0, 2, 3, 1).numpy()):
-        (folder / f"{number}.png").write_bytes(encode_png(np.ascontiguousarray(image)))
+    files = [encode_png(np.ascontiguousarray(image)) for image in images.images.permute(0, 2, 3, 1).numpy()]
+    for number, data in enumerate(files):
+        (folder / f"{number}.png").write_bytes(data)
     return pd.DataFrame(
         {
             "image_id": images.image_ids,
@@ -37,7 +38,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
             "label": [
                 "" if number % 10 == 9 else CLASSES[label] for number, label in enumerate(images.labels.tolist())
             ],
-            "content_hash": [f"{number:032x}" for number in range(100)],
+            "content_hash": [content_hash(data) for data in files],
             "width": 32,
             "height": 32,
         }

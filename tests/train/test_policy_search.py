@@ -55,10 +55,17 @@ def test_own_pipelines_come_last(tmp_path: Path) -> None:
 
 
 def test_a_pipeline_of_the_settings_is_the_recipe() -> None:
-    tried = candidates(replace(CONFIG, augment=[{"Transpose": {"p": 0.25}}]), SIDE)
+    tried = candidates(replace(CONFIG, flip=True, augment=[{"Transpose": {"p": 0.25}}]), SIDE)
     assert "Transpose" in json.dumps(tried[0].augment)
     assert "Transpose" not in json.dumps(tried[1].augment)
     assert all("Transpose" in json.dumps(each.augment) for each in tried[2:])
+    assert names(tried) == PLAIN  # it says nothing of mirroring
+
+
+def test_what_makes_floats_is_left_out_wherever_it_ends_the_pipeline() -> None:
+    own = {"Sequential": {"transforms": [{"Transpose": {"p": 0.25}}, "Normalize"]}}
+    for each in candidates(replace(CONFIG, augment=[own, "ToTensorV2"]), SIDE):
+        assert "Normalize" not in json.dumps(each.augment)
 
 
 @pytest.mark.parametrize(

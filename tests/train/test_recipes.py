@@ -27,6 +27,13 @@ def test_numbers_of_the_command_line_are_those_of_a_recipe(text: str, value: obj
     assert training_settings(None, [f"lr={text}"]) == {"lr": value}
 
 
+def test_what_a_workspace_sets_for_another_network_does_not_get_into_a_recipe() -> None:
+    own = {"model": "resnet20", "model_options": {"shortcut": "B"}, "schedule": "step", "steps": 50, "image_size": 24}
+    config = TrainConfig.from_mapping(own | recipes.load("fast"))
+    assert config == TrainConfig.from_mapping(recipes.load("fast") | {"image_size": 24})
+    assert (config.model_options, config.schedule, config.steps) == ({}, "triangular", None)
+
+
 def test_an_unknown_recipe_names_the_known_ones() -> None:
     with pytest.raises(UserError, match="best, fast, fast_gpu, standard"):
         recipes.load("faster")

@@ -13,6 +13,7 @@ from tests.train.digits import QUICK, digits
 from train import rounds
 from train.checkpoint import Epoch
 from train.config import TrainConfig
+from train.crossval import OutOfFold, cross_validate
 from train.data import ImageSet
 from train.profiles import Profile
 from train.rounds import Place, Said
@@ -136,6 +137,27 @@ def test_an_interrupted_call_comes_to_the_same(said: Said, image_set: ImageSet, 
         if field.name != "seconds":
             one, two = getattr(resumed, field.name), getattr(said, field.name)
             assert np.array_equal(one, two, equal_nan=isinstance(two, np.ndarray) and two.dtype.kind == "f"), field.name
+
+
+def test_a_round_goes_on_with_the_labels_it_began_with(
+    image_set: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Resumed on other hardware, the round before it predicts otherwise in its last bits."""
+
+    def stop(place: Place, epoch: Epoch) -> None:
+        if place.round == 2:
+            raise KeyboardInterrupt
+
+    def elsewhere(*given: object, **more: object) -> OutOfFold:
+        result = cross_validate(*given, **more)  # type: ignore[arg-type]
+        return replace(result, pred_probs=result.pred_probs * np.float32(1 + 1e-6))
+
+    with pytest.raises(KeyboardInterrupt):
+        run(image_set, tmp_path, on_epoch=stop)
+    monkeypatch.setattr(rounds, "cross_validate", elsewhere)
+    left: list[Place] = []
+    run(image_set, tmp_path, on_epoch=lambda place, epoch: left.append(place))
+    assert len(left) == 12 - 5
 
 
 def test_one_round_alone(image_set: ImageSet, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from curate.errors import UserError
-from curate.images import encode_png
+from curate.images import content_hash, encode_png
 from tests.train.digits import QUICK, digits
 from train.checkpoint import Epoch
 from train.evaluate import predict
@@ -36,15 +36,17 @@ FILES = {
 def rows(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     folder = tmp_path_factory.mktemp("digits")
     image_set = digits(90)
-    for number, image in enumerate(image_set.images.permute(0, 2, 3, 1).numpy()):
-        (folder / f"{number}.png").write_bytes(encode_png(np.ascontiguousarray(image)))
+    files = [encode_png(np.ascontiguousarray(image)) for image in image_set.images.permute(0, 2, 3, 1).numpy()]
+    for number, data in enumerate(files):
+        (folder / f"{number}.png").write_bytes(data)
     return pd.DataFrame(
         {
             "image_id": image_set.image_ids,
             "path": [str(folder / f"{number}.png") for number in range(90)],
             "label": [CLASSES[label] for label in image_set.labels.tolist()],
-            "width": 32,
-            "height": 32,
+            "content_hash": [content_hash(data) for data in files],
+            "width": 16,
+            "height": 16,
         }
     )
 
@@ -62,7 +64,7 @@ def test_a_run_writes_its_folder(rows: pd.DataFrame, tmp_path: Path) -> None:
     assert {path.name for path in folder.iterdir()} == FILES
     written = json.loads((folder / "result.json").read_text())
     assert written["data_hash"] == "abc"
-    assert written["config"]["image_size"] == 32
+    assert written["config"]["image_size"] == 16
     assert written["accuracy"]["mean"] == pytest.approx(np.mean(result.accuracy.values))
     assert len(result.accuracy.values) == 2
     assert result.accuracy.half_width is not None

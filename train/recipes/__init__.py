@@ -5,6 +5,7 @@ from typing import Any
 
 from curate import yaml_text
 from curate.errors import known
+from train.config import OF_RUNS, OF_SETS, TrainConfig
 
 FOLDER = Path(__file__).parent
 
@@ -15,8 +16,13 @@ def names() -> list[str]:
 
 
 def load(name: str) -> dict[str, Any]:
-    """The training settings of a recipe, for `TrainConfig.from_mapping`. Raises `UserError` for an unknown name."""
-    return {key: value for key, value in _read(name).items() if key != "summary"}
+    """The training settings of a recipe, for `TrainConfig.from_mapping`. Raises `UserError` for an unknown name.
+
+    All that decides how a network learns is among them, by default as `TrainConfig` has it: what a workspace sets for
+    another network does not get into it. What follows from the images, and where it runs, is left to the workspace.
+    """
+    defaults = {key: value for key, value in TrainConfig().as_dict().items() if key not in (*OF_SETS, *OF_RUNS)}
+    return defaults | {key: value for key, value in _read(name).items() if key != "summary"}
 
 
 def summaries() -> dict[str, str]:

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 
 from curate import report, tables, verbs
-from curate.engine import Local
 from curate.manifest import data_hash
 from curate.report.proved import proved
 from curate.results import proof, runs
 from curate.results.proof import Proof
-from curate.workspace import FINDINGS, MANIFEST, Workspace, read_table
+from curate.workspace import MANIFEST, Workspace, read_table
 from tests.train.prove.workspaces import (
     RUN,
     SETTINGS,
@@ -220,16 +219,6 @@ def test_changed_test_labels_train_anew(again: Workspace) -> None:
     heard: Heard = []
     prove(again, settings=SETTINGS, seeds=2, on_epoch=hearing(heard))
     assert {(arm, seed) for arm, seed, _ in heard} == {(arm, seed) for arm in ("raw", "curated") for seed in (0, 1)}
-
-
-def test_findings_that_were_changed_by_hand_tell_nothing_of_leaks(fresh: Workspace) -> None:
-    rows = training.test_rows_of(fresh, tables.read_manifest(fresh))
-    assert len(training.leak_free(fresh, rows) or []) == 19
-    scanned = read_table(fresh.path(FINDINGS))
-    scanned.iloc[1:].to_parquet(fresh.path(FINDINGS))
-    assert training.leak_free(fresh, rows) is None
-    verbs.scan(fresh, only=["split_leak"], settings={}, engine=Local())
-    assert len(training.leak_free(fresh, rows) or []) == 19
 
 
 def test_a_damaged_seed_is_one_line(again: Workspace) -> None:
