@@ -1,5 +1,6 @@
 """More labels out of images that have none: which to label next, and labels that networks are sure of."""
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,17 +142,22 @@ def _pseudo(said: pd.DataFrame) -> pd.Series:
 
 def _as_decided(images: pd.DataFrame, said: pd.DataFrame, settled: pd.DataFrame) -> pd.DataFrame:
     """The manifest with the labels that were decided on for images of the pool. Those that people gave are in `train`,
-    to learn from and to calibrate by; those that networks gave stay in the pool. Those of which something else was
-    said, or on which people disagree, are in `train` without a label: neither they nor their twins are asked about."""
+    to learn from and to calibrate by; those that networks gave stay in the pool. Those of which people said something
+    else, or on which they disagree, are in `train` without a label: neither they nor their twins are asked about. Those
+    that the policy drops are left out, and their twins are not: a copy goes because another one stays."""
     waiting = pool.unlabelled(images)
     relabels = settled[settled["action"] == "relabel"]
     given = dict(zip(relabels["image_id"], relabels["label"], strict=True))
     labels = images["label"].to_numpy(dtype=object, copy=True)
     labels[waiting] = [given.get(image_id, "") for image_id in images["image_id"][waiting]]
+    by_policy = said["by"] == decisions.POLICY
     by_people = images["image_id"].isin(relabels["image_id"][relabels["by"] != decisions.POLICY]).to_numpy()
-    refused = images["image_id"].isin(said["image_id"]).to_numpy() & (labels == "")
+    refused, left_out = (
+        images["image_id"].isin(said["image_id"][rows]).to_numpy() & (labels == "") for rows in (~by_policy, by_policy)
+    )
     splits = images["split"].where(~(waiting & (by_people | refused)), "train").astype("str")
-    return images.assign(label=pd.Series(labels, dtype="str"), split=splits)
+    table = images.assign(label=pd.Series(labels, dtype="str"), split=splits)
+    return table[~(waiting & left_out)].reset_index(drop=True)
 
 
 def _find(finder: str, evidence: Evidence, asked: Mapping[str, object]) -> pd.DataFrame:
@@ -194,10 +200,13 @@ def _refuse_to_lose(dest: Path, said: pd.DataFrame, workspace: Workspace) -> Non
         raise UserError(f"{pasted(dest)} is there and was not written by 'curate select'; give another file with --out")
     answered = there[(there[deciding.ANSWER] != "").any(axis=1)]
     label_alone = (answered["action"] == "") & (answered["label"] != "")  # which `decide` takes for `relabel`
-    given = answered.assign(action=answered["action"].where(~label_alone, "relabel"))
-    by_people = said[said["by"] != decisions.POLICY]
-    lost = ~decisions.is_in(given, by_people, ["image_id", *deciding.ANSWER])
-    deciding.refuse_to_lose(answered[lost], dest, workspace)
+    lost = answered.assign(action=answered["action"].where(~label_alone, "relabel"))
+    for table in itertools.chain([said], deciding.as_written(workspace)):  # what was taken over may have changed since
+        if lost.empty:
+            break
+        by_people = table[table["by"] != decisions.POLICY]
+        lost = lost[~decisions.is_in(lost, by_people, ["image_id", *deciding.ANSWER])]
+    deciding.refuse_to_lose(answered.loc[lost.index], dest, workspace)
 
 
 def _too_few_labels(evidence: Evidence, asked: Mapping[str, object]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import getpass
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,11 +13,11 @@ from curate import REVIEWER, decisions, findings, recipe, reviewers
 from curate.csv_text import read_csv
 from curate.errors import UserError
 from curate.labels import answers, queue
-from curate.review import jobs
+from curate.review import jobs, journal
 from curate.tables import read_answers, read_findings, read_manifest
 from curate.verbs import stale
 from curate.wording import pasted, plural
-from curate.workspace import DECIDED_BY, DECISIONS, EDIT, FINDINGS, Workspace, read_table, timestamp
+from curate.workspace import DECIDED_BY, DECISIONS, EDIT, FINDINGS, RECIPE, Workspace, read_table, timestamp
 
 REVIEW = "review.csv"
 ANSWER = ["action", "label", "note"]
@@ -53,10 +54,17 @@ class Asking:
 
 
 def ask(
-    workspace: Workspace, images: pd.DataFrame, rules: list[recipe.Rule], budget: int | None, by: str | None = None
+    workspace: Workspace,
+    images: pd.DataFrame,
+    rules: list[recipe.Rule],
+    budget: int | None,
+    by: str | None = None,
+    *,
+    where: str = "",
 ) -> Asking:
     """Read findings and answers, and what the rules make of them; nothing is written. by: who edited the decisions by
-    hand, see `signed`."""
+    hand, see `signed`. where: the rules stand; "" for the workspace's recipe."""
+    _check_rules(rules, where or pasted(workspace.path(RECIPE)))
     scanned = read_findings(workspace)
     earlier = signed(workspace, read_answers(workspace, images), by)
     settled = reviewers.settle(earlier, images, recipe.in_workspace(workspace).reviewers)
@@ -81,22 +89,30 @@ def decide(
     by: whose are the decisions of the policy that were edited by hand, see `reviewer`.
     """
     rules = (recipe.load(policy) if policy else recipe.in_workspace(workspace)).policy
-    for rule in rules:
-        findings.select([rule.finder], True)
+    where = str(policy or "")
     if dry_run:
-        asking = ask(workspace, read_manifest(workspace), rules, budget, by)
+        asking = ask(workspace, read_manifest(workspace), rules, budget, by, where=where)
     else:
         asked: dict[str, object] = {"policy": str(policy) if policy else None, "budget": budget}
         with workspace.writing("decide", {**asked, DECIDED_BY: recipe.rules_hash(rules)}) as transaction:
             images = read_manifest(workspace)
             _refuse_to_lose_answers(workspace)
-            asking = ask(workspace, images, rules, budget, by)
+            asking = ask(workspace, images, rules, budget, by, where=where)
             transaction.write_table(DECISIONS, asking.decided.decisions)
             transaction.write_table(REVIEW, asking.review)
     table, conflicts = asking.decided.decisions, asking.decided.conflicts
     result = _decided(workspace, table, len(asking.review), conflicts, asking.answers, asking.worth)
     warnings = result.warnings + _without_probabilities(workspace, asking.findings, rules)
     return replace(result, warnings=warnings, written="" if dry_run else result.written)
+
+
+def _check_rules(rules: list[recipe.Rule], where: str) -> None:
+    """Raise `UserError` for a rule of a finder that does not exist."""
+    for number, rule in enumerate(rules):
+        try:
+            findings.select([rule.finder], True)
+        except UserError as error:
+            raise UserError(f"{where}: policy[{number}].finder: {error}") from None
 
 
 def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decided:
@@ -115,9 +131,9 @@ def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decide
         table = _imported(path, images)
         imported = decisions.check(table[~_by_policy(workspace, table)], images, str(path))
         decisions.refuse_idle_labels(imported, str(path))
-        merged = decisions.merge(
-            signed(workspace, read_answers(workspace, images), name), imported, by=name, at=timestamp()
-        )
+        there = signed(workspace, read_answers(workspace, images), name)
+        older = decisions.older(imported, there)
+        merged = decisions.merge(there, imported[~older], by=name, at=timestamp())
         merged = decisions.in_order(merged, images)
         transaction.write_table(DECISIONS, merged)
         if workspace.has(REVIEW):
@@ -129,7 +145,8 @@ def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decide
     said = answers.counted(answers.answered(reviewers.settle(merged, images, rule), scanned, images))
     about_these = merged[merged["image_id"].isin(imported["image_id"])]
     result = _decided(workspace, merged, left, reviewers.disagreements(about_these, images, rule), said, None)
-    return replace(result, warnings=result.warnings + [f"{pasted(path)}: {line}" for line in lone_notes(table)])
+    told = lone_notes(table) + _left_out(int((older & ~decisions.is_in(imported, there, decisions.SAID)).sum()))
+    return replace(result, warnings=result.warnings + [f"{pasted(path)}: {line}" for line in told])
 
 
 def _by_policy(workspace: Workspace, table: pd.DataFrame) -> pd.Series:
@@ -141,23 +158,35 @@ def _by_policy(workspace: Workspace, table: pd.DataFrame) -> pd.Series:
     rows = table.reindex(columns=list(decisions.COLUMNS), fill_value="")
     rows = rows[rows["by"] == decisions.POLICY]
     same, said, timed = (np.zeros(len(rows), bool) for _ in range(3))
-    first: dict[str, str] = {}
-    for entry in workspace.ledger():
-        if digest := entry.writes.get(DECISIONS):
-            first.setdefault(digest, entry.command)
-    for digest in [digest for digest, command in reversed(first.items()) if command != EDIT]:
+    for version in as_written(workspace):
         if same.all():
             break
-        try:
-            path = workspace.version_file(DECISIONS, digest)
-        except UserError:  # as in a repository, which holds the ledger and no versions
-            continue
-        before = read_table(path)
-        before = before[before["by"] == decisions.POLICY]
+        before = version[version["by"] == decisions.POLICY]
         same |= decisions.is_in(rows, before, [*decisions.SAID, "at"])
         said |= decisions.is_in(rows, before, decisions.SAID)
         timed |= decisions.is_in(rows, before, ["image_id", "at"])
     return pd.Series(table.index.isin(rows.index[same | (said & ~timed)]), index=table.index)
+
+
+def _by_verbs(workspace: Workspace) -> list[str]:
+    """The hash of each version of the decisions that a verb wrote, newest first; not of one that was edited by hand,
+    also where `restore` brought it back."""
+    first: dict[str, str] = {}
+    for entry in workspace.ledger():
+        if digest := entry.writes.get(DECISIONS):
+            first.setdefault(digest, entry.command)
+    return [digest for digest, command in reversed(first.items()) if command != EDIT]
+
+
+def as_written(workspace: Workspace) -> Iterator[pd.DataFrame]:
+    """The decisions as verbs wrote them, newest first, as far as the history has them: a repository may hold the ledger
+    alone."""
+    for digest in _by_verbs(workspace):
+        try:
+            path = workspace.version_file(DECISIONS, digest)
+        except UserError:
+            continue
+        yield read_table(path)
 
 
 def _not_said(review: pd.DataFrame, imported: pd.DataFrame, images: pd.DataFrame) -> pd.Series:
@@ -175,6 +204,12 @@ def lone_notes(table: pd.DataFrame) -> list[str]:
     return [f"{count:,} {has} a note and no action: {way_out}"] if count else []
 
 
+def _left_out(older: int) -> list[str]:
+    """A line on answers that their person has changed since."""
+    are, their = ("answer is", "its") if older == 1 else ("answers are", "their")
+    return [f"{older:,} {are} older than what {their} reviewer has said since, which stays"] if older else []
+
+
 def _imported(path: Path, images: pd.DataFrame) -> pd.DataFrame:
     """Answers in a CSV table, or in the export of a labelling tool."""
     return jobs.read(path, images) if jobs.recognise(path) else read_csv(path)
@@ -182,15 +217,17 @@ def _imported(path: Path, images: pd.DataFrame) -> pd.DataFrame:
 
 def signed(workspace: Workspace, table: pd.DataFrame, by: str | None = None) -> pd.DataFrame:
     """The decisions, those that were edited in the file by hand under the name of who edited, see `reviewer`: a
-    person's word holds."""
-    entries = [entry for entry in workspace.ledger() if DECISIONS in entry.writes]
-    by_verbs = [entry.writes[DECISIONS] for entry in entries if entry.command != EDIT and entry.writes[DECISIONS]]
-    if not entries or entries[-1].command != EDIT or not by_verbs:
+    person's word holds. It is that of rows without a name, and of rows of the policy that no verb has written."""
+    edited = table["by"] == ""
+    by_verbs, now = _by_verbs(workspace), workspace.hash(DECISIONS)
+    if by_verbs and now not in by_verbs and all(now != act.decisions for act in journal.read(workspace)):
+        workspace.version_file(DECISIONS, by_verbs[0])  # without any version nobody can tell what was edited
+        edited |= (table["by"] == decisions.POLICY) & ~_by_policy(workspace, table)
+    if not edited.any():
         return table
-    before = read_table(workspace.version_file(DECISIONS, by_verbs[-1]))
-    edited = ~table["image_id"].isin(decisions.unchanged(table, before)["image_id"])
-    edited &= table["by"] == decisions.POLICY
-    return table.assign(by=table["by"].where(~edited, reviewer(by))) if edited.any() else table
+    name = reviewer(by)
+    said_before = (table["by"] == name) & table["image_id"].isin(table["image_id"][edited])
+    return table.assign(by=table["by"].where(~edited, name))[~said_before]
 
 
 def reviewer(by: str | None) -> str:

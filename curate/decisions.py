@@ -18,8 +18,13 @@ LONGEST = 200
 """Characters of a cell that an error shows."""
 POLICY = "policy"
 """The name under `by` of a decision that no person took."""
+TWINS = ("exact_duplicate", "near_duplicate")
+"""Finders that name an image's twins whatever their splits; `related_id` is the one that stays."""
 AUGMENTED = r"(?s)^augmented/[^/]+/(.+)-[0-9]+\.png$"
 """The `image_id` of an augmented image, as `curate.augment.materialize` gives it; within it that of its original."""
+
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+"""`at`, as `curate.workspace.timestamp` gives it; two such are in the order of their texts."""
 
 COLUMNS = ("image_id", "action", "label", "by", "because", "note", "at")
 SAID = ("image_id", "action", "label", "by", "note")
@@ -49,7 +54,7 @@ class Decided:
     decisions: pd.DataFrame
     review: pd.DataFrame
     conflicts: list[str]
-    """A line for each image over which rules disagree."""
+    """A line for each image over which rules disagree, or that is left to people as its twin is dropped, too."""
 
 
 def empty() -> pd.DataFrame:
@@ -141,13 +146,16 @@ def decide(
     The first rule that fits an image decides; where a later one would do something else, the conflict is named. A
     person's decision beats the policy's and is never asked again. The policy's own earlier decisions are replaced; one
     that comes out the same keeps its time, so that the same inputs give the same file. Labels are asked about and given
-    where they belong: generated images, which follow their original, are at most dropped.
+    where they belong: generated images, which follow their original, are at most dropped. A copy is not dropped where
+    the image that was to stay is dropped for something else, such as its label: people are asked.
     """
     by_people = earlier[earlier["by"] != POLICY]
     matches = _matches(findings, manifest, rules)
     matches = matches[~matches["image_id"].isin(by_people["image_id"])]
     chosen = matches.drop_duplicates("image_id").copy()
     chosen["because"] = _reasons(matches, chosen)
+    last = _last_of_a_photo(matches, chosen, by_people, manifest)
+    chosen["action"] = chosen["action"].mask(last, "review")
     taken = chosen[chosen["action"] != "review"]
     relabels = taken["action"] == "relabel"
     new = pd.DataFrame(
@@ -166,7 +174,19 @@ def decide(
     review = chosen[chosen["action"] == "review"].merge(manifest[["image_id", "label", "path"]], on="image_id")
     review = review.rename(columns={"label": "given_label"})
     review = review.assign(action="", label="", note="", gain=0.0, group="")
-    return Decided(decisions, review[list(REVIEW_COLUMNS)], _conflicts(matches))
+    names = zip(chosen["image_id"][last], chosen["related_id"][last], strict=True)
+    left = [f"{copy}: left to people, as {kept}, which it shows once more, is dropped, too" for copy, kept in names]
+    return Decided(decisions, review[list(REVIEW_COLUMNS)], _conflicts(matches) + left)
+
+
+def older(imported: pd.DataFrame, earlier: pd.DataFrame) -> pd.Series:
+    """Which rows were said before what the same person says of the image in `earlier`: an export holds all answers each
+    time. A row without a time, or with one that a spreadsheet wrote in its own way, is not older."""
+    since = imported[["image_id", "by"]].merge(earlier[["image_id", "by", "at"]], on=["image_id", "by"], how="left")[
+        "at"
+    ]
+    since = since.fillna("").set_axis(imported.index)
+    return imported["at"].str.fullmatch(TIME) & since.str.fullmatch(TIME) & (imported["at"] < since)
 
 
 def merge(earlier: pd.DataFrame, imported: pd.DataFrame, *, by: str, at: str) -> pd.DataFrame:
@@ -235,6 +255,19 @@ def _reasons(matches: pd.DataFrame, chosen: pd.DataFrame) -> pd.Series:
     behind = behind[~relabel | (behind["suggested_label"] == labels)]
     reasons = behind.drop_duplicates(["image_id", "finder"]).groupby("image_id", sort=False)["finder"].agg(";".join)
     return chosen["image_id"].map(reasons).astype("str")
+
+
+def _last_of_a_photo(
+    matches: pd.DataFrame, chosen: pd.DataFrame, by_people: pd.DataFrame, manifest: pd.DataFrame
+) -> pd.Series:
+    """Which of the chosen would be dropped as a copy alone, while the one to stay is dropped for something else."""
+    drops = matches[matches["action"] == "drop"]
+    otherwise = drops["image_id"][~drops["finder"].isin(TWINS)]
+    taken, copy = chosen["action"] == "drop", chosen["finder"].isin(TWINS)
+    said = by_people[(by_people["action"] == "drop") & ~by_people["because"].str.split(";").str[0].isin(TWINS)]
+    gone = pd.concat([chosen["image_id"][taken & ~copy], said["image_id"]])
+    gone = gone[~gone.isin(manifest["image_id"][manifest["split"] == "test"])]  # `apply` may well leave these alone
+    return taken & copy & chosen["related_id"].isin(gone) & ~chosen["image_id"].isin(otherwise)
 
 
 def _conflicts(matches: pd.DataFrame) -> list[str]:

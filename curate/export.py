@@ -16,7 +16,7 @@ from curate.wording import pasted
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written where: a folder, or `fiftyone:NAME`. `left_out` counts rows that never had a file."""
+    """What was written where: a folder, or `fiftyone:NAME`. `left_out` counts rows without a file."""
 
     dest: str
     layout: str

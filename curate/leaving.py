@@ -13,6 +13,7 @@ from curate import manifest
 from curate.errors import UserError
 from curate.headers import AVIF, PNM, TIFF
 from curate.images import IMAGE_SUFFIXES, ImageError, content_hash, read_bytes
+from curate.ingest.merge import GONE
 from curate.ingest.unpack import safe_path, unique
 from curate.portable import MAX_PATH, portable
 from curate.wording import pasted
@@ -50,9 +51,10 @@ class Names:
 def images(table: pd.DataFrame, root: Path) -> Iterator[Image]:
     """Every row that has a file, with its bytes, in order.
 
-    Rows without a content hash never had one and are left out. Raises `UserError` where a file has gone or changed
-    since it was added.
+    Rows without a content hash never had one and are left out, as are those whose file is known to be gone. Raises
+    `UserError` where a file has gone or changed since it was added.
     """
+    table = table[table["error"] != GONE]
     paths = manifest.locate(table, root)
     columns = zip(table["image_id"], table["split"], table["label"], table["content_hash"], paths, strict=True)
     for image_id, split, label, digest, path in columns:

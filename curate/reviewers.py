@@ -131,7 +131,8 @@ class _Vote(NamedTuple):
 
 def _winner(said: list[_Vote], reviewers: Reviewers) -> str | None:
     """What becomes of an image by the votes on it, earlier ones first; None for nothing."""
-    if of_arbiter := [vote.outcome for vote in said if vote.by == reviewers.arbiter]:
+    of_arbiter = [vote.outcome for vote in said if reviewers.arbiter and vote.by == reviewers.arbiter]
+    if of_arbiter:
         return of_arbiter[-1]
     if reviewers.rule == "latest":
         return said[-1].outcome

@@ -149,7 +149,7 @@ def _told(workspace: Workspace, finder: str | None, at: str | None) -> _Told:
     mine = found[found["finder"] == answers.LABEL_ERROR]
     probable = bool((mine["suggested_prob"] > 0).any())
     if at:
-        threshold.parse(at)
+        threshold.parse(at, "--at")
     if at and finder not in (None, answers.LABEL_ERROR):
         raise UserError(f"--at {at} cuts {answers.LABEL_ERROR}, not {finder}; leave one of them out")
     finder = answers.LABEL_ERROR if at else finder
@@ -171,18 +171,19 @@ def _cut(
 ) -> tuple[pd.DataFrame, threshold.Cut]:
     """The findings with `label_error` flagged anew for the training labels, and what is expected of that.
 
-    at None: the flags stay, and the cut is of as many as there are.
+    at None: the flags stay.
     """
     mine = ((found["finder"] == answers.LABEL_ERROR) & (found["split"] == "train")).to_numpy()
     labelled = len(manifest.learned(images))
     probs = 1 - found["score"].to_numpy(np.float64)[mine]
     every = np.append(probs, np.zeros(max(0, labelled - len(probs))))  # a score of 1 has no row
-    cut = threshold.cut(every, at or f"budget={int(found['flagged'][mine].sum())}", calibration)
-    if at:
-        flags = found["flagged"].to_numpy(copy=True)
-        flags[mine] = threshold.taken(probs, cut)
-        found = found.assign(flagged=flags)
-    return found, cut
+    flags = found["flagged"].to_numpy(bool, copy=True)
+    if not at:
+        flagged = np.append(flags[mine], np.zeros(len(every) - len(probs), bool))
+        return found, threshold.expected(every, flagged, calibration)
+    cut = threshold.cut(every, at, calibration)
+    flags[mine] = threshold.taken(probs, cut)
+    return found.assign(flagged=flags), cut
 
 
 def apply(workspace: Workspace, *, include_test: bool) -> Applied:
@@ -202,7 +203,7 @@ def apply(workspace: Workspace, *, include_test: bool) -> Applied:
         applied.relabelled,
         applied.labelled,
         len(applied.test_left_alone),
-        _decided_otherwise(workspace),
+        _decided_otherwise(workspace) + stale(workspace),
     )
 
 

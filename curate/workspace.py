@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -267,6 +267,7 @@ class Workspace:
             flush(path)
             if name in VERSIONED:
                 contents[name] = self._keep(name, path)
+        self._refuse_edited(contents, now)
         writes = {name: digest for name, digest in contents.items() if now.get(name, "") != digest}
         entry = self._next(command, arguments, reads, writes)
         if writes:
@@ -283,6 +284,16 @@ class Workspace:
         flush(self.root)
         self._append(entry)
         self.path(PENDING).unlink(missing_ok=True)
+
+    def _refuse_edited(self, names: Iterable[str], before: dict[str, str]) -> None:
+        """Raise `UserError` where a table that is to be replaced was edited while the verb ran: the edit stays, and is
+        an entry of its own."""
+        edited = [name for name in names if self.hash(name) != before.get(name, "")]
+        if edited:
+            self.note_edits()
+            raise UserError(
+                f"{pasted(self.path(edited[0]))} was edited meanwhile, and nothing was written; run it again"
+            )
 
     def _finish(self) -> None:
         """Bring to its end what a verb that was killed had begun to publish: tables that it had not put in their place

@@ -144,6 +144,32 @@ def test_person_beats_policy_and_is_not_asked_again(action: str) -> None:
     assert result.conflicts == []
 
 
+TWIN = found(("b", "exact_duplicate", 0.0)).assign(related_id="a")
+
+
+@pytest.mark.parametrize(
+    ("findings", "earlier", "dropped", "asked"),
+    [
+        ([], decided(), ["b"], []),
+        ([("a", "label_error", 0.1)], decided(), ["a"], ["b"]),
+        ([("a", "label_error", 0.1), ("b", "label_error", 0.1)], decided(), ["a", "b"], []),
+        ([], decided(("a", "drop", "", "ada", "label_error")), ["a"], ["b"]),
+        ([], decided(("a", "drop", "", "ada", "near_duplicate")), ["a", "b"], []),  # as another copy stays
+        ([], decided(("a", "relabel", "dog", "ada", "label_error")), ["b"], []),
+    ],
+)
+def test_of_two_copies_one_stays_or_people_are_asked(
+    findings: list, earlier: pd.DataFrame, dropped: list[str], asked: list[str]
+) -> None:
+    rules = [Rule(finder="exact_duplicate", action="drop"), Rule(finder="label_error", action="drop")]
+    result = policy(*rules, findings=pd.concat([TWIN, found(*findings)], ignore_index=True), earlier=earlier)
+    assert result.decisions["image_id"][result.decisions["action"] == "drop"].to_list() == dropped
+    assert result.review["image_id"].to_list() == asked
+    assert [line for line in result.conflicts if "left to people, as a, which it shows once more" in line] == (
+        result.conflicts if asked else []
+    )
+
+
 def test_policy_replaces_its_own_decisions_and_keeps_the_times_of_equal_ones() -> None:
     first = policy(DROP, findings=found(("a", "drop", 0.1), ("b", "drop", 0.1))).decisions
     again = policy(DROP, findings=found(("b", "drop", 0.1), ("c", "drop", 0.1)), earlier=first, at=LATER).decisions
@@ -260,6 +286,15 @@ def test_import_of_what_is_there_changes_nothing() -> None:
     assert merge(earlier, decided(("b", "keep")), by="ada", at=LATER).equals(earlier)  # the same answer once more
     assert merge(earlier, decided(), by="ada", at=LATER).equals(earlier)
     assert merge(decided(), decided(), by="ada", at=LATER).equals(decided())
+
+
+@pytest.mark.parametrize(
+    ("at", "is_older"), [(NOON, True), (LATER, False), ("2026-01-03T12:00:00Z", False), ("1.1.26", False), ("", False)]
+)
+def test_answers_that_their_person_has_changed_since(at: str, is_older: bool) -> None:
+    earlier = decided(("a", "keep", "", "ada", "", "", LATER), ("b", "keep", "", "bob", "", "", LATER))
+    imported = decided(("a", "drop", "", "ada", "", "", at), ("b", "drop", "", "ada", "", "", at))
+    assert decisions.older(imported, earlier).to_list() == [is_older, False]
 
 
 def test_rows_that_say_the_same_as_before() -> None:

@@ -178,17 +178,17 @@ def test_unknown_layouts_and_empty_tables(full: Workspace, tmp_path: Path) -> No
         export(read(full).head(0), full.root, tmp_path / "out", "folder")
 
 
-def test_what_never_had_a_file_is_left_out(tmp_path: Path) -> None:
-    root = write_tree(tmp_path / "photos", ["cat/1.png"])
+def test_what_has_no_file_is_left_out(tmp_path: Path) -> None:
+    root = write_tree(tmp_path / "photos", ["cat/1.png", "cat/2.png"])
     (root / "cat/gone.png").symlink_to(tmp_path / "nothing")
     ws = Workspace(tmp_path / "ws")
     add(ws, root)
+    (root / "cat/2.png").unlink()
+    add(ws, root)  # and so it is known
     exported = export(read(ws), ws.root, tmp_path / "out", "folder")
-    assert (exported.images, exported.left_out) == (1, 1)
+    assert (exported.images, exported.left_out) == (1, 2)
     said = CliRunner().invoke(app, ["export", str(ws.root), str(tmp_path / "again"), "--data", "raw"]).stdout
-    assert said.startswith(
-        f"Wrote 1 image to {tmp_path / 'again'} as folder; 1 that never had a file is left out. Next: "
-    )
+    assert said.startswith(f"Wrote 1 image to {tmp_path / 'again'} as folder; 2 without a file are left out. Next: ")
 
 
 WRITTEN_BY_OPENCV = [".jpg", ".png", ".webp", ".gif", ".bmp", ".tiff", ".pbm", ".pgm", ".ppm", ".pnm", ".pam", ".jp2"]

@@ -45,6 +45,7 @@ ADA_DROPS, BOB_KEEPS, EVE_DROPS = ("a", "drop", "", "ada"), ("a", "keep", "", "b
             None,
         ),  # people disagree: not the policy's turn
         ([("a", "drop", "", "policy")], "unanimous", ("drop", "", "policy")),
+        ([("a", "keep", "", ""), ADA_DROPS, EVE_DROPS], "majority", ("drop", "", "ada;eve")),  # no name is no arbiter
     ],
 )
 def test_which_decision_counts(rows: list, rule: str, counts: tuple | None) -> None:

@@ -205,3 +205,12 @@ def test_a_policy_that_has_changed_since_it_decided(workspace: Workspace) -> Non
     assert policy_changed(workspace)
     decided_by("[]", policy="default")
     assert not policy_changed(workspace)
+
+
+def test_apply_tells_of_findings_that_are_older_than_the_images(workspace: Workspace) -> None:
+    verbs.scan(workspace, only=["dark"], settings={}, engine=Local())
+    deciding.decide(workspace, None)
+    assert verbs.apply(workspace, include_test=False).warnings == []
+    write_digits(workspace.root.parent / "more", 1, first=40)
+    add(workspace, workspace.root.parent / "more")
+    assert "images were added or changed since dark ran" in verbs.apply(workspace, include_test=False).warnings[0]

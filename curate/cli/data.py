@@ -72,7 +72,7 @@ def add(
         output.print_json(results)
         return
     manifest = pasted(ws / "manifest.parquet")
-    wrote = any(result.added or result.changed for result in results)
+    wrote = any(result.added or result.changed or result.gone for result in results)
     output.say(
         f"{f'Wrote {manifest}.' if wrote else f'Nothing is new: {manifest} is as it was.'} "
         f"Next: curate predict {pasted(ws)} (trains; finds wrong labels) or curate scan {pasted(ws)}"
@@ -99,7 +99,7 @@ def export(
     if as_json:
         output.print_json(result)
         return
-    left_out = plural(result.left_out, "that never had a file is left out", "that never had a file are left out")
+    left_out = plural(result.left_out, "without a file is left out", "without a file are left out")
     output.say(
         f"Wrote {plural(result.images, 'image', 'images')} to {pasted(result.dest)} as {layout}"
         f"{f'; {left_out}' if result.left_out else ''}. "

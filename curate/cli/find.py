@@ -108,12 +108,14 @@ def scan(
 ) -> None:
     """Run the finders: what looks wrong, how sure, for which image."""
     from curate import verbs
+    from curate.labels import threshold
     from curate.workspace import Workspace
 
     settings = options.parse_finder_settings(changes)
     if at:
         if only and "label_error" not in only:
             raise UserError(f"--at {at} cuts label_error, which --only leaves out; leave one of them out")
+        threshold.parse(at, "--at")
         settings.setdefault("label_error", {})["at"] = at
     chosen = options.choose_engine(engine, ray_address, workers)
     result = verbs.scan(Workspace.open(ws), only=only, settings=settings, engine=chosen)
@@ -199,12 +201,15 @@ def _say_counts(flagged: "Mapping[str, int]") -> None:
 
 def expectation(cut: "Cut", answers: int) -> list[str]:
     """What is expected of a cut through the probabilities of wrong labels, in lines."""
+    from curate.labels.threshold import AS_FLAGGED
+
     said = plural(answers, "answer", "answers")
     basis = f"after {said} of people" if answers else "without any answer of people yet"
     labels = plural(cut.flagged, "label", "labels")
+    moved = answers and cut.at == AS_FLAGGED  # answers have set the probabilities right, and the flags stay
+    which = "that the scan flagged" if moved else f"with a probability of {cut.probability:.2f} or more"
     return [
-        f"{labels} in training with a probability of {cut.probability:.2f} or more. Expected, {basis}, "
-        "and in 95 of 100 cases:",
+        f"{labels} in training {which}. Expected, {basis}, and in 95 of 100 cases:",
         f"  precision   {cut.precision}, how many of these are wrong",
         f"  recall      {cut.recall}, how many of the wrong ones these are",
         f"  noise rate  {cut.noise_rate}, how many of all are wrong",

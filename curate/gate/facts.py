@@ -8,6 +8,7 @@ from typing import Literal
 import pandas as pd
 
 from curate import recipe, reviewers, scans, tables, versions
+from curate.decisions import TWINS
 from curate.manifest import data_hash, learned
 from curate.results import proof, runs
 from curate.results.proof import Proof
@@ -57,20 +58,23 @@ class Facts:
 def read(workspace: Workspace, wanted: Collection[str]) -> Facts:
     """The curated set where it is of the images and decisions as they are now, else the manifest; and all about it.
 
-    wanted: the finders that there are thresholds for.
+    wanted: the finders that there are thresholds for. Those of `TWINS` are, too, where there are images labelled out of
+    the pool: `split_leak` has not looked at these.
     """
     ws = pasted(workspace.root)
     manifest = tables.read_manifest(workspace)
     answers = tables.read_answers(workspace, manifest)
     rule = recipe.in_workspace(workspace).reviewers
     current = workspace.has(CURATED) and versions.is_current(workspace)
+    images = tables.read_images(workspace, "curated") if current else manifest
+    wanted = [*wanted, *(TWINS if len(out_of_pool(images, manifest)) else ())]
     behind = scans.of(workspace)
     return Facts(
         ws=ws,
         judged="curated" if current else "raw",
         curated="current" if current else "stale" if workspace.has(CURATED) else "missing",
         manifest=manifest,
-        images=tables.read_images(workspace, "curated") if current else manifest,
+        images=images,
         findings=tables.read_findings(workspace) if workspace.has(FINDINGS) else None,
         not_run=scans.not_run(workspace, ws, wanted, behind),
         stale=scans.unsure(workspace, ws, wanted, behind, manifest),
@@ -81,6 +85,12 @@ def read(workspace: Workspace, wanted: Collection[str]) -> Facts:
         runs=[run for run in runs.read(workspace).finished if MEASURE in run.scores],
         proof=proof.read(workspace),
     )
+
+
+def out_of_pool(images: pd.DataFrame, manifest: pd.DataFrame) -> pd.Series:
+    """image_ids of those in training that wait in the pool by the manifest: they were labelled since."""
+    waiting = manifest["image_id"][manifest["split"] == "pool"]
+    return images["image_id"][(images["split"] == "train") & images["image_id"].isin(waiting)]
 
 
 def _last(workspace: Workspace, command: str) -> int:

@@ -4,15 +4,12 @@ import numpy as np
 import pandas as pd
 
 from curate.apply import about_each
-from curate.decisions import POLICY
+from curate.decisions import POLICY, TWINS
 from curate.gate.check import Check, bounded
-from curate.gate.facts import LEAK, Facts
+from curate.gate.facts import LEAK, Facts, out_of_pool
 from curate.manifest import learned, tested, training
 from curate.recipe import FINDINGS_OF
 from curate.wording import plural
-
-TWINS = ("exact_duplicate", "near_duplicate")
-"""Finders that name an image's twins whatever their splits."""
 
 
 def curated_current(facts: Facts) -> Check:
@@ -106,11 +103,14 @@ def leaks(facts: Facts, limit: int) -> Check:
     """
     if facts.findings is None or LEAK in facts.not_run:
         return Check("leaks", "skipped", "nobody has looked for leaks yet", way_out=facts.not_run[LEAK])
+    added = out_of_pool(facts.images, facts.manifest)
+    if len(added) and (missing := [name for name in TWINS if name in facts.not_run]):
+        reason = f"{' and '.join(missing)} has not looked at images that were labelled out of the pool"
+        return Check("leaks", "skipped", reason, way_out=facts.not_run[missing[0]])
     ours = facts.images["image_id"][facts.images["split"] == "train"]
     measured_on = facts.manifest["image_id"][facts.manifest["split"].isin(["test", "val"])]
     found = facts.findings[facts.findings["flagged"] & facts.findings["related_id"].isin(measured_on)]
-    # Labelled out of the pool, which takes no part in leaks: what else is known of its twins has to do.
-    added = ours[ours.isin(facts.manifest["image_id"][facts.manifest["split"] == "pool"])]
+    # The pool takes no part in leaks: of what was labelled out of it, what else is known of its twins has to do.
     twins = found["finder"].isin(TWINS) & found["image_id"].isin(added)
     found = found[((found["finder"] == LEAK) & found["image_id"].isin(ours)) | twins].drop_duplicates("image_id")
     kept = facts.decisions[(facts.decisions["action"] == "keep") & (facts.decisions["by"] != POLICY)]

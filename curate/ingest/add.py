@@ -5,25 +5,28 @@
   copies within one source.
 * The same `image_id` with another file, label or split replaces the row and is counted as changed; a split that
   nobody said is no reason to.
-* A file that has moved, within its folder or with it, keeps its `image_id`, and so what was decided about it; the row
-  takes its new place, label and split. One that is gone stays as an image that cannot be decoded.
-* A source is named after its folder or file. Another source of the same name gets a number: `photos-2`. A folder that
-  was moved keeps its name.
+* A file that has moved, within its folder, with it or within its archive, keeps its `image_id`, and so what was decided
+  about it; the row takes its new place, label and split. One that is gone stays as an image that cannot be decoded.
+* A split that nobody said follows the label: an image of the pool that has one now is for training, and the other way
+  round.
+* A source is named after its folder or file. Another source of the same name gets a number: `photos-2`. A source that
+  was added keeps its name, and so does a folder that was moved or renamed, if at least half of its images are in it.
+* A file of `images/` that was lost comes back with its archive.
 """
 
+import os
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from curate import decisions, manifest, sources
 from curate.errors import UserError
-from curate.ingest import added, naming, reading, split_rule
+from curate.ingest import added, classes, naming, reading, split_rule
 from curate.ingest.added import Added, NearDuplicate
-from curate.ingest.merge import GONE, gone_files, merge
-from curate.ingest.unpack import publish, unpacking
+from curate.ingest.merge import GONE, gone_files, merge, not_in_source
+from curate.ingest.unpack import publish, staged, unpacking
 from curate.sources import Named, Options, Skipped, Why
 from curate.workspace import DECISIONS, MANIFEST, Workspace, read_table
 
@@ -73,21 +76,24 @@ def add(
                 left_out = added.in_brackets(added.count(read.skipped))
                 raise UserError(f"{source} holds no images{left_out}; it was read as layout {layout!r}")
             rows, said = reading.rows(read, seen, name, label, options.classes, rule, naming.split_of(source))
-            after, fate = merge(before, rows, said)
+            elsewhere = naming.others(workspace, name, here)
+            after, fate = merge(before, rows, said, name, alone=not any(map(os.path.exists, elsewhere)))
             alike: list[NearDuplicate] = []
             if leave_out:
                 from curate.ingest import near  # what it needs takes longer to import than a small add takes
 
-                places = [place for place, kind in zip(read.places, fate, strict=True) if kind != "skipped"]
-                alike = near.find(workspace, before, rows[fate != "skipped"], places, workers)
-                if left := leave_out(alike):
-                    stays = ~rows["image_id"].isin(left).to_numpy()
-                    read.skipped += [Skipped(name, NEAR) for name in rows["image_id"][~stays]]
-                    rows, said = rows[stays].reset_index(drop=True), np.array(said, bool)[stays].tolist()
-                    after, fate = merge(before, rows, said)
+                places = [place for place, kind in zip(read.places, fate, strict=True) if kind == "added"]
+                alike = near.find(workspace, after[: len(before)], rows[fate == "added"], places, workers)
+                left = rows["image_id"].isin(leave_out(alike)).to_numpy() & (fate == "added")
+                read.skipped += [Skipped(name, NEAR) for name in rows["image_id"][left]]
+                after = after[~after["image_id"].isin(rows["image_id"][left])].reset_index(drop=True)
+                rows, fate = rows[~left], fate[~left]
             kept = rows[fate != "skipped"]
-            publish(to, {path.removeprefix(f"images/{name}/") for path in kept["path"]})
-            gone = gone_files(after, name, read.paths)
+            known = set(rows["path"][fate == "skipped"]) & set(before["path"])
+            new, back = ({path.removeprefix(f"images/{name}/") for path in paths} for paths in (kept["path"], known))
+            back &= staged(to)
+            publish(to, new | back)
+            gone = gone_files(after, name, here, read.paths)
             after.loc[gone, "error"] = GONE
             decided = _decided(workspace, before, after)
             followed = manifest.follow_originals(before, after)
@@ -95,8 +101,13 @@ def add(
                 transaction.write_table(MANIFEST, followed)
     done = added.summary(name, layout, rows, fate, read.skipped, rule, alike)
     told = added.gone(after["path"][gone].to_list()) + added.outdated(len(after) - len(followed))
+    if label is None:
+        told += classes.doubtful([name for name, given in zip(read.names, read.labels, strict=True) if given is None])
+    told += classes.alike(set(after["label"]), set(rows["label"]))
+    if not elsewhere:
+        told += added.not_in_source(not_in_source(after, name, read.paths), workspace.root)
     told += added.decided(decided, workspace.root)
-    return replace(done, warnings=done.warnings + told)
+    return replace(done, restored=len(back), gone=int(gone.sum()), warnings=done.warnings + told)
 
 
 def _read_manifest(workspace: Workspace) -> pd.DataFrame:

@@ -36,6 +36,10 @@ class Added:
     skipped: int
     """There already, in the same split with the same label."""
     changed: int
+    restored: int
+    """Files of `images/` that were lost, and came back out of their archive."""
+    gone: int
+    """Images that have no file any more, and had one when the source was added before."""
     undecodable: int
     """Rows with an `error`, among those added or changed."""
     left_out: dict[str, int]
@@ -65,6 +69,8 @@ def summary(
         added=int((fate == "added").sum()),
         skipped=int((fate == "skipped").sum()),
         changed=int((fate == "changed").sum()),
+        restored=0,
+        gone=0,
         undecodable=int((kept["error"] != "").sum()),
         left_out=count(skipped),
         by_split=dict(sorted(Counter(kept["split"]).items())),
@@ -80,7 +86,7 @@ def _warnings(rows: pd.DataFrame, skipped: list[Skipped], rule: split_rule.Rule 
     for why in ("folder that cannot be read", "name that is not UTF-8", "link to a folder that is read anyway"):
         names = [item.name for item in skipped if item.why == why]
         if names:
-            warnings.append(f"left out: {len(names)} x {why}: {_some(names)}")
+            warnings.append(f"left out: {len(names)} x {why}: {some(names)}")
     if len(rows) and (rows["error"] != "").all():
         all_of_them = f"none of the {len(rows):,} images can be decoded; the first"
         told = all_of_them if len(rows) > 1 else "the only image cannot be decoded"
@@ -94,14 +100,21 @@ def gone(paths: list[str]) -> list[str]:
     """A line on images whose file is neither where it was nor anywhere else in the source."""
     told = plural(len(paths), "image has no file any more", "images have no file any more")
     way_out = "until added again, from where it is, each counts as one that cannot be decoded"
-    return [f"{told}: {_some(paths)}; {way_out}"] if paths else []
+    return [f"{told}: {some(paths)}; {way_out}"] if paths else []
+
+
+def not_in_source(names: list[str], root: Path) -> list[str]:
+    """A line on images that the source does not hold any more, and that are there all the same."""
+    told = plural(len(names), "image is not in the source any more", "images are not in the source any more")
+    way_out = f"until {pasted(root / DECISIONS)} says 'drop' of it, each stays in the set"
+    return [f"{told}: {some(names)}; {way_out}"] if names else []
 
 
 def decided(names: list[str], root: Path) -> list[str]:
     """A line on images that people decided on when they were others."""
     told = plural(len(names), "image that people decided on has", "images that people decided on have")
     way_out = f"what was said of them stands, until its rows are taken out of {pasted(root / DECISIONS)}"
-    return [f"{told} another file or label now: {_some(names)}; {way_out}"] if names else []
+    return [f"{told} another file or label now: {some(names)}; {way_out}"] if names else []
 
 
 def outdated(generated: int) -> list[str]:
@@ -119,7 +132,8 @@ def count(skipped: list[Skipped]) -> dict[str, int]:
     return dict(Counter(item.why for item in skipped))
 
 
-def _some(names: list[str]) -> str:
+def some(names: list[str]) -> str:
+    """The first few names, and that there are more."""
     return ", ".join(names[:NAMES_IN_A_WARNING]) + (", …" if len(names) > NAMES_IN_A_WARNING else "")
 
 

@@ -17,7 +17,8 @@ import pyarrow as pa
 
 from curate.errors import UserError
 
-SUFFIXES = (".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", ".tgz", ".tbz2", ".txz", ".tzst", ".tar", ".zip")
+TAR_SUFFIXES = (".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", ".tgz", ".tbz2", ".txz", ".tzst", ".tar")
+SUFFIXES = (*TAR_SUFFIXES, ".zip")
 
 LONGEST_REASON = 200
 FREE_BYTES, TIMES = 1 << 30, 250
@@ -101,8 +102,8 @@ def is_tar(path: Path) -> bool:
         with _uncompressed(path) as stream:
             block = stream.read(512)
     except DAMAGE:
-        return path.name.lower().endswith(SUFFIXES[:-1])  # damaged or empty: reading it says what is wrong
-    return block[257:262] == b"ustar" or path.name.lower().endswith(SUFFIXES[:-1])
+        return path.name.lower().endswith(TAR_SUFFIXES)  # damaged or empty: reading it says what is wrong
+    return block[257:262] == b"ustar" or path.name.lower().endswith(TAR_SUFFIXES)
 
 
 def is_zip(path: Path) -> bool:

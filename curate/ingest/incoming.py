@@ -103,6 +103,7 @@ def told(added: Added) -> str:
     parts = [plural(added.added, "image added", "images added")]
     parts += [f"{added.skipped:,} there already"] if added.skipped else []
     parts += [f"{added.changed:,} changed"] if added.changed else []
+    parts += [plural(added.restored, "lost file restored", "lost files restored")] if added.restored else []
     parts += [f"{added.undecodable:,} cannot be decoded"] if added.undecodable else []
     parts += [f"{count:,} left out ({why})" for why, count in added.left_out.items()]
     splits = ", ".join(f"{split} {count:,}" for split, count in added.by_split.items())

@@ -8,36 +8,44 @@ import numpy as np
 import pandas as pd
 
 from curate.errors import UserError
+from curate.ingest.split_rule import usual
+from curate.ingest.unpack import unique
 
 GONE = "the file is gone"
 """Error of an image that a source does not hold any more."""
 
 
-def merge(before: pd.DataFrame, rows: pd.DataFrame, said: list[bool]) -> tuple[pd.DataFrame, np.ndarray]:
+def merge(
+    before: pd.DataFrame, rows: pd.DataFrame, said: list[bool], source: str, *, alone: bool = True
+) -> tuple[pd.DataFrame, np.ndarray]:
     """The manifest with `rows`, and what became of each: added, changed or skipped. Compared with `before` alone.
 
-    said: for each row whether somebody said its split. `rows` is changed: it gets the split that holds, and the
-    `image_id` and source that a file had before it was moved.
+    said: for each row whether somebody said its split. source: its name. alone: whether nothing else that is there has
+    that name. `rows` is changed: it gets the split that holds, and the `image_id` and source that a file had before it
+    was moved, or another `image_id` where a file that was moved has kept it.
     """
-    at = pd.Index(before["image_id"]).get_indexer(pd.Index(rows["image_id"]))
-    earlier = _moved_from(before, rows, at)
-    moved = np.flatnonzero(earlier >= 0)
-    at[moved] = earlier[moved]
-    rows.loc[rows.index[moved], ["image_id", "source"]] = before[["image_id", "source"]].iloc[at[moved]].to_numpy()
+    at = _known(before, rows, source)
+    earlier = _moved_from(before, rows, at, source if alone else "")
+    at = np.where(earlier >= 0, earlier, at)
+    known, names = at >= 0, ["image_id", "source"]
+    rows.loc[known, names] = before[names].iloc[at[known]].to_numpy()
+    ids = set(before["image_id"])
+    taken = [place < 0 and name in ids for place, name in zip(at, rows["image_id"], strict=True)]
+    ids.update(rows["image_id"])
+    rows.loc[taken, "image_id"] = [unique(name, ids) for name in rows["image_id"][taken]]
     same_content = before[before["content_hash"].isin(rows["content_hash"]) & (before["content_hash"] != "")]
     there = set(zip(same_content["content_hash"], same_content["label"], same_content["split"], strict=True))
     there |= {(digest, label, "") for digest, label, _ in there}
-    old_splits = before["split"].to_numpy()
+    old = list(zip(before["split"], before["label"], strict=True))
     splits = [
-        old_splits[place] if place >= 0 and not spoken else split
+        split if place < 0 or spoken or old[place][0] == usual(old[place][1]) else old[place][0]
         for place, spoken, split in zip(at, said, rows["split"], strict=True)
     ]
     rows["split"] = pd.Series(splits, dtype="str", index=rows.index)
     fate = np.full(len(rows), "added", dtype=object)
     keys = zip(rows["content_hash"], rows["label"], np.where(said, rows["split"], ""), strict=True)
     fate[[key in there for key in keys]] = "skipped"
-    here = at >= 0
-    fate[here] = _compare(before.iloc[at[here]], rows[here])
+    fate[known] = _compare(before.iloc[at[known]], rows[known], alone)
     changed, added = fate == "changed", fate == "added"
     order = np.arange(len(before) + changed.sum() + added.sum())
     order[at[changed]] = len(before) + np.arange(changed.sum())  # a changed row takes the place of the old one
@@ -46,7 +54,17 @@ def merge(before: pd.DataFrame, rows: pd.DataFrame, said: list[bool]) -> tuple[p
     return after, fate
 
 
-def _compare(old: pd.DataFrame, new: pd.DataFrame) -> list[str]:
+def _known(before: pd.DataFrame, rows: pd.DataFrame, source: str) -> np.ndarray:
+    """Which row of the manifest each file has, by its path, else by its name; -1 for none: shape (N,)."""
+    paths = before["path"].where(before["source"] == source, "")
+    own = np.flatnonzero((paths != "") & ~paths.duplicated(keep=False))
+    found = pd.Index(paths.iloc[own]).get_indexer(pd.Index(rows["path"].mask(rows["path"].duplicated(keep=False), "")))
+    by_path = np.append(own, -1)[found]
+    by_name = pd.Index(before["image_id"]).get_indexer(pd.Index(rows["image_id"]))
+    return np.where(by_path >= 0, by_path, np.where(np.isin(by_name, by_path), -1, by_name))
+
+
+def _compare(old: pd.DataFrame, new: pd.DataFrame, alone: bool) -> list[str]:
     """For rows of the same `image_id`: skipped, or changed (file, label, split, or the place of a file that was moved).
 
     Raises `UserError` where a name that the user gave makes a source replace the files of another.
@@ -58,17 +76,19 @@ def _compare(old: pd.DataFrame, new: pd.DataFrame) -> list[str]:
     for at, (is_same, is_apart) in enumerate(zip(same, apart, strict=True)):
         before = old["path"].iloc[at] if is_apart else ""
         there = os.path.isabs(before) and os.path.exists(before)
-        if there and old["content_hash"].iloc[at] != new["content_hash"].iloc[at]:
+        others = there or (is_apart and not alone and not os.path.isabs(before))
+        if others and old["content_hash"].iloc[at] != new["content_hash"].iloc[at]:
             raise UserError(f"{new['image_id'].iloc[at]!r} is {before} already; give this source another --name")
         fates.append("skipped" if is_same and (there or not is_apart) else "changed")
     return fates
 
 
-def _moved_from(before: pd.DataFrame, rows: pd.DataFrame, at: np.ndarray) -> np.ndarray:
+def _moved_from(before: pd.DataFrame, rows: pd.DataFrame, at: np.ndarray, source: str) -> np.ndarray:
     """Which row of the manifest each file had before it was moved, -1 for none: shape (N,).
 
-    Those are rows of other names whose file is not where it was, with the same content; of several the one of the same
-    label and split. at: the row of the same name, -1 for none.
+    Those are rows of other names whose file is not where it was, or not in the archive any more, with the same content;
+    of several the one of the same label and split. at: the row of the same name, -1 for none. source: whose images lie
+    in one archive; "" where they may lie in several.
     """
     found = np.full(len(rows), -1)
     new = np.flatnonzero((at < 0) & (rows["content_hash"] != "").to_numpy())
@@ -77,7 +97,8 @@ def _moved_from(before: pd.DataFrame, rows: pd.DataFrame, at: np.ndarray) -> np.
     here = set(rows["path"])
     free: dict[str, list[int]] = defaultdict(list)
     for place in np.flatnonzero(alike):
-        if _is_gone(before["path"].iloc[place], here):
+        path, own = before["path"].iloc[place], before["source"].iloc[place] == source
+        if _is_gone(path, here) or (own and not os.path.isabs(path) and path not in here):
             free[before["content_hash"].iloc[place]].append(int(place))
     if not free:
         return found
@@ -93,16 +114,24 @@ def _moved_from(before: pd.DataFrame, rows: pd.DataFrame, at: np.ndarray) -> np.
     return found
 
 
-def gone_files(manifest: pd.DataFrame, source: str, paths: Collection[str]) -> np.ndarray:
+def gone_files(manifest: pd.DataFrame, source: str, folder: str, paths: Collection[str]) -> np.ndarray:
     """Which images of a source that was read again have no file any more, and none says so yet: shape (N,), bool.
 
-    paths: of the images that it holds now.
+    folder: where it lies; what is in it counts whatever source it came with. paths: of the images that it holds now.
     """
     here = set(paths)
-    own = ((manifest["source"] == source) & (manifest["parent_id"] == "") & (manifest["error"] != GONE)).to_numpy()
+    in_it = (manifest["source"] == source) | manifest["path"].str.startswith(os.path.join(folder, ""))
+    own = (in_it & (manifest["parent_id"] == "") & (manifest["error"] != GONE)).to_numpy()
     gone = np.zeros(len(manifest), bool)
     gone[own] = [_is_gone(path, here) for path in manifest["path"][own]]
     return gone
+
+
+def not_in_source(manifest: pd.DataFrame, source: str, paths: Collection[str]) -> list[str]:
+    """The images of a source that have a file and that it does not name any more. paths: of those that it does."""
+    here = set(paths)
+    own = manifest[(manifest["source"] == source) & (manifest["parent_id"] == "") & (manifest["error"] != GONE)]
+    return [name for name, path in zip(own["image_id"], own["path"], strict=True) if path not in here]
 
 
 def _is_gone(path: str, here: Collection[str]) -> bool:

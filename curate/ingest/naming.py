@@ -1,15 +1,20 @@
 """What a source is called in `image_id` and `images/`: a name that can be a folder, and no other source's."""
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
 
 from curate.errors import UserError
+from curate.images import ImageError, content_hash, read_bytes
 from curate.ingest import archives
 from curate.ingest import layout as folders
 from curate.sources import Named
 from curate.workspace import Workspace
+
+IMAGES_TO_COMPARE = 100
+"""So many of a source are read to tell whether a folder is the same: chosen by eye."""
 
 
 def checked(name: str) -> str:
@@ -20,8 +25,14 @@ def checked(name: str) -> str:
 
 
 def address(source: Path | Named) -> str:
-    """Where a source is: its absolute path, or `fiftyone:pets`."""
-    return str(source) if isinstance(source, Named) else os.path.abspath(source)
+    """Where a source is: its absolute path, or `fiftyone:pets`. Raises `UserError` for a path that is not UTF-8."""
+    here = str(source) if isinstance(source, Named) else os.path.abspath(source)
+    try:
+        here.encode()
+    except UnicodeEncodeError as error:
+        folder = here[: here.find(os.sep, error.start)] if os.sep in here[error.start :] else here
+        raise UserError(f"the name of {folder!a} is not UTF-8; rename it") from None
+    return here
 
 
 def _own_name(source: Path | Named) -> str:
@@ -32,22 +43,54 @@ def _own_name(source: Path | Named) -> str:
 
 
 def choose(workspace: Workspace, source: Path | Named, before: pd.DataFrame) -> str:
-    """The source's own name, with a number where another source has it."""
+    """The name that the source has, also where its folder was moved or renamed since; else its own name, with a number
+    where another source has it."""
     here = address(source)
+    owners: dict[str, set[str]] = {str(name): set() for name in before["source"].unique()}
+    for name, place in _names(workspace):
+        owners.setdefault(name, set()).add(place)
+    for name, places in reversed(owners.items()):
+        if _is_same(here, places, before[before["source"] == name]):
+            return name
     base = _own_name(source).lstrip(".")[:60] or "images"
-    owners: dict[str, set[str]] = {str(name).casefold(): set() for name in before["source"].unique()}
-    for entry in workspace.ledger():
-        if entry.command == "add" and entry.arguments.get("name"):
-            owners.setdefault(str(entry.arguments["name"]).casefold(), set()).add(str(entry.arguments.get("source")))
-    name, number = base, 2
-    while name.casefold() in owners and not _is_same(here, owners[name.casefold()]):
+    taken, name, number = {name.casefold() for name in owners}, base, 2
+    while name.casefold() in taken:
         name, number = f"{base}-{number}", number + 1
     return name
 
 
-def _is_same(here: str, owners: set[str]) -> bool:
-    """Whether a source had the name before: itself, or a folder that is where it was no more."""
-    return here in owners or (os.path.isdir(here) and bool(owners) and not any(map(os.path.exists, owners)))
+def others(workspace: Workspace, name: str, here: str) -> set[str]:
+    """Where else sources of that name were."""
+    return {place for other, place in _names(workspace) if other == name and place != here}
+
+
+def _names(workspace: Workspace) -> list[tuple[str, str]]:
+    """(name, address) of what was added, oldest first."""
+    given = [entry.arguments for entry in workspace.ledger() if entry.command == "add"]
+    return [(str(each["name"]), str(each.get("source"))) for each in given if each.get("name")]
+
+
+def _is_same(here: str, places: set[str], rows: pd.DataFrame) -> bool:
+    """Whether a source had a name before: it was at one of the places, and is not now elsewhere; or it is the folder
+    that was there. rows: of that name."""
+    if here in places:
+        away = [os.path.join(place, "") for place in places - {here} if os.path.isdir(place)]
+        return not len(rows) or not any(rows["path"].str.startswith(place).all() for place in away)
+    return os.path.isdir(here) and not any(map(os.path.exists, places)) and _holds(here, places, rows)
+
+
+def _holds(here: str, places: Collection[str], rows: pd.DataFrame) -> bool:
+    """Whether at least half of the images that were at one of the places are in the folder `here`."""
+    rows = rows[(rows["parent_id"] == "") & (rows["content_hash"] != "")]
+    rows = rows.iloc[:: max(1, len(rows) // IMAGES_TO_COMPARE)]
+    same = 0
+    for path, digest in zip(rows["path"], rows["content_hash"], strict=True):
+        place = next((place for place in places if path.startswith(os.path.join(place, ""))), None)
+        try:
+            same += place is not None and content_hash(read_bytes(here + path.removeprefix(place))) == digest
+        except ImageError:
+            continue
+    return 0 < len(rows) <= 2 * same
 
 
 def split_of(source: Path | Named) -> str:

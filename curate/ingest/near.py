@@ -20,10 +20,9 @@ def find(
 ) -> list[NearDuplicate]:
     """Near-duplicates, and images with equal pixels, among rows that are new, of rows that are there.
 
-    places: where the bytes of the new images lie now. Rows that new ones replace do not count. What is there is looked
-    at once; after that, the time that this takes grows with what is new.
+    places: where the bytes of the new images lie now. What is there is looked at once; after that, the time that this
+    takes grows with what is new.
     """
-    before = before[~before["image_id"].isin(new["image_id"])]
     if not len(before) or not len(new):
         return []
     known = Evidence(workspace, before, Local(workers)).get("thumbnail")

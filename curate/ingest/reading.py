@@ -94,8 +94,9 @@ def rows(
     for name, given, split, place, file in zip(read.names, read.labels, read.splits, places, seen, strict=True):
         ids.append(f"{source}/{unique(_text(name), taken)}")
         found = place[1] if given is None else given
+        by_folder = "" if given and folders.split_of(given) == place[0] else place[0]  # a class may be called `train`
         labels.append(_text(label if label is not None else classes.get(found, found)))
-        split, by_somebody = _split(split or (place[0] if given is None else ""), labels[-1], rule, fallback, file)
+        split, by_somebody = _split(split or by_folder, labels[-1], rule, fallback, file)
         splits.append(split)
         said.append(by_somebody)
     columns: dict[str, list] = {
@@ -130,4 +131,4 @@ def _split(split: str, label: str, rule: split_rule.Rule | None, fallback: str, 
         return split_rule.by_hash(file.content_hash, rule), True
     if fallback:
         return fallback, True
-    return "train" if label else "pool", False
+    return split_rule.usual(label), False

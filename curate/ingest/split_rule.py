@@ -41,3 +41,8 @@ def by_hash(content_hash: str, shares: dict[str, float]) -> str:
         if place < 0:
             return name
     return max(shares, key=lambda name: shares[name])
+
+
+def usual(label: str) -> str:
+    """The split of an image of which nobody says one."""
+    return "train" if label else "pool"

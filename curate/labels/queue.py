@@ -16,6 +16,8 @@ from curate.labels.answers import LABEL_ERROR
 from curate.recipe import Rule
 
 RIGHT, WRONG = 1.0, -2.0
+DROPPED_ABOVE = RIGHT / (RIGHT - WRONG)
+"""Probability that a label is wrong above which the image is better left out than kept: 1/3."""
 LEAST = 0.1
 """Mended labels that an answer must be expected to be worth, or 5 for 50 answers: chosen by eye."""
 NO_SUGGESTION = "?"

@@ -23,6 +23,7 @@ LEAST = 0.4
 CIFAR-10 with its true labels, and networks trained on CIFAR-10N `aggre`, it takes 0.7 % (1.2 % with 0.25)."""
 CELLS = 2000
 """Cells of equal count that probabilities are put in for the draws, so that a million cost no more than 2,000."""
+AS_FLAGGED = "as flagged"
 EXAMPLES = "f1, precision=0.9, recall=0.8, probability=0.5, budget=500"
 
 
@@ -40,9 +41,10 @@ class Interval:
 
 @dataclass(frozen=True)
 class Cut:
-    """A list of probabilities, cut: the `flagged` most probable ones are taken."""
+    """A list of probabilities, cut: `flagged` ones are taken."""
 
     at: str
+    """`AS_FLAGGED` where they were cut before."""
     flagged: int
     probability: float
     """The lowest one that is taken; 1 where none is."""
@@ -102,11 +104,21 @@ def cut(probs: np.ndarray, at: str, calibration: Calibration | None = None) -> C
     """
     what, value = parse(at)
     order = np.argsort(-probs, kind="stable")
-    ranked = probs[order]
-    count = _count(ranked, what, value)
-    lowest = float(ranked[count - 1]) if count else 1.0
-    hits, total = _drawn_sums(ranked, count, calibration or Calibration())
-    expected_hits, expected_total = float(ranked[:count].sum()), float(ranked.sum())
+    flagged = np.zeros(len(probs), bool)
+    flagged[order[: _count(probs[order], what, value)]] = True
+    return expected(probs, flagged, calibration, at=at)
+
+
+def expected(
+    probs: np.ndarray, flagged: np.ndarray, calibration: Calibration | None = None, *, at: str = AS_FLAGGED
+) -> Cut:
+    """What is expected of those that are flagged, wherever they were cut: they need not be the most probable ones, as
+    answers since then have moved some. probs: as for `cut`; flagged: shape (N,), bool."""
+    count, lowest = int(flagged.sum()), float(probs[flagged].min(initial=1))
+    hits, total = _drawn_sums(
+        np.sort(probs[flagged])[::-1], np.sort(probs[~flagged])[::-1], calibration or Calibration()
+    )
+    expected_hits, expected_total = float(probs[flagged].sum()), float(probs.sum())
     return Cut(
         at,
         count,
@@ -124,18 +136,18 @@ def taken(probs: np.ndarray, cut: Cut) -> np.ndarray:
     return mask
 
 
-def parse(at: str) -> tuple[str, float]:
-    """("precision", 0.9) of "precision=0.9"; raises `UserError` for what is none of `EXAMPLES`."""
+def parse(at: str, where: str = "label_error.at") -> tuple[str, float]:
+    """("precision", 0.9) of "precision=0.9"; raises `UserError` for what is none of `EXAMPLES`. where: it was given."""
     if at == "f1":
         return at, 0.0
     found = re.fullmatch(r"(precision|recall|probability|budget)=([0-9]*\.?[0-9]+)", at)
     if not found:
-        raise UserError(f"--at {at!r} is no place to cut; there are: {EXAMPLES}")
+        raise UserError(f"{where} {at!r} is no place to cut; there are: {EXAMPLES}")
     what, value = found[1], float(found[2])
     if what == "budget" and not value.is_integer():  # nor is infinity
-        raise UserError(f"--at {at!r}: a budget is a whole number of images, for instance budget=500")
+        raise UserError(f"{where} {at!r}: a budget is a whole number of images, for instance budget=500")
     if what != "budget" and not 0 < value <= 1:
-        raise UserError(f"--at {at!r}: {what} lies above 0 and not above 1, for instance {what}=0.9")
+        raise UserError(f"{where} {at!r}: {what} lies above 0 and not above 1, for instance {what}=0.9")
     return what, value
 
 
@@ -157,16 +169,17 @@ def _count(ranked: np.ndarray, what: str, value: float) -> int:
     return min(int(taken[np.argmax(hits / (taken + hits[-1]))]), int((ranked >= LEAST).sum()))
 
 
-def _drawn_sums(ranked: np.ndarray, count: int, calibration: Calibration) -> tuple[np.ndarray, np.ndarray]:
-    """Wrong ones among the first `count` and among all, for each of `DRAWS` calibrations: shapes (`DRAWS`,).
+def _drawn_sums(flagged: np.ndarray, others: np.ndarray, calibration: Calibration) -> tuple[np.ndarray, np.ndarray]:
+    """Wrong ones among those flagged and among all, for each of `DRAWS` calibrations: shapes (`DRAWS`,).
 
-    Each draw changes all log-odds together, and on top of that whether the single image is wrong is chance.
+    flagged, others: their probabilities, ranked, so that those of a cell are alike. Each draw changes all log-odds
+    together, and on top of that whether the single image is wrong is chance.
     """
     random = np.random.default_rng(0)
     deviation = random.multivariate_normal([0, 0], np.array(calibration.covariance), DRAWS)
     scale = np.array([calibration.slope, calibration.shift])
     sums = []
-    for part in (ranked[:count], ranked[count:]):
+    for part in (flagged, others):
         part = part[(part > 0) & (part < 1)]  # nobody is in doubt about the others
         cells = np.array_split(part, max(1, min(CELLS, len(part))))
         odds = _log_odds(np.array([cell.mean() if len(cell) else 0.5 for cell in cells]))
@@ -175,8 +188,8 @@ def _drawn_sums(ranked: np.ndarray, count: int, calibration: Calibration) -> tup
         drawn = expit(odds + deviation[:, :1] * before + deviation[:, 1:])
         chance = np.sqrt((size * drawn * (1 - drawn)).sum(axis=1)) * random.standard_normal(DRAWS)
         sums.append(np.clip((size * drawn).sum(axis=1) + chance, 0, len(part)))
-    certain = [float((part >= 1).sum()) for part in (ranked[:count], ranked)]
-    return sums[0] + certain[0], sums[0] + sums[1] + certain[1]
+    certain = [float((part >= 1).sum()) for part in (flagged, others)]
+    return sums[0] + certain[0], sums[0] + sums[1] + sum(certain)
 
 
 def _interval(expected: float, of: float, drawn: np.ndarray, drawn_of: np.ndarray | float, *, empty: float) -> Interval:

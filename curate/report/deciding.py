@@ -8,7 +8,7 @@ import pandas as pd
 
 from curate import recipe, versions
 from curate.deciding import REVIEW
-from curate.decisions import ACTIONS
+from curate.decisions import ACTIONS, POLICY
 from curate.manifest import SPLITS
 from curate.reviewers import Agreement, agreement, disputed
 from curate.tables import read_answers
@@ -48,7 +48,7 @@ class Deciding:
     other_relabels: int
     """Pairs that are not listed."""
     waiting: int
-    """Images that the policy leaves to a person."""
+    """Images that a person is asked about and that none has decided on."""
     sizes: list[tuple[str, int, int]]
     """Split, images before and after `curate apply`; empty where nothing was applied."""
     outdated: bool
@@ -78,12 +78,19 @@ def deciding(workspace: Workspace, images: pd.DataFrame, decisions: pd.DataFrame
         by_whom=_tallies(decisions["by"].where(decisions["by"] != "", "unsigned"), decisions["action"]),
         relabels=ranked[:RELABELS],
         other_relabels=max(len(ranked) - RELABELS, 0),
-        waiting=len(read_table(workspace.path(REVIEW))) if workspace.has(REVIEW) else 0,
+        waiting=_waiting(workspace, said),
         sizes=_sizes(workspace, images),
         outdated=workspace.has(CURATED) and not versions.is_current(workspace),
         agreement=agreement(said, images),
         disputed=len(disputed(said, images, rule)),
     )
+
+
+def _waiting(workspace: Workspace, said: pd.DataFrame) -> int:
+    if not workspace.has(REVIEW):
+        return 0
+    review = read_table(workspace.path(REVIEW)).reindex(columns=["image_id"])
+    return int((~review["image_id"].isin(said["image_id"][said["by"] != POLICY])).sum())
 
 
 def _tallies(names: pd.Series, actions: pd.Series) -> list[Tally]:

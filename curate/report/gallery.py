@@ -9,7 +9,8 @@ from curate import finders, registry
 from curate.decisions import ACTIONS
 from curate.manifest import decodable, locate
 from curate.report.thumbnails import Picture, pictures
-from curate.workspace import FINDINGS, Workspace, read_table
+from curate.tables import read_findings
+from curate.workspace import FINDINGS, Workspace
 
 TILES = 24
 """Pictures per finder, twins included."""
@@ -81,7 +82,7 @@ def gallery(workspace: Workspace, images: pd.DataFrame, decisions: pd.DataFrame)
     """The findings with their worst images; only images that are shown are read. None where nothing was scanned."""
     if not workspace.has(FINDINGS):
         return None
-    found = read_table(workspace.path(FINDINGS))
+    found = read_findings(workspace)
     tables = {str(name): table.sort_values(["score", "image_id"]) for name, table in found.groupby("finder", sort=True)}
     clusters = {name: list(_clusters(table)) for name, table in tables.items()}
     shown = {image_id for several in clusters.values() for cluster in several for image_id in cluster.image_ids}

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 BUDGET, SECOND = "CURATE_REVIEW_BUDGET", "CURATE_REVIEW_SECOND"
 """Variables by which `curate review` tells the App's server who looks, and what is asked."""
-DISPUTED = "disputed"
 CHANGED = (
     "Images or findings have changed since this was opened: decisions count, what is new shows when it is opened again."
 )
@@ -125,7 +124,7 @@ def show(at: Session, data: "fo.Dataset", image_ids: list[str]) -> None:
     rule = recipe.in_workspace(at.workspace).reviewers
     decided = samples.decided(reviewers.settle(said, images, rule))
     for image_id, who in reviewers.disputed(said, images, rule).items():
-        decided[str(image_id)] = samples.written(DISPUTED, note=who)
+        decided[str(image_id)] = samples.written(asking.DISPUTED, note=who)
     mine = set(said["image_id"][said["by"] == at.desk.by])
     dataset.decide(
         data,

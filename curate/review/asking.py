@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from curate import deciding, manifest, predictions, recipe, reviewers, tables
+from curate import deciding, decisions, manifest, predictions, recipe, reviewers, tables
 from curate.decisions import POLICY
 from curate.labels import queue
 from curate.labels.answers import LABEL_ERROR
@@ -30,7 +30,7 @@ COLUMNS = {
     "title": "str",
     "kind": "str",  # labels, duplicates or other
     "odd": "bool",  # an outlier of its cluster
-    "proposal": "str",  # what "accept" does: relabel or drop
+    "proposal": "str",  # what "accept" does: relabel or drop; "" where nothing is proposed
 }
 NO_LABEL = "no label"
 """What stands in place of the label of an image of the pool."""
@@ -66,7 +66,7 @@ def asked(
     """
     images = tables.read_manifest(workspace)
     rules = recipe.in_workspace(workspace)
-    asking = deciding.ask(workspace, images, rules.policy, budget)
+    asking = deciding.ask(workspace, images, rules.policy, budget, by)
     said = tables.read_answers(workspace, images)
     mine = said["image_id"][said["by"] == by]
     again = reviewers.disputed(said, images, rules.reviewers).drop(mine, errors="ignore")
@@ -83,6 +83,11 @@ def asked(
     if predicted is None and predictions.exists(workspace):
         predicted = predictions.read(workspace, images)
     table = lay_out(rows, asking.findings, images, None if predicted is None else predicted.embeddings)
+    gone = asking.decided.decisions["image_id"][asking.decided.decisions["action"] == "drop"]
+    last = asking.review["image_id"][asking.review["related_id"].isin(gone)]
+    table["proposal"] = table["proposal"].mask(table["image_id"].isin(last), "")  # who accepts would lose the photo
+    goes = ~table["asked"] & (table["score"] == 1) & table["image_id"].isin(gone)
+    table["score"] = table["score"].mask(goes, 0)  # nothing of the group says so, and yet it does not stay
     located = dict(zip(images["image_id"], manifest.locate(images, workspace.root), strict=True))
     table["path"] = table["image_id"].map(located)
     return Asked(table.astype(COLUMNS), asking.worth, manifest.classes(images), len(mine))
@@ -115,7 +120,7 @@ def lay_out(
         rows["detail"].fillna("").where(rows["detail"].fillna("") != "", details) if "detail" in rows else details
     )
     relabels = (rows["suggested_label"] != "") & (rows["suggested_label"] != rows["given_label"])
-    rows["proposal"] = np.where(relabels, "relabel", "drop")
+    rows["proposal"] = np.select([relabels, _speaks_for_drop(rows, findings)], ["relabel", "drop"], "")
     other = rows["suggested_label"].where(rows["suggested_label"] != "", queue.NO_SUGGESTION)
     waiting = (rows["split"] == POOL) & (rows["given_label"] == "") & relabels
     given = rows["given_label"].where(~waiting, NO_LABEL)
@@ -125,6 +130,17 @@ def lay_out(
     )
     rows["asked"] = True
     return _together(rows, twins_of(rows, named), findings, images, None if embeddings is None else embeddings[place])
+
+
+def _speaks_for_drop(rows: pd.DataFrame, findings: pd.DataFrame) -> np.ndarray:
+    """Which rows a finding would have dropped, of those that they are asked because of: one that is flagged, or of a
+    label, whether it is flagged or not, one that is better left out than kept. Shape (N,), bool."""
+    found = findings[findings["image_id"].isin(rows["image_id"])]
+    doubted = 1 - found["score"] > queue.DROPPED_ABOVE
+    found = found[found["flagged"].where(found["finder"] != LABEL_ERROR, doubted)]
+    asks = rows[["image_id"]].assign(finder=rows["because"].str.split(";")).explode("finder")
+    speaks = pd.Series(decisions.is_in(asks, found, ["image_id", "finder"]), index=asks.index)
+    return speaks.groupby(level=0).any().to_numpy(bool)
 
 
 def _together(

@@ -55,6 +55,8 @@ class Desk:
     workspace: Workspace
     by: str
     _read: dict[str, tuple[object, pd.DataFrame]] = field(default_factory=dict)
+    _taken_in: tuple[object, pd.DataFrame | None] = (None, None)
+    """The decisions as of the last act: `_read` may hold an edit that came since, as it was looked at meanwhile."""
     _made: dict[str, tuple[pd.DataFrame, Any]] = field(default_factory=dict)
 
     def images(self) -> pd.DataFrame:
@@ -128,12 +130,12 @@ class Desk:
         Returns a line for each decision of this person that it changed.
         """
         path = self.workspace.path(DECISIONS)
-        known_, before = self._read.get(DECISIONS, (None, None))
+        known_, before = self._taken_in
         if known_ == signature(path):
             return ()
         self.workspace.note_edits()
-        table = deciding.signed(self.workspace, tables.read_answers(self.workspace, self.images()))
-        self._read[DECISIONS] = (signature(path), table)
+        table = deciding.signed(self.workspace, tables.read_answers(self.workspace, self.images()), self.by)
+        self._taken_in = self._read[DECISIONS] = (signature(path), table)
         return () if before is None else _changes(before, table, self.by)
 
     def _write(self, left: pd.DataFrame, rows: list[journal.Row], before: list[journal.Row], **more: int) -> None:
@@ -146,7 +148,7 @@ class Desk:
         journal.append(
             self.workspace, journal.Act(timestamp(), self.by, rows, before, decisions=file_hash(path), **more)
         )
-        self._read[DECISIONS] = (signature(path), table)
+        self._taken_in = self._read[DECISIONS] = (signature(path), table)
 
     def _check(self, answers: Sequence[Answer]) -> None:
         classes = self._of_images("classes", manifest.classes)

@@ -132,18 +132,19 @@ function inShort(row, record) {
 }
 
 function proposed(row) {
-  if (row.proposal === "drop") return { action: "drop", label: "" };
-  return row.suggested_label ? { action: "relabel", label: row.suggested_label } : null;
+  if (row.proposal === "relabel") return { action: "relabel", label: row.suggested_label };
+  return row.proposal === "drop" ? { action: "drop", label: "" } : null;
 }
 
-/* One act: `given` are pairs of a row's number and {action, label} or {note}. It is kept, shown, and can be undone. */
+/* One act: `given` are pairs of a row's number and {action, label}, with `because` where it is not the row's, or {note}.
+   It is kept, shown, and can be undone. */
 function take(given, started) {
   const before = given.map(([number]) => [rows[number].image_id, answers.get(rows[number].image_id) ?? null]);
   state.number += 1;
   for (const [number, what] of given) {
     const row = rows[number];
     const old = answers.get(row.image_id);
-    const fresh = what.action ? { at: now(), because: row.because } : {};
+    const fresh = what.action ? { at: now(), because: what.because ?? row.because } : {};
     const empty = { image_id: row.image_id, action: "", label: "", note: "", because: row.because, at: now() };
     answers.set(row.image_id, { ...empty, ...old, ...what, ...fresh, number: state.number });
   }
@@ -212,7 +213,8 @@ function keepOnly(started) {
   const cluster = clusters[rows[current].cluster];
   if (cluster.kind !== "duplicates") return say("“keep this one” is for groups of duplicates");
   const members = cluster.rows.filter((member) => member === current || rows[member].split !== "test");
-  const what = (member) => ({ action: member === current ? "keep" : "drop", label: "" });
+  const what = (member) =>
+    member === current ? { action: "keep", label: "" } : { action: "drop", label: "", because: rows[member].as_twin };
   take(members.map((member) => [member, what(member)]), started);
   const dropped = members.filter((member) => member !== current).length;
   say(`this one kept, ${several(dropped, "other", "others")} dropped`);
@@ -570,10 +572,12 @@ function save() {
     $("by").focus();
     return;
   }
-  const here = rows.map((row) => answers.get(row.image_id)).filter((record) => record?.action);
-  const earlier = [...answers.values()].filter((record) => record.action && !numberOf.has(record.image_id) && record.number > state.saved);
+  const here = rows.map((row) => answers.get(row.image_id)).filter((record) => record?.action || record?.note);
+  const earlier = [...answers.values()].filter((record) => (record.action || record.note) && !numberOf.has(record.image_id) && record.number > state.saved);
   if (!here.length && !earlier.length) return say("nothing is answered yet");
-  const lines = [...here, ...earlier].map((record) => COLUMNS.map((name) => cell(name === "by" ? by : record[name])).join(","));
+  const all = [...here, ...earlier];
+  const notes = all.filter((record) => !record.action).length;
+  const lines = all.map((record) => COLUMNS.map((name) => cell(name === "by" ? by : record[name])).join(","));
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([`${[COLUMNS.join(","), ...lines].join("\n")}\n`], { type: "text/csv;charset=utf-8" }));
   link.download = "decisions.csv";
@@ -583,7 +587,8 @@ function save() {
   keep([], { also: { name: by } });
   showKept();
   const old = earlier.length ? `, ${earlier.length} of them about images of an earlier sheet` : "";
-  $("saved-what").textContent = `decisions.csv with ${several(lines.length, "answer", "answers")} was saved${old}.`;
+  const alone = notes ? ` and ${several(notes, "note", "notes")} without an answer (not taken over)` : "";
+  $("saved-what").textContent = `decisions.csv with ${several(lines.length - notes, "answer", "answers")}${alone} was saved${old}.`;
   $("saved").hidden = false;
   say($("saved-what").textContent);
 }

@@ -20,6 +20,7 @@ from curate.engine import Local
 from curate.files import write_bytes_atomic
 from curate.likeness import views
 from curate.report.thumbnails import Picture, none_of, picture
+from curate.review import twins
 from curate.wording import middle, percent, score
 
 SIDE, QUALITY = 136, 65
@@ -143,7 +144,8 @@ def caption(row: Any, shown: Picture, *, together: bool) -> str:
     if not row.asked:
         said = "stays" if row.score == 1 else "flagged, not asked"
     elif together and row.kind == "duplicates":
-        said = f"would become {middle(row.suggested_label)}" if row.proposal == "relabel" else "would go"
+        relabels = f"would become {middle(row.suggested_label)}"
+        said = {"relabel": relabels, "drop": "would go"}.get(row.proposal, "nothing is suggested")
     else:
         said = f"{percent(row.suggested_prob, digits=0)} %" if row.suggested_prob else f"score {score(row.score)}"
     looks = ", ".join(filter(None, [_size(shown), _seen(row.detail)])) if together else ""
@@ -201,7 +203,9 @@ def _facts(tile: Tile) -> dict[str, Any]:
     row = tile.row
     named = {fact: getattr(row, fact) for fact in FACTS}
     seen = {"size": _size(tile.picture), "caption": tile.caption}
-    return {"image_id": row.image_id, "asked": row.asked, "cluster": int(row.cluster), "odd": row.odd, **named, **seen}
+    twin = {"as_twin": twins.as_twin(row.because)}
+    about = {"image_id": row.image_id, "asked": row.asked, "cluster": int(row.cluster), "odd": row.odd}
+    return {**about, **named, **seen, **twin}
 
 
 def _pictures_of(asked: pd.DataFrame) -> dict[str, Picture]:

@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 
+from curate.decisions import TWINS
 from curate.likeness import duplicates
 
-DUPLICATES = ("exact_duplicate", "near_duplicate", "split_leak", "conflicting_labels")
+DUPLICATES = (*TWINS, "split_leak", "conflicting_labels")
 """Finders whose images are looked at beside their twins."""
 TOGETHER = 12
 """Twins that are shown beside the images of a group at most."""
@@ -41,6 +42,12 @@ def reasons(findings: pd.DataFrame) -> pd.Series:
     """image_id -> finders that flagged it, the worst first, joined by ";"."""
     flagged = findings[findings["flagged"]].sort_values("score", kind="stable")
     return flagged.groupby("image_id", sort=False)["finder"].agg(lambda names: ";".join(dict.fromkeys(names)))
+
+
+def as_twin(because: str) -> str:
+    """What an image is dropped because of where another one of its group is kept: of these finders, those that look for
+    twins. That its label is doubted, too, is not what was answered."""
+    return ";".join(name for name in because.split(";") if name in DUPLICATES) or DUPLICATES[1]
 
 
 def beside(rows: pd.DataFrame, twins: pd.DataFrame, findings: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from curate.decisions import Action
 from curate.errors import UserError
 from curate.review.asking import Asked
 from curate.review.desk import Answer
-from curate.review.twins import DUPLICATES, reasons
+from curate.review.twins import as_twin, reasons
 
 Verdict = Literal["accept", "relabel", "drop", "keep_this", "fine"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
@@ -28,7 +28,7 @@ KEYS = {"accept": "A", "relabel": "R", "drop": "D", "keep_this": "K", "fine": "N
 def proposals(findings: pd.DataFrame, asked: Asked) -> pd.DataFrame:
     """What "accept" does: `proposal`, `label` and `because`, by `image_id`, of what is asked about or flagged.
 
-    It takes the label that a finder suggests, and drops the image where none does.
+    It takes the label that a finder suggests. Where none does, it drops the image, if a finding speaks for that.
     """
     flagged = findings[findings["flagged"]].sort_values("score", kind="stable")
     because = reasons(findings)
@@ -61,7 +61,7 @@ def answers(
         raise UserError("no image is chosen; select some, or take the whole view")
     why = proposed["because"].reindex(chosen).fillna("").to_list()
     if verdict == "accept":
-        known = pd.Index(chosen).isin(proposed.index)
+        known = pd.Index(chosen).isin(proposed.index[proposed["proposal"] != ""])
         if not known.all():
             unknown = [image_id for image_id, is_known in zip(chosen, known, strict=True) if not is_known]
             more = f" and {len(unknown) - 1:,} more" if len(unknown) > 1 else ""
@@ -89,5 +89,5 @@ def _keep_these(
     others = [image_id for image_id in together if image_id not in set(chosen) and splits.get(image_id) != "test"]
     kept, dropped = (proposed["because"].reindex(ids).fillna("").to_list() for ids in (list(chosen), others))
     return [Answer(image_id, "keep", "", why, note) for image_id, why in zip(chosen, kept, strict=True)] + [
-        Answer(image_id, "drop", "", why or DUPLICATES[1], note) for image_id, why in zip(others, dropped, strict=True)
+        Answer(image_id, "drop", "", as_twin(why), note) for image_id, why in zip(others, dropped, strict=True)
     ]

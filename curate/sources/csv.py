@@ -22,7 +22,7 @@ def recognises(path: Path) -> bool:
     """A .csv or .tsv file, or a folder with a `labels.csv` that has a path and a label."""
     if path.is_dir() and (path / TABLE).is_file():
         with (path / TABLE).open(encoding="utf-8-sig", errors="replace") as file:
-            return {"path", "label"} <= set(file.readline(LONGEST_HEADER).strip().split(","))
+            return {"path", "label"} <= set(next(csv.reader([file.readline(LONGEST_HEADER)]), []))
     return path.is_file() and path.suffix.lower() in (".csv", ".tsv")
 
 

@@ -54,7 +54,7 @@ def write(table: pd.DataFrame, root: Path, dest: Path) -> int:
 def _shards(path: Path) -> list[Path]:
     if path.is_file():
         return [path] if path.suffix.lower() == ".parquet" else []
-    return sorted(path.glob("*.parquet")) or sorted(path.glob("data/*.parquet"))
+    return sorted(path.glob("[!.]*.parquet")) or sorted(path.glob("data/[!.]*.parquet"))
 
 
 def _read_shard(shard: Path, options: Options) -> Iterator[Sample]:

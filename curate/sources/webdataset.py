@@ -70,7 +70,9 @@ def write(table: pd.DataFrame, root: Path, dest: Path) -> int:
 
 
 def _shards(path: Path) -> list[Path]:
-    return sorted(path.glob("*.tar*")) if path.is_dir() else [path]
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.glob("[!.]*.tar*") if file.name.lower().endswith(archives.TAR_SUFFIXES))
 
 
 def _pairs(shard: Path) -> bool:

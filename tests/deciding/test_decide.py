@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from curate import REVIEWER, adding, deciding, findings, verbs
+from curate import REVIEWER, adding, deciding, findings, verbs, versions
 from curate.augment.materialize import materialize
 from curate.augment.wanted import Target
 from curate.cli import app
@@ -58,6 +58,22 @@ def test_edits_by_hand_are_signed_as_the_environment_says(reviewed: Workspace, m
     monkeypatch.setattr(deciding.getpass, "getuser", lambda: 1 / 0)
     deciding.decide(reviewed, reviewed.path("policy.yaml"))
     assert read_csv(path)["by"].tolist() == ["bob"]
+
+
+def test_edits_by_hand_count_before_a_verb_has_noted_them(reviewed: Workspace) -> None:
+    """In a dry run and in what is asked; also when `restore` brought an edit back. A row without a name is signed."""
+    path, rules = reviewed.path(DECISIONS), reviewed.path("policy.yaml")
+    image_id = read_csv(reviewed.path(deciding.REVIEW))["image_id"].iloc[0]
+    path.write_text(path.read_text().replace(",drop,", ",keep,") + f"{image_id},keep,,,,,\n")
+    assert deciding.decide(reviewed, rules, by="ada", dry_run=True).by_people == 2
+    reviewed.path("recipe.yaml").write_bytes(rules.read_bytes())
+    assert image_id not in asking.asked(reviewed, "ada").table["image_id"].to_list()
+    verbs.apply(reviewed, include_test=False)
+    edited = reviewed.ledger()[-1].version
+    deciding.decide(reviewed, rules, by="ada")
+    versions.restore(reviewed, edited)
+    assert deciding.decide(reviewed, rules, by="bob").actions == {"keep": 2}
+    assert read_csv(path)["by"].to_list() == ["bob", "bob"]
 
 
 def every_verb(workspace: Workspace, policy: Path) -> None:
@@ -266,6 +282,20 @@ def test_probabilities_stay_such_when_all_were_answered(workspace: Workspace) ->
     assert listed.expected.precision.expected == 0  # it was right
 
 
+def test_what_is_expected_is_that_of_the_flagged_labels(workspace: Workspace) -> None:
+    """Also when answers have made others more probable than these."""
+    ids = read_table(workspace.path(MANIFEST)).query("split == 'train'")["image_id"].to_list()[:4]
+    table = found(*((name, "label_error", score, "7") for name, score in zip(ids, (0.1, 0.2, 0.6, 0.7), strict=True)))
+    with workspace.writing("scan", {}) as transaction:
+        transaction.write_table(FINDINGS, table.assign(suggested_prob=0.3))
+        transaction.write_table(DECISIONS, decided(*((name, "keep", "", "ada") for name in ids[:2])))
+    listed = verbs.list_findings(workspace, finder="label_error", flagged_only=True)
+    assert listed.expected is not None
+    assert (listed.expected.flagged, listed.expected.precision.expected) == (2, 0)
+    assert listed.expected.recall.expected == 0
+    assert "2 labels in training that the scan flagged." in run("findings", workspace.root, "--finder", "label_error")
+
+
 def test_where_to_cut_what_found_nothing(workspace: Workspace) -> None:
     with workspace.writing("scan", {}) as transaction:
         transaction.write_table(FINDINGS, found())
@@ -288,5 +318,8 @@ def test_review_list_that_was_spoilt_by_hand_is_named(reviewed: Workspace, tmp_p
 
 def test_rule_for_a_finder_that_does_not_exist_is_named(reviewed: Workspace) -> None:
     reviewed.path("policy.yaml").write_text("name: x\npolicy:\n  - {finder: dork, action: drop}\n")
-    with pytest.raises(UserError, match="no finder is called 'dork'"):
+    with pytest.raises(UserError, match=r"policy\.yaml: policy\[0\]\.finder: no finder is called 'dork'"):
         deciding.decide(reviewed, reviewed.path("policy.yaml"))
+    reviewed.path("policy.yaml").rename(reviewed.path("recipe.yaml"))
+    with pytest.raises(UserError, match=r"recipe\.yaml: policy\[0\]\.finder: no finder is called 'dork'"):
+        asking.asked(reviewed, "ada")

@@ -100,6 +100,16 @@ def test_a_row_that_was_edited_into_what_the_policy_once_said_is_the_persons(
     assert deciding.decide(reviewed, rules).actions == {"keep": 1}
 
 
+def test_an_export_does_not_bring_back_what_its_person_has_changed(reviewed: Workspace) -> None:
+    image_id = read_table(reviewed.path(MANIFEST))["image_id"].iloc[5]
+    export = reviewed.path("export.csv")
+    for action, at in (("keep", "2026-01-02T12:00:00Z"), ("drop", "2026-01-01T12:00:00Z")):
+        export.write_text(f"image_id,action,by,at\n{image_id},{action},ada,{at}\n")
+        result = deciding.import_decisions(reviewed, export, "bob")
+    assert read_csv(reviewed.path(DECISIONS)).set_index("image_id").loc[image_id, "action"] == "keep"
+    assert any("1 answer is older than what its reviewer has said since, which stays" in w for w in result.warnings)
+
+
 def test_a_copy_of_edits_by_hand_is_an_edit(reviewed: Workspace) -> None:
     path, copy = reviewed.path(DECISIONS), reviewed.path("copy.csv")
     written = path.read_bytes()

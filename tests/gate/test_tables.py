@@ -123,6 +123,13 @@ def test_images_labelled_out_of_the_pool_leak_as_others_do(finder: str, twin: st
     assert tables.leaks(facts(findings=twins(("waits", finder, twin)), judged=curated), 0).measured == count
 
 
+@pytest.mark.parametrize(("split", "status"), [("pool", "passed"), ("train", "skipped")])
+def test_images_labelled_out_of_the_pool_want_a_look_for_their_twins(split: str, status: str) -> None:
+    judged = images(*[row for row in PETS if row[0] != "waits"], ("waits", split, "cat"))
+    check = tables.leaks(facts(judged=judged, not_run={"near_duplicate": "curate scan ws"}), 0)
+    assert (check.status, check.way_out) == (status, "" if status == "passed" else "curate scan ws")
+
+
 def test_leaks_that_nobody_looked_for_are_none_that_were_found() -> None:
     given = facts(not_run={"split_leak": "curate scan ws"})
     assert tables.leaks(given, 0).status == "skipped"

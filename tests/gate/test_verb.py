@@ -2,6 +2,7 @@
 
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -9,13 +10,15 @@ import train.verbs
 from curate import deciding, scans, verbs
 from curate.cli import app, main
 from curate.engine import Local
+from curate.gate import facts
 from curate.gate.check import Check
 from curate.ingest.add import add
 from curate.manifest import data_hash, learned
 from curate.workspace import CURATED, DECISIONS, FINDINGS, MANIFEST, RECIPE, Workspace, read_table
 from tests.conftest import write_digits
 from tests.gate.conftest import Called, contents, failed, leak
-from tests.tables import decided
+from tests.gate.facts import PETS
+from tests.tables import decided, found, images
 from train.predict import predict
 
 
@@ -81,6 +84,18 @@ def test_decisions_that_were_edited_and_findings_that_were_tampered_with(digits:
     table = read_table(digits.path(FINDINGS))
     table[table["finder"] != "split_leak"].assign(detail="").to_parquet(digits.path(FINDINGS))
     assert {"findings_current", "leaks"} <= set(failed(call(digits)[1]))
+
+
+def test_images_labelled_out_of_the_pool_want_a_look_for_their_twins(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "ws")
+    with workspace.writing("scan", {"only": ["split_leak"]}) as transaction:
+        transaction.write_table(MANIFEST, images(*PETS))
+        transaction.write_table(FINDINGS, found())
+    assert list(facts.read(workspace, ["split_leak"]).not_run) == []
+    with workspace.writing("decide", {}) as transaction:
+        transaction.write_table(DECISIONS, decided(("waits", "relabel", "cat", "ada")))
+    verbs.apply(workspace, include_test=False)
+    assert list(facts.read(workspace, ["split_leak"]).not_run) == ["exact_duplicate", "near_duplicate"]
 
 
 def test_new_predictions_make_the_findings_old(workspace: Workspace) -> None:

@@ -269,6 +269,45 @@ def test_augmented_images_that_go_in_words(count: int, says: list[str]) -> None:
     assert [line.partition(";")[0] for line in outdated(count)] == says
 
 
+DOUBTFUL = {
+    "one class with folders in it": (["pets/cat/1.png", "pets/dog/2.png", "pets/3.png"], ["one class, 'pets', though"]),
+    "one class": (["cat/1.png", "cat/2.png"], []),
+    "classes in a folder": (["pets/cat/1.png", "pets/dog/2.png"], []),
+    "splits": (["training_set/cat/1.png", "test_set/cat/2.png"], ["like splits: test_set, training_set; "]),
+    "one that sounds like a split": (["swimming_pool/1.png", "bar/2.png", "zoo/3.png"], []),
+    "case": (["train/Cat/1.png", "test/cat/2.png", "test/dog/2.png"], ["alone: 'Cat' and 'cat'; "]),
+    "accents": (["B\u00e4r/1.png", "Ba\u0308r/2.png"], ["accents"]),
+}
+
+
+@pytest.mark.parametrize("case", DOUBTFUL)
+def test_classes_that_are_probably_none(ws: Workspace, tree: Tree, case: str) -> None:
+    names, told = DOUBTFUL[case]
+    warnings = add(ws, tree(*names)).warnings
+    assert [some in line for some, line in zip(told, warnings, strict=True)] == [True] * len(told)
+
+
+def test_a_folder_whose_own_path_is_not_utf8(ws: Workspace, tmp_path: Path) -> None:
+    root = write_tree(tmp_path / os.fsdecode(b"caf\xe9") / "photos", ["cat/1.png"])
+    with pytest.raises(UserError, match=r"the name of '.*/caf\\udce9' is not UTF-8; rename it"):
+        add(ws, root)
+
+
+TABLES = {
+    "folders say it": ("path,label\ntest/1.png,cat\n", "test"),
+    "a column says it": ("path,label,split\ntest/1.png,cat,val\n", "val"),
+    "a class called so": ("path,label\ntest/1.png,test\n", "train"),
+}
+
+
+@pytest.mark.parametrize("case", TABLES)
+def test_which_split_of_a_table(ws: Workspace, tree: Tree, case: str) -> None:
+    text, expected = TABLES[case]
+    (tree("test/1.png") / "labels.csv").write_text(text)
+    add(ws, ws.root.parent / "photos/labels.csv")
+    assert rows(ws)["split"].tolist() == [expected]
+
+
 def test_images_that_changed_after_people_decided_on_them_are_told(tmp_path: Path) -> None:
     folder = write_tree(tmp_path / "photos", ["train/cat/a.png", "train/cat/b.png", "train/dog/c.png"])
     workspace = Workspace(tmp_path / "ws")

@@ -5,15 +5,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from curate import manifest
+from curate.cli import app
 from curate.errors import UserError
 from curate.images import encode_jpeg
 from curate.ingest.add import add
 from curate.workspace import MANIFEST, Workspace
 from tests.conftest import picture, png
 from tests.ingest.conftest import ids, rows
-from tests.sources.reading import make_tar
+from tests.sources.reading import make_tar, make_zip
 
 Tree = Callable[..., Path]
 
@@ -66,6 +68,25 @@ def test_a_split_is_not_lost_when_nothing_says_one(ws: Workspace, tree: Tree) ->
     assert rows(ws)["split"].tolist() == ["val"]
 
 
+@pytest.mark.parametrize(
+    ("names", "split", "after"),
+    [
+        (("1.png", "cat/1.png"), None, "train"),
+        (("cat/1.png", "1.png"), None, "pool"),
+        (("cat/1.png", "dog/1.png"), "pool", "pool"),  # somebody said so
+        (("1.png", "cat/1.png"), "test", "test"),
+    ],
+)
+def test_a_split_that_nobody_said_follows_the_label(
+    ws: Workspace, tree: Tree, names: tuple[str, str], split: str | None, after: str
+) -> None:
+    root = tree(names[0], *(f"{name}/0.png" for name in ("cat", "dog")))
+    add(ws, root, split=split)
+    (root / names[0]).rename(root / names[1])
+    assert add(ws, root).changed == 1
+    assert rows(ws).set_index("path").loc[str(root / names[1]), "split"] == after
+
+
 def test_an_archive_with_another_file_of_the_same_name_overwrites_nothing(ws: Workspace, tmp_path: Path) -> None:
     path = make_tar(tmp_path / "set.tar", {"cat/1.png": png(1)})
     add(ws, path)
@@ -88,6 +109,51 @@ def test_sources_of_the_same_name(ws: Workspace, tree: Tree, tmp_path: Path) -> 
     assert (moved.source, moved.added) == ("photos-2", 0)
 
 
+def test_archives_of_one_name(ws: Workspace, tmp_path: Path) -> None:
+    """They may lie side by side; neither replaces the images of the other."""
+    add(ws, make_tar(tmp_path / "a.tar", {"cat/1.png": png(1)}), name="pets")
+    assert add(ws, make_tar(tmp_path / "b.tar", {"cat/2.png": png(2)}), name="pets").warnings == []
+    with pytest.raises(UserError, match=r"'pets/cat/1.png' is images/pets/cat/1.png already; .* another --name"):
+        add(ws, make_tar(tmp_path / "c.tar", {"cat/1.png": png(3)}), name="pets")
+    (tmp_path / "a.tar").unlink()
+    (tmp_path / "b.tar").unlink()
+    assert add(ws, tmp_path / "c.tar", name="pets").changed == 1  # it took their place
+
+
+def test_lost_files_come_back_with_their_archive(ws: Workspace, tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "set.zip", {"cat/1.png": png(1), "cat/2.png": png(2)})
+    add(ws, path)
+    (ws.root / "images/set/cat/1.png").unlink()
+    assert (add(ws, path).restored, add(ws, path).restored) == (1, 0)
+    shutil.rmtree(ws.root / "images")
+    assert add(ws, path).restored == 2
+    assert [Path(located).read_bytes() for located in manifest.locate(rows(ws), ws.root)] == [png(1), png(2)]
+
+
+def test_a_corrected_archive(ws: Workspace, tmp_path: Path) -> None:
+    """What has another name in it keeps its row; what is not in it any more is told."""
+    path = make_zip(tmp_path / "set.zip", {f"cat/{seed}.png": png(seed) for seed in range(3)})
+    add(ws, path)
+    make_zip(path, {"cat/0.png": png(0), "dog/1.png": png(1)})
+    added = add(ws, path)
+    assert (added.added, added.changed, added.skipped) == (0, 1, 1)
+    (told,) = added.warnings
+    assert told.startswith("1 image is not in the source any more: set/cat/2.png; until ")
+    assert rows(ws)["label"].tolist() == ["cat", "dog", "cat"]
+    assert ids(ws) == [f"set/cat/{seed}.png" for seed in range(3)]
+    assert [Path(located).read_bytes() for located in manifest.locate(rows(ws), ws.root)] == [png(0), png(1), png(2)]
+    assert add(ws, path).skipped == 2
+
+
+def test_another_folder_of_the_name_of_one_that_is_away(ws: Workspace, tree: Tree, tmp_path: Path) -> None:
+    """On a disk that is not there today, say."""
+    add(ws, tree("cat/1.png", "dog/2.png", root="disk/images"))
+    (tmp_path / "disk").rename(tmp_path / "hidden")
+    other = tree("pig/a.png", "pig/b.png", "cat/1.png", "dog/2.png", root="home/images")
+    shutil.rmtree(other / "pig")  # the first two pictures: the others are no copies
+    assert (add(ws, other).source, len(rows(ws))) == ("images-2", 4)
+
+
 def test_a_moved_folder_keeps_its_name(ws: Workspace, tree: Tree, tmp_path: Path) -> None:
     root = tree("cat/1.png", root="a/photos")
     add(ws, root)
@@ -107,6 +173,9 @@ def test_a_moved_folder_of_another_name_is_the_same_images(ws: Workspace, tree: 
     assert ids(ws) == ["photos/cat/1.png", "photos/dog/2.png"]
     assert rows(ws)["path"].tolist() == [str(tmp_path / "elsewhere/cat/1.png"), str(tmp_path / "elsewhere/dog/2.png")]
     assert add(ws, tmp_path / "elsewhere").skipped == 2
+    (tmp_path / "elsewhere/dog/2.png").unlink()
+    assert add(ws, tmp_path / "elsewhere").gone == 1
+    assert add(ws, tree("cat/3.png", root="photos")).source == "photos-2"
 
 
 def test_a_label_that_was_mended_by_moving_the_file(ws: Workspace, tree: Tree) -> None:
@@ -120,6 +189,10 @@ def test_a_label_that_was_mended_by_moving_the_file(ws: Workspace, tree: Tree) -
     assert table["label"].tolist() == ["dog", "dog"]
     assert table["path"].tolist() == [str(root / "dog/1.png"), str(root / "dog/2.png")]
     assert add(ws, root).skipped == 2
+    (root / "cat/1.png").write_bytes(png(7))  # a new picture under the old name
+    assert add(ws, root).added == 1
+    assert ids(ws) == ["photos/cat/1.png", "photos/dog/2.png", "photos/cat/1~2.png"]
+    assert add(ws, root).skipped == 3
 
 
 def test_of_copies_that_were_moved_each_keeps_its_label(ws: Workspace, tree: Tree, tmp_path: Path) -> None:
@@ -149,12 +222,12 @@ def test_a_file_that_is_gone_counts_as_undecodable_until_it_is_back(ws: Workspac
     root = tree("cat/1.png", "dog/2.png", "dog/3.png")
     add(ws, root)
     (root / "dog/2.png").rename(tmp_path / "2.png")
-    added = add(ws, root)
-    assert (added.added, added.changed, added.skipped) == (0, 0, 2)
-    assert added.warnings == [
-        f"1 image has no file any more: {root / 'dog/2.png'}; until added again, from where it is, each counts as one "
-        "that cannot be decoded"
-    ]
+    said = CliRunner().invoke(app, ["add", str(ws.root), str(root)])
+    assert said.stdout.splitlines()[1].startswith("Wrote ")
+    assert said.stderr == (
+        f"curate: 1 image has no file any more: {root / 'dog/2.png'}; until added again, from where it is, each counts "
+        "as one that cannot be decoded\n"
+    )
     assert rows(ws)["error"].tolist() == ["", "the file is gone", ""]
     assert add(ws, root).warnings == []  # it is known
     (tmp_path / "2.png").rename(root / "dog/2.png")

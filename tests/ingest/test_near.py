@@ -92,6 +92,15 @@ def test_a_changed_file_is_not_compared_with_what_it_replaces(ws: Workspace, tmp
     assert (result.changed, told) == (1, [])
 
 
+def test_what_is_known_is_not_left_out(ws: Workspace, more: Path) -> None:
+    """Files that were changed or moved are looked for no more than those that stay."""
+    added(ws, more, leave_out=[])
+    (more / "small.png").write_bytes(encode_png(half(photos()[0])[1:]))
+    (more / "same.png").rename(more / "moved.png")
+    result, told = added(ws, more, leave_out=["more/small.png", "more/same.png"])
+    assert (result.changed, result.left_out, told) == (2, {}, [])
+
+
 def test_nothing_is_there_and_what_cannot_be_decoded(ws: Workspace, tmp_path: Path, more: Path) -> None:
     (more / "broken.png").write_bytes(encode_jpeg(photos()[3])[:100])
     assert len(added(ws, more, leave_out=[])[1]) == 3

@@ -16,6 +16,7 @@ from curate.finders.worth_labelling import worth_labelling
 from curate.ingest.add import add
 from curate.labels import pool
 from curate.review import asking
+from curate.review.desk import Answer, Desk
 from curate.review.verdicts import answers, proposals
 from curate.workspace import CURATED, DECISIONS, FINDINGS, MANIFEST, Workspace, read_table
 from tests.benchmarks.active_selection import needed
@@ -353,6 +354,22 @@ def test_an_answer_that_was_corrected_after_the_import_is_not_lost(ws: Workspace
     assert ws.path(adding.SELECTED).read_bytes() == before
     deciding.import_decisions(ws, ws.path(adding.SELECTED), "ada")
     select(ws)
+
+
+def test_an_answer_that_was_changed_elsewhere_after_the_import_is_not_lost_with_the_file(ws: Workspace) -> None:
+    select(ws)
+    fill_in(ws, label=["3"])
+    deciding.import_decisions(ws, ws.path(adding.SELECTED), "ada")
+    Desk(ws, "ada").take([Answer(selected(ws)["image_id"].iloc[0], "relabel", "5")])
+    select(ws)
+
+
+@pytest.mark.parametrize(("by", "there"), [("policy", ["pool"]), ("ada", ["train", "pool"])])
+def test_only_people_refuse_an_image_with_its_twins(by: str, there: list[str]) -> None:
+    """The policy drops a copy because another one stays, and that one is asked about."""
+    said = decided(("copy", "drop", "", by, "exact_duplicate"))
+    table = adding._as_decided(images(("copy", "pool", ""), ("stays", "pool", "")), said, said)
+    assert table["split"].to_list() == there
 
 
 def test_what_the_policy_says_takes_no_answer_over(ws: Workspace) -> None:

@@ -52,8 +52,10 @@ def test_places(at: str, means: tuple[str, float]) -> None:
     ],
 )
 def test_what_is_no_place(at: str, says: str) -> None:
-    with pytest.raises(UserError, match=says):
+    with pytest.raises(UserError, match=rf"^label_error\.at '{at}'.*{says}"):
         cut(np.array([0.5]), at)
+    with pytest.raises(UserError, match=rf"^--at '{at}'"):
+        parse(at, "--at")
 
 
 # Cuts

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from curate import manifest, predictions, report, tables, verbs
+from curate.deciding import REVIEW
 from curate.workspace import MANIFEST, Workspace
 from tests.report.made import EVIL, decide, find, make, train
 from tests.report.seen import SECTIONS, Page, sections, written
@@ -112,6 +113,18 @@ def test_decisions_made_after_apply_are_said_to_be(tmp_path):
     assert "have changed since they were applied" not in written(workspace).text
     decide(workspace, [{"image_id": "set/1.png", "action": "drop"}])
     assert "have changed since they were applied" in written(workspace).text
+
+
+def test_what_waits_for_a_person_is_what_none_has_decided_on(tmp_path):
+    workspace = make(tmp_path / "ws", ["cat", "dog", "dog"])
+    rows = [
+        {"image_id": f"set/{number}.png", "action": "drop", "by": by} for number, by in enumerate(["policy", "ada"])
+    ]
+    decide(workspace, rows)
+    ids = [f"set/{number}.png" for number in range(3)]
+    workspace.path(REVIEW).write_text("image_id\n" + "\n".join(ids) + "\n")
+    told = "2 images were decided on; people are asked about 2 images in review.csv"
+    assert told in " ".join(written(workspace).text.split())
 
 
 def test_people_who_disagree_are_told(tmp_path):

@@ -189,7 +189,40 @@ def test_what_is_beside_says_whether_it_would_stay(ws: Workspace) -> None:
     assert twins.loc["twin0", "detail"] == "near_duplicate says"
 
 
+@pytest.mark.parametrize(
+    ("rows", "because", "proposal"),
+    [
+        ([row("night", "dark", 0.2)], "dark", "drop"),
+        ([row("night", "dark", 0.6)], "dark", ""),  # not flagged
+        ([], "", ""),
+        ([row("night", "label_error", 0.6)], "label_error", "drop"),  # wrong with 0.4: better left out
+        ([row("night", "label_error", 0.7)], "label_error", ""),
+        ([row("night", "label_error", 0.7), row("night", "dark", 0.2)], "label_error;dark", "drop"),
+        ([row("night", "label_error", 0.7), row("night", "dark", 0.2)], "label_error", ""),
+        ([row("night", "label_error", 0.7, suggested_label="cat")], "label_error", "relabel"),
+    ],
+)
+def test_what_is_proposed(rows: list, because: str, proposal: str) -> None:
+    asks = pd.DataFrame({"image_id": ["night"], "because": because, "score": 1.0, "gain": 0.0})
+    suggested = rows[0]["suggested_label"] if rows else ""
+    table = lay_out(asks.assign(suggested_label=suggested), found(*rows), IMAGES, None)
+    assert table["proposal"].to_list() == [proposal]
+
+
+def test_a_copy_whose_twin_is_gone_is_not_proposed_to_go(ws: Workspace) -> None:
+    assert asked(ws, "ada").table.set_index("image_id").loc["twin0", "proposal"] == "drop"
+    Desk(ws, "bob").take([Answer("twin1", "drop")])
+    twins = asked(ws, "ada").table.set_index("image_id")
+    assert twins.loc["twin0", "proposal"] == ""
+
+
 SPLITS = IMAGES.set_index("image_id")["split"]
+
+
+def test_a_twin_that_goes_says_nothing_of_its_label() -> None:
+    proposed = pd.DataFrame({"because": "label_error;near_duplicate"}, index=["twin0", "twin1"])
+    got = answers("keep_this", ["twin0"], proposed=proposed, group=groups(EVERY, IMAGES), splits=SPLITS)
+    assert [answer.because for answer in got] == ["label_error;near_duplicate", "near_duplicate"]
 
 
 def decide(ws: Workspace, verdict: str, chosen: list[str], **more: str) -> list[tuple[str, str, str, str]]:

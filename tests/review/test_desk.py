@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from curate import deciding, tables, verbs
+from curate import tables, verbs
 from curate.errors import UserError
 from curate.review import journal
 from curate.review.desk import Answer, Desk
@@ -76,18 +76,21 @@ def test_two_people_are_kept_apart(ws: Workspace) -> None:
     assert verbs.apply(ws, include_test=False).dropped == 0
 
 
-def test_what_others_write_meanwhile_is_kept(ws: Workspace) -> None:
+@pytest.mark.parametrize("looked_at", [False, True])  # as the App's panel does between two acts
+def test_what_others_write_meanwhile_is_kept(ws: Workspace, looked_at: bool) -> None:
     desk = Desk(ws, "ada")
     desk.take([Answer("a", "keep")])
     table = read_table(ws.path(DECISIONS))
     table.loc[table["image_id"] == "b", ["action", "label"]] = ["keep", ""]  # by hand, in an editor
     table.loc[table["image_id"] == "a", "action"] = "drop"
     table.to_csv(ws.path(DECISIONS), index=False)
+    if looked_at:
+        desk.decisions()
     taken = desk.take([Answer("c", "keep")])
     assert taken.conflicts == ("a: ada said keep, decisions.csv now says drop",)
     table = read_table(ws.path(DECISIONS)).set_index("image_id")
     assert table["action"].to_dict() == {"a": "drop", "b": "keep", "c": "keep"}
-    assert table.loc["b", "by"] == deciding.reviewer(None)  # whose hand edited it
+    assert table.loc["b", "by"] == "ada"
     assert [entry.command for entry in ws.ledger()] == ["add", "decide", "edit"]
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from curate import sources
 from curate.errors import UserError
 from curate.sources import Sample
 from tests.conftest import write_tree
@@ -71,3 +72,9 @@ def test_csv_that_is_not_utf8(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_bytes("path,label\na.png,Bär\n".encode("latin1"))
     with pytest.raises(UserError, match="UTF-8"):
         read(tmp_path / "table.csv")
+
+
+@pytest.mark.parametrize("header", ["path,label", '"path","label"', '"path", "label"'])
+def test_folder_with_a_table_is_known_by_its_header(tmp_path: Path, header: str) -> None:
+    make_csv(tmp_path, f"{header}\na.png,cat\n", "labels.csv")
+    assert sources.recognise(tmp_path) == ("folder" if ", " in header else "csv")

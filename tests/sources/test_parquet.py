@@ -26,6 +26,7 @@ def test_parquet_of_hugging_face(tmp_path: Path) -> None:
     struct = [{"bytes": png(1), "path": "1.png"}, {"bytes": png(2), "path": None}, {"bytes": png(3), "path": "1.png"}]
     hugging_face(tmp_path / "hub/data/train-00000-of-00001.parquet", {"img": struct, "label": [0, 1, -1]}, features)
     hugging_face(tmp_path / "hub/data/test-00000-of-00001.parquet", {"img": struct[:1], "label": [0]}, features)
+    (tmp_path / "hub/data/._train-00000-of-00001.parquet").write_bytes(b"what macOS keeps beside it")
     samples, _ = read(tmp_path / "hub")
     assert [(sample.split, sample.label, sample.data) for sample in samples] == [
         ("test", "cat", png(1)),

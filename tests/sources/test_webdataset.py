@@ -16,6 +16,8 @@ def test_webdataset(tmp_path: Path) -> None:
     (root / "classes.txt").write_text("cat\ndog\n")
     first = {"000.jpg": png(0), "000.cls": b"1", "001.png": png(1), "001.json": b'{"label": "a/b"}'}
     make_tar(root / "x-train-0.tar", {**first, "002.JPG": png(2), "003.cls": b"0"})
+    for stray in ("._x-train-0.tar", "x-train-0.tar.md5"):
+        (root / stray).write_bytes(b"no shard")
     make_tar(root / "x-val-0.tar", {"000.jpg": png(3), "000.txt": b"cow\n"})
     samples, skipped = read(root)
     assert [(sample.name, sample.split, sample.label) for sample in samples] == [

@@ -41,6 +41,23 @@ def test_decision_edited_by_hand_is_the_persons_and_holds(full: Workspace, monke
         assert "ada" not in set(table["by"].drop(image_id))
 
 
+@pytest.mark.parametrize("name", [DECISIONS, MANIFEST])
+def test_edit_while_a_verb_runs_stays(full: Workspace, name: str) -> None:
+    def verb() -> None:
+        with full.writing("verb", {}) as transaction:
+            transaction.write_table(name, read_table(full.path(name)).iloc[:1])
+            full.path(name).write_bytes(b"by hand")
+
+    full.note("before", {})
+    ledger = full.ledger()
+    with pytest.raises(UserError, match=rf"{name} was edited meanwhile, and nothing was written; run it again"):
+        verb()
+    assert full.path(name).read_bytes() == b"by hand"
+    (edit,) = full.ledger()[len(ledger) :]
+    assert (edit.command, list(edit.writes)) == ("edit", [name])
+    assert full.version_file(name, edit.writes[name]).read_bytes() == b"by hand"
+
+
 def test_deleting_a_table_by_hand_becomes_a_version(full: Workspace) -> None:
     apply(full.root)
     last = full.ledger()[-1].version

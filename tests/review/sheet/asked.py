@@ -60,7 +60,7 @@ def questions(folder: Path) -> pd.DataFrame:
             odd=odd,
             kind="labels",
             because="label_error;outlier",
-            proposal="relabel",
+            proposal="relabel" if suggested else "",
             title=f"{given} → {suggested or '?'}" if cluster == "l" else "disputed",
         )
         for cluster, image_id, given, suggested, prob, gain, odd in LABELS

@@ -60,6 +60,15 @@ def test_leaving_with_unsaved_answers_is_asked_about(small: Path, open_page: Cal
     assert decided(settled(page)) == {"l3": "keep", "l1": "drop"}
 
 
+def test_a_note_alone_is_saved_and_told(small: Path, open_page: Callable[..., Any]) -> None:
+    page = open_page(small)
+    press(page, "n", "o", "'what is it?'", "Enter")
+    table = saved(page)
+    assert table[["action", "note"]].to_numpy().tolist() == [["keep", ""], ["", "what is it?"]]
+    told = "decisions.csv with 1 answer and 1 note without an answer (not taken over) was saved."
+    assert page.locator("#saved-what").inner_text() == told
+
+
 @pytest.mark.parametrize(("note", "written"), [("=1+1", "'=1+1"), ("'@a", "''@a"), ("-0.5", "-0.5"), ("a=1", "a=1")])
 def test_no_spreadsheet_computes_a_note(
     small: Path, open_page: Callable[..., Any], tmp_path: Path, note: str, written: str

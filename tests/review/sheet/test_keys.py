@@ -136,6 +136,14 @@ def test_one_of_a_group_is_kept_as_in_the_app(
     assert (decided(page) if expected else {}) == expected
 
 
+def test_a_twin_that_goes_says_nothing_of_its_label(tmp_path: Path, open_page: Callable[..., Any]) -> None:
+    twin = {"kind": "duplicates", "because": "label_error;near_duplicate"}
+    write(pd.DataFrame([question("d", name, **twin) for name in ("a", "b")]), tmp_path / "sheet.html")
+    page = open_page(tmp_path / "sheet.html")
+    press(page, "k")
+    assert saved(page)["because"].to_list() == ["label_error;near_duplicate", "near_duplicate"]
+
+
 def test_what_keeping_one_says_is_taken_over(tmp_path: Path, open_page: Callable[..., Any]) -> None:
     """From the workspace to the page and back: the same decisions as those of the App."""
     ws = workspace(tmp_path)

@@ -120,6 +120,7 @@ def test_clusters_may_be_numbers_and_unknown_figures_are_none(tmp_path: Path) ->
         ({"kind": "duplicates", "detail": "same photo, a part of it"}, True, "would go · 90×60, a part of it · train"),
         ({"kind": "duplicates", "proposal": "relabel", "suggested_label": "7"}, True,
          "would become 7 · 90×60 · train"),
+        ({"kind": "duplicates", "proposal": ""}, True, "nothing is suggested · 90×60 · train"),
         ({"kind": "duplicates", "asked": False, "score": 1.0, "split": "test"}, True, "stays · 90×60 · test"),
         ({"kind": "labels", "asked": False, "score": 1.0}, True, "stays · 90×60 · train"),  # of a doubted label's group
         ({"kind": "duplicates", "asked": False, "score": 0.1}, True, "flagged, not asked · 90×60 · train"),
@@ -145,6 +146,7 @@ def test_a_twin_that_cannot_be_shown_has_no_size() -> None:
         ([{"proposal": "relabel", "suggested_label": "7"}] * 2, "relabel to 7"),
         ([{"proposal": "relabel", "suggested_label": "7"}, {"proposal": "relabel", "suggested_label": "1"}], "relabel"),
         ([{"proposal": "relabel", "suggested_label": "7"}, {}], "drop or relabel to 7"),
+        ([{"proposal": ""}], ""),
         ([{"proposal": "relabel"}, {"odd": True}, {"asked": False}], ""),  # nothing that it would do
     ],
 )
