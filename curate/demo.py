@@ -20,6 +20,8 @@ from curate.wording import pasted, percent
 from curate.workspace import FINDINGS, MANIFEST, RECIPE, Workspace, read_table
 
 IMAGES, PLANTED = "digits", "planted.csv"
+BEGUN = ".demo"
+"""Marks a folder as a demo's own before anything else is in it."""
 SEED = 0
 
 
@@ -66,13 +68,14 @@ def _empty_workspace(root: Path, fresh: bool) -> Workspace:
     if root.exists() and not root.is_dir():
         raise UserError(f"{pasted(root)} is a file; name a new folder: 'curate demo FOLDER'")
     if root.exists() and any(root.iterdir()):
-        if not (root / PLANTED).exists():
+        if not (root / BEGUN).exists() and not (root / PLANTED).exists():
             raise UserError(f"{pasted(root)} is not empty; name a new folder: 'curate demo FOLDER'")
         if not fresh:
             raise UserError(
-                f"{pasted(root)} holds a demo already; --fresh makes it anew, 'curate demo FOLDER' makes another"
+                f"{pasted(root)} holds a demo already, or a part of one; --fresh makes it anew, 'curate demo FOLDER' "
+                "makes another"
             )
-        shutil.rmtree(root)
+        shutil.rmtree(root.resolve())
     return Workspace(root)
 
 
@@ -81,6 +84,8 @@ def _add_planted(workspace: Workspace, say: Callable[[str], None]) -> pd.DataFra
     chosen = load("digits")
     samples, planted = plant.plant(list(digits.read(workspace.root, Options())), seed=SEED)
     folder = workspace.root / IMAGES
+    workspace.root.mkdir(parents=True, exist_ok=True)
+    (workspace.root / BEGUN).touch()
     write_images(folder, samples)
     planted.to_csv(workspace.root / PLANTED, index=False)
     with workspace.writing("recipe", {"name": chosen.name}) as transaction:

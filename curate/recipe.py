@@ -36,11 +36,19 @@ def _scalar(value: object) -> object:
 
 
 def _setting(value: object) -> object:
-    return {str(name): _scalar(each) for name, each in value.items()} if isinstance(value, dict) else _scalar(value)
+    """A scalar, options of a network by name, or a pipeline: a list of transforms, each its name or a mapping."""
+    is_pipeline = isinstance(value, list) and all(isinstance(each, str | dict) for each in value)
+    return _nested(value) if is_pipeline or isinstance(value, dict) else _scalar(value)
+
+
+def _nested(value: object) -> object:
+    if isinstance(value, dict):
+        return {str(name): _nested(each) for name, each in value.items()}
+    return [_nested(each) for each in value] if isinstance(value, list) else _scalar(value)
 
 
 Scalar = Annotated[bool | int | float | str | None, PlainValidator(_scalar)]
-Setting = Annotated[bool | int | float | str | dict[str, Scalar] | None, PlainValidator(_setting)]
+Setting = Annotated[object, PlainValidator(_setting)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Checked = Literal[

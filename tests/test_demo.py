@@ -34,7 +34,7 @@ def test_the_whole_loop(quick: None, tmp_path: Path) -> None:
     assert [entry.command for entry in workspace.ledger()][-1] == "report"
 
     (tmp_path / "demo" / "decisions.csv").write_text("of somebody\n")
-    with pytest.raises(UserError, match="holds a demo already; --fresh makes it anew"):
+    with pytest.raises(UserError, match="holds a demo already, or a part of one; --fresh makes it anew"):
         demo.run(tmp_path / "demo", seeds=2, say=said.append)
     assert (tmp_path / "demo" / "decisions.csv").read_text() == "of somebody\n"
 
@@ -47,6 +47,19 @@ def test_nothing_of_anybody_elses_is_taken_away(tmp_path: Path, fresh: bool) -> 
     with pytest.raises(UserError, match="is a file; name a new folder"):
         demo.run(tmp_path / "photo.jpg", seeds=2, say=print, fresh=fresh)
     assert (tmp_path / "photo.jpg").read_bytes() == b"mine"
+
+
+def test_a_demo_that_was_cut_short_gives_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut_short(folder: Path, samples: object) -> None:
+        (folder / "train").mkdir(parents=True)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(demo, "write_images", cut_short)
+    with pytest.raises(KeyboardInterrupt):
+        demo.run(tmp_path / "demo", seeds=2, say=print)
+    with pytest.raises(UserError, match="holds a demo already, or a part of one; --fresh makes it anew"):
+        demo.run(tmp_path / "demo", seeds=2, say=print)
+    assert not demo._empty_workspace(tmp_path / "demo", fresh=True).root.exists()
 
 
 def test_a_demo_of_before_gives_way_where_that_is_asked_for(tmp_path: Path) -> None:

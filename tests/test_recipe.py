@@ -4,11 +4,17 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from curate import finders, findings, recipe, registry, sources
+from curate.augment.pipeline import as_dict, from_dict
+from curate.augment.upstream import albumentations
 from curate.errors import UserError
 from curate.ingest import split_rule
 from curate.recipe import File, Gate, Recipe, Rule
+from train.config import TrainConfig
+
+A = albumentations()
 
 DATASETS = Path(__file__).parents[1] / "datasets"
 
@@ -134,6 +140,21 @@ def test_changes_of_thresholds_that_cannot_be(changes: dict[str, object], messag
 def test_a_setting_may_be_a_mapping(tmp_path: Path) -> None:
     loaded = recipe.load(write(tmp_path, "train: {model: alexnet, model_options: {dropout: 1e-1}}"))
     assert loaded.train["model_options"] == {"dropout": 0.1}
+
+
+@pytest.mark.parametrize(
+    "augment",
+    [
+        ["HorizontalFlip"],
+        [{"HorizontalFlip": {"p": 0.5}}, {"OneOf": {"transforms": ["Transpose", {"Rotate": {"limit": [-5, 5]}}]}}],
+        A.to_dict(A.Compose([A.HorizontalFlip(), A.Affine(rotate=(-5, 5))])),
+    ],
+)
+def test_a_recipe_holds_a_pipeline(augment: object, tmp_path: Path) -> None:
+    loaded = recipe.load(write(tmp_path, yaml.safe_dump({"train": {"augment": augment}})))
+    again = recipe.load(write(tmp_path, recipe.dump(loaded)))
+    for each in (loaded, again):
+        assert as_dict(from_dict(TrainConfig.from_mapping(each.train).augment)) == as_dict(from_dict(augment))
     assert recipe.load(write(tmp_path, recipe.dump(loaded))) == loaded
 
 
@@ -227,7 +248,7 @@ SHA = "0" * 64
         ("gate: {required: [speed]}", r"gate.required\[0\] should be 'curated_current', .*, not 'speed'$"),
         ("name: a/b", r"name .*, not 'a/b'"),
         ("train: {epochs: [1, 2]}", r"train.epochs should be a number, a text, true or false, not \[1, 2\]"),
-        ("train: {model_options: {a: [1]}}", r"train.model_options should be a number"),
+        ("train: {augment: [{HorizontalFlip: {p: .nan}}]}", r"train.augment should be a number"),
         ("train: {lr: .nan}", r"train.lr should be a number"),
         ("scan: {dark: 5}", r"scan.dark should be a valid dictionary, not 5"),
         ("download: [{url: 'file:///etc/passwd'}]", r"download\[0\].url should start with https://"),

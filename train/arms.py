@@ -84,6 +84,8 @@ class Plan:
     arms: tuple[Arm, ...]
     questions: tuple[Question, ...]
     notes: tuple[str, ...]
+    truth_is_whole: bool = True
+    """Whether the true label of every training image is known, where some are."""
 
     def differing(self, question: Question) -> int:
         """Training images that the two sets differ in: those of one alone, and those with two labels."""
@@ -115,6 +117,7 @@ def planned(
     arms: list[Arm] = []
     questions: list[Question] = []
     notes: list[str] = []
+    whole = True
 
     def add(name: str, says: str, table: pd.DataFrame, question: Question | None = None) -> None:
         rows = train_rows_of(table)
@@ -148,7 +151,15 @@ def planned(
         else:
             notes.append(f"{RANDOM} is left out: curating dropped no image")
     if true is not None:
-        says = "the set as it came, with its true labels"
+        learned = set(train_rows_of(raw)["image_id"])
+        known_ones = len(learned.intersection(true.index))
+        whole = known_ones == len(learned)
+        says = f"the set as it came, with {'its true labels' if whole else 'true labels as far as they are known'}"
+        if not whole:
+            notes.append(f"true labels are known of {known_ones:,} of {len(learned):,} training images alone")
+        if len(strangers := true.index.difference(pd.Index(images["image_id"]))):
+            of = plural(len(strangers), "label is of an image", "labels are of images")
+            notes.append(f"{of} that this set has not, such as {strangers[0]!r}")
         add(CLEAN, says, steps.with_labels(raw, true), Question(CLEAN, "true labels minus raw", RAW, CLEAN))
     for step in steps.steps(images, settled) if ablate or take_in else []:
         if ablate:
@@ -159,7 +170,7 @@ def planned(
             name = f"only-{step.name}"
             rows = steps.alone(raw, settled, step)
             add(name, f"raw with: {step.says}", rows, Question(name, f"{step.says}, alone", RAW, name))
-    return Plan(tuple(arms), tuple(questions), tuple(notes))
+    return Plan(tuple(arms), tuple(questions), tuple(notes), truth_is_whole=whole)
 
 
 def _at(workspace: Workspace, version: int, images: pd.DataFrame) -> tuple[pd.DataFrame, int]:

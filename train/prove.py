@@ -287,7 +287,7 @@ def _proof(
         arms=tuple(_score(arm, seeds[arm.name], results[arm.name], free) for arm in plan.arms),
         compared=compared,
         split=None if free is None else proof.split(before, after, free),
-        gap_closed=_gap_closed(seeds),
+        gap_closed=_gap_closed(seeds) if plan.truth_is_whole else None,
         test_images=images,
         leak_free_images=None if free is None else int(free.sum()),
         stopped=stopped,

@@ -19,7 +19,7 @@ from train import experiments, figures, parallel, plots
 from train.config import TrainConfig
 from train.data import ImageSet, load_images
 from train.hardware import choose_device, describe
-from train.study import Claim, Outcome, Scale, Study, arm_config, forget, image_set, stratified
+from train.study import Claim, Outcome, Scale, Study, arm_config, forget, image_set, result_path, stratified
 from train.verbs import configure, test_rows_of, train_rows_of
 
 OF_THE_DATA = ("flip", "pad", "image_size")
@@ -135,7 +135,7 @@ def reproduce(
         study = replace(study, at_once=several)
         configs = {name: config.as_dict() for name, config in each.items()}
         if fresh:
-            start_over(folder)
+            start_over(study)
         outcome: Outcome = registry.pick("experiment", name, experiments)(study)
         return write(study, name, scale, data, outcome, configs)
 
@@ -209,13 +209,13 @@ def read_workspace(
     return of_the_data, parts[0], parts[1], shown
 
 
-def start_over(folder: Path) -> None:
-    """Remove the arms that were trained in a folder."""
-    for path in (folder / "arms").glob("*-seed-*"):
-        if path.is_dir():
-            forget(path)
-        else:
-            path.unlink()
+def start_over(study: Study) -> None:
+    """Remove what was trained before of the arms and seeds that are asked for."""
+    for arm in study.scale.arms:
+        for seed in study.seeds:
+            path = result_path(study, arm, seed)
+            path.unlink(missing_ok=True)
+            forget(path.with_suffix(""))
 
 
 def write(

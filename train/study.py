@@ -139,7 +139,7 @@ class Outcome:
 def train_arms(study: Study, *, probe: Probe | None = None) -> list[ArmResult]:
     """Every arm with every seed: seed by seed, so that an interrupted study has whole comparisons first."""
     todo = [(seed, arm) for seed in study.seeds for arm in study.scale.arms]
-    if all(_path(study, arm, seed).exists() for seed, arm in todo):
+    if all(result_path(study, arm, seed).exists() for seed, arm in todo):
         return [train_arm(study, arm, seed) for seed, arm in todo]
     with parallel.shared(study.train_set, study.test_set, at_once=study.at_once) as (train_set, test_set):
         there = replace(study, train_set=train_set, test_set=test_set, say=print)  # each training says it by `tell`
@@ -153,7 +153,7 @@ def _train_one(job: tuple[int, Arm], tell: Callable[[str], None], *, study: Stud
     return train_arm(replace(study, say=tell), arm, seed, probe=probe)
 
 
-def _path(study: Study, arm: Arm, seed: int) -> Path:
+def result_path(study: Study, arm: Arm, seed: int) -> Path:
     """Of what a finished training of the arm came to."""
     return study.folder / "arms" / f"{arm.name}-seed-{seed}.json"
 
@@ -164,7 +164,7 @@ def train_arm(study: Study, arm: Arm, seed: int, *, probe: Probe | None = None) 
     Raises `UserError` where the folder holds a training of other settings or other images.
     """
     config = arm_config(study, arm, seed)
-    path = _path(study, arm, seed)
+    path = result_path(study, arm, seed)
     if path.exists():
         done = read_result(path)
         refuse_another(done, config, study.data_hash, path)

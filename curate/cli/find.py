@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from train.checkpoint import Epoch
     from train.rounds import Place
 
+QUICK = "quick"
+"""The profile of `predict` where none is asked for."""
+
 
 @app.command(epilog="Example: curate predict ws --profile quick --set image_size=64")
 def predict(
@@ -31,7 +34,7 @@ def predict(
             help="plain: one cross-validation with the workspace's settings. quick: two of the recipe 'fast', the "
             "second on soft labels; for a CPU. best: five longer ones, for a GPU."
         ),
-    ] = "quick",
+    ] = QUICK,
     folds: options.Folds = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the folds and the training; by default 0.")] = None,
     recipe: options.TrainingRecipe = None,
@@ -59,6 +62,15 @@ def predict(
 
     workspace = Workspace.open(ws)
     if source is not None:
+        asked: dict[str, object] = {
+            "--profile": None if profile == QUICK else profile,
+            "--recipe": recipe,
+            "--folds": folds,
+        }
+        asked |= {"--device": device, "--seed": seed, "--set": changes, "--at-once": at_once}
+        if given := [name for name, value in asked.items() if value is not None]:
+            raise UserError(f"--from {pasted(source)} trains nothing; leave {', '.join(given)} out")
+        output.warn(_replaced(workspace, None))
         _bring(workspace, source, embeddings, as_json)
         return
     if embeddings is not None:
@@ -117,6 +129,8 @@ def scan(
             raise UserError(f"--at {at} cuts label_error, which --only leaves out; leave one of them out")
         threshold.parse(at, "--at")
         settings.setdefault("label_error", {})["at"] = at
+    if only and (others := [name for name in settings if name not in only]):
+        raise UserError(f"--set {others[0]}.… changes a finder that --only leaves out; leave one of them out")
     chosen = options.choose_engine(engine, ray_address, workers)
     result = verbs.scan(Workspace.open(ws), only=only, settings=settings, engine=chosen)
     output.warn(result.warnings)
@@ -154,6 +168,8 @@ def findings(
 
     workspace = Workspace.open(ws)
     if summary:
+        if image or everything:
+            raise UserError(f"--summary counts; leave {'--image' if image else '--all'} out")
         _summarise(workspace, finder, at, as_json)
         return
     listed = verbs.list_findings(
@@ -163,7 +179,7 @@ def findings(
     output.warn(verbs.stale(workspace) + [f"{name} has not looked at this set" for name in not_run])
     table = listed.table.head(top)
     if as_json:
-        output.print_json(table)
+        output.print_json({"findings": table, "decisions": listed.decisions} if image else table)
         return
     columns = ["image_id", "finder", "score", "given_label", "suggested_label", "related_id", "detail"]
     if listed.expected:
@@ -237,8 +253,8 @@ def _bring(workspace: "Workspace", source: Path, embeddings: Path | None, as_jso
     )
 
 
-def _replaced(workspace: "Workspace", profile: str) -> list[str]:
-    """A warning where the predictions that are there took more rounds than this profile has."""
+def _replaced(workspace: "Workspace", profile: str | None) -> list[str]:
+    """A warning where the predictions that are there took more rounds than this profile has; None: none is trained."""
     from curate import predictions
     from train import profiles
 
@@ -249,7 +265,7 @@ def _replaced(workspace: "Workspace", profile: str) -> list[str]:
     if not {"profile", "repeats", "seconds"} <= set(there):  # another program made them
         return []
     rounds = there["repeats"]
-    if rounds <= 1 + profiles.find(profile).corrected:
+    if profile is not None and rounds <= 1 + profiles.find(profile).corrected:
         return []
     took = f"{rounds} rounds, {duration(there['seconds'])} of training"
     return [f"the predictions of --profile {there['profile']} ({took}) will be replaced; Ctrl-C keeps them"]

@@ -7,6 +7,7 @@ import typer
 
 from curate.cli import app, options, output
 from curate.cli.learn import epoch_line, say_on_stderr
+from curate.errors import UserError
 from curate.wording import pasted, percent
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ def prove(
     from train import prove as proving
     from train.budget import parse_seconds
 
+    if seeds is not None and at_most is not None:
+        raise UserError(f"--seeds {seeds} trains so many, and --at-most {at_most} as few as will do; take one of them")
     found = proving.prove(
         Workspace.open(ws),
         settings=options.training_settings(recipe, changes, device=device),

@@ -13,6 +13,9 @@ from curate.cli.decide import worth_line
 from curate.errors import UserError
 from curate.wording import pasted, plural
 
+PORT = 5151
+"""Of the App, as FiftyOne has it."""
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -43,7 +46,9 @@ def review(
         int,
         typer.Option(min=0, help="Ask about so many images, too, that others decided on, to see how far you agree."),
     ] = 0,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the App.")] = 5151,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help=f"Port of the App (--fiftyone); by default {PORT}.")
+    ] = None,
     browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the App in a browser.")] = True,
     as_json: options.Json = False,
 ) -> None:
@@ -56,6 +61,8 @@ def review(
         raise UserError("--fiftyone, --sheet and --as are three ways to look; take one of them")
     if to and not (sheet or job):
         raise UserError(f"--to {pasted(to)} goes with --sheet or --as; add one of them")
+    if port is not None and not fiftyone:
+        raise UserError(f"--port {port} is that of the App; add --fiftyone, or leave it out")
     if job and not to:
         raise UserError(f"--as {job} needs a new folder: add --to FOLDER")
     if sheet and to and to.suffix.lower() not in (".html", ".htm"):
@@ -64,7 +71,7 @@ def review(
     workspace = Workspace.open(ws)
     name = deciding.reviewer(by)
     if fiftyone:
-        _open_app(workspace, name, port=port, budget=budget, second=second, browser=browser, as_json=as_json)
+        _open_app(workspace, name, port=port or PORT, budget=budget, second=second, browser=browser, as_json=as_json)
     elif sheet or job:
         result = reviews.write(workspace, name, to, job=job, budget=budget, second=second)
         if as_json:

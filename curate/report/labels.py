@@ -7,7 +7,7 @@ import pandas as pd
 
 from curate import manifest, predictions, tables, verbs
 from curate.labels import answers, label_noise
-from curate.labels.threshold import Cut
+from curate.labels.threshold import AS_FLAGGED, Cut
 from curate.workspace import FINDINGS, Workspace
 
 BINS = 10
@@ -40,6 +40,11 @@ class Labels:
     agreement: list[Bin]
     """Of all labels in training: the probability that the label is the class that the networks name, and how many
     labels are. It needs no truth, so it can be told for every set."""
+
+    @property
+    def moved(self) -> bool:
+        """Whether answers have moved probabilities since the labels were flagged."""
+        return self.answers > 0 and self.expected.at == AS_FLAGGED
 
 
 def labels(workspace: Workspace, images: pd.DataFrame, decisions: pd.DataFrame) -> Labels | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from curate import predictions
+from curate import manifest, predictions
 from curate.results.runs import Run, trained, untrained
 from curate.wording import pasted
 from curate.workspace import CURATED, DECISIONS, FINDINGS, Entry, Workspace
@@ -43,7 +43,7 @@ def versions(workspace: Workspace) -> list[Version]:
 def missing_steps(workspace: Workspace, images: pd.DataFrame, finished: Iterable[Run]) -> list[Step]:
     """The steps of the loop that have left no file yet, in their order. finished: the runs of the workspace."""
     root = pasted(workspace.root)
-    tested = bool(((images["split"] == "test") & (images["label"] != "")).any())
+    tested = len(manifest.tested(images)) > 0
     predict = f"curate predict {root}"
     steps = [
         (predictions.exists(workspace), Step("predictions by networks that had not seen the image", predict)),

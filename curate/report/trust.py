@@ -10,14 +10,16 @@ from curate.workspace import Workspace
 class Trust:
     """What `curate predict` came to. Accuracies, 0 to 1, are agreement with the given labels."""
 
-    fold_accuracy: tuple[float, ...]
+    rounds: tuple[tuple[float, ...], ...]
+    """Of each round, the accuracy of each of its folds. Later ones have learned from what earlier ones said."""
     classes: int
     thin_classes: tuple[str, ...]
     model: str
 
     @property
-    def mean(self) -> float:
-        return sum(self.fold_accuracy) / len(self.fold_accuracy)
+    def means(self) -> list[float]:
+        """Of each round."""
+        return [sum(folds) / len(folds) for folds in self.rounds]
 
 
 def trust(workspace: Workspace) -> Trust | None:
@@ -27,8 +29,10 @@ def trust(workspace: Workspace) -> Trust | None:
     summary = predictions.read_summary(workspace)
     if not summary.get("fold_accuracy"):  # probabilities of another program carry none
         return None
+    accuracy = tuple(summary["fold_accuracy"])
+    folds = int(summary.get("folds", len(accuracy)))
     return Trust(
-        fold_accuracy=tuple(summary["fold_accuracy"]),
+        rounds=tuple(accuracy[at : at + folds] for at in range(0, len(accuracy), folds)),
         classes=len(summary["classes"]),
         thin_classes=tuple(summary.get("thin_classes", ())),
         model=str(summary.get("config", {}).get("model", "")),

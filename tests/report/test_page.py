@@ -47,7 +47,8 @@ def test_the_whole_loop(tmp_path):
     rows = tables.read_manifest(workspace)
     probs, none = np.full((len(rows), 2), 0.5, np.float32), np.zeros((len(rows), 3), np.float32)
     summary: dict[str, object] = {
-        "fold_accuracy": [0.75, 1.0],
+        "fold_accuracy": [0.75, 1.0, 0.9, 0.96],
+        "folds": 2,
         "thin_classes": ["dog"],
         "config": {"model": "resnet20"},
     }
@@ -58,8 +59,25 @@ def test_the_whole_loop(tmp_path):
     page = written(workspace)
     assert sections(page) == SECTIONS - {"proof"}
     assert "Not done yet" not in page.text
-    for words in ("so it says", "relabel to dog", "87.5", "Better.", "n = 3 seeds, paired", "runs/curated-a"):
+    for words in (
+        "so it says",
+        "relabel to dog",
+        "87.5 % of the given labels in the first round",
+        "with 93.0 %",
+        "Better.",
+        "n = 3 seeds, paired",
+        "runs/curated-a",
+    ):
         assert words in page.text, words
+
+
+@pytest.mark.parametrize(("measured_on", "missing"), [("val", False), ("test", False), ("pool", True)])
+def test_sets_that_are_measured_on_val_lack_no_test_images(tmp_path, measured_on, missing):
+    workspace = make(tmp_path / "ws", ["cat", "dog"] * 4)
+    rows = tables.read_manifest(workspace)
+    with workspace.writing("add", {}) as transaction:
+        transaction.write_table(MANIFEST, rows.assign(split=["train"] * 4 + [measured_on] * 4))
+    assert ("labelled test images to measure on" in written(workspace).text) == missing
 
 
 def test_same_workspace_same_report(tmp_path):

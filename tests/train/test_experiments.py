@@ -25,7 +25,7 @@ from train.blocks import Network
 from train.config import TrainConfig
 from train.data import ImageSet
 from train.experiments import gradient_flow, identity_mappings, ladder
-from train.reproduce import cell, chosen_arms, for_people, scales
+from train.reproduce import cell, chosen_arms, for_people, scales, start_over
 from train.study import Arm, ArmResult, Point, Scale, Study, lower, stratified, train_arm, train_arms
 
 NAMES = list(registry.modules(experiments))
@@ -277,6 +277,21 @@ def test_fresh_trains_anew(tmp_path: Path) -> None:
     assert result["settings"]["resnet20"]["epochs"] == 2
     svg = (tmp_path / "out" / "errors.svg").read_text(encoding="utf-8")
     assert svg.count('id="axes_') == 1  # no empty panel for the plain networks
+
+
+def test_fresh_keeps_what_is_not_asked_for(tmp_path: Path) -> None:
+    arms = tmp_path / "arms"
+    for name in ("resnet-seed-0", "resnet-seed-1", "plain-seed-0"):
+        (arms / name).mkdir(parents=True)
+        (arms / f"{name}.json").touch()
+        (arms / name / "points.json").touch()
+    start_over(study(tmp_path))  # resnet, seed 0
+    assert sorted(path.name for path in arms.iterdir()) == [
+        "plain-seed-0",
+        "plain-seed-0.json",
+        "resnet-seed-1",
+        "resnet-seed-1.json",
+    ]
 
 
 # Pure functions

@@ -82,6 +82,20 @@ def write_manifest(workspace: Workspace, rows: pd.DataFrame) -> None:
         transaction.write_table(MANIFEST, rows)
 
 
+def test_a_truth_that_is_not_whole_is_told(fresh: Workspace, tmp_path: Path) -> None:
+    rows = read_table(fresh.path(MANIFEST)).query("split == 'train'")[["image_id", "label"]]
+    strange = rows.iloc[:1].assign(image_id="of another set")
+    pd.concat([rows.iloc[10:], strange]).to_csv(tmp_path / "truth.csv", index=False)
+    made = plan(fresh, truth=tmp_path / "truth.csv")
+    assert not made.truth_is_whole
+    assert made.notes[:2] == (
+        f"true labels are known of {len(rows) - 10} of {len(rows)} training images alone",
+        "1 label is of an image that this set has not, such as 'of another set'",
+    )
+    rows.to_csv(tmp_path / "truth.csv", index=False)
+    assert plan(fresh, truth=tmp_path / "truth.csv").truth_is_whole
+
+
 def test_relabels_alone_need_no_random_drops(fresh: Workspace) -> None:
     decide(fresh, *[(image_id, "relabel", "9", "policy", "label_error") for image_id in trained_on(fresh)[:3]])
     arms, _, notes = names(fresh, controls=True)
