@@ -29,9 +29,10 @@ TURNED = 0.06
 """By how much the correlation of turned images counts less: silhouettes of planes and horses fit each other so."""
 INNER = SIDE - 2 * SHIFT
 """Of the first image, what lies on the second one at every shift."""
-CHUNK = 512
-"""Pairs compared at once: as many as stay in the processor's cache. Pairs with one image in common should follow each
-other, as its spectrum is taken once."""
+CHUNK = 2048
+"""Pairs compared at once. Those with one image in common should follow each other, as it is looked at once for all."""
+PRODUCTS = 512
+"""Pairs whose spectra are multiplied at once: as many as stay in the processor's cache."""
 BANDS = ((0.0, 1.5, 4.0), (0.8, 3.5, 9.0))
 """Fine and coarser details: what a blur of the first many pixels leaves and one of the second takes, and the variance
 that is added before they are levelled, for noise and rounding."""
@@ -65,7 +66,8 @@ def compare(
     def compared(part: slice) -> np.ndarray:
         seen, at = np.unique(a[part] * views.COUNT + view[part], return_inverse=True)
         first = views.of(thumbnail[seen // views.COUNT], seen % views.COUNT)
-        return _compare(first, at, views.pixels(thumbnail[b[part]]), promising)
+        others, to = np.unique(b[part], return_inverse=True)
+        return _compare(first, at, views.pixels(thumbnail[others]), to, promising)
 
     return np.concatenate([np.zeros((0, len(BANDS)), np.float32), *in_threads(compared, len(a), CHUNK)])
 
@@ -104,29 +106,32 @@ def discounted(correlation: np.ndarray, share: np.ndarray) -> np.ndarray:
     return less
 
 
-def _compare(first: np.ndarray, at: np.ndarray, second: np.ndarray, promising: float) -> np.ndarray:
-    """See `compare`. The images of pair i are `first[at[i]]` and `second[i]`, in pixels."""
+def _compare(first: np.ndarray, at: np.ndarray, second: np.ndarray, to: np.ndarray, promising: float) -> np.ndarray:
+    """See `compare`. The images of pair i are `first[at[i]]` and `second[to[i]]`, in pixels."""
     levels = [levelled(first, band) for band in BANDS]
     still, shares = [_still(level) for level in levels], [_share(level) for level in levels]
     level = levelled(second, BANDS[COARSE])
-    best = _correlations(still[COARSE], at, level)
-    share = np.minimum(shares[COARSE][at], _share(level))
-    both = np.zeros((len(second), len(BANDS)), np.float32)
+    best = _correlations(still[COARSE], at, level, to)
+    share = np.minimum(shares[COARSE][at], _share(level)[to])
+    both = np.zeros((len(at), len(BANDS)), np.float32)
     both[:, COARSE] = discounted(best.max(axis=1), share)
     rows = np.flatnonzero(both[:, COARSE] >= promising)
-    best, at, second = best[rows], at[rows], second[rows]
+    best, at = best[rows], at[rows]
+    used, to = np.unique(to[rows], return_inverse=True)
+    second = second[used]
     fit = np.zeros(len(rows), np.int64)
     for number, (_, degrees) in enumerate(FITS[1:], start=1):
         level = levelled(_fitted(second, number), BANDS[COARSE])
-        found = _correlations(still[COARSE], at, level) - TURNED * (degrees != 0)
+        found = _correlations(still[COARSE], at, level, to) - TURNED * (degrees != 0)
         better = found.max(axis=1) > best.max(axis=1)
         best[better], fit[better] = found[better], number
     for number in np.unique(fit):
         some = np.flatnonzero(fit == number)
-        level = levelled(_fitted(second[some], number), BANDS[FINE])
-        found = _correlations(still[FINE], at[some], level)
+        used, which = np.unique(to[some], return_inverse=True)
+        level = levelled(_fitted(second[used], number), BANDS[FINE])
+        found = _correlations(still[FINE], at[some], level, which)
         place = np.arange(len(some)), (found + best[some]).argmax(axis=1)
-        both[rows[some], FINE] = discounted(found[place], np.minimum(shares[FINE][at[some]], _share(level)))
+        both[rows[some], FINE] = discounted(found[place], np.minimum(shares[FINE][at[some]], _share(level)[which]))
         both[rows[some], COARSE] = discounted(best[some][place], share[rows[some]])
     return both
 
@@ -136,13 +141,17 @@ def _share(level: np.ndarray) -> np.ndarray:
     return np.minimum(shown(level) / ENOUGH, 1)
 
 
-def _correlations(still: tuple[np.ndarray, np.ndarray], at: np.ndarray, moved: np.ndarray) -> np.ndarray:
-    """Of levelled details at each of the S shifts: shape (n, S)."""
+def _correlations(
+    still: tuple[np.ndarray, np.ndarray], at: np.ndarray, moved: np.ndarray, to: np.ndarray
+) -> np.ndarray:
+    """Of levelled details of P pairs, of `still[at]` and `moved[to]`, at each of the S shifts: shape (P, S)."""
     spectrum, energy = still
-    product = spectrum[at] * rfft2(moved).reshape(len(moved), SIDE * (SIDE // 2 + 1))
-    sums = product.view(np.float32) @ _at_shifts()
+    theirs = rfft2(moved).reshape(len(moved), SIDE * (SIDE // 2 + 1))
     others = (moved**2).reshape(len(moved), SIDE * SIDE) @ _windows() + INNER**2 * ROUNDING
-    correlations: np.ndarray = sums / np.sqrt(energy[at, None] * others)
+    parts = [slice(start, start + PRODUCTS) for start in range(0, len(at), PRODUCTS)]
+    sums = [(spectrum[at[part]] * theirs[to[part]]).view(np.float32) @ _at_shifts() for part in parts]
+    none = np.zeros((0, len(_windows().T)), np.float32)
+    correlations: np.ndarray = np.concatenate([none, *sums]) / np.sqrt(energy[at, None] * others[to])
     return correlations
 
 
@@ -164,11 +173,10 @@ def _blurred(pixels: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def _along_both(pixels: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """`matrix @ pixels @ matrix.T` of each image, as two large products in place of many small ones."""
-    for _ in range(2):
-        pixels = np.ascontiguousarray(pixels.transpose(0, 2, 1))
-        pixels = (pixels.reshape(-1, SIDE) @ matrix.T).reshape(pixels.shape)
-    return pixels
+    """`matrix @ pixels @ matrix.T` of each image: along rows in one large product, then along columns."""
+    rows = (pixels.reshape(-1, SIDE) @ matrix.T).reshape(pixels.shape)
+    both: np.ndarray = np.matmul(matrix, rows)
+    return both
 
 
 @cache
