@@ -13,10 +13,11 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from multiprocessing import resource_tracker
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from curate.errors import UserError
@@ -32,6 +33,8 @@ TRIES = 2
 """Processes that an item must have ended, each alone, before it is blamed: the first may have been short of memory."""
 CRASHED = "the decoder crashed"
 """Why there is no image, where decoding it ended the process."""
+GROUP, GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
+"""Where Linux tells this process's control group, and what groups may use."""
 _threads: int | None = None
 
 
@@ -61,7 +64,7 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class Local:
-    """This machine: `workers` processes, by default one per core. At most four batches a worker are under way."""
+    """This machine: `workers` processes, by default `cores()`. At most four batches a worker are under way."""
 
     workers: int | None = None
 
@@ -77,7 +80,7 @@ class Local:
         crashed: Callable[[Item], Result] | None = None,
     ) -> Iterator[Result]:
         """See `Engine`."""
-        workers = 1 if threaded else self.workers or os.cpu_count() or 1
+        workers = 1 if threaded else self.workers or cores()
         stream = iter(items)
         head = list(islice(stream, SMALL + 1))
         todo = batches(chain(head, stream), batch_size)
@@ -213,9 +216,28 @@ def interrupted_later() -> Iterator[None]:
         signal.raise_signal(signal.SIGINT)
 
 
+def cores() -> int:
+    """Cores that this process may use: those it is bound to (`taskset`, SLURM), or what its control group may use.
+
+    Groups (v2; `docker --cpus` sets one) that it lies in count, too. Parts of a core are rounded up.
+    """
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min([bound, *_given()])
+
+
+def _given() -> Iterator[int]:
+    """What each of the control groups allows, in cores."""
+    with suppress(OSError):
+        own = [line.removeprefix("0::/") for line in GROUP.read_text().splitlines() if line.startswith("0::/")]
+        for folder in [path for name in own for path in (GROUPS / name, *(GROUPS / name).parents)]:
+            with suppress(OSError, ValueError):  # no limit, or no group
+                time_us, period_us = map(int, (folder / "cpu.max").read_text().split())
+                yield max(1, -(-time_us // period_us))
+
+
 def threads() -> int:
     """How many threads this process may keep busy: one in a worker, of which there are as many as cores."""
-    return _threads or os.cpu_count() or 1
+    return _threads or cores()
 
 
 def one_thread() -> None:

@@ -81,7 +81,8 @@ class Evidence:
         """image_ids of decodable images that could not be measured: missing, or changed since they were added."""
         if not self.measured:
             return []
-        return self.manifest["image_id"][unmeasured(self.workspace, self.manifest, self.measured[0])].to_list()
+        lacking = [unmeasured(self.workspace, self.manifest, item) for item in self.measured]
+        return self.manifest["image_id"][np.logical_or.reduce(lacking)].to_list()
 
     def prepare(self, functions: list[Callable]) -> None:
         """Measure everything per image that these functions ask for, directly or through a signal, in one pass."""

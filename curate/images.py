@@ -11,7 +11,18 @@ import cv2
 import numpy as np
 
 from curate import MAX_PIXELS, remote
-from curate.headers import AVIF, AVIF_START, claimed_pixels
+from curate.headers import (
+    AVIF,
+    AVIF_START,
+    PNG_END,
+    PNG_START,
+    claimed_pixels,
+    extra_samples,
+    highest_level,
+    jpeg_scans,
+    pam_header,
+    png_chunk,
+)
 
 MAX_BYTES = 1 << 29
 """Files that are larger are not read: 512 MB, more than any image within `MAX_PIXELS` needs."""
@@ -28,14 +39,12 @@ MAX_SCANS = 200
 """Of a progressive JPEG: each goes over the whole picture, so that 100 kB took a minute. Encoders write about 10."""
 PIXELS_AT_ONCE = 1 << 20
 """Pixels of 16 bits, or with transparency, that are converted together: what that takes on top is then 30 MB."""
-JPEG_START, JPEG_SCAN, JPEG_END = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xd9"
+JPEG_START, PAM_START = b"\xff\xd8\xff", b"P7\n"
 EXIF_ORIENTATION = 0x0112
 AVIF_TURN, AVIF_MIRROR = (re.compile(rb"\0\0\0\x09" + box + rb"(.)", re.DOTALL) for box in (b"irot", b"imir"))
 AVIF_ORIENTATIONS = ((1, 4, 2), (8, 5, 7), (3, 2, 4), (6, 7, 5))
 """EXIF's number by quarter turns to the left, and by what follows: nothing, top for bottom, left for right (ISO/IEC
 23008-12, 6.5.10 and 6.5.12)."""
-PNG_START, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
-
 
 NO_IMAGE = "not an image that OpenCV can decode"
 TOO_MANY_PIXELS = f"more than {MAX_PIXELS / 1e6:.0f} million pixels (CURATE_MAX_PIXELS sets the limit)"
@@ -48,8 +57,9 @@ class ImageError(Exception):
 def decode(data: bytes) -> np.ndarray:
     """Decode an image file's bytes to RGB.
 
-    EXIF orientation is applied, of an AVIF that of its own boxes; transparency is laid over white, 16 bits become 8, of
-    an animation the first picture is taken.
+    EXIF orientation is applied, of an AVIF that of its own boxes; transparency is laid over white (that of a grey TIFF
+    OpenCV does not tell), 16 bits, or as many as the header says, become 8, of an animation the first picture is taken.
+    What lies behind the end of a JPEG or PNG does not count.
 
     Returns: shape (H, W, 3), uint8, RGB, C-contiguous.
     Raises: `ImageError` for an empty, truncated or oversized file, and for what is no image. What the header claims is
@@ -58,24 +68,27 @@ def decode(data: bytes) -> np.ndarray:
     if not data:
         raise ImageError("empty file")
     is_jpeg = data.startswith(JPEG_START)
-    if is_jpeg and data.rfind(JPEG_END) < data.rfind(JPEG_SCAN):
+    scans, ended = jpeg_scans(data) if is_jpeg else (0, True)
+    if scans > MAX_SCANS:
+        raise ImageError(f"a JPEG of more than {MAX_SCANS} scans")
+    if scans and not ended:
         raise ImageError("truncated JPEG")  # libjpeg would fill the rest with grey and say nothing
-    if data.startswith(PNG_START) and PNG_END not in data[-4096:]:
+    if data.startswith(PNG_START) and png_chunk(data, PNG_END) is None:
         raise ImageError("truncated PNG")
     claimed = claimed_pixels(data)
     if claimed is None:
         raise ImageError(NO_IMAGE)  # OpenCV would try more formats, one of them by way of a temporary file
     if claimed > MAX_PIXELS:
         raise ImageError(TOO_MANY_PIXELS)
-    if is_jpeg and data.count(JPEG_SCAN) > MAX_SCANS:
-        raise ImageError(f"a JPEG of more than {MAX_SCANS} scans")
+    if data.startswith(PAM_START):
+        return _to_rgb(_pam(data), data)
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR if is_jpeg else cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
         raise ImageError(_reason(error)) from None
     if pixels is None:
         raise ImageError(NO_IMAGE)
-    return pixels[:, :, ::-1].copy() if is_jpeg else _to_rgb(_turned(pixels, _orientation(data)))
+    return pixels[:, :, ::-1].copy() if is_jpeg else _to_rgb(_turned(pixels, _orientation(data)), data)
 
 
 def read_image(path: str | Path) -> np.ndarray:
@@ -191,25 +204,47 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return np.ascontiguousarray(pixels)
 
 
-def _to_rgb(pixels: np.ndarray) -> np.ndarray:
-    """What `IMREAD_UNCHANGED` gives (grey, BGR or BGRA; 8 or 16 bits, or float) as 8-bit RGB."""
+def _pam(data: bytes) -> np.ndarray:
+    """The pixels of a PAM as `IMREAD_UNCHANGED` should give them: OpenCV takes red for blue, and bytes for bits."""
+    try:
+        width, height, channels, top, start = pam_header(data)
+        kind = np.dtype(">u2" if top > 255 else "u1")
+        flat = np.frombuffer(data, kind, width * height * channels, start)
+    except (LookupError, ValueError, OverflowError):
+        raise ImageError(NO_IMAGE) from None
+    if not flat.size or channels > 4:
+        raise ImageError(NO_IMAGE)
+    pixels = flat.astype(kind.newbyteorder("=")).reshape(height, width, channels)
+    return pixels[:, :, [2, 1, 0, 3][:channels]] if channels > 2 else pixels.squeeze(2) if channels == 1 else pixels
+
+
+def _to_rgb(pixels: np.ndarray, data: bytes) -> np.ndarray:
+    """What `IMREAD_UNCHANGED` gives of a file (grey, BGR or BGRA; 8 or 16 bits, or float) as 8-bit RGB."""
     if pixels.dtype not in (np.uint8, np.uint16):
         raise ImageError(f"pixels of type {pixels.dtype}, which has no known range")
-    if pixels.dtype == np.uint8 and pixels.ndim == 2:
+    most = int(np.iinfo(pixels.dtype).max)
+    top = min(highest_level(data) or most, most)
+    if pixels.ndim == 2 and data.startswith(PNG_START) and (clear := png_chunk(data, b"tRNS")):
+        levels = (1 << data[24]) - 1
+        pixels[pixels == int.from_bytes(clear[:2]) * (most // levels)] = most
+    if top == 255 and pixels.ndim == 2:
         return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
-    if pixels.dtype == np.uint8 and pixels.shape[2] == 3:
+    if top == 255 and pixels.shape[2] == 3:
         return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    extra = extra_samples(data)
+    multiplied = extra == 1 or (extra == 2 and most == 255)  # OpenCV has libtiff multiply 8 bits by alpha, not 16
     height, width = pixels.shape[:2]
     rows = max(1, PIXELS_AT_ONCE // width)
     rgb = np.empty((height, width, 3), np.uint8)
-    for top in range(0, height, rows):
-        rgb[top : top + rows] = _few_to_rgb(pixels[top : top + rows])
+    for row in range(0, height, rows):
+        rgb[row : row + rows] = _few_to_rgb(pixels[row : row + rows], top, multiplied)
     return rgb
 
 
-def _few_to_rgb(pixels: np.ndarray) -> np.ndarray:
-    if pixels.dtype == np.uint16:
-        pixels = np.round(pixels / 257).astype(np.uint8)
+def _few_to_rgb(pixels: np.ndarray, top: int, multiplied: bool) -> np.ndarray:
+    """top: the level of full light; multiplied: whether colours are multiplied by alpha already."""
+    if top != 255:
+        pixels = np.round(np.minimum(pixels, top) / (top / 255)).astype(np.uint8)
     if pixels.ndim == 2:
         return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
     if pixels.shape[2] == 2:  # grey and alpha
@@ -217,8 +252,8 @@ def _few_to_rgb(pixels: np.ndarray) -> np.ndarray:
     if pixels.shape[2] == 3:
         return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
     alpha = pixels[:, :, 3:].astype(np.float32) / 255
-    over_white = pixels[:, :, 2::-1] * alpha + 255 * (1 - alpha)
-    return np.ascontiguousarray(np.round(over_white).astype(np.uint8))
+    over_white = pixels[:, :, 2::-1] * (1 if multiplied else alpha) + 255 * (1 - alpha)
+    return np.ascontiguousarray(np.round(over_white).clip(0, 255).astype(np.uint8))
 
 
 def _reason(error: cv2.error) -> str:

@@ -8,6 +8,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -64,9 +65,9 @@ def measure(
     """Values of each measure for each row: shape (N,) or (N, D), NaN (0 for whole numbers) where there are none.
 
     Only images that the store lacks are decoded, all measures in one pass. Rows that cannot be decoded, and files that
-    are no longer what was added, get no value.
+    are no longer what was added and have no copy that is, get no value.
     """
-    wanted = rows[manifest.decodable(rows)].drop_duplicates("content_hash")
+    wanted = rows[manifest.decodable(rows)]
     missing = [~_among(wanted["content_hash"], _hashes(workspace.root, item)) for item in measures]
     todo = [item for item, lacks in zip(measures, missing, strict=True) if lacks.any()]
     if todo:
@@ -87,12 +88,14 @@ def _among(hashes: pd.Series, others: pa.ChunkedArray) -> np.ndarray:
 
 def _measure_all(root: Path, rows: pd.DataFrame, measures: list[Measure], engine: Engine) -> None:
     """Measure, and write parts as they fill."""
-    items = list(zip(rows["content_hash"], manifest.locate(rows, root), strict=True))
+    copies: dict[str, list[str]] = {}
+    for digest, path in zip(rows["content_hash"], manifest.locate(rows, root), strict=True):
+        copies.setdefault(digest, [digest]).append(path)
     batches = engine.map_batches(
         partial(measure_batch, measures=measures),
-        items,
+        map(tuple, copies.values()),
         describe="measure",
-        total=len(items),
+        total=len(copies),
         crashed=partial(without_value, measures=measures),
     )
     hashes: list[str] = []
@@ -114,8 +117,8 @@ def _measure_all(root: Path, rows: pd.DataFrame, measures: list[Measure], engine
         publish()
 
 
-def measure_batch(batch: list[tuple[str, str]], *, measures: list[Measure]) -> tuple[list[str], dict[str, list]]:
-    """Decode a batch of (content hash, path) and run every measure on each image: the unit of work of `engine`."""
+def measure_batch(batch: list[tuple[str, ...]], *, measures: list[Measure]) -> tuple[list[str], dict[str, list]]:
+    """Decode a batch of (content hash, path, paths of copies) and measure each image: the unit of work of `engine`."""
     calls = [
         (
             item.name,
@@ -127,14 +130,10 @@ def measure_batch(batch: list[tuple[str, str]], *, measures: list[Measure]) -> t
     ]
     hashes: list[str] = []
     values: dict[str, list] = {item.name: [] for item in measures}
-    for digest, path in batch:
-        try:
-            data = read_bytes(path)
-            if content_hash(data) != digest:
-                continue  # changed since it was added: `unmeasured` says so
-            image = decode(data)
-        except ImageError:
-            continue
+    for digest, *paths in batch:
+        image = _first_intact(digest, paths)
+        if image is None:
+            continue  # missing, or changed since it was added: `unmeasured` says so
         gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         hashes.append(digest)
         for name, function, wants_gray, settings in calls:
@@ -142,7 +141,17 @@ def measure_batch(batch: list[tuple[str, str]], *, measures: list[Measure]) -> t
     return hashes, values
 
 
-def without_value(item: tuple[str, str], *, measures: list[Measure]) -> tuple[list[str], dict[str, list]]:
+def _first_intact(digest: str, paths: list[str]) -> np.ndarray | None:
+    """The image of the first of these files that still has that content; None where none has."""
+    for path in paths:
+        with suppress(ImageError):
+            data = read_bytes(path)
+            if content_hash(data) == digest:
+                return decode(data)
+    return None
+
+
+def without_value(item: tuple[str, ...], *, measures: list[Measure]) -> tuple[list[str], dict[str, list]]:
     """What `measure_batch` gives of an image that has no value: one that ended the process, for instance."""
     return [], {measure.name: [] for measure in measures}
 

@@ -157,9 +157,37 @@ def alive(pid: int) -> bool:
 
 def test_default_is_one_worker_a_core(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(engine.os, "cpu_count", lambda: asked.append(1) or 1)
+    monkeypatch.setattr(engine, "cores", lambda: asked.append(1) or 1)
     assert list(Local().map_batches(where, range(SMALL + 1))) == [os.getpid()] * 3
     assert asked
+
+
+@pytest.mark.parametrize(
+    ("own", "around", "expected"),
+    [
+        ("max 100000", "max 100000", 8),
+        ("250000 100000", "max 100000", 3),
+        ("900000 100000", "200000 100000", 2),
+        ("5000 100000", "max 100000", 1),
+        ("what is this", None, 8),
+        (None, None, 8),
+    ],
+)
+def test_cores_are_those_that_may_be_used(
+    own: str | None, around: str | None, expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = tmp_path / "groups" / "slice" / "job"
+    group.mkdir(parents=True)
+    for folder, told in ((group, own), (group.parent, around)):
+        if told:
+            (folder / "cpu.max").write_text(f"{told}\n")
+    (tmp_path / "cgroup").write_text("2:cpu:/else\n0::/slice/job\n")
+    monkeypatch.setattr(engine, "GROUP", tmp_path / "cgroup")
+    monkeypatch.setattr(engine, "GROUPS", tmp_path / "groups")
+    monkeypatch.setattr(engine.os, "sched_getaffinity", lambda pid: range(8))
+    assert engine.cores() == expected
+    (tmp_path / "cgroup").unlink()
+    assert engine.cores() == 8
 
 
 def test_ctrl_c_while_processes_start_comes_when_they_have_started() -> None:

@@ -4,6 +4,7 @@ import contextlib
 import io
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,11 @@ import pytest
 from curate import images
 from curate.images import ImageError, decode, encode_jpeg, encode_png, pixel_hash, read_image
 from tests.conftest import picture
+from tests.hostile import pictures
 
 PHOTO = picture(3, 40, 30)
+TWICE = np.tile(PHOTO, (2, 3, 1))
+"""As large as OpenCV's writer of JPEG 2000 wants it."""
 
 
 def pillow(name: str, mode: str, **settings: object) -> bytes:
@@ -129,12 +133,95 @@ def test_sixteen_bits_become_eight() -> None:
     assert np.array_equal(decode(cv2.imencode(".png", deep[:, :, 0])[1].tobytes())[:, :, 0], PHOTO[:, :, 0])
 
 
-def test_transparency_is_laid_over_white() -> None:
+def pnm(kind: bytes, top: int, *, plain: bool = False) -> bytes:
+    """The photo's red, or all of it (P6), with levels from 0 to `top`."""
+    levels = leveled(PHOTO if kind in b"P3 P6" else PHOTO[:, :, 0], top)
+    content = levels.astype("u1" if top < 256 else ">u2").tobytes()
+    return b"%s\n30 40\n%d\n" % (kind, top) + (b"".join(b"%d\n" % level for level in levels.flat) if plain else content)
+
+
+def pam(channels: int, top: int) -> bytes:
+    """Grey, grey and alpha, RGB, or RGBA, opaque."""
+    opaque = np.full((40, 30, 1), 255, np.uint8)
+    levels = leveled(np.dstack([PHOTO[:, :, : (channels - 1) // 2 * 2 + 1], opaque])[:, :, :channels], top)
+    head = b"P7\n# a photo\nWIDTH 30\nHEIGHT 40\nDEPTH %d\nMAXVAL %d\nENDHDR\n" % (channels, top)
+    return head + levels.astype("u1" if top < 256 else ">u2").tobytes()
+
+
+def leveled(pixels: np.ndarray, top: int) -> np.ndarray:
+    return np.round(pixels / 255 * top).astype(int)
+
+
+def avif_of(bits: int) -> bytes:
+    import cv2
+
+    settings = [cv2.IMWRITE_AVIF_DEPTH, bits, cv2.IMWRITE_AVIF_QUALITY, 100, cv2.IMWRITE_AVIF_SPEED, 10]
+    return cv2.imencode(".avif", leveled(PHOTO[:, :, ::-1], 2**bits - 1).astype(np.uint16), settings)[1].tobytes()
+
+
+def jpeg2000_of(bits: int) -> bytes:
+    """Written as 16 bits, lossless; the header then says `bits`, and a level is counted from half of the range."""
+    import cv2
+
+    levels = leveled(TWICE[:, :, 0], 2**bits - 1) - (1 << bits - 1) + (1 << 15)
+    settings = [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000]
+    data = bytearray(cv2.imencode(".jp2", levels.astype(np.uint16), settings)[1].tobytes())
+    data[data.index(b"\xff\x4f\xff\x51") + 42] = bits - 1
+    return bytes(data)
+
+
+DEPTHS = {
+    **{f"pgm, {top}": (pnm(b"P5", top), top) for top in (1, 15, 100, 1023, 4095, 65_535)},
+    **{f"ppm, {top}": (pnm(b"P6", top), top) for top in (1, 15, 4095)},
+    **{f"plain pgm, {top}": (pnm(b"P2", top, plain=True), top) for top in (1, 15, 4095)},
+    **{f"pam of {channels}, {top}": (pam(channels, top), top) for channels in (1, 2, 3, 4) for top in (1, 255, 4095)},
+}
+
+
+@pytest.mark.parametrize("case", DEPTHS)
+def test_levels_are_those_of_the_header(case: str) -> None:
+    data, top = DEPTHS[case]
+    decoded, expected = decode(data), np.round(leveled(PHOTO, top) * (255 / top))
+    if (decoded == decoded[:, :, :1]).all():  # grey
+        expected = expected[:, :, :1]
+    assert np.abs(decoded - expected).max() <= 1
+
+
+@pytest.mark.parametrize("bits", [10, 12])
+def test_levels_of_an_avif_and_a_jpeg_2000_fill_their_bits(bits: int) -> None:
+    assert np.abs(decode(jpeg2000_of(bits))[:, :, 0].astype(int) - TWICE[:, :, 0]).max() <= 2
+    avif()  # skips where there is none
+    assert np.abs(decode(avif_of(bits)).astype(int) - PHOTO).mean() < 12  # colour has half of the resolution
+
+
+@pytest.mark.parametrize("alpha", [0, 128, 255])
+@pytest.mark.parametrize(("name", "mode"), [("PNG", "RGBA"), ("PNG", "LA"), ("TIFF", "RGBA"), ("WEBP", "RGBA")])
+def test_transparency_is_laid_over_white(name: str, mode: str, alpha: int) -> None:
     module = pytest.importorskip("PIL.Image")
-    clear = np.dstack([PHOTO, np.zeros(PHOTO.shape[:2], np.uint8)])
+    clear = module.new(mode, (3, 2), (100,) * (len(mode) - 1) + (alpha,))
     file = io.BytesIO()
-    module.fromarray(clear).save(file, "PNG")
-    assert (decode(file.getvalue()) == 255).all()
+    clear.save(file, name, lossless=True)
+    assert np.abs(decode(file.getvalue()).astype(int) - round(255 + (100 - 255) * alpha / 255)).max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["u1", "u2"])
+@pytest.mark.parametrize(("extra", "grey"), [("unassalpha", 100), ("assocalpha", 50)])
+def test_a_tiff_is_multiplied_by_alpha_once(extra: str, grey: int, kind: str) -> None:
+    """What is said to be multiplied by alpha (associated) is not multiplied again."""
+    tifffile, file = pytest.importorskip("tifffile"), io.BytesIO()
+    pixels = np.full((2, 3, 4), grey, kind)
+    pixels[:, :, 3] = 128
+    tifffile.imwrite(file, pixels * (257 if kind == "u2" else 1), photometric="rgb", extrasamples=[extra])
+    assert np.abs(decode(file.getvalue()).astype(int) - 177).max() <= 1
+
+
+@pytest.mark.parametrize(("bits", "levels"), [(1, 1), (4, 15), (8, 255), (16, 65_535)])
+def test_a_level_of_grey_that_is_transparent_is_white(bits: int, levels: int) -> None:
+    rows = zlib.compress(b"\0" + bytes(2 * bits // 8 or 1))
+    png = pictures.png(2, 1, rows, bits, 0, before=pictures.chunk(b"tRNS", b"\0\0"))
+    other = pictures.png(2, 1, rows, bits, 0, before=pictures.chunk(b"tRNS", levels.to_bytes(2)))
+    assert (decode(png) == 255).all()
+    assert (decode(other) == 0).all()
 
 
 def test_of_an_animation_the_first_picture_counts() -> None:
@@ -169,7 +256,13 @@ REFUSED = {
     "text": (b"this is no image", "not an image"),
     "html with a jpg's name": (b"<html><body>404</body></html>", "not an image"),
     "half a jpeg": (encode_jpeg(PHOTO)[:-20], "truncated"),
+    "half a jpeg, and more": (encode_jpeg(PHOTO)[:-20] + b"more" * 999, "truncated"),
+    "half a jpeg, and another": (encode_jpeg(PHOTO)[:-20] + encode_jpeg(PHOTO), "truncated"),
     "half a png": (encode_png(PHOTO)[:900], "truncated"),
+    "half a png, and another": (encode_png(PHOTO)[:900] + encode_png(PHOTO), "truncated"),
+    "half a pam": (pam(3, 255)[:900], "not an image"),
+    "pam of five channels": (b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 5\nMAXVAL 255\nENDHDR\nabcde", "not an image"),
+    "pam of no pixels": (b"P7\nWIDTH 0\nHEIGHT 1\nDEPTH 3\nMAXVAL 255\nENDHDR\n", "not an image"),
     "only a jpeg's start": (b"\xff\xd8\xff", "not an image"),
     "png of 3.6 billion pixels": (png_header(60_000, 60_000), "million pixels"),
     "png with no width": (png_header(0, 5), "not an image"),
@@ -182,6 +275,13 @@ def test_refuses(case: str) -> None:
     data, reason = REFUSED[case]
     with pytest.raises(ImageError, match=reason):
         decode(data)
+
+
+@pytest.mark.parametrize("encode", [encode_jpeg, encode_png])
+def test_what_lies_behind_the_end_does_not_count(encode: Callable[[np.ndarray], bytes]) -> None:
+    """A video, as in a motion photo: with what starts a scan, and none that ends one."""
+    data = encode(PHOTO)
+    assert np.array_equal(decode(data + b"\0\0\0\x18ftypmp42" + b"\xff\xda\xff" * 3000), decode(data))
 
 
 @pytest.mark.parametrize("name", ["GIF", "BMP", "WEBP", "TIFF", "PPM"])

@@ -75,6 +75,25 @@ def test_a_file_that_is_no_longer_what_was_added_has_no_value(tmp_path: Path) ->
     assert np.isnan(values).tolist() == [False, True, False]
 
 
+def test_a_copy_that_is_intact_is_measured(tmp_path: Path) -> None:
+    evidence = evidence_of(tmp_path, [PICTURES[0]] * 3)
+    for row, content in enumerate((None, b"something else")):
+        path = Path(evidence.manifest["path"].iloc[row])
+        path.unlink()
+        if content:
+            path.write_bytes(content)
+    assert not np.isnan(evidence.measure([Measure(edge_blur)])["edge_blur"]).any()
+    assert evidence.unmeasured() == []
+
+
+def test_what_one_of_the_measures_lacks_is_unmeasured(tmp_path: Path) -> None:
+    evidence = evidence_of(tmp_path, PICTURES)
+    measure(evidence.workspace, evidence.manifest, [Measure(tones)])
+    Path(evidence.manifest["path"].iloc[1]).unlink()
+    evidence.measure([Measure(tones), Measure(edge_blur)])
+    assert evidence.unmeasured() == [evidence.manifest["image_id"].iloc[1]]
+
+
 def test_a_scan_says_what_is_missing_and_what_it_found_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()

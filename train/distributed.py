@@ -20,6 +20,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from curate.engine import cores
 from curate.errors import UserError
 from train.synced_norm import synchronised
 
@@ -70,7 +71,7 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
 
 def _environment(number: int, processes: int, meeting: str) -> dict[str, str]:
     """What torchrun would set, but for the address of a server."""
-    threads = str(max(1, (os.cpu_count() or 1) // processes))
+    threads = str(max(1, cores() // processes))
     told = {"RANK": str(number), "WORLD_SIZE": str(processes), "LOCAL_WORLD_SIZE": str(processes), MEETING: meeting}
     return {"OMP_NUM_THREADS": threads, **os.environ, **told}
 

@@ -103,6 +103,7 @@ def add(
     told = added.gone(after["path"][gone].to_list()) + added.outdated(len(after) - len(followed))
     if label is None:
         told += classes.doubtful([name for name, given in zip(read.names, read.labels, strict=True) if given is None])
+    told += added.dim(sum(file.dim for file in seen))
     told += classes.alike(set(after["label"]), set(rows["label"]))
     if not elsewhere:
         told += added.not_in_source(not_in_source(after, name, read.paths), workspace.root)

@@ -96,6 +96,13 @@ def _warnings(rows: pd.DataFrame, skipped: list[Skipped], rule: split_rule.Rule 
     return warnings
 
 
+def dim(number: int) -> list[str]:
+    """A line on images that hold 12 bits or fewer in 16."""
+    told = plural(number, "image of 16 bits a channel uses", "images of 16 bits a channel use")
+    way_out = "multiply their values to fill 16 bits, and add them again"
+    return [f"{told} a sixteenth of the levels at most, which is nearly black; {way_out}"] if number else []
+
+
 def gone(paths: list[str]) -> list[str]:
     """A line on images whose file is neither where it was nor anywhere else in the source."""
     told = plural(len(paths), "image has no file any more", "images have no file any more")

@@ -6,7 +6,11 @@ A module of its own, so that worker processes import no more than decoding needs
 from dataclasses import dataclass
 
 from curate.engine import CRASHED
+from curate.headers import highest_level
 from curate.images import ImageError, content_hash, decode, pixel_hash, read_bytes
+
+DIM = 16
+"""What 4,095, the most that 12 bits hold, comes to of 255 where the file has 16."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +22,8 @@ class Seen:
     content_hash: str = ""
     pixel_hash: str = ""
     error: str = ""
+    dim: bool = False
+    """Whether it has 16 bits a channel and uses 12 at most."""
 
 
 def examine_batch(batch: list[tuple[str, str]]) -> list[Seen]:
@@ -44,4 +50,5 @@ def examine(path: str) -> Seen:
         image = decode(data)
     except ImageError as error:
         return Seen(content_hash=digest, error=str(error))
-    return Seen(image.shape[1], image.shape[0], digest, pixel_hash(image))
+    dim = highest_level(data) == 65_535 and int(image.max()) <= DIM
+    return Seen(image.shape[1], image.shape[0], digest, pixel_hash(image), dim=dim)

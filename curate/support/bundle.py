@@ -19,6 +19,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from curate import REVIEWER, __version__
+from curate.engine import cores
 from curate.errors import UserError
 from curate.files import write_bytes_atomic
 from curate.support import crash, shape
@@ -110,7 +111,7 @@ def _machine(place: Path, checks: Iterable[Check]) -> dict[str, object]:
         "system": " ".join((platform.system(), platform.release(), platform.machine(), *platform.libc_ver())),
         "encodings": [sys.getfilesystemencoding(), sys.stdout.encoding],
         "cores": os.cpu_count(),
-        "cores_allowed": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+        "cores_allowed": cores(),
         "memory_bytes": memory,
         "disk_free_bytes": shutil.disk_usage(place).free,
         "packages": {name: _version(name) for name in sorted(requirements())},

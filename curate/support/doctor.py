@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curate import __version__
+from curate.engine import cores
 from curate.errors import UserError
 from curate.wording import pasted
 
@@ -98,7 +99,9 @@ def _installed(name: str) -> bool:
 
 def _cores() -> Check:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    return Check("processor", f"{os.cpu_count()} cores, {memory:.0f} GB memory")
+    there, usable = os.cpu_count() or 1, cores()
+    told = f"{usable} cores" if usable == there else f"{usable} of {there} cores"
+    return Check("processor", f"{told}, {memory:.0f} GB memory")
 
 
 def _gpu() -> Check:

@@ -8,6 +8,7 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -141,6 +142,19 @@ def test_nothing_that_can_be_decoded(ws: Workspace, tmp_path: Path, names: list[
     for name in names:
         (tmp_path / "photos" / name).touch()
     assert add(ws, tmp_path / "photos").warnings == [says]
+
+
+@pytest.mark.parametrize(("top", "dim"), [(1500, True), (4095, True), (8191, False), (65_535, False)])
+@pytest.mark.parametrize("suffix", [".png", ".tiff", ".pgm"])
+def test_sixteen_bits_that_hold_twelve(ws: Workspace, tmp_path: Path, suffix: str, top: int, dim: bool) -> None:
+    levels = np.linspace(0, top, 64).astype(np.uint16).reshape(8, 8)
+    write_tree(tmp_path / "photos", [f"1{suffix}", "2.png"])
+    (tmp_path / "photos" / f"1{suffix}").write_bytes(cv2.imencode(suffix, levels)[1].tobytes())
+    says = (
+        "1 image of 16 bits a channel uses a sixteenth of the levels at most, which is nearly black; multiply their "
+        "values to fill 16 bits, and add them again"
+    )
+    assert add(ws, tmp_path / "photos").warnings == [says] * dim
 
 
 def test_nothing_to_add(ws: Workspace, tree: Tree, tmp_path: Path) -> None:
