@@ -16,12 +16,14 @@ from curate.labels import answers, queue
 from curate.review import jobs, journal
 from curate.tables import read_answers, read_findings, read_manifest
 from curate.verbs import stale
-from curate.wording import pasted, plural
+from curate.wording import middle, pasted, plural
 from curate.workspace import DECIDED_BY, DECISIONS, EDIT, FINDINGS, RECIPE, Workspace, read_table, timestamp
 
 REVIEW = "review.csv"
 ANSWER = ["action", "label", "note"]
 """The columns that a person fills in."""
+MOST_DROPPED, FEWEST_IMAGES = 0.5, 10
+"""A policy that drops a larger share of a class with so many training images is warned of; chosen by eye."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,8 @@ def decide(
     rules = (recipe.load(policy) if policy else recipe.in_workspace(workspace)).policy
     where = str(policy or "")
     if dry_run:
-        asking = ask(workspace, read_manifest(workspace), rules, budget, by, where=where)
+        images = read_manifest(workspace)
+        asking = ask(workspace, images, rules, budget, by, where=where)
     else:
         asked: dict[str, object] = {"policy": str(policy) if policy else None, "budget": budget}
         with workspace.writing("decide", {**asked, DECIDED_BY: recipe.rules_hash(rules)}) as transaction:
@@ -103,6 +106,7 @@ def decide(
     table, conflicts = asking.decided.decisions, asking.decided.conflicts
     result = _decided(workspace, table, len(asking.review), conflicts, asking.answers, asking.worth)
     warnings = result.warnings + _without_probabilities(workspace, asking.findings, rules)
+    warnings += _mostly_dropped(images, table, where or pasted(workspace.path(RECIPE)))
     return replace(result, warnings=warnings, written="" if dry_run else result.written)
 
 
@@ -264,6 +268,21 @@ def _without_probabilities(workspace: Workspace, found: pd.DataFrame, rules: lis
         return []
     why = f"the scores of {answers.LABEL_ERROR} are no probabilities, so its rules with 'sure' take nothing"
     return [f"{why}: 'curate scan {pasted(workspace.root)}' with {answers.LABEL_ERROR}.method=fused gives them"]
+
+
+def _mostly_dropped(images: pd.DataFrame, table: pd.DataFrame, where: str) -> list[str]:
+    """A warning where the policy drops most training images of a class, which is rarely meant. where: see `ask`."""
+    dropped = table[(table["by"] == decisions.POLICY) & (table["action"] == "drop")]
+    train = images[(images["split"] == "train") & (images["label"] != "") & (images["parent_id"] == "")]
+    because = train["image_id"].map(dropped.set_index("image_id")["because"])
+    by_class = because.notna().groupby(train["label"])
+    lost = by_class.mean()[(by_class.mean() > MOST_DROPPED) & (by_class.size() >= FEWEST_IMAGES)].index
+    if lost.empty:
+        return []
+    finder = because[train["label"].isin(lost)].dropna().str.split(";").str[0].mode().iloc[0]
+    named = f"class {middle(lost[0])!r}" if len(lost) == 1 else f"{len(lost):,} classes"
+    way_out = f"if that is wrong, give {finder} the action 'review', or none, in {where}"
+    return [f"the policy drops more than half of the training images of {named}, most for {finder}; {way_out}"]
 
 
 def _read_review(workspace: Workspace) -> pd.DataFrame:

@@ -48,3 +48,14 @@ def wrong_limits(finder: str, *, fine: float, limit: float, bad: Bad, most: floa
         f"{finder}.limit ({limit:g}) must lie {side} {finder}.fine ({fine:g}), as {bad} values are the bad ones, and "
         f"both {between}; set both of them"
     )
+
+
+def is_usual(score: np.ndarray, most: float, *, finder: str) -> bool:
+    """Whether more than `most` of the images, those that have a score, have one below 0.5: that is how the set is, and
+    no defect.
+
+    Raises `UserError`, which names the setting of `finder`, where that is no share.
+    """
+    if not 0 <= most <= 1:
+        raise UserError(f"{finder}.most must lie from 0 to 1, not {most:g}; 0.5 is half of the images")
+    return bool((score < 0.5).sum() > most * (~np.isnan(score)).sum())

@@ -232,6 +232,23 @@ def test_grayscale_is_for_sets_in_colour(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("finder", "change"),
+    [
+        ("dark", lambda image: darker(image, 0.1)),
+        ("light", lambda image: lighter(image, 0.1)),
+        ("low_information", lambda image: paler(image, 0.02)),
+    ],
+)
+def test_what_most_images_have_is_no_defect(finder: str, change: Callable, tmp_path: Path) -> None:
+    plain = [picture(seed) for seed in range(6)]
+    some, most = plain[3:] + list(map(change, plain[:3])), plain[4:] + list(map(change, plain[:4]))
+    assert len(flagged(run(tmp_path / "1", finder, list(map(Picture, some))))) == 3
+    found = run(tmp_path / "2", finder, [*map(Picture, most), Picture(None)])
+    assert (len(found[found["score"] < 0.5]), flagged(found)) == (4, set())
+    assert len(flagged(run(tmp_path / "3", "low_information", [Picture(black())] * 4))) == 4
+
+
+@pytest.mark.parametrize(
     ("finder", "usual", "odd", "is_flagged"),
     [
         ("odd_size", (32, 32), (32, 32), False),
@@ -349,6 +366,7 @@ SLIPS = {
     "light only at its end": ("light", {"limit": 1}, r"light.limit \(1\) must"),
     "dark only at its end": ("dark", {"limit": 0}, r"dark.limit \(0\) must"),
     "a share of grey in per cent": ("grayscale", {"most": 50}, "grayscale.most must lie from 0 to 1, not 50"),
+    "a share of dark ones in per cent": ("dark", {"most": 50}, "dark.most must lie from 0 to 1, not 50"),
     "no blur is too much": ("blurry", {"limit": 0}, "blurry.limit must lie above 0 and below 3, .*, not 0"),
     "more than is measured": ("blurry", {"limit": 5}, "blurry.limit must lie above 0 and below 3, .*, not 5"),
     "no factor": ("odd_size", {"limit": 1}, "odd_size.limit must lie above 1, .*, not 1"),

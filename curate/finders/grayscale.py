@@ -3,8 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from curate.errors import UserError
-from curate.scores import halving
+from curate.scores import halving, is_usual
 
 
 def grayscale(color: np.ndarray, *, limit: float = 0.02, fine: float = 0.04, most: float = 0.5) -> pd.DataFrame:
@@ -14,12 +13,9 @@ def grayscale(color: np.ndarray, *, limit: float = 0.02, fine: float = 0.04, mos
     adds to grey) the score is 0.5, from `fine` on 1. Nothing is said where more than `most` of the images are grey.
     Limits: chosen by eye. `color`: shape (N, 2), see the signal.
     """
-    if not 0 <= most <= 1:
-        raise UserError(f"grayscale.most must lie from 0 to 1, not {most:g}; 0.5 is half of the images")
     chroma = color[:, 1]
     score = halving(chroma, fine=fine, limit=limit, bad="low", finder="grayscale", most=1)
-    measured = ~np.isnan(chroma)
-    if not measured.any() or (chroma[measured] < limit).mean() > most:
+    if is_usual(score, most, finder="grayscale"):
         score[:] = np.nan
     rows = np.flatnonzero(score < 1)
     details = [f"99 % of the pixels have a chroma of {value * 255:.0f} of 255 at most" for value in chroma[rows]]

@@ -10,7 +10,7 @@ from scipy.special import expit
 
 from curate.engine import Engine, Local
 from curate.errors import UserError
-from curate.likeness import alignment, links, views
+from curate.likeness import alignment, links, search, views
 
 KEEP_FIRST = {"test": 0, "val": 1, "train": 2, "pool": 3}
 """Of two twins in different splits the one in the split named first stays: what is measured on is changed last."""
@@ -25,9 +25,16 @@ UNRELATED_STEPS, MOST_ASKED = 2.15, 20.0
 median of unrelated pairs as their 99th percentile does, five standard deviations if they were normal; at most where
 log-odds of other sets would be 20, details that correlate by 0.97."""
 UNRELATED_PAIRS, FEWEST_PAIRS = 4_000, 200
+APART = 4.0
+"""Of log-odds that pairs which links leave apart reach, so many times are asked for at most, where the others are
+versions: of a small set these are more than 1 % of all pairs. Measured: no false pair among 68 digits, 12 times, but 14
+with 3; all of 30 photos that share half of their variance are found blurred, moved and noisy, but 20 with 5."""
 ONE_PHOTO = 0.3
 """Share of the pairs among joined images, at least, that are alike where these are versions of one photo. Measured: 1.0
 of 10 to 100 photos in 2 to 100 versions each, shifted, lighter, noisy; 0.03 of digits, most of which links join."""
+MOST_MEASURED = 8
+"""So many images of a photo in test and val are compared with all its versions, others with their neighbours. Chosen
+by eye: 2,000 versions of one, 40 in test, take 2.5 s of a core in every scan."""
 COLUMNS = {"a": "int64", "b": "int64", "kind": "str", "probability": "float32", "view": "int64"}
 
 
@@ -46,7 +53,7 @@ def find_pairs(
     keeper = exact_keepers(manifest)
     copies = np.flatnonzero(keeper != np.arange(len(manifest)))
     exact = _table(keeper[copies], copies, "exact", 1.0, views.PLAIN)
-    hashes = manifest["pixel_hash"].to_numpy(dtype=object)
+    hashes = _hashes(manifest)
     seen = thumbnail.any(axis=1)  # an image that was missing is looked for when it is there again
     alone = np.flatnonzero((hashes != "") & (keeper == np.arange(len(manifest))) & seen)
     alone = alone[np.argsort(hashes[alone])]
@@ -54,7 +61,10 @@ def find_pairs(
     found = links.find(hashes[alone].tolist(), thumbnail, alone, large, store, engine)
     likely = found.odds >= 0
     together = components(len(alone), found.first[likely], found.second[likely])
-    odds = found.odds - _asked(thumbnail, alone, together)
+    asked = _asked(thumbnail, alone, together)
+    measured = manifest["split"].isin(["test", "val"]).to_numpy()
+    found = links.joined(found, _in_large_groups(found, thumbnail, alone, measured, rank, asked))
+    odds = found.odds - asked
     kept = expit(odds) >= WEAKEST
     first, second = alone[found.first[kept]], alone[found.second[kept]]
     swapped = rank[first] > rank[second]
@@ -128,16 +138,22 @@ def exact_keepers(manifest: pd.DataFrame) -> np.ndarray:
 
     As in `keep_rank`, but one whose label most of the copies have before others, and an unlabelled one last.
     """
-    votes = manifest.groupby(["pixel_hash", "label"])["pixel_hash"].transform("count").to_numpy()
+    hashes = _hashes(manifest)
+    votes = manifest.groupby([hashes, "label"])["label"].transform("size").to_numpy()
     votes = np.where(manifest["label"] == "", 0, votes)
     order = _keep_order(manifest, -votes)
-    codes = pd.factorize(manifest["pixel_hash"].to_numpy(dtype=object)[order])[0]
+    codes = pd.factorize(hashes[order])[0]
     _, first = np.unique(codes, return_index=True)
     keepers = np.empty(len(manifest), np.int64)
     keepers[order] = order[first[codes]] if len(order) else order
-    undecoded = np.flatnonzero((manifest["pixel_hash"] == "").to_numpy())
+    undecoded = np.flatnonzero(hashes == "")
     keepers[undecoded] = undecoded
     return keepers
+
+
+def _hashes(manifest: pd.DataFrame) -> np.ndarray:
+    """Of the pixels of each image, "" where it cannot be decoded, or its file is gone: shape (N,), texts."""
+    return manifest["pixel_hash"].where(manifest["error"] == "", "").to_numpy(dtype=object)
 
 
 def generated_together(manifest: pd.DataFrame, pairs: pd.DataFrame) -> np.ndarray:
@@ -147,13 +163,32 @@ def generated_together(manifest: pd.DataFrame, pairs: pd.DataFrame) -> np.ndarra
     return ((family[a] == family[b]) & (split[a] == split[b])).astype(bool)
 
 
+def _in_large_groups(
+    found: links.Links, thumbnail: np.ndarray, rows: np.ndarray, measured: np.ndarray, rank: np.ndarray, asked: float
+) -> links.Links:
+    """Links of the image to keep of a photo, and of those in test and val, with all its versions where these are more
+    than the neighbours that are looked at. rows: as `_asked`. measured: shape (M,), bool, whether an image is in test
+    or val. rank: shape (M,), see `keep_rank`."""
+    likely = found.odds >= asked
+    photo = components(len(rows), found.first[likely], found.second[likely])
+    order = np.argsort(rank[rows])
+    pairs = [np.zeros((2, 0), np.int64)]
+    for name in np.flatnonzero(np.bincount(photo) > search.WHOLE.neighbors):
+        versions = order[photo[order] == name]
+        chosen = versions[: max(1, min(measured[rows[versions]].sum(), MOST_MEASURED))]
+        first, second = np.repeat(chosen, len(versions)), np.tile(versions, len(chosen))
+        pairs.append(np.stack([first, second])[:, first != second])
+    first, second = np.concatenate(pairs, axis=1)
+    return links.compared(thumbnail, rows, first, second)
+
+
 def _asked(thumbnail: np.ndarray, rows: np.ndarray, together: np.ndarray) -> float:
     """Log-odds that unrelated images of this set do not reach, from pairs taken at random; 0 where they are far below.
 
     rows: in the order of the hashes of their pixels: neighbours are unrelated, and the same whatever the order of the
     set. together: shape (N,), a number for each of `rows`, equal for those that links join. Where joined images are
-    alike, each with each, and the others far from that, they are versions of one photo, however many there are. Where
-    all images look alike, links join many that are not, or others come near to it, too.
+    alike, each with each, they are versions of one photo, however many there are, and the others tell, see `APART`.
+    Where all images look alike, links join many that are not, or others come near to it, too.
     """
     steps = range(1, min(len(rows), 1 + -(-UNRELATED_PAIRS // max(len(rows), 1))))
     every, none = np.arange(len(rows)), np.zeros(0, np.int64)
@@ -167,7 +202,7 @@ def _asked(thumbnail: np.ndarray, rows: np.ndarray, together: np.ndarray) -> flo
     odds = np.minimum(odds, inside)  # bars don't make a set look alike
     joined = together[a] == together[b]
     if len(odds[~joined]) >= FEWEST_PAIRS and (odds[joined] >= 0).sum() >= ONE_PHOTO * joined.sum():
-        return _reached(odds[~joined]) and _reached(odds)
+        return min(_reached(odds), APART * _reached(odds[~joined]))
     return _reached(odds)
 
 

@@ -62,7 +62,7 @@ def find(
     coarse[new] = details.of(thumbnail, rows[new])
     found = _looked_for(thumbnail, rows, coarse, new, large, store, engine)
     if not new.all():
-        found = _joined(_among(names, searched, earlier), found)
+        found = joined(_among(names, searched, earlier), found)
     if store:
         _write(store, names, coarse, found)
     return found
@@ -95,6 +95,15 @@ def _looked_for(
         every = np.concatenate([np.zeros(0, np.float32), *odds])
     kept = every >= LEAST
     return Links(pairs.first[kept], pairs.second[kept], pairs.view[kept], every[kept])
+
+
+def compared(thumbnail: np.ndarray, rows: np.ndarray, first: np.ndarray, second: np.ndarray) -> Links:
+    """Links of pairs that are given, plain or mirrored; rows: as in `find`."""
+    first, second = np.tile(first, 2), np.tile(second, 2)
+    view = np.repeat(views.WHOLE, len(first) // 2)
+    parts = [slice(start, start + PAIRS) for start in range(0, len(first), PAIRS)]
+    odds = [_odds(thumbnail, rows[first[part]], rows[second[part]], view[part]) for part in parts]
+    return Links(first, second, view, np.concatenate([np.zeros(0, np.float32), *odds]))
 
 
 def _compared(blocks: list[tuple[np.ndarray, np.ndarray, np.ndarray]], *, thumbnail: Shared) -> np.ndarray:
@@ -157,7 +166,8 @@ def _among(names: np.ndarray, searched: np.ndarray, links: Links) -> Links:
     return Links(at[links.first[kept]], at[links.second[kept]], links.view[kept], links.odds[kept])
 
 
-def _joined(earlier: Links, found: Links) -> Links:
+def joined(earlier: Links, found: Links) -> Links:
+    """Those and these."""
     return Links(
         *[np.concatenate([getattr(earlier, field.name), getattr(found, field.name)]) for field in fields(Links)]
     )

@@ -8,7 +8,7 @@ import pandas as pd
 from curate.engine import Engine
 from curate.likeness import duplicates
 
-VERSION = 5
+VERSION = 6
 """Raised whenever other pairs would be found: those of another version are looked for again."""
 
 

@@ -214,7 +214,8 @@ def _ours(photos: list[np.ndarray], kind: int, change: Change) -> set[tuple[str,
     name = np.array([f"{at:05d}.png" for at in range(len(photos))] + [f"{at:05d}-{kind}.png" for at in range(COPIED)])
     images = [cv2.cvtColor(image, cv2.COLOR_BGR2RGB) for image in [*photos, *copies]]
     sizes = np.array([image.shape[:2] for image in images])
-    table = pd.DataFrame({"pixel_hash": [pixel_hash(image) for image in images], "split": "train"})
+    table = pd.DataFrame({"pixel_hash": [pixel_hash(image) for image in images]})
+    table = table.assign(split="train", label="", error="")
     table = table.assign(height=sizes[:, 0], width=sizes[:, 1])
     thumbnails = np.stack([thumbnail(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)) for image in images])
     pairs = duplicates.same_photo(duplicates.find_pairs(table, thumbnails))

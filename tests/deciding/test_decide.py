@@ -188,6 +188,33 @@ def test_findings_of_an_earlier_version(workspace: Workspace, dropped: list[str]
     assert any("no probabilities" in warning for warning in result.warnings)
 
 
+@pytest.mark.parametrize(
+    ("drops", "warned"),
+    [
+        ({"cat": 6, "dog": 5, "owl": 9}, ["class 'cat'"]),
+        ({"cat": 6, "dog": 6}, ["2 classes"]),
+        ({"dog": 5}, []),
+    ],
+)
+def test_a_policy_that_drops_most_of_a_class_is_warned_of(
+    tmp_path: Path, drops: dict[str, int], warned: list[str]
+) -> None:
+    counts = {"cat": 10, "dog": 10, "owl": 9}
+    ids = {label: [f"{label}/{number}" for number in range(count)] for label, count in counts.items()}
+    rows = [(name, "outlier", 0.1) for label, count in drops.items() for name in ids[label][:count]]
+    workspace = Workspace(tmp_path / "ws")
+    with workspace.writing("scan", {}) as transaction:
+        transaction.write_table(MANIFEST, images(*((name, "train", label) for label in ids for name in ids[label])))
+        transaction.write_table(FINDINGS, found(*rows, ("owl/8", "label_error", 0.1)))
+    workspace.path("policy.yaml").write_text(POLICY)
+    way_out = f"if that is wrong, give outlier the action 'review', or none, in {workspace.path('policy.yaml')}"
+    said = deciding.decide(workspace, workspace.path("policy.yaml"), dry_run=True).warnings
+    assert [line for line in said if "more than half" in line] == [
+        f"the policy drops more than half of the training images of {named}, most for outlier; {way_out}"
+        for named in warned
+    ]
+
+
 def test_figures_of_the_queue_on_the_command_line(reviewed: Workspace) -> None:
     root, rules = reviewed.root, reviewed.path("policy.yaml")
     said = run("decide", root, "--policy", rules, "--budget", "1")

@@ -107,6 +107,12 @@ def test_nothing_is_there_and_what_cannot_be_decoded(ws: Workspace, tmp_path: Pa
     assert added(Workspace(tmp_path / "other"), more, leave_out=[])[1] == []
 
 
+def test_what_is_gone_is_not_there(ws: Workspace, tmp_path: Path, more: Path) -> None:
+    (tmp_path / "there" / "0.png").unlink()
+    add(ws, tmp_path / "there", label="a")
+    assert {one.like for one in added(ws, more, leave_out=[])[1]} == {"there/1.png", "there/2.png"}
+
+
 def test_copies_out_of_an_archive_leave_no_file(ws: Workspace, more: Path, tmp_path: Path) -> None:
     archive = Path(shutil.make_archive(str(tmp_path / "more"), "zip", more))
     added(ws, archive, leave_out=["more/same.png"])

@@ -6,8 +6,10 @@ import pandas as pd
 import pytest
 
 from curate.errors import UserError
+from curate.finders.near_duplicate import near_duplicate
 from curate.images import pixel_hash
 from curate.likeness import duplicates, search
+from curate.likeness.leaks import leaks
 from curate.signals.thumbnail import thumbnail
 from tests.pictures import digits, photos
 
@@ -23,6 +25,7 @@ def table(pictures: np.ndarray, splits: list[str] | None = None, parents: list[s
             "width": 32,
             "height": 32,
             "pixel_hash": [pixel_hash(picture) for picture in pictures],
+            "error": "",
         }
     )
 
@@ -66,10 +69,12 @@ def test_blocks_of_images_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
     pd.testing.assert_frame_equal(find(pictures, table(pictures)), whole)
 
 
-def test_undecodable_images_are_no_duplicates() -> None:
-    images = table(noise(3)).assign(pixel_hash="")
+@pytest.mark.parametrize("column", [{"pixel_hash": ""}, {"error": "the file is gone"}])
+def test_undecodable_images_are_no_duplicates(column: dict[str, str]) -> None:
+    pictures = noise(1).repeat(3, axis=0)
+    images = table(pictures).assign(**column)
     assert duplicates.exact_keepers(images).tolist() == [0, 1, 2]
-    assert not len(find(np.zeros((3, 32, 32, 3), np.uint8), images))
+    assert not len(find(pictures, images))
 
 
 def test_many_equal_or_black_images_are_not_compared_with_each_other() -> None:
@@ -77,20 +82,20 @@ def test_many_equal_or_black_images_are_not_compared_with_each_other() -> None:
     black = np.zeros((3, 32, 32, 3), np.uint8)
     black[:, 0, 0] = np.arange(3)[:, None]
     names = table(black)["pixel_hash"].to_numpy()[np.arange(count) % 3]
-    images = pd.DataFrame(
-        {"split": "train", "label": "a", "parent_id": "", "width": 32, "height": 32, "pixel_hash": names}
-    )
+    images = pd.DataFrame({"split": "train", "label": "a", "width": 32, "height": 32, "pixel_hash": names, "error": ""})
     pairs = duplicates.find_pairs(images, black[:, :, :, 0].reshape(3, -1)[np.arange(count) % 3])
     assert (pairs["kind"] == "exact").all()
     assert len(pairs) == count - 3
 
 
-def test_many_versions_of_one_image_are_compared_with_a_few_each() -> None:
+def test_many_versions_of_one_image_are_compared_with_a_few_each_and_with_the_one_to_keep() -> None:
     pictures = noise(1).repeat(400, axis=0)
     pictures[np.arange(400), np.arange(400) % 32, np.arange(400) // 32] ^= 1
-    pairs = duplicates.same_photo(find(pictures, table(pictures)))
-    assert len(np.unique(duplicates.groups(table(pictures), pairs))) == 1
+    images = table(pictures, ["train"] * 399 + ["test"])
+    pairs = duplicates.same_photo(find(pictures, images))
+    assert len(np.unique(duplicates.groups(images, pairs))) == 1
     assert len(pairs) <= search.WHOLE.neighbors * 400
+    assert leaks(images, pairs)["row"].nunique() == near_duplicate(images, pairs)["flagged"].sum() == 399
 
 
 @pytest.mark.parametrize("probability", [1.5, 0.05, -1, float("nan")])
@@ -161,6 +166,18 @@ def test_versions_are_found_however_many_there_are(count: int, versions: int) ->
     photo = np.arange(len(pictures)) // versions
     assert (photo[pairs["a"]] == photo[pairs["b"]]).all()
     assert len(pairs) > 0.85 * count * versions * (versions - 1) / 2
+
+
+def test_copies_are_found_in_a_small_set_whose_images_look_somewhat_alike() -> None:
+    """Half of what each shows is in all of them, and each is there twice: more than 1 % of all pairs."""
+    random = np.random.default_rng(1)
+    layers = [[cv2.GaussianBlur(random.normal(size=(32, 32)), (0, 0), blur) for blur in (1, 2, 4)] for _ in range(31)]
+    common, *others = [sum(layer / layer.std() for layer in texture) for texture in layers]
+    images = [128 + 16 * (common + other) for other in others]
+    moved = [np.roll(image, 1, axis=1) * 0.8 + 20 + random.normal(0, 6, image.shape) for image in images]
+    pictures = np.clip([*images, *moved], 0, 255).astype(np.uint8)[..., None].repeat(3, axis=3)
+    pairs = duplicates.same_photo(find(pictures, table(pictures)))
+    assert (pairs["b"] - pairs["a"]).tolist() == [30] * 30
 
 
 def bursts(count: int, versions: int) -> np.ndarray:
