@@ -25,10 +25,6 @@ UNRELATED_STEPS, MOST_ASKED = 2.15, 20.0
 median of unrelated pairs as their 99th percentile does, five standard deviations if they were normal; at most where
 log-odds of other sets would be 20, details that correlate by 0.97."""
 UNRELATED_PAIRS, FEWEST_PAIRS = 4_000, 200
-APART = 4.0
-"""Of log-odds that pairs which links leave apart reach, so many times are asked for at most, where the others are
-versions: of a small set these are more than 1 % of all pairs. Measured: no false pair among 68 digits, 12 times, but 14
-with 3; all of 30 photos that share half of their variance are found blurred, moved and noisy, but 20 with 5."""
 ONE_PHOTO = 0.3
 """Share of the pairs among joined images, at least, that are alike where these are versions of one photo. Measured: 1.0
 of 10 to 100 photos in 2 to 100 versions each, shifted, lighter, noisy; 0.03 of digits, most of which links join."""
@@ -187,8 +183,8 @@ def _asked(thumbnail: np.ndarray, rows: np.ndarray, together: np.ndarray) -> flo
 
     rows: in the order of the hashes of their pixels: neighbours are unrelated, and the same whatever the order of the
     set. together: shape (N,), a number for each of `rows`, equal for those that links join. Where joined images are
-    alike, each with each, they are versions of one photo, however many there are, and the others tell, see `APART`.
-    Where all images look alike, links join many that are not, or others come near to it, too.
+    alike, each with each, and the others far from that, they are versions of one photo, however many there are. Where
+    all images look alike, links join many that are not, or others come near to it, too.
     """
     steps = range(1, min(len(rows), 1 + -(-UNRELATED_PAIRS // max(len(rows), 1))))
     every, none = np.arange(len(rows)), np.zeros(0, np.int64)
@@ -202,7 +198,7 @@ def _asked(thumbnail: np.ndarray, rows: np.ndarray, together: np.ndarray) -> flo
     odds = np.minimum(odds, inside)  # bars don't make a set look alike
     joined = together[a] == together[b]
     if len(odds[~joined]) >= FEWEST_PAIRS and (odds[joined] >= 0).sum() >= ONE_PHOTO * joined.sum():
-        return min(_reached(odds), APART * _reached(odds[~joined]))
+        return _reached(odds[~joined]) and _reached(odds)
     return _reached(odds)
 
 

@@ -168,18 +168,6 @@ def test_versions_are_found_however_many_there_are(count: int, versions: int) ->
     assert len(pairs) > 0.85 * count * versions * (versions - 1) / 2
 
 
-def test_copies_are_found_in_a_small_set_whose_images_look_somewhat_alike() -> None:
-    """Half of what each shows is in all of them, and each is there twice: more than 1 % of all pairs."""
-    random = np.random.default_rng(1)
-    layers = [[cv2.GaussianBlur(random.normal(size=(32, 32)), (0, 0), blur) for blur in (1, 2, 4)] for _ in range(31)]
-    common, *others = [sum(layer / layer.std() for layer in texture) for texture in layers]
-    images = [128 + 16 * (common + other) for other in others]
-    moved = [np.roll(image, 1, axis=1) * 0.8 + 20 + random.normal(0, 6, image.shape) for image in images]
-    pictures = np.clip([*images, *moved], 0, 255).astype(np.uint8)[..., None].repeat(3, axis=3)
-    pairs = duplicates.same_photo(find(pictures, table(pictures)))
-    assert (pairs["b"] - pairs["a"]).tolist() == [30] * 30
-
-
 def bursts(count: int, versions: int) -> np.ndarray:
     """Photos, each several times, a bit shifted, lighter and noisy: shape (count * versions, 32, 32, 3), uint8."""
     random, pictures = np.random.default_rng(4), []
