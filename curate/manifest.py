@@ -23,8 +23,8 @@ COLUMNS = {
     "width": "int32",  # pixels, 0 where the image cannot be decoded
     "height": "int32",
     "content_hash": "str",  # of the file
-    "pixel_hash": "str",  # of the decoded RGB; "" where the image cannot be decoded
-    "error": "str",  # why it cannot be decoded; "" where it can
+    "pixel_hash": "str",  # of the decoded RGB; "" where it never could be decoded
+    "error": "str",  # why it cannot be decoded, or that its file is gone; "" where it can
 }
 
 
