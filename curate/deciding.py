@@ -91,7 +91,7 @@ def decide(
     by: whose are the decisions of the policy that were edited by hand, see `reviewer`.
     """
     rules = (recipe.load(policy) if policy else recipe.in_workspace(workspace)).policy
-    where = str(policy or "")
+    where = str(policy or pasted(workspace.path(RECIPE)))
     if dry_run:
         images = read_manifest(workspace)
         asking = ask(workspace, images, rules, budget, by, where=where)
@@ -106,7 +106,7 @@ def decide(
     table, conflicts = asking.decided.decisions, asking.decided.conflicts
     result = _decided(workspace, table, len(asking.review), conflicts, asking.answers, asking.worth)
     warnings = result.warnings + _without_probabilities(workspace, asking.findings, rules)
-    warnings += _mostly_dropped(images, table, where or pasted(workspace.path(RECIPE)))
+    warnings += _mostly_dropped(images, table, where)
     return replace(result, warnings=warnings, written="" if dry_run else result.written)
 
 

@@ -20,6 +20,8 @@ POLICY = "policy"
 """The name under `by` of a decision that no person took."""
 TWINS = ("exact_duplicate", "near_duplicate")
 """Finders that name an image's twins whatever their splits; `related_id` is the one that stays."""
+LEAK = "split_leak"
+"""The finder of what training shows of the images that are measured on."""
 AUGMENTED = r"(?s)^augmented/[^/]+/(.+)-[0-9]+\.png$"
 """The `image_id` of an augmented image, as `curate.augment.materialize` gives it; within it that of its original."""
 
@@ -182,10 +184,8 @@ def decide(
 def older(imported: pd.DataFrame, earlier: pd.DataFrame) -> pd.Series:
     """Which rows were said before what the same person says of the image in `earlier`: an export holds all answers each
     time. A row without a time, or with one that a spreadsheet wrote in its own way, is not older."""
-    since = imported[["image_id", "by"]].merge(earlier[["image_id", "by", "at"]], on=["image_id", "by"], how="left")[
-        "at"
-    ]
-    since = since.fillna("").set_axis(imported.index)
+    who = ["image_id", "by"]
+    since = imported[who].merge(earlier[[*who, "at"]], on=who, how="left")["at"].fillna("").set_axis(imported.index)
     return imported["at"].str.fullmatch(TIME) & since.str.fullmatch(TIME) & (imported["at"] < since)
 
 

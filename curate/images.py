@@ -96,6 +96,12 @@ def read_image(path: str | Path) -> np.ndarray:
     return decode(read_bytes(path))
 
 
+def read_unchanged(path: str | Path, digest: str) -> bytes | None:
+    """`read_bytes` of a file that still has that `content_hash`; None for one that was overwritten."""
+    data = read_bytes(path)
+    return data if content_hash(data) == digest else None
+
+
 def read_bytes(path: str | Path) -> bytes:
     """The bytes of a file, or of what lies behind a URL (see `curate.remote`).
 

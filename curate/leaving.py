@@ -12,7 +12,7 @@ import pandas as pd
 from curate import manifest
 from curate.errors import UserError
 from curate.headers import AVIF, PNM, TIFF
-from curate.images import IMAGE_SUFFIXES, ImageError, content_hash, read_bytes
+from curate.images import IMAGE_SUFFIXES, ImageError, read_unchanged
 from curate.ingest.merge import GONE
 from curate.ingest.unpack import safe_path, unique
 from curate.portable import MAX_PATH, portable
@@ -61,12 +61,12 @@ def images(table: pd.DataFrame, root: Path) -> Iterator[Image]:
         if not digest:
             continue
         try:
-            data = read_bytes(path)
+            data = read_unchanged(path, digest)
         except ImageError as error:
             raise UserError(
                 f"{pasted(path)} ({image_id}) cannot be read any more: {error}; bring it back, or drop the image"
             ) from None
-        if content_hash(data) != digest:
+        if data is None:
             raise UserError(
                 f"{pasted(path)} ({image_id}) has changed since it was added; 'curate add' its source again"
             )

@@ -24,7 +24,7 @@ from curate import manifest, registry
 from curate.engine import Engine, Local
 from curate.errors import UserError
 from curate.files import replacing
-from curate.images import ImageError, content_hash, decode, read_bytes
+from curate.images import ImageError, decode, read_unchanged
 from curate.wording import pasted
 from curate.workspace import Workspace
 
@@ -145,8 +145,7 @@ def _first_intact(digest: str, paths: list[str]) -> np.ndarray | None:
     """The image of the first of these files that still has that content; None where none has."""
     for path in paths:
         with suppress(ImageError):
-            data = read_bytes(path)
-            if content_hash(data) == digest:
+            if (data := read_unchanged(path, digest)) is not None:
                 return decode(data)
     return None
 

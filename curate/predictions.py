@@ -6,6 +6,7 @@ network, accuracy per fold. One file, so that probabilities never stand beside t
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,11 @@ def write(workspace: Workspace, rows: pd.DataFrame, predictions: Predictions) ->
     about = json.dumps({"classes": predictions.classes, **predictions.summary}, ensure_ascii=False).encode()
     with replacing(workspace.root / FILE) as temporary:
         pq.write_table(table.replace_schema_metadata({METADATA: about}), temporary, compression="zstd")
+
+
+def by_round(fold_accuracy: Sequence[float], *, folds: int) -> tuple[tuple[float, ...], ...]:
+    """What stands one after the other for all rounds, by round: an accuracy for each fold."""
+    return tuple(tuple(fold_accuracy[at : at + folds]) for at in range(0, len(fold_accuracy), folds))
 
 
 def read_summary(workspace: Workspace) -> dict[str, Any]:

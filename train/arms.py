@@ -151,15 +151,10 @@ def planned(
         else:
             notes.append(f"{RANDOM} is left out: curating dropped no image")
     if true is not None:
-        learned = set(train_rows_of(raw)["image_id"])
-        known_ones = len(learned.intersection(true.index))
-        whole = known_ones == len(learned)
+        has_label = train_rows_of(raw)["image_id"].isin(true.index)
+        whole = bool(has_label.all())
         says = f"the set as it came, with {'its true labels' if whole else 'true labels as far as they are known'}"
-        if not whole:
-            notes.append(f"true labels are known of {known_ones:,} of {len(learned):,} training images alone")
-        if len(strangers := true.index.difference(pd.Index(images["image_id"]))):
-            of = plural(len(strangers), "label is of an image", "labels are of images")
-            notes.append(f"{of} that this set has not, such as {strangers[0]!r}")
+        notes += _gaps(true, has_label, images)
         add(CLEAN, says, steps.with_labels(raw, true), Question(CLEAN, "true labels minus raw", RAW, CLEAN))
     for step in steps.steps(images, settled) if ablate or take_in else []:
         if ablate:
@@ -196,6 +191,17 @@ def _nothing_changed(workspace: Workspace, images: pd.DataFrame, since: int | No
     if any(steps.is_supplement(step) for step in steps.steps(images, decisions.empty())):
         return f"{why}; images that were added are in both: --since VERSION compares with the set of before"
     return f"{why}; 'curate findings {pasted(root)}' lists what may be wrong, 'curate decide {pasted(root)}' acts on it"
+
+
+def _gaps(true: "pd.Series[str]", has_label: pd.Series, images: pd.DataFrame) -> list[str]:
+    """What true labels lack, and what they have too much; has_label: of each training image, whether it has one."""
+    notes = []
+    if not has_label.all():
+        notes.append(f"true labels are known of {has_label.sum():,} of {len(has_label):,} training images alone")
+    if len(strangers := true.index.difference(pd.Index(images["image_id"]))):
+        of = plural(len(strangers), "label is of an image", "labels are of images")
+        notes.append(f"{of} that this set has not, such as {strangers[0]!r}")
+    return notes
 
 
 def _read_truth(path: Path, images: pd.DataFrame) -> "pd.Series[str]":

@@ -92,13 +92,15 @@ def _names(step: Any) -> Iterator[str]:
 def without_formats(asked: Any) -> Any:
     """The pipeline without what makes floats at its end, so that more can follow."""
     a = albumentations()
-    steps = list(asked.transforms) if isinstance(asked, a.Compose | a.Sequential) else [asked]
+    several = a.Compose | a.Sequential
+    if not isinstance(asked, several):
+        asked = a.Compose([asked])
+    steps = list(asked.transforms)
     while steps and type(steps[-1]).__name__ in FORMATS:
         steps.pop()
-    if steps and isinstance(steps[-1], a.Compose | a.Sequential):
+    if steps and isinstance(steps[-1], several):
         steps[-1] = without_formats(steps[-1])
-    kind = a.Sequential if isinstance(asked, a.Sequential) else a.Compose
-    return kind(steps, p=asked.p if isinstance(asked, a.Compose | a.Sequential) else 1.0)
+    return type(asked)(steps, p=asked.p)
 
 
 def small_side(side: int) -> int:

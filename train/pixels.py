@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from curate.errors import UserError
-from curate.images import ImageError, content_hash, decode, read_bytes
+from curate.images import ImageError, decode, read_unchanged
 from curate.wording import pasted
 
 
@@ -30,7 +30,7 @@ def read_batch(files: list[tuple[str, str]], *, size: int) -> np.ndarray:
 
 def _read(path: str, digest: str) -> np.ndarray:
     try:
-        if content_hash(data := read_bytes(path)) == digest:
+        if (data := read_unchanged(path, digest)) is not None:
             return decode(data)
         why = "it has changed since it was added"
     except ImageError as error:

@@ -113,7 +113,7 @@ def run(
     done, given = [take_round(0, image_set)], image_set.labels.numpy()
     for number in range(1, plan.corrected + 1):
         file = run_dir / f"round-{number + 1}" / SOFT_LABELS if run_dir else None
-        soft = _once(file, partial(_soft_labels, [each.pred_probs for each in done], given))
+        soft = _once(file, partial(_soft_labels, np.stack([each.pred_probs for each in done]), given))
         done.append(take_round(number, replace(image_set, soft_labels=torch.from_numpy(soft))))
     return Said(
         repeats=np.stack([each.pred_probs for each in done]),
@@ -129,10 +129,10 @@ def run(
     )
 
 
-def _soft_labels(repeats: list[np.ndarray], given: np.ndarray) -> np.ndarray:
-    """How probable each class is, given the label and what R rounds say: shape (N, K), float32, rows sum to 1."""
-    together = _together(np.stack(repeats))
-    return label_noise.soft_labels(label_noise.fit(np.stack(repeats), given, together), together, given)
+def _soft_labels(repeats: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """How probable each class is, given the label and what R rounds say, shape (R, N, K): (N, K), rows sum to 1."""
+    together = _together(repeats)
+    return label_noise.soft_labels(label_noise.fit(repeats, given, together), together, given)
 
 
 def _once(file: Path | None, make: Callable[[], np.ndarray]) -> np.ndarray:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from curate import manifest, portable, recipe, scans, tables
+from curate.decisions import LEAK
 from curate.engine import Local
 from curate.errors import UserError, known
 from curate.evidence import Evidence
@@ -24,7 +25,6 @@ from train.onnx_file import Exported, write_onnx
 from train.result import RESULT, WEIGHTS, RunResult
 from train.run import load_model, train_run
 
-SPLIT_LEAK = "split_leak"
 SEARCH = "augment-search"
 """The folder among the runs in which `search_policies` keeps what it trains."""
 
@@ -107,8 +107,7 @@ def search_policies(
         if len(val):
             held_out = load_images(val, workspace.root, classes=classes, image_size=size)
         else:
-            with workspace.locked():  # measures what the scan has not measured yet, and of the same rows as a scan
-                together = groups(raw, Evidence(workspace, raw, Local()).get("duplicate_pairs"))
+            together = groups(raw, _duplicate_pairs(workspace, raw))
             of_rows = pd.Series(together, raw["image_id"])[rows["image_id"]].to_numpy()
             images, held_out = policy_search.split(images, of_rows, seed=config.seed)
         folder = workspace.root / "runs" / SEARCH
@@ -207,12 +206,11 @@ def leak_free(
     images: the manifest, of which `test_rows` are a part. learned: the `image_id` of what is trained on, which may come
     out of the pool; the training split counts whether it is or not.
     """
-    if SPLIT_LEAK not in scans.of(workspace) or leaks_unknown(workspace):
+    if LEAK not in scans.of(workspace) or leaks_unknown(workspace):
         return None
-    with workspace.locked():  # the scan has found them, and keeps them
-        pairs = Evidence(workspace, images, Local()).get("duplicate_pairs")
+    pairs = _duplicate_pairs(workspace, images)
     images = images.assign(split=images["split"].mask(images["image_id"].isin(learned), "train"))
-    asked = recipe.in_workspace(workspace).scan.get(SPLIT_LEAK, {}).get("probability")
+    asked = recipe.in_workspace(workspace).scan.get(LEAK, {}).get("probability")
     found = leaks(images, pairs, probability=PROBABILITY if asked is None else float(asked))
     found = found[(images["split"] == "train").to_numpy()[found["row"]]]
     leaked = test_rows["image_id"].isin(images["image_id"].iloc[found["other"]])
@@ -220,9 +218,16 @@ def leak_free(
     return test_rows["image_id"][~leaked].to_list()
 
 
+def _duplicate_pairs(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
+    """Of the whole manifest, as a scan has them: what one has found is kept, the rest is measured."""
+    with workspace.locked():
+        pairs: pd.DataFrame = Evidence(workspace, images, Local()).get("duplicate_pairs")
+    return pairs
+
+
 def leaks_unknown(workspace: Workspace) -> list[str]:
     """Why what `split_leak` has found is not true any more, in a line; nothing where it is, or has not been looked."""
-    reasons = scans.stale(workspace, [SPLIT_LEAK], scans.of(workspace))
+    reasons = scans.stale(workspace, [LEAK], scans.of(workspace))
     again = f"'curate scan {pasted(workspace.root)}' first"
     return [f"no accuracy without leaked test images: {reason}; {again}" for reason in reasons]
 

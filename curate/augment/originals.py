@@ -13,7 +13,7 @@ from curate.augment.fused import Scaling
 from curate.augment.program import Program
 from curate.engine import threads
 from curate.errors import UserError
-from curate.images import ImageError, content_hash, decode, encode_png, read_bytes
+from curate.images import ImageError, decode, encode_png, read_unchanged
 
 RGB = 3
 
@@ -82,8 +82,8 @@ def files(program: Program, jobs: list[Job]) -> list[tuple[Job, bytes, np.ndarra
 
 def _original(job: Job) -> np.ndarray | None:
     try:
-        data = read_bytes(job.path)
-        return decode(data) if content_hash(data) == job.content_hash else None
+        data = read_unchanged(job.path, job.content_hash)
+        return None if data is None else decode(data)
     except ImageError:
         return None
 

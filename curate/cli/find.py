@@ -66,8 +66,11 @@ def predict(
             "--profile": None if profile == QUICK else profile,
             "--recipe": recipe,
             "--folds": folds,
+            "--device": device,
+            "--seed": seed,
+            "--set": changes,
+            "--at-once": at_once,
         }
-        asked |= {"--device": device, "--seed": seed, "--set": changes, "--at-once": at_once}
         if given := [name for name, value in asked.items() if value is not None]:
             raise UserError(f"--from {pasted(source)} trains nothing; leave {', '.join(given)} out")
         output.warn(_replaced(workspace, None))
@@ -75,6 +78,7 @@ def predict(
         return
     if embeddings is not None:
         raise UserError("--embeddings belongs to predictions that come --from a file; 'curate predict' makes its own")
+    from curate.predictions import by_round
     from train.predict import predict as cross_validate
 
     output.warn(_replaced(workspace, profile))
@@ -91,7 +95,7 @@ def predict(
     if as_json:
         output.print_json(result)
         return
-    rounds = [result.fold_accuracy[at : at + result.folds] for at in range(0, len(result.fold_accuracy), result.folds)]
+    rounds = by_round(result.fold_accuracy, folds=result.folds)
     agreement = "; ".join(
         (f"round {number} " if result.repeats > 1 else "") + _agreement(folds) for number, folds in enumerate(rounds, 1)
     )
@@ -217,13 +221,12 @@ def _say_counts(flagged: "Mapping[str, int]") -> None:
 
 def expectation(cut: "Cut", answers: int) -> list[str]:
     """What is expected of a cut through the probabilities of wrong labels, in lines."""
-    from curate.labels.threshold import AS_FLAGGED
+    from curate.labels.threshold import moved
 
     said = plural(answers, "answer", "answers")
     basis = f"after {said} of people" if answers else "without any answer of people yet"
     labels = plural(cut.flagged, "label", "labels")
-    moved = answers and cut.at == AS_FLAGGED  # answers have set the probabilities right, and the flags stay
-    which = "that the scan flagged" if moved else f"with a probability of {cut.probability:.2f} or more"
+    which = "that the scan flagged" if moved(cut, answers) else f"with a probability of {cut.probability:.2f} or more"
     return [
         f"{labels} in training {which}. Expected, {basis}, and in 95 of 100 cases:",
         f"  precision   {cut.precision}, how many of these are wrong",

@@ -16,8 +16,6 @@ from curate.results.runs import MEASURE, Run
 from curate.wording import pasted
 from curate.workspace import CURATED, DECISIONS, FINDINGS, Workspace
 
-LEAK = "split_leak"
-
 
 @dataclass(frozen=True)
 class Facts:

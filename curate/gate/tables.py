@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 
 from curate.apply import about_each
-from curate.decisions import POLICY, TWINS
+from curate.decisions import LEAK, POLICY, TWINS
 from curate.gate.check import Check, bounded
-from curate.gate.facts import LEAK, Facts, out_of_pool
+from curate.gate.facts import Facts, out_of_pool
 from curate.manifest import learned, tested, training
 from curate.recipe import FINDINGS_OF
 from curate.wording import plural

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from curate import finders, recipe, registry
+from curate.decisions import LEAK
 from curate.errors import UserError, known
 from curate.gate import facts as reading
 from curate.gate import runs, tables
 from curate.gate.check import Check, Judged
-from curate.gate.facts import LEAK, Facts
+from curate.gate.facts import Facts
 from curate.recipe import Gate
 from curate.workspace import Workspace
 

@@ -26,7 +26,7 @@ from curate.errors import UserError
 from curate.ingest import added, classes, naming, reading, split_rule
 from curate.ingest.added import Added, NearDuplicate
 from curate.ingest.merge import GONE, gone_files, merge, not_in_source
-from curate.ingest.unpack import publish, staged, unpacking
+from curate.ingest.unpack import publish, unpacking
 from curate.sources import Named, Options, Skipped, Why
 from curate.workspace import DECISIONS, MANIFEST, Workspace, read_table
 
@@ -91,8 +91,7 @@ def add(
             kept = rows[fate != "skipped"]
             known = set(rows["path"][fate == "skipped"]) & set(before["path"])
             new, back = ({path.removeprefix(f"images/{name}/") for path in paths} for paths in (kept["path"], known))
-            back &= staged(to)
-            publish(to, new | back)
+            back &= publish(to, new | back)
             gone = gone_files(after, name, here, read.paths)
             after.loc[gone, "error"] = GONE
             decided = _decided(workspace, before, after)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from curate.errors import UserError
-from curate.images import ImageError, content_hash, read_bytes
+from curate.images import ImageError, read_unchanged
 from curate.ingest import archives
 from curate.ingest import layout as folders
 from curate.sources import Named
@@ -87,7 +87,7 @@ def _holds(here: str, places: Collection[str], rows: pd.DataFrame) -> bool:
     for path, digest in zip(rows["path"], rows["content_hash"], strict=True):
         place = next((place for place in places if path.startswith(os.path.join(place, ""))), None)
         try:
-            same += place is not None and content_hash(read_bytes(here + path.removeprefix(place))) == digest
+            same += place is not None and read_unchanged(here + path.removeprefix(place), digest) is not None
         except ImageError:
             continue
     return 0 < len(rows) <= 2 * same

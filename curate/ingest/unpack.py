@@ -76,28 +76,28 @@ def put(to: Unpacking, name: str, data: bytes) -> tuple[str, str]:
     return relative, staged
 
 
-def staged(to: Unpacking) -> set[str]:
-    """Paths below `images/<source>` of the files that are not there yet."""
-    return {
+def publish(to: Unpacking, wanted: set[str]) -> set[str]:
+    """Move the staged files among `wanted` (paths below `images/<source>`) to their place; on the disk when it ends.
+
+    Returns those that it moved: the others were there already.
+    """
+    staged = {
         os.path.relpath(os.path.join(folder, name), to.staging)
         for folder, _, names in os.walk(to.staging)
         for name in names
     }
-
-
-def publish(to: Unpacking, wanted: set[str]) -> None:
-    """Move the staged files among `wanted` (paths below `images/<source>`) to their place; on the disk when it ends."""
-    there = staged(to)
-    if not wanted & there:
-        return
+    moved = wanted & staged
+    if not moved:
+        return moved
     os.sync()  # once for all files: an fsync for each takes minutes for 60,000
-    if not to.grows and wanted >= there:
+    if not to.grows and moved == staged:
         os.rename(to.staging, to.final)
     else:
-        for relative in wanted & there:
+        for relative in moved:
             os.makedirs(os.path.dirname(f"{to.final}/{relative}"), exist_ok=True)
             os.rename(f"{to.staging}/{relative}", f"{to.final}/{relative}")
     os.sync()
+    return moved
 
 
 def safe_path(name: str) -> str:

@@ -47,7 +47,8 @@ class Cut:
     """`AS_FLAGGED` where they were cut before."""
     flagged: int
     probability: float
-    """The lowest one that is taken; 1 where none is."""
+    """The lowest one that is taken; 1 where none is. Of those that were cut before, answers since then may have moved
+    it, see `moved`."""
     precision: Interval
     """Share of those taken that are wrong; 1 where none is taken."""
     recall: Interval
@@ -93,6 +94,11 @@ def learn(probs: np.ndarray, wrong: np.ndarray) -> Calibration:
     covariance = np.linalg.inv(np.diag(precision) + terms.T @ (terms * (fitted * (1 - fitted))[:, None]))
     (first, both), (_, second) = covariance.tolist()
     return Calibration(float(slope), float(shift), ((first, both), (both, second)), len(probs))
+
+
+def moved(cut: Cut, answers: int) -> bool:
+    """Whether so many answers have moved probabilities since they were cut, so that the lowest tells nothing."""
+    return answers > 0 and cut.at == AS_FLAGGED
 
 
 def cut(probs: np.ndarray, at: str, calibration: Calibration | None = None) -> Cut:

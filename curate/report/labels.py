@@ -7,7 +7,7 @@ import pandas as pd
 
 from curate import manifest, predictions, tables, verbs
 from curate.labels import answers, label_noise
-from curate.labels.threshold import AS_FLAGGED, Cut
+from curate.labels.threshold import Cut, moved
 from curate.workspace import FINDINGS, Workspace
 
 BINS = 10
@@ -43,8 +43,8 @@ class Labels:
 
     @property
     def moved(self) -> bool:
-        """Whether answers have moved probabilities since the labels were flagged."""
-        return self.answers > 0 and self.expected.at == AS_FLAGGED
+        """See `curate.labels.threshold.moved`."""
+        return moved(self.expected, self.answers)
 
 
 def labels(workspace: Workspace, images: pd.DataFrame, decisions: pd.DataFrame) -> Labels | None:

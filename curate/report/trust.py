@@ -29,10 +29,9 @@ def trust(workspace: Workspace) -> Trust | None:
     summary = predictions.read_summary(workspace)
     if not summary.get("fold_accuracy"):  # probabilities of another program carry none
         return None
-    accuracy = tuple(summary["fold_accuracy"])
-    folds = int(summary.get("folds", len(accuracy)))
+    accuracy = summary["fold_accuracy"]
     return Trust(
-        rounds=tuple(accuracy[at : at + folds] for at in range(0, len(accuracy), folds)),
+        rounds=predictions.by_round(accuracy, folds=int(summary.get("folds", len(accuracy)))),
         classes=len(summary["classes"]),
         thin_classes=tuple(summary.get("thin_classes", ())),
         model=str(summary.get("config", {}).get("model", "")),
