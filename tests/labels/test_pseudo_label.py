@@ -16,7 +16,7 @@ from curate.errors import UserError
 from curate.finders.pseudo_label import pseudo_label
 from curate.labels.answers import answered
 from curate.workspace import CURATED, DECISIONS, FINDINGS, MANIFEST, Workspace, read_table
-from tests.labels.test_select import NO_PAIRS, pairs
+from tests.labels.test_worth_labelling import NO_PAIRS, pairs
 from tests.tables import decided, found, images
 
 CLASSES = ["bird", "cat", "dog"]
