@@ -13,6 +13,7 @@ from curate.engine import Local
 from curate.errors import UserError
 from curate.ingest.add import add
 from curate.ingest.incoming import told
+from curate.planted import score_findings
 from curate.recipe import dump, load
 from curate.results.proof import Proof
 from curate.sources import Options, Sample, digits
@@ -60,7 +61,7 @@ def run(root: Path, *, seeds: int, say: Callable[[str], None], fresh: bool = Fal
     for arm in proof.arms:
         accuracy = percent(arm.accuracy.mean, arm.accuracy.half_width)
         say(f"prove    {arm.name}: {accuracy} %, {seeds} seeds, {arm.seconds:.0f} s")
-    found = plant.score_findings(planted, read_table(workspace.path(FINDINGS)), read_table(workspace.path(MANIFEST)))
+    found = score_findings(planted, read_table(workspace.path(FINDINGS)), read_table(workspace.path(MANIFEST)))
     return Demo(found, proof, report.write(workspace))
 
 

@@ -143,6 +143,11 @@ def file_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
+def json_hash(content: object, *, size: int) -> str:
+    """blake2b of what JSON can say, as hex of `size` bytes, whatever order the keys of its mappings have."""
+    return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=size).hexdigest()
+
+
 def _open_temporary(path: Path) -> tuple[Path, int | None]:
     """An empty temporary file for `path`, and the handle that has it locked."""
     temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}")

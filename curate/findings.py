@@ -1,7 +1,5 @@
 """Findings: what looks wrong with which image, how sure, says which finder. A table, and how finders fill it."""
 
-import hashlib
-import json
 import sys
 from collections.abc import Callable, Collection, Mapping
 
@@ -11,6 +9,7 @@ import pandas as pd
 from curate import finders, registry, signals
 from curate.errors import UserError, known
 from curate.evidence import PREDICTED, Evidence, wanted
+from curate.files import json_hash
 from curate.measure import Measure, is_per_image
 
 COLUMNS = {
@@ -86,8 +85,8 @@ def ran_as(chosen: Mapping[str, Callable], settings: Settings) -> dict[str, str]
     for name, function in chosen.items():
         asks = sorted(wanted([function]) & set(found))
         versions = [registry.version(function), *([need, registry.version(found[need])] for need in asks)]
-        text = json.dumps([versions, registry.settings(function) | dict(settings.get(name, {}))], sort_keys=True)
-        told[name] = hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
+        own = registry.settings(function) | dict(settings.get(name, {}))
+        told[name] = json_hash([versions, own], size=4)
     return told
 
 

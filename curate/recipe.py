@@ -1,7 +1,5 @@
 """Recipes: one YAML file says where a training set comes from, how to train and scan it, what to do with findings."""
 
-import hashlib
-import json
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -15,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from curate import yaml_text
 from curate.errors import UserError, known, meant
+from curate.files import json_hash
 from curate.manifest import Split
 from curate.workspace import RECIPE, Workspace
 
@@ -198,8 +197,7 @@ class Recipe(_Model):
 
 def rules_hash(rules: Iterable[Rule]) -> str:
     """Names a policy by what it says."""
-    text = json.dumps([rule.model_dump(exclude_defaults=True) for rule in rules], sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
+    return json_hash([rule.model_dump(exclude_defaults=True) for rule in rules], size=4)
 
 
 INHERITED = ("split", "train", "scan", "policy", "reviewers", "gate")

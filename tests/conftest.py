@@ -1,11 +1,12 @@
-"""Small real images and the folders they lie in, made by the tests themselves; one thread for each process; and which
-files begin first."""
+"""Small real images and the folders they lie in, made by the tests themselves; the whole command as it ends; one thread
+for each process; and which files begin first."""
 
 import os
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy and torch start theirs: the tests run beside others
 
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from curate.cli import TRACEBACK, main
 from curate.images import encode_png
 from curate.ingest.add import add
 from curate.workspace import Workspace
@@ -102,3 +104,36 @@ def workspace(tmp_path: Path, digits_folder: Path, monkeypatch: pytest.MonkeyPat
     made = Workspace(tmp_path / "ws")
     add(made, digits_folder)
     return made
+
+
+@pytest.fixture
+def ends(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """`ends("scan", "nowhere")`: exit status, stdout and stderr of the whole command, in this process."""
+    monkeypatch.setenv(TRACEBACK, "")  # so that what `--verbose` sets is gone after the test
+    monkeypatch.delenv(TRACEBACK)
+
+    def end(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["curate", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        printed = capsys.readouterr()
+        assert isinstance(caught.value.code, int), printed
+        return caught.value.code, printed.out, printed.err
+
+    return end
+
+
+@pytest.fixture
+def fails(ends: Callable[..., tuple[int, str, str]]) -> Callable[..., str]:
+    """`fails("scan", "nowhere")`: the one line on stderr of a verb that ends with status 1."""
+
+    def fail(*arguments: object) -> str:
+        status, out, err = ends(*arguments)
+        assert status == 1, (out, err)
+        assert out == ""
+        assert err.startswith("curate: ")
+        assert err.count("\n") == 1
+        assert err[:-1].isprintable()
+        return err
+
+    return fail

@@ -7,14 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 from curate import brought, predictions, scans, verbs
-from curate.cli import app
 from curate.engine import Local
 from curate.errors import UserError
 from curate.ingest.add import add
 from curate.workspace import FINDINGS, MANIFEST, Workspace, read_table
+from tests.command import invoke, run
 from tests.conftest import write_digits
 
 ROOT = Path(__file__).parents[1]
@@ -39,9 +38,9 @@ def test_the_way_that_the_docs_show(ws: Workspace, tmp_path: Path, monkeypatch: 
     exec(compile(code, "docs/predictions.md", "exec"), {"embed": lambda image: image.mean(axis=2).ravel() / 255})
     command = ["predict", "ws", "--from", "probabilities.csv", "--embeddings", "embeddings.npy"]
     assert " ".join(["curate", *command]) in page
-    told = CliRunner().invoke(app, command, catch_exceptions=False)
+    told = run(*command)
     trained = read_table(ws.path(MANIFEST)).query("split == 'train' and error == ''")
-    assert f"{len(trained)} images have predictions for 10 classes." in told.stdout
+    assert f"{len(trained)} images have predictions for 10 classes." in told
     scanned = verbs.scan(ws, only=None, settings={}, engine=Local())
     assert scanned.not_run == []
     listed = verbs.list_findings(ws, finder="label_error", flagged_only=True).table
@@ -61,7 +60,7 @@ def table(ws: Workspace) -> pd.DataFrame:
 def test_without_embeddings_and_with_rows_of_other_images(ws: Workspace, tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"probs.{ending}"
     table(ws).to_csv(path, index=False) if ending == "csv" else table(ws).to_parquet(path, index=False)
-    told = CliRunner().invoke(app, ["predict", str(ws.root), "--from", str(path), "--json"], catch_exceptions=False)
+    told = invoke("predict", ws.root, "--from", path, "--json")
     count = len(read_table(ws.path(MANIFEST))) - 1  # one cannot be decoded
     said = json.loads(told.stdout)
     assert (said["images"], said["classes"]) == (count, 10)
@@ -122,4 +121,4 @@ def test_a_file_that_is_none(ws: Workspace, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read as Parquet"):
         brought.bring(ws, tmp_path / "probs.parquet")
     with pytest.raises(UserError, match="--embeddings belongs to predictions that come --from a file"):
-        CliRunner().invoke(app, ["predict", str(ws.root), "--embeddings", "x.npy"], catch_exceptions=False)
+        run("predict", ws.root, "--embeddings", "x.npy")

@@ -1,6 +1,5 @@
-"""The command line as people use it: help with examples, one line for what they can mend, JSON for machines."""
+"""The command line as people use it: help with examples, one line for what they can mend, and the process itself."""
 
-import json
 import os
 import re
 import shutil
@@ -12,14 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import typer
-from typer.testing import CliRunner
 
-from curate import verbs
-from curate.cli import app, main, output
+from curate.cli import app
 from curate.errors import UserError
-from curate.workspace import DECISIONS, FINDINGS, LEDGER, MANIFEST, Workspace, read_table
-from tests.tables import decided, found
+from curate.workspace import Workspace
+from tests.command import invoke, run
 
 COMMANDS = {
     command.name or command.callback.__name__: command for command in app.registered_commands if command.callback
@@ -31,33 +27,6 @@ VERBS = [[name] for name in COMMANDS] + [
     for command in group.registered_commands
     if command.callback
 ]
-runner = CliRunner()
-
-
-def run(*arguments: str | Path) -> str:
-    """What the verb prints on stdout."""
-    result = runner.invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-@pytest.fixture
-def fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """`fails("scan", "nowhere")`: the one line on stderr of a verb that ends with status 1."""
-
-    def fail(*arguments: str | Path) -> str:
-        monkeypatch.setattr(sys, "argv", ["curate", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        printed = capsys.readouterr()
-        assert caught.value.code == 1, printed
-        assert printed.out == ""
-        assert printed.err.startswith("curate: ")
-        assert printed.err.count("\n") == 1
-        assert printed.err.isprintable() or printed.err[:-1].isprintable()
-        return printed.err
-
-    return fail
 
 
 # Help
@@ -100,7 +69,7 @@ def test_summaries_are_one_sentence() -> None:
     ids=" ".join,
 )
 def test_wrong_usage_ends_with_2(arguments: list[str]) -> None:
-    result = runner.invoke(app, arguments)
+    result = invoke(*arguments)
     assert result.exit_code == 2
     assert "Traceback" not in result.output
 
@@ -220,7 +189,8 @@ def test_a_folder_that_is_called_like_a_recipe(
 
 
 def test_user_errors_are_not_swallowed_by_the_runner(tmp_path: Path) -> None:
-    assert isinstance(runner.invoke(app, ["scan", str(tmp_path)]).exception, UserError)
+    with pytest.raises(UserError):
+        run("scan", tmp_path)
 
 
 # The process itself
@@ -253,164 +223,3 @@ def test_output_that_the_terminal_cannot_show(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, env=environment)
     assert done.returncode == 1
     assert b"\\u732b is no workspace" in done.stderr
-
-
-# JSON
-
-
-@pytest.fixture
-def scanned(workspace: Workspace) -> Workspace:
-    """A workspace with findings by hand, and a policy for them as its recipe."""
-    ids = read_table(workspace.path(MANIFEST)).query("split == 'train'")["image_id"]
-    with workspace.writing("scan", {}) as transaction:
-        transaction.write_table(FINDINGS, found((ids.iloc[0], "outlier", 0.1), (ids.iloc[1], "outlier", 0.7)))
-        transaction.write_text("recipe.yaml", "name: mine\npolicy:\n  - {finder: outlier, action: drop}\n")
-    return workspace
-
-
-def test_json_of_verbs(scanned: Workspace, digits_folder: Path) -> None:
-    root = scanned.root
-    listed = json.loads(run("findings", root, "--json", "--all"))
-    assert [row["score"] for row in listed] == pytest.approx([0.1, 0.7])
-    assert {"image_id", "finder", "flagged", "given_label"} <= set(listed[0])
-    assert len(json.loads(run("findings", root, "--json"))) == 1
-    assert json.loads(run("decide", root, "--json"))["actions"] == {"drop": 1}
-    assert json.loads(run("apply", root, "--json"))["images"] == 39
-    changes = json.loads(run("diff", root, "--json"))
-    assert [(row["change"], row["because"]) for row in changes] == [("dropped", "outlier")]
-    assert [entry["command"] for entry in json.loads(run("log", root, "--json"))] == ["add", "scan", "decide", "apply"]
-    assert json.loads(run("restore", root, "2", "--json")) == {"version": 2, "restored": [DECISIONS, "curated.parquet"]}
-    assert json.loads(run("add", root, digits_folder, "--json"))[0]["skipped"] == 40
-    assert f"Nothing is new: {root}/manifest.parquet is as it was. Next: curate predict" in run(
-        "add", root, digits_folder
-    )
-
-
-@pytest.mark.parametrize("verb", ["finders", "models", "doctor"])
-def test_json_of_lists(verb: str) -> None:
-    rows = json.loads(run(verb, "--json"))
-    assert rows
-    assert all(row["name"] for row in rows)
-
-
-def test_json_knows_no_nan() -> None:
-    assert output._plain({"a": [float("nan"), float("inf"), -float("inf"), 1.5]}) == {"a": [None, None, None, 1.5]}
-
-
-# Text
-
-
-def test_closing_lines_say_what_was_written_and_what_comes_next(scanned: Workspace) -> None:
-    root = scanned.root
-    assert f"Next: curate decide {root}" in run("findings", root)
-    assert f"Wrote {root}/decisions.csv. Next: curate apply {root}" in run("decide", root)
-    assert f"Wrote {root}/curated.parquet. Next: curate prove {root}" in run("apply", root)
-    assert "dropped" in run("diff", root)
-    told = run("restore", root, "2")
-    assert "Restored the tables of version 2. Took away decisions.csv, curated.parquet, which it does not have." in told
-    assert "Restored decisions.csv, curated.parquet of version 4. Next:" in run("restore", root, "4")
-    run("restore", root, "3")
-    told = run("restore", root, "4")
-    assert "Restored curated.parquet of version 4. Next:" in told
-
-
-def test_decisions_on_test_images_are_told(scanned: Workspace) -> None:
-    test_image = read_table(scanned.path(MANIFEST)).query("split == 'test'")["image_id"].iloc[0]
-    scanned.path(DECISIONS).write_text(f"image_id,action\n{test_image},drop\n")
-    assert "1 decision on test images was left alone; --include-test" in run("apply", scanned.root)
-    assert "1 dropped" in run("apply", scanned.root, "--include-test")
-
-
-@pytest.mark.parametrize("text", ["a\nb", "\x1b[31m", "\r", "\x07", "\u202e"], ids=ascii)
-def test_tables_show_control_characters_as_text(text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    import pandas as pd
-
-    output.print_table(pd.DataFrame({"image_id": [text]}))
-    assert ascii(text)[1:-1] in capsys.readouterr().out
-
-
-def test_many_warnings_are_cut(capsys: pytest.CaptureFixture[str]) -> None:
-    output.warn([f"line\n{number}" for number in range(1000)])
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 6
-    assert lines[-1] == "curate: … and 995 more"
-
-
-def test_ledger_of_a_killed_verb_does_not_stop_the_log(scanned: Workspace) -> None:
-    with scanned.path(LEDGER).open("ab") as file:
-        file.write(b'{"version": 3, "at')
-    assert len(json.loads(run("log", scanned.root, "--json"))) == 2
-
-
-def test_app_is_the_one_that_is_installed() -> None:
-    assert isinstance(app, typer.Typer)
-
-
-def test_a_finder_that_has_not_run_is_no_clean_bill(workspace: Workspace) -> None:
-    run("scan", workspace.root, "--only", "dark")
-    listed = ["findings", str(workspace.root), "--finder"]
-    result = CliRunner().invoke(app, [*listed, "label_error"], catch_exceptions=False)
-    assert "curate: label_error has not looked at this set" in result.stderr
-    assert f"0 of 0. Next: curate predict {workspace.root}" in result.stdout
-    ran = CliRunner().invoke(app, [*listed, "dark"], catch_exceptions=False)
-    assert "has not looked" not in ran.stderr
-
-
-def test_a_set_that_no_decision_changes_is_not_to_be_proven(workspace: Workspace) -> None:
-    told = run("apply", workspace.root)
-    assert f"No decision changes the set. Next: curate findings {workspace.root}" in told
-
-
-def test_what_one_finder_says_often_does_not_hide_the_rest(scanned: Workspace) -> None:
-    ids = read_table(scanned.path(MANIFEST))["image_id"].to_list()
-    with scanned.writing("scan", {}) as transaction:
-        grey = [(image_id, "grayscale", 0.0) for image_id in ids[:30]]
-        transaction.write_table(FINDINGS, found(*grey, (ids[35], "split_leak", 0.0)))
-    assert verbs.list_findings(scanned, finder=None, flagged_only=True).table["finder"].iloc[0] == "split_leak"
-
-
-def test_all_about_one_image(scanned: Workspace) -> None:
-    ids = read_table(scanned.path(MANIFEST)).query("split == 'train'")["image_id"].to_list()
-    with scanned.writing("scan", {}) as transaction:
-        transaction.write_table(FINDINGS, found((ids[0], "dark", 0.1), (ids[0], "blurry", 0.7), (ids[1], "dark", 0.1)))
-    transaction = decided((ids[0], "relabel", "7", "ada", "dark;blurry"), (ids[1], "drop", "", "policy", "dark"))
-    transaction.to_csv(scanned.path(DECISIONS), index=False)
-    told = run("findings", scanned.root, "--image", ids[0])
-    assert "blurry" in told  # not flagged
-    assert ids[1] not in told
-    assert f"{ids[0]}: relabel to 7, decided by ada because of dark, blurry\n" in told
-    both = run("findings", scanned.root, "--image", ids[0], "--image", ids[1], "--finder", "dark")
-    assert f"{ids[1]}: drop, decided by policy because of dark\n" in both
-    with pytest.raises(UserError, match=r"'nobody' is no image of .*; there are: '.*', …"):
-        run("findings", scanned.root, "--image", "nobody")
-
-
-def test_findings_in_figures(scanned: Workspace) -> None:
-    ids = read_table(scanned.path(MANIFEST)).query("split == 'train'")["image_id"].to_list()
-    rows = [(ids[0], "dark", 0.1), (ids[1], "dark", 0.7), *((name, "label_error", 0.2, "7") for name in ids[:4])]
-    with scanned.writing("scan", {}) as transaction:
-        table = found(*rows)
-        transaction.write_table(FINDINGS, table.assign(suggested_prob=0.5 * (table["finder"] == "label_error")))
-    told = json.loads(run("findings", scanned.root, "--summary", "--json"))
-    assert told["flagged"] == {"dark": 1, "label_error": 4}
-    assert told["expected"]["flagged"] == 4
-    assert 0 <= told["expected"]["precision"]["low"] <= told["expected"]["precision"]["high"] <= 1
-    shown = run("findings", scanned.root, "--summary")
-    assert "       1  dark\n       4  label_error\n" in shown
-    assert "precision" in shown
-    alone = json.loads(run("findings", scanned.root, "--summary", "--finder", "dark", "--json"))
-    assert alone == {"flagged": {"dark": 1}, "expected": None, "answers": 0}
-    cut = json.loads(run("findings", scanned.root, "--summary", "--at", "budget=2", "--json"))
-    assert (cut["flagged"], cut["expected"]["flagged"]) == ({"label_error": 2}, 2)
-
-
-def test_who_has_applied_decisions_is_told_that_training_takes_the_raw_set(workspace: Workspace) -> None:
-    def warned(*arguments: str) -> bool:
-        refused = ["train", str(workspace.root), "--set", "epoch=3", *arguments]  # before it trains
-        return "this trains on the set as it came; '--data curated' takes" in runner.invoke(app, refused).stderr
-
-    assert not warned()
-    run("apply", workspace.root)
-    assert warned()
-    assert not warned("--data", "raw")
-    assert not warned("--data", "curated")

@@ -11,18 +11,16 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 from curate import verbs
-from curate.cli import app, main
 from curate.ingest.add import add
 from curate.workspace import DECISIONS, MANIFEST, Workspace, read_table
+from tests.command import invoke, run, run_json
 from tests.conftest import write_digits
 from tests.tables import decided
 
 SET = {"model": "plain20", "image_size": 8, "epochs": 2, "batch_size": 16, "lr": 0.1, "flip": "false", "pad": 1}
 SETTINGS = [part for name, value in SET.items() for part in ("--set", f"{name}={value}")] + ["--device", "cpu"]
-runner = CliRunner()
 
 
 def curated(root: Path, source: Path) -> Workspace:
@@ -60,28 +58,8 @@ def proved(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> tuple[Work
     train = images[images["split"] == "train"]
     wrong = train["label"].where(train.index != train.index[0], "9")
     pd.DataFrame({"image_id": train["image_id"], "label": wrong}).to_csv(truth, index=False)
-    asked = ["--seeds", "2", "--ablate", "--take-in", "--controls", "--truth", str(truth)]
-    result = runner.invoke(app, ["prove", str(workspace.root), *SETTINGS, *asked], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return workspace, result.stdout
-
-
-@pytest.fixture
-def fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """`fails("WS", "--budget", "soon")`: the one line on stderr of a `prove` that ends with status 1."""
-
-    def fail(*arguments: str | Path) -> str:
-        monkeypatch.setattr(sys, "argv", ["curate", "prove", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        printed = capsys.readouterr()
-        assert caught.value.code == 1, printed
-        assert printed.out == ""
-        assert printed.err.startswith("curate: ")
-        assert printed.err.count("\n") == 1
-        return printed.err
-
-    return fail
+    asked = ["--seeds", "2", "--ablate", "--take-in", "--controls", "--truth", truth]
+    return workspace, run("prove", workspace.root, *SETTINGS, *asked)
 
 
 # What people read
@@ -116,9 +94,7 @@ def test_progress_and_notes_come_on_stderr(ready: Workspace) -> None:
     with ready.writing("decide", {}) as transaction:
         transaction.write_table(DECISIONS, decided((images["image_id"][images["split"] == "train"].iloc[1], "drop")))
     verbs.apply(ready, include_test=False)
-    result = runner.invoke(
-        app, ["prove", str(ready.root), *SETTINGS, "--seeds", "2", "--ablate"], catch_exceptions=False
-    )
+    result = invoke("prove", ready.root, *SETTINGS, "--seeds", "2", "--ablate")
     assert result.exit_code == 0
     epochs = [line for line in result.stderr.splitlines() if " epoch " in line]
     assert len(epochs) == 10  # an image less is less than a whole batch: three epochs for the steps of two
@@ -132,9 +108,7 @@ def test_progress_and_notes_come_on_stderr(ready: Workspace) -> None:
 
 def test_json_is_the_outcome_and_nothing_else(proved: tuple[Workspace, str]) -> None:
     workspace, _ = proved
-    result = runner.invoke(
-        app, ["prove", str(workspace.root), *SETTINGS, "--seeds", "2", "--json"], catch_exceptions=False
-    )
+    result = invoke("prove", workspace.root, *SETTINGS, "--seeds", "2", "--json")
     assert result.exit_code == 0
     assert result.stderr == ""
     said = json.loads(result.stdout)
@@ -142,8 +116,8 @@ def test_json_is_the_outcome_and_nothing_else(proved: tuple[Workspace, str]) -> 
     assert [arm["name"] for arm in said["arms"]] == ["raw", "curated"]
     assert said["compared"][0]["accuracy"]["verdict"] in ("better", "worse", "unclear")
     assert said["stopped"] == "seeds"
-    runs = json.loads(runner.invoke(app, ["runs", str(workspace.root), "--json"]).stdout)
-    assert {"prove-raw", "prove-curated", "prove-random", "prove-clean"} <= {run["name"] for run in runs}
+    runs = run_json("runs", workspace.root)
+    assert {"prove-raw", "prove-curated", "prove-random", "prove-clean"} <= {each["name"] for each in runs}
 
 
 # Slips
@@ -166,7 +140,7 @@ def test_json_is_the_outcome_and_nothing_else(proved: tuple[Workspace, str]) -> 
     ids=" ".join,
 )
 def test_wrong_usage_ends_with_2(tmp_path: Path, arguments: list[str]) -> None:
-    result = runner.invoke(app, ["prove", *[str(tmp_path) if each == "WS" else each for each in arguments]])
+    result = invoke("prove", *[tmp_path if each == "WS" else each for each in arguments])
     assert result.exit_code == 2
     assert "Traceback" not in result.output
 
@@ -189,7 +163,7 @@ def test_wrong_usage_ends_with_2(tmp_path: Path, arguments: list[str]) -> None:
     ids=lambda item: " ".join(item) if isinstance(item, list) else "",
 )
 def test_slips(ready: Workspace, fails: Callable[..., str], arguments: list[str], message: str) -> None:
-    assert message in fails(ready.root, *arguments)
+    assert message in fails("prove", ready.root, *arguments)
     assert not ready.path("runs").exists()
     assert len(ready.ledger()) == 3
 
@@ -197,7 +171,7 @@ def test_slips(ready: Workspace, fails: Callable[..., str], arguments: list[str]
 def test_other_settings_are_refused_by_name(proved: tuple[Workspace, str], fails: Callable[..., str]) -> None:
     workspace, _ = proved
     before = sorted(workspace.root.glob("runs/*/seed-*/*"))
-    line = fails(workspace.root, *SETTINGS, "--set", "epochs=3")
+    line = fails("prove", workspace.root, *SETTINGS, "--set", "epochs=3")
     assert "were trained with other settings (epochs 2 → 3, " in line
     assert "--fresh" in line
     assert sorted(workspace.root.glob("runs/*/seed-*/*")) == before
@@ -206,7 +180,7 @@ def test_other_settings_are_refused_by_name(proved: tuple[Workspace, str], fails
 @pytest.mark.parametrize("place", ["missing", "empty"])
 def test_what_is_no_workspace(tmp_path: Path, fails: Callable[..., str], place: str) -> None:
     (tmp_path / "empty").mkdir()
-    assert "is no workspace" in fails(tmp_path / place)
+    assert "is no workspace" in fails("prove", tmp_path / place)
 
 
 # The process itself
@@ -244,7 +218,7 @@ def test_ended_in_the_middle_it_goes_on(
     again = start(ready, "--json")
     said = json.loads(again.communicate(timeout=240)[0])
     assert again.returncode == 0
-    whole = json.loads(runner.invoke(app, ["prove", str(proved[0].root), *SETTINGS, "--seeds", "2", "--json"]).stdout)
+    whole = run_json("prove", proved[0].root, *SETTINGS, "--seeds", "2")
     assert said["compared"] == whole["compared"]
     assert [arm["accuracy"] for arm in said["arms"]] == [arm["accuracy"] for arm in whole["arms"]]
     assert not list(ready.root.glob("runs/**/.partial-*"))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from curate import verbs
-from curate.cli import A_BUG, TRACEBACK, main
+from curate.cli import A_BUG, TRACEBACK
 from curate.errors import INTERRUPTED_LINE, MOST_NAMED, UserError, known
 from curate.support import crash
 from curate.wording import pasted
@@ -21,22 +21,6 @@ ROOT = Path(__file__).parents[1]
 FILES = [*(ROOT / "curate").rglob("*.py"), *(ROOT / "train").rglob("*.py")]
 WAY_OUT = re.compile(r"; |: |there are|'curate |ha(s|ve) to|must|, not X|^X+$")
 """What an error has where it says what to do: a second half, or what would have been right; an X was made elsewhere."""
-
-
-@pytest.fixture
-def ends(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
-    """`ends("scan", "nowhere")`: exit status and stderr."""
-    monkeypatch.setenv(TRACEBACK, "")  # so that what `--verbose` sets is gone after the test
-    monkeypatch.delenv(TRACEBACK)
-
-    def end(*arguments: str | Path) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["curate", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        assert isinstance(caught.value.code, int)
-        return caught.value.code, capsys.readouterr().err
-
-    return end
 
 
 def raising(error: BaseException) -> Callable[..., None]:
@@ -105,10 +89,10 @@ def test_paths_can_be_pasted(path: str, text: str) -> None:
     ids=lambda item: item[0] if isinstance(item, list) else "",
 )
 def test_folders_with_spaces(
-    workspace: Workspace, ends: Callable[..., tuple[int, str]], verb: list[str], message: str
+    workspace: Workspace, ends: Callable[..., tuple[int, str, str]], verb: list[str], message: str
 ) -> None:
     spaced = workspace.root.rename(workspace.root.with_name("my ws"))
-    status, said = ends(*[each.replace("WS", str(spaced)) for each in verb])
+    status, _, said = ends(*[each.replace("WS", str(spaced)) for each in verb])
     assert status == 1
     assert message.replace("WS", f'"{spaced}"') in said
 
@@ -126,11 +110,11 @@ def test_of_a_thousand_names_those_like_it_come_first() -> None:
 
 
 def test_a_bug_says_where_its_traceback_is(
-    workspace: Workspace, ends: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, ends: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(verbs, "apply", raising(ZeroDivisionError("cat\nin photos")))
     before = sorted(path.name for path in workspace.root.iterdir())
-    status, said = ends("apply", workspace.root)
+    status, _, said = ends("apply", workspace.root)
     assert status == A_BUG
     assert said.count("\n") == 1
     assert said.startswith("curate: this is a bug in curate, at curate/cli/decide.py, line ")
@@ -145,16 +129,16 @@ def test_a_bug_says_where_its_traceback_is(
 
 
 def test_verbose_shows_the_traceback_of_both_kinds(
-    workspace: Workspace, ends: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    workspace: Workspace, ends: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for flag in ("--verbose", "-v"):
-        status, said = ends(flag, "scan", tmp_path)
+        status, _, said = ends(flag, "scan", tmp_path)
         assert status == 1
         assert said.startswith("Traceback (most recent call last):")
         assert said.splitlines()[-1].startswith("curate: ")
         monkeypatch.delenv(TRACEBACK)
     monkeypatch.setattr(verbs, "apply", raising(KeyError("cat")))
-    status, said = ends("--verbose", "apply", workspace.root)
+    status, _, said = ends("--verbose", "apply", workspace.root)
     assert status == A_BUG
     assert "KeyError: 'cat'\ncurate: this is a bug" in said
 
@@ -172,13 +156,13 @@ def test_verbose_shows_the_traceback_of_both_kinds(
 )
 def test_what_the_system_lacks_is_no_bug(
     workspace: Workspace,
-    ends: Callable[..., tuple[int, str]],
+    ends: Callable[..., tuple[int, str, str]],
     monkeypatch: pytest.MonkeyPatch,
     error: Exception,
     message: str,
 ) -> None:
     monkeypatch.setattr(verbs, "apply", raising(error))
-    status, said = ends("apply", workspace.root)
+    status, _, said = ends("apply", workspace.root)
     assert status == 1
     assert message in said
     assert said.count("\n") == 1

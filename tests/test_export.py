@@ -14,16 +14,15 @@ import cv2
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from typer.testing import CliRunner
 
 from curate import leaving, sources
-from curate.cli import app
 from curate.errors import UserError
 from curate.export import export
 from curate.ingest.add import add
 from curate.portable import MAX_NAME_BYTES, MAX_PATH, MIN_NAME, portable, same, why_not
 from curate.sources import parquet
 from curate.workspace import MANIFEST, Workspace
+from tests.command import run
 from tests.conftest import picture, png, write_tree
 
 LAYOUTS = sorted(set(sources.writable()) - set(sources.databases()))
@@ -187,7 +186,7 @@ def test_what_has_no_file_is_left_out(tmp_path: Path) -> None:
     add(ws, root)  # and so it is known
     exported = export(read(ws), ws.root, tmp_path / "out", "folder")
     assert (exported.images, exported.left_out) == (1, 2)
-    said = CliRunner().invoke(app, ["export", str(ws.root), str(tmp_path / "again"), "--data", "raw"]).stdout
+    said = run("export", ws.root, tmp_path / "again", "--data", "raw")
     assert said.startswith(f"Wrote 1 image to {tmp_path / 'again'} as folder; 2 without a file are left out. Next: ")
 
 

@@ -5,7 +5,6 @@ optimization". All are measured on the same images, which none is trained on and
 was chosen on them, so its lead is a little more than it would be on others.
 """
 
-import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +19,7 @@ import curate.augment as ours
 from curate.augment.pipeline import as_dict, from_dict, read_pipeline
 from curate.augment.upstream import albumentations
 from curate.errors import UserError
-from curate.files import write_bytes_atomic, write_json
+from curate.files import json_hash, write_bytes_atomic, write_json
 from curate.results import paired
 from curate.results.interval import mean_interval
 from train.augment import mirrors, pipeline, program, without_formats
@@ -208,7 +207,7 @@ def _trained(
     kept: _Kept,
     say: Callable[[Tried], None] | None,
 ) -> Tried:
-    name = f"{candidate.name} {_digest(candidate.augment)}"
+    name = f"{candidate.name} {json_hash(candidate.augment, size=6)}"
     found = kept.find(name, epochs, seed)
     if found is None:
         asked = replace(config, augment=candidate.augment, epochs=epochs, seed=seed, image_size=images.image_size)
@@ -276,11 +275,8 @@ def _color() -> list[Any]:
 def _key(config: TrainConfig, images: ImageSet, held_out: ImageSet) -> str:
     """Of all that decides a training, but for candidate, epochs and seed; and of what is kept of one."""
     told = replace(config, epochs=1, seed=0, augment=None).as_dict()
-    return _digest([list(Tried.__dataclass_fields__), told, images.fingerprint(), held_out.fingerprint()])
-
-
-def _digest(content: object) -> str:
-    return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=6).hexdigest()
+    content = [list(Tried.__dataclass_fields__), told, images.fingerprint(), held_out.fingerprint()]
+    return json_hash(content, size=6)
 
 
 def _read(path: Path) -> Iterator[dict[str, Any]]:

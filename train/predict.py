@@ -1,7 +1,5 @@
 """`curate predict`: how probable each label is, by networks that never saw the image, and how it was learned."""
 
-import hashlib
-import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -15,6 +13,7 @@ from curate.adding import with_answers
 from curate.engine import Local
 from curate.errors import UserError
 from curate.evidence import Evidence
+from curate.files import json_hash
 from curate.likeness.duplicates import groups
 from curate.predictions import Predictions
 from curate.wording import pasted
@@ -157,8 +156,7 @@ def _as_dealt(groups: np.ndarray) -> np.ndarray:
 def _key(config: TrainConfig, plan: Profile, fingerprint: str, groups: np.ndarray) -> str:
     """Of all that decides the trainings; groups deal the folds, and hang on images that are not learned from, too."""
     told = [asdict(config), asdict(plan), fingerprint, groups.tolist()]
-    text = json.dumps(told, sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    return json_hash(told, size=8)
 
 
 def _summary(learned: pd.DataFrame, said: Said, config: TrainConfig, plan: Profile, profile: str) -> dict[str, object]:

@@ -1,6 +1,5 @@
 """What the trainings of a proof work on, and what is kept of each: finished seeds, by their settings and images."""
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +13,7 @@ import torch
 
 from curate import manifest
 from curate.errors import UserError
-from curate.files import write_json
+from curate.files import json_hash, write_json
 from curate.results.proof import CURATED, RAW, Seeds
 from curate.wording import pasted
 from curate.workspace import Workspace
@@ -114,8 +113,7 @@ def make(
 def _key(config: TrainConfig, classes: list[str], trained: str, tested: str) -> str:
     """Of all that decides a training but its seed. Classes count: what is kept says the number of one."""
     settings = {name: value for name, value in config.as_dict().items() if name not in FREE}
-    content = json.dumps([BATCHES, settings, classes, trained, tested], sort_keys=True)
-    return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
+    return json_hash([BATCHES, settings, classes, trained, tested], size=16)
 
 
 def prepare(trial: Trial, fresh: bool) -> None:

@@ -5,8 +5,6 @@ decision. Counts are of the set as the decisions make it: what is dropped is no 
 for its new class.
 """
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,6 +24,7 @@ from curate.augment.program import Program
 from curate.augment.wanted import ANY, Target, deal, missing
 from curate.engine import Local
 from curate.errors import UserError
+from curate.files import json_hash
 from curate.images import content_hash, pixel_hash
 from curate.ingest.unpack import Unpacking, publish, put, unpacking
 from curate.wording import pasted
@@ -132,8 +131,7 @@ def _for_files(program: Program, pipeline: Path) -> Program:
 
 def _digest(settings: Any) -> str:
     """Names a pipeline by its settings: the same for the same pipeline in another file, or in another format."""
-    text = json.dumps(as_dict(settings)["transform"], sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
+    return json_hash(as_dict(settings)["transform"], size=4)
 
 
 def _train(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:

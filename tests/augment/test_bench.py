@@ -1,21 +1,19 @@
 """Rates: every contender runs the same images the same number of times, and who cannot says why."""
 
-import json
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from curate.augment import bench as benching
 from curate.augment import in_kornia
 from curate.augment.bench import bench, default, measure
 from curate.augment.upstream import albumentations
-from curate.cli import app
 from curate.errors import UserError
 from curate.workspace import Workspace
+from tests.command import run, run_json
 
 A = albumentations()
 NAMES = ["curate, exact", "curate, fused", "Albumentations, 1 process", "Kornia"]
@@ -95,11 +93,11 @@ def test_no_gpu(flips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_command_line(flips: Path) -> None:
-    arguments = ["augment", "bench", "--pipeline", str(flips), "--size", "8", "--batch-size", "4", "--rounds", "1"]
-    text = CliRunner().invoke(app, [*arguments, "--workers", "1"], catch_exceptions=False).stdout
+    arguments = ["augment", "bench", "--pipeline", flips, "--size", "8", "--batch-size", "4", "--rounds", "1"]
+    text = run(*arguments, "--workers", "1")
     assert all(name in text for name in NAMES)
     assert "Median of 1 rounds of 8 images of 8 px in batches of 4; flips.yaml." in text
-    said = json.loads(CliRunner().invoke(app, [*arguments, "--json"], catch_exceptions=False).stdout)
+    said = run_json(*arguments)
     assert said["rates"][0]["name"] == "curate, exact"
     assert {"size", "batch_size", "images", "rounds", "device", "hardware", "versions"} <= set(said)
 

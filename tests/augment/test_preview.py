@@ -1,23 +1,21 @@
 """The sheet of originals and draws, as picture and as page."""
 
-import json
 import re
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from curate.augment.materialize import materialize
 from curate.augment.preview import SIDE, choose, preview
 from curate.augment.wanted import Target
-from curate.cli import app
 from curate.errors import UserError
 from curate.images import decode, encode_png
 from curate.ingest.add import add
 from curate.manifest import locate
 from curate.workspace import DECISIONS, MANIFEST, Workspace, read_table
+from tests.command import run, run_json
 from tests.conftest import picture, write_tree
 from tests.tables import decided
 
@@ -198,43 +196,36 @@ def test_nothing_that_can_be_decoded(tmp_path: Path, flips: Path) -> None:
 # The command line
 
 
-def run(*arguments: str | Path) -> str:
-    result = CliRunner().invoke(app, ["augment", *map(str, arguments)], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
 def test_preview_on_the_command_line(ws: Workspace, flips: Path) -> None:
-    text = run("preview", ws.root, "--pipeline", flips, "--draws", "1", "--images", "2")
+    text = run("augment", "preview", ws.root, "--pipeline", flips, "--draws", "1", "--images", "2")
     assert f"Wrote {ws.root}/augment-preview.html and {ws.root}/augment-preview.png" in text
-    assert json.loads(run("preview", ws.root, "--pipeline", flips, "--json"))["draws"] == 8
+    assert run_json("augment", "preview", ws.root, "--pipeline", flips)["draws"] == 8
 
 
 def test_add_on_the_command_line(ws: Workspace, flips: Path) -> None:
-    text = run("add", ws.root, "--pipeline", flips, "--balance")
+    text = run("augment", "add", ws.root, "--pipeline", flips, "--balance")
     assert "6 images added (cat 3, dog 3); 0 were there already. Training images now: 12." in text
     assert "1 originals were left out: cannot be decoded." in text
     assert f"Next: curate train {ws.root}" in text
     assert "Nothing to add: 6 augmented images are there already." in run(
-        "add", ws.root, "--pipeline", flips, "--balance"
+        "augment", "add", ws.root, "--pipeline", flips, "--balance"
     )
-    assert json.loads(run("add", ws.root, "--pipeline", flips, "--total", "13", "--json"))["added"] == 1
+    assert run_json("augment", "add", ws.root, "--pipeline", flips, "--total", "13")["added"] == 1
 
 
 @pytest.mark.parametrize("how", [[], ["--balance", "--total", "9"], ["--per-class", "9", "--total", "9"]])
 def test_one_target_has_to_be_said(ws: Workspace, flips: Path, how: list[str]) -> None:
-    result = CliRunner().invoke(app, ["augment", "add", str(ws.root), "--pipeline", str(flips), *how])
-    assert isinstance(result.exception, UserError)
-    assert "say one of --balance, --per-class N and --total N" in str(result.exception)
+    with pytest.raises(UserError, match="say one of --balance, --per-class N and --total N"):
+        run("augment", "add", ws.root, "--pipeline", flips, *how)
 
 
 def test_fallback_has_to_be_cpu(ws: Workspace, flips: Path) -> None:
-    arguments = ["augment", "preview", str(ws.root), "--pipeline", str(flips), "--fallback", "gpu"]
-    assert "--fallback 'gpu' must be cpu" in str(CliRunner().invoke(app, arguments).exception)
+    with pytest.raises(UserError, match="--fallback 'gpu' must be cpu"):
+        run("augment", "preview", ws.root, "--pipeline", flips, "--fallback", "gpu")
 
 
 def test_transforms_are_listed() -> None:
-    listed = json.loads(CliRunner().invoke(app, ["transforms", "--json"], catch_exceptions=False).stdout)
+    listed = run_json("transforms")
     by_name = {row["name"]: row for row in listed}
     assert list(by_name) == sorted(by_name)
     assert by_name["HorizontalFlip"] == {

@@ -3,10 +3,8 @@
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from curate import deciding
-from curate.cli import app
 from curate.csv_text import read_csv, write_csv
 from curate.workspace import FINDINGS, MANIFEST, Workspace, read_table
 from tests.tables import found
@@ -32,9 +30,3 @@ def answer(workspace: Workspace, *answers: str) -> Path:
     review["action"] = [*answers, *[""] * (len(review) - len(answers))]
     write_csv(path, review)
     return path
-
-
-def run(*arguments: str | Path) -> str:
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return result.stdout

@@ -1,16 +1,13 @@
 """`decide` on a workspace: what stays, what is asked, and what outlives changes of the manifest."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 from curate import REVIEWER, adding, deciding, findings, verbs, versions
 from curate.augment.materialize import materialize
 from curate.augment.wanted import Target
-from curate.cli import app
 from curate.csv_text import read_csv, write_csv
 from curate.errors import UserError
 from curate.gate.verb import gate
@@ -18,8 +15,9 @@ from curate.ingest.add import add
 from curate.report import write
 from curate.review import asking
 from curate.workspace import DECISIONS, FINDINGS, MANIFEST, Workspace, read_table
+from tests.command import invoke, run, run_json
 from tests.conftest import write_digits
-from tests.deciding.conftest import POLICY, answer, run
+from tests.deciding.conftest import POLICY, answer
 from tests.tables import decided, found, images
 
 
@@ -223,7 +221,7 @@ def test_figures_of_the_queue_on_the_command_line(reviewed: Workspace) -> None:
     assert "Answers so far: 1; 1 of these labels were wrong (expected 0.8).\n" in said
     assert f"They tell of other labels, too: 'curate decide {root}' decides and asks anew.\n" in said
     assert "Review:" not in said
-    figures = json.loads(run("decide", root, "--policy", rules, "--json"))
+    figures = run_json("decide", root, "--policy", rules)
     assert figures["answers"] == {"count": 1, "wrong": 1, "expected": pytest.approx(0.8)}
     assert figures["worth"] == {"labels": 1, "gain": pytest.approx(0.707, abs=1e-3), "stop_after": 1, "left_out": 0}
     run("decide", root, "--import", answer(reviewed, "keep"), "--by", "ada")
@@ -233,12 +231,11 @@ def test_figures_of_the_queue_on_the_command_line(reviewed: Workspace) -> None:
 
 
 def test_budget_of_nothing_and_budget_of_an_import(reviewed: Workspace) -> None:
-    result = CliRunner().invoke(app, ["decide", str(reviewed.root), "--budget", "0"])
+    result = invoke("decide", reviewed.root, "--budget", "0")
     assert result.exit_code == 2
     assert "greater than or equal to 1" in result.output
-    arguments = ["decide", str(reviewed.root), "--budget", "5", "--import", str(reviewed.path(deciding.REVIEW))]
     with pytest.raises(UserError, match="--budget is for decisions by policy, not for --import; leave one of them out"):
-        CliRunner().invoke(app, arguments, catch_exceptions=False)
+        run("decide", reviewed.root, "--budget", "5", "--import", reviewed.path(deciding.REVIEW))
 
 
 def test_decide_does_not_write_over_answers(reviewed: Workspace) -> None:

@@ -3,14 +3,13 @@
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from curate import REVIEWER, deciding, verbs
-from curate.cli import app
 from curate.csv_text import read_csv, write_csv
 from curate.errors import UserError
 from curate.workspace import DECISIONS, FINDINGS, MANIFEST, Workspace, read_table
-from tests.deciding.conftest import POLICY, answer, run
+from tests.command import run
+from tests.deciding.conftest import POLICY, answer
 from tests.tables import decided, found
 
 
@@ -144,9 +143,8 @@ def test_rows_of_the_policy_on_images_that_are_gone_may_stand_in_a_copy(reviewed
 
 def test_a_policy_by_name_and_one_for_an_import(reviewed: Workspace) -> None:
     run("decide", reviewed.root, "--policy", "cifar10")
-    arguments = ["decide", str(reviewed.root), "--policy", "cifar10", "--import", str(reviewed.path(deciding.REVIEW))]
     with pytest.raises(UserError, match="--policy is for decisions by policy, not for --import"):
-        CliRunner().invoke(app, arguments, catch_exceptions=False)
+        run("decide", reviewed.root, "--policy", "cifar10", "--import", reviewed.path(deciding.REVIEW))
 
 
 def test_import_without_findings(workspace: Workspace, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import pytest
 
 from curate import deciding, verbs
-from curate.cli import main
 from curate.engine import Local
 from curate.ingest.add import add
 from curate.workspace import Workspace
@@ -48,16 +46,13 @@ Called = Callable[..., tuple[int, dict[str, Any]]]
 
 
 @pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Called:
+def call(ends: Callable[..., tuple[int, str, str]]) -> Called:
     """`call(ws, "--set", "leaks=2")`: exit status of `curate gate --json`, and what it prints."""
 
     def called(workspace: Workspace, *arguments: str) -> tuple[int, dict[str, Any]]:
-        monkeypatch.setattr(sys, "argv", ["curate", "gate", str(workspace.root), "--json", *arguments])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        printed = capsys.readouterr()
-        assert printed.err == ""
-        return int(caught.value.code or 0), json.loads(printed.out)
+        status, out, err = ends("gate", workspace.root, "--json", *arguments)
+        assert err == ""
+        return status, json.loads(out)
 
     return called
 

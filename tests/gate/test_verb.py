@@ -1,20 +1,20 @@
 """What a pipeline sees: exit status, JSON, nothing written."""
 
 import re
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import train.verbs
 from curate import deciding, scans, verbs
-from curate.cli import app, main
 from curate.engine import Local
 from curate.gate import facts
 from curate.gate.check import Check
 from curate.ingest.add import add
 from curate.manifest import data_hash, learned
 from curate.workspace import CURATED, DECISIONS, FINDINGS, MANIFEST, RECIPE, Workspace, read_table
+from tests.command import invoke
 from tests.conftest import write_digits
 from tests.gate.conftest import Called, contents, failed, leak
 from tests.gate.facts import PETS
@@ -171,29 +171,17 @@ def test_the_hash_of_the_training_images_is_the_trainers(digits: Workspace) -> N
     ],
 )
 def test_mistakes_are_told_in_one_line(
-    workspace: Workspace,
-    recipe: str,
-    arguments: list[str],
-    message: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    workspace: Workspace, recipe: str, arguments: list[str], message: str, fails: Callable[..., str]
 ) -> None:
     if recipe:
         workspace.path(RECIPE).write_text(recipe, encoding="utf-8")
-    monkeypatch.setattr(sys, "argv", ["curate", "gate", str(workspace.root), *arguments])
-    with pytest.raises(SystemExit) as caught:
-        main()
-    printed = capsys.readouterr()
-    assert (caught.value.code, printed.out, printed.err.count("\n")) == (1, "", 1)
-    assert re.search(message, printed.err)
+    assert re.search(message, fails("gate", workspace.root, *arguments))
 
 
 def test_for_people_the_failures_come_first(digits: Workspace) -> None:
-    from typer.testing import CliRunner
-
     leak(digits)
     verbs.scan(digits, only=None, settings={}, engine=Local())
-    done = CliRunner().invoke(app, ["gate", str(digits.root)], catch_exceptions=False)
+    done = invoke("gate", digits.root)
     assert done.exit_code == 3
     results = re.findall(r"^ \S+ +(failed|skipped|passed) ", done.stdout, re.MULTILINE)
     assert results == sorted(results, key=["failed", "skipped", "passed"].index)

@@ -5,14 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from curate import manifest
-from curate.cli import app
 from curate.errors import UserError
 from curate.images import encode_jpeg
 from curate.ingest.add import add
 from curate.workspace import MANIFEST, Workspace
+from tests.command import invoke
 from tests.conftest import picture, png
 from tests.ingest.conftest import ids, rows
 from tests.sources.reading import make_tar, make_zip
@@ -222,7 +221,7 @@ def test_a_file_that_is_gone_counts_as_undecodable_until_it_is_back(ws: Workspac
     root = tree("cat/1.png", "dog/2.png", "dog/3.png")
     add(ws, root)
     (root / "dog/2.png").rename(tmp_path / "2.png")
-    said = CliRunner().invoke(app, ["add", str(ws.root), str(root)])
+    said = invoke("add", ws.root, root)
     assert said.stdout.splitlines()[1].startswith("Wrote ")
     assert said.stderr == (
         f"curate: 1 image has no file any more: {root / 'dog/2.png'}; until added again, from where it is, each counts "

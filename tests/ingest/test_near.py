@@ -10,16 +10,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from curate import tables, verbs
-from curate.cli import app
 from curate.engine import Local
 from curate.images import encode_jpeg, encode_png
 from curate.ingest import near
 from curate.ingest.add import NEAR, add
 from curate.ingest.added import Added, NearDuplicate
 from curate.workspace import Workspace
+from tests.command import run
 from tests.pictures import photos
 
 
@@ -132,19 +131,17 @@ def test_copies_out_of_an_archive_leave_no_file(ws: Workspace, more: Path, tmp_p
     ],
 )
 def test_on_the_command_line(ws: Workspace, more: Path, options: list[str], left: int, said: str) -> None:
-    result = CliRunner().invoke(app, ["add", str(ws.root), str(more), *options])
-    assert result.exit_code == 0
+    told = run("add", ws.root, more, *options)
     assert len(names(ws)) == left
-    assert said in result.stdout
-    assert ("Near-duplicates" in result.stdout) == bool(options)
+    assert said in told
+    assert ("Near-duplicates" in told) == bool(options)
 
 
 def test_told_without_being_asked_where_duplicates_were_looked_for(ws: Workspace, more: Path) -> None:
     assert not near.searched(ws)
     verbs.scan(ws, only=["near_duplicate"], settings={}, engine=Local(1))
     assert near.searched(ws)
-    result = CliRunner().invoke(app, ["add", str(ws.root), str(more)])
-    assert "Near-duplicates of what was there, 3:" in result.stdout
+    assert "Near-duplicates of what was there, 3:" in run("add", ws.root, more)
     assert len(names(ws)) == 4
 
 

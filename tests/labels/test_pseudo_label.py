@@ -5,10 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 from curate import adding, deciding, predictions, verbs
-from curate.cli import app
 from curate.csv_text import read_csv
 from curate.decisions import check
 from curate.engine import Local
@@ -16,6 +14,7 @@ from curate.errors import UserError
 from curate.finders.pseudo_label import pseudo_label
 from curate.labels.answers import answered
 from curate.workspace import CURATED, DECISIONS, FINDINGS, MANIFEST, Workspace, read_table
+from tests.command import invoke, run
 from tests.labels.test_worth_labelling import NO_PAIRS, pairs
 from tests.tables import decided, found, images
 
@@ -223,7 +222,7 @@ def read_csv_count(workspace: Workspace, sure: float | None) -> int:
 
 
 def test_more_than_the_labels_can_tell_is_said(ws: Workspace) -> None:
-    result = CliRunner().invoke(app, ["pseudo", str(ws.root), "--sure", "0.999"])
+    result = invoke("pseudo", ws.root, "--sure", "0.999")
     assert result.exit_code == 0, result.output
     assert "too few to tell more than a probability of 0.99, and 0.999 is asked for" in result.output
     assert f"Labelled 0 of {LABELLED}" in result.output
@@ -231,7 +230,7 @@ def test_more_than_the_labels_can_tell_is_said(ws: Workspace) -> None:
 
 def test_undo_and_sure_do_not_go_together(ws: Workspace) -> None:
     with pytest.raises(UserError, match="--sure is for new labels"):
-        CliRunner().invoke(app, ["pseudo", str(ws.root), "--sure", "0.9", "--undo"], catch_exceptions=False)
+        run("pseudo", ws.root, "--sure", "0.9", "--undo")
 
 
 # What people say of images without a label

@@ -5,10 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 from curate import adding, deciding, predictions, tables, verbs
-from curate.cli import app
 from curate.csv_text import read_csv, write_csv
 from curate.engine import Local
 from curate.errors import UserError
@@ -17,6 +15,7 @@ from curate.review import asking
 from curate.review.desk import Answer, Desk
 from curate.review.verdicts import answers, proposals
 from curate.workspace import CURATED, DECISIONS, FINDINGS, MANIFEST, Workspace, read_table
+from tests.command import invoke
 from tests.conftest import write_digits
 from tests.tables import decided, images
 
@@ -158,7 +157,7 @@ def test_the_same_command_gives_the_same_file(ws: Workspace) -> None:
 
 
 def test_more_than_there_is(ws: Workspace) -> None:
-    result = CliRunner().invoke(app, ["select", str(ws.root), "--budget", "1000"])
+    result = invoke("select", ws.root, "--budget", "1000")
     assert result.exit_code == 0, result.output
     assert "40 images to label next" in result.output.replace("\n", " ")
     assert "There are no more" in result.output

@@ -1,6 +1,5 @@
 """Runs are read and come in the order of the ledger; what `curate runs` makes of them."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,13 +8,10 @@ import pytest
 from curate.errors import UserError
 from curate.results import runs
 from curate.workspace import Entry, Workspace
+from tests.command import run, run_json
 from tests.made_runs import by_letters, make_run
-from tests.test_cli import fails, run
 from train import verbs
 from train.event_files import check_installed
-
-__all__ = ["fails"]
-
 
 # Read
 
@@ -92,7 +88,7 @@ def test_runs_are_listed(two: Workspace) -> None:
     assert text.index("curated-a") < text.index("raw-a")
     for words in ("91.67 ± 10.00 %", "lr=0.1", "Without a result: later.", "2 of 2 runs. Next: curate runs"):
         assert words in text
-    listed = json.loads(run("runs", two.root, "--filter", "data=raw", "--json"))
+    listed = run_json("runs", two.root, "--filter", "data=raw")
     assert [row["name"] for row in listed] == ["raw-a"]
     assert listed[0]["accuracy_by_seed"] == {"0": 1.0, "1": 0.5, "2": 0.5}
     assert listed[0]["config"]["lr"] == 0.8
@@ -111,7 +107,7 @@ def test_two_runs_are_compared(two: Workspace) -> None:
         "Caution. The runs differ in more than the data: lr (0.8 → 0.1).",
     ):
         assert words in text
-    compared = json.loads(run("runs", two.root, "raw-a", "curated-a", "--json", "--top", "0"))
+    compared = run_json("runs", two.root, "raw-a", "curated-a", "--top", "0")
     assert compared["settings"] == [{"name": "lr", "before": 0.8, "after": 0.1}]
     assert (compared["before"]["name"], compared["after"]["name"]) == ("raw-a", "curated-a")
     assert compared["flips"]["to_right"] == 1
@@ -120,7 +116,7 @@ def test_two_runs_are_compared(two: Workspace) -> None:
 
 def test_a_workspace_without_runs(workspace: Workspace) -> None:
     assert "0 of 0 runs. Next: curate train" in run("runs", workspace.root)
-    assert json.loads(run("runs", workspace.root, "--json")) == []
+    assert run_json("runs", workspace.root) == []
 
 
 @pytest.mark.parametrize(
@@ -142,7 +138,7 @@ def test_trained_runs_are_compared_and_written_for_tensorboard(workspace: Worksp
     settings = {"image_size": 16, "device": "cpu", "flip": False}
     for name, epochs in (("short", 1), ("long", 2)):
         verbs.train(workspace, data="raw", seeds=2, settings=settings | {"epochs": epochs}, name=name)
-    compared = json.loads(run("runs", workspace.root, "short", "long", "--json"))
+    compared = run_json("runs", workspace.root, "short", "long")
     gain = compared["differences"][0]["mean"]
     assert gain == pytest.approx(compared["after"]["accuracy"] - compared["before"]["accuracy"])
     asked = compared["flips"]
@@ -152,7 +148,7 @@ def test_trained_runs_are_compared_and_written_for_tensorboard(workspace: Worksp
         check_installed()
     except UserError:
         pytest.skip("tensorboard is not installed")
-    written = json.loads(run("runs", workspace.root, "--filter", "epochs=2", "--tensorboard", "--json"))["written"]
+    written = run_json("runs", workspace.root, "--filter", "epochs=2", "--tensorboard")["written"]
     assert written == [str(workspace.root / "runs/long/tensorboard")]
     assert sorted(path.name for path in Path(written[0]).iterdir()) == ["seed-0", "seed-1"]
     assert workspace.ledger()[-1].arguments == {"tensorboard": ["long"]}

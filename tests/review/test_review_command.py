@@ -1,19 +1,15 @@
 """`curate review` on the command line: what it says, what it refuses, and that `--json` is one document."""
 
-import json
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from curate import tables
-from curate.cli import app
 from curate.errors import UserError
 from curate.review.desk import Answer, Desk
 from curate.workspace import Workspace
+from tests.command import run, run_json
 from tests.review.small import workspace
-
-runner = CliRunner()
 
 
 @pytest.fixture
@@ -21,19 +17,13 @@ def ws(tmp_path: Path) -> Workspace:
     return workspace(tmp_path / "my set")
 
 
-def run(*arguments: object) -> str:
-    result = runner.invoke(app, ["review", *map(str, arguments)], catch_exceptions=False)
-    assert result.exit_code == 0
-    return result.stdout
-
-
 def test_how_it_stands(ws: Workspace) -> None:
-    told = run(ws.root, "--by", "ada").splitlines()
+    told = run("review", ws.root, "--by", "ada").splitlines()
     assert told[0] == "6 images wait for ada, in 3 groups of alike ones: 4 labels, 1 twin, 1 of another finder."
     assert told[-1] == f'Next: curate review "{ws.root}" --fiftyone, or --sheet for a page that needs no server'
     for image_id in tables.read_findings(ws)["image_id"]:
         Desk(ws, "ada").take([Answer(image_id, "keep")])
-    told = run(ws.root, "--by", "bob").splitlines()
+    told = run("review", ws.root, "--by", "bob").splitlines()
     assert (told[0], told[-1]) == ("Nothing waits for bob.", f'Next: curate decide "{ws.root}"')
 
 
@@ -44,7 +34,8 @@ def test_names_cannot_break_a_line(ws: Workspace) -> None:
         transaction.write_table("manifest.parquet", images)
     for by, action in (("ada", "keep"), ("bob", "drop")):
         Desk(ws, by).take([Answer(odd, action)])  # type: ignore[arg-type]
-    assert "People disagree on pets/new\\nline\\x1b[31m.png: ada: keep; bob: drop" in run(ws.root).splitlines()
+    told = run("review", ws.root).splitlines()
+    assert "People disagree on pets/new\\nline\\x1b[31m.png: ada: keep; bob: drop" in told
 
 
 @pytest.mark.parametrize(
@@ -52,7 +43,7 @@ def test_names_cannot_break_a_line(ws: Workspace) -> None:
 )
 def test_json_is_one_document(ws: Workspace, form: list[str]) -> None:
     form = [str(ws.root.parent / part) if part == "job" else part for part in form]
-    assert json.loads(run(ws.root, *form, "--by", "ada", "--json"))["worth"]["labels"] == 4
+    assert run_json("review", ws.root, *form, "--by", "ada")["worth"]["labels"] == 4
 
 
 @pytest.mark.parametrize(
@@ -69,4 +60,4 @@ def test_json_is_one_document(ws: Workspace, form: list[str]) -> None:
 )
 def test_what_is_refused(ws: Workspace, options: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        run(ws.root, *options)
+        run("review", ws.root, *options)

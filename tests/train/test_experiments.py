@@ -1,32 +1,26 @@
 """Every experiment there is keeps the contract; what the data decide is tested by tables."""
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-import torch
-from typer.testing import CliRunner
 
 from curate import registry
-from curate.cli import app, main
 from curate.errors import UserError
 from curate.ingest.add import add
 from curate.workspace import Workspace
+from tests.command import run_json
 from tests.conftest import write_digits
 from tests.train.digits import digits
-from train import experiments, models
+from train import experiments
 from train import loop as looping
 from train.blocks import Network
 from train.config import TrainConfig
-from train.data import ImageSet
-from train.experiments import gradient_flow, identity_mappings, ladder
-from train.reproduce import cell, chosen_arms, for_people, scales, start_over
-from train.study import Arm, ArmResult, Point, Scale, Study, lower, stratified, train_arm, train_arms
+from train.reproduce import scales, start_over
+from train.study import Arm, ArmResult, Scale, Study, train_arm, train_arms
 
 NAMES = list(registry.modules(experiments))
 RUNS = [(name, scale) for name in NAMES for scale in scales(name)]
@@ -46,31 +40,6 @@ KEYS = {
     ),
     *("claims", "table", "written", "files", "arms"),
 }
-runner = CliRunner()
-
-
-def reproduce(*arguments: str | Path) -> dict[str, object]:
-    """What the verb prints as JSON."""
-    done = runner.invoke(app, ["reproduce", *map(str, arguments), "--json"], catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-    return json.loads(done.stdout)
-
-
-@pytest.fixture
-def fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """The one line on stderr of a `curate reproduce` that ends with status 1."""
-
-    def fail(*arguments: str | Path) -> str:
-        monkeypatch.setattr(sys, "argv", ["curate", "reproduce", *map(str, arguments), "--json"])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        printed = capsys.readouterr()
-        assert caught.value.code == 1
-        assert printed.err.startswith("curate: ")
-        assert printed.err.count("\n") == 1
-        return printed.err
-
-    return fail
 
 
 # The contract
@@ -81,7 +50,7 @@ def test_smoke_writes_everything_and_trains_nothing_twice(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    first = reproduce(name.replace("_", "-"), "--scale", "smoke", "--out", out)
+    first = run_json("reproduce", name.replace("_", "-"), "--scale", "smoke", "--out", out)
     written = json.loads((out / "result.json").read_text())
     assert set(written) == KEYS
     assert set(first) == KEYS - {"arms"}
@@ -107,7 +76,7 @@ def test_smoke_writes_everything_and_trains_nothing_twice(
         raise AssertionError("trained again")
 
     monkeypatch.setattr("train.study.train", no_training)
-    assert reproduce(name, "--scale", "smoke", "--out", out)["table"] == first["table"]
+    assert run_json("reproduce", name, "--scale", "smoke", "--out", out)["table"] == first["table"]
 
 
 @pytest.mark.parametrize(("name", "scale"), RUNS)
@@ -126,8 +95,7 @@ def test_every_experiment_has_the_three_scales_and_a_docstring(name: str) -> Non
 
 
 def test_without_a_name_they_are_listed() -> None:
-    done = runner.invoke(app, ["reproduce", "--json"], catch_exceptions=False)
-    assert [item["name"] for item in json.loads(done.stdout)] == NAMES
+    assert [item["name"] for item in run_json("reproduce")] == NAMES
 
 
 # A workspace
@@ -135,8 +103,8 @@ def test_without_a_name_they_are_listed() -> None:
 
 def test_a_workspace_is_trained_and_tested_on_its_own_splits(tmp_path: Path, workspace: Workspace) -> None:
     out = tmp_path / "out"
-    only = ("--only", "resnet20")
-    result = reproduce("degradation", workspace.root, "--scale", "smoke", "--out", out, *only, "--seeds", "2")
+    asked = ("--scale", "smoke", "--out", out, "--only", "resnet20", "--seeds", "2")
+    result = run_json("reproduce", "degradation", workspace.root, *asked)
     assert result["data"]["train_images"] == 30
     assert result["data"]["test_images"] == 10
     assert result["data"]["image_size"] == 24
@@ -175,7 +143,7 @@ def test_bad_input(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("FILE").touch()
-    assert message in fails(*arguments)
+    assert message in fails("reproduce", *arguments, "--json")
     assert not Path("reproduce").exists()
 
 
@@ -195,7 +163,8 @@ def test_splits_that_cannot_be_used(kept: str, message: str, fails: Callable[...
         path.rename(place)
     made = Workspace(tmp_path / "ws")
     add(made, tmp_path / "photos", layout="folder")
-    assert message in fails("degradation", made.root, "--scale", "smoke", "--out", tmp_path / "out")
+    asked = ("--scale", "smoke", "--out", tmp_path / "out", "--json")
+    assert message in fails("reproduce", "degradation", made.root, *asked)
 
 
 # Going on
@@ -271,9 +240,9 @@ def test_arms_of_other_settings_or_images_are_refused(tmp_path: Path) -> None:
 
 
 def test_fresh_trains_anew(tmp_path: Path) -> None:
-    common = ("degradation", "--scale", "smoke", "--out", tmp_path / "out", "--only", "resnet20")
-    reproduce(*common)
-    result = reproduce(*common, "--set", "epochs=2", "--fresh")
+    common = ("reproduce", "degradation", "--scale", "smoke", "--out", tmp_path / "out", "--only", "resnet20")
+    run_json(*common)
+    result = run_json(*common, "--set", "epochs=2", "--fresh")
     assert result["settings"]["resnet20"]["epochs"] == 2
     svg = (tmp_path / "out" / "errors.svg").read_text(encoding="utf-8")
     assert svg.count('id="axes_') == 1  # no empty panel for the plain networks
@@ -292,106 +261,3 @@ def test_fresh_keeps_what_is_not_asked_for(tmp_path: Path) -> None:
         "resnet-seed-1",
         "resnet-seed-1.json",
     ]
-
-
-# Pure functions
-
-
-@pytest.mark.parametrize(
-    ("labels", "count", "per_class"),
-    [
-        ("aabb", None, {"a": 2, "b": 2}),
-        ("aabb", 9, {"a": 2, "b": 2}),
-        ("aaaabbbb", 4, {"a": 2, "b": 2}),
-        ("aaaaaab", 4, {"a": 3, "b": 1}),
-        ("aaaaaa", 2, {"a": 2}),
-        ("abcdef", 6, dict.fromkeys("abcdef", 1)),
-        ("", 3, {}),
-    ],
-)
-def test_stratified(labels: str, count: int | None, per_class: dict[str, int]) -> None:
-    chosen = stratified(list(labels), count, seed=0)
-    assert sorted(set(chosen.tolist())) == chosen.tolist()
-    assert {name: [labels[at] for at in chosen].count(name) for name in sorted(set(labels))} == per_class
-    assert chosen.tolist() == stratified(list(labels), count, seed=0).tolist()
-
-
-def result(arm: str, error: float, *, seed: int = 0, points: tuple[Point, ...] = ()) -> ArmResult:
-    return ArmResult(arm, seed, {}, "", 1, error / 2, error, 1.0, points)
-
-
-@pytest.mark.parametrize(
-    ("results", "says"),
-    [
-        ([result("a", 0.1), result("b", 0.2)], [True]),
-        ([result("a", 0.2), result("b", 0.1)], [False]),
-        ([result("a", 0.1), result("b", 0.1)], [False]),
-        ([result("a", 0.1)], []),
-        ([result("a", 0.1), result("a", 0.3, seed=1), result("b", 0.25), result("b", 0.1, seed=1)], [False]),
-    ],
-)
-def test_a_claim_is_decided_by_the_mean(results: list[ArmResult], says: list[bool]) -> None:
-    claims = lower("a beats b", results, "a", "b")
-    assert [claim.as_in_the_paper for claim in claims] == says
-    assert all(("±" in claim.ours) == (len(results) > 2) for claim in claims)
-
-
-def test_claims_of_identity_mappings_follow_the_figures() -> None:
-    paper = [result(f"{kind}110", pair[0] / 100) for kind, pair in identity_mappings.KINDS.items()]
-    assert [claim.as_in_the_paper for claim in identity_mappings.claims_at(110, paper)] == [True] * 4
-    reverse = [result(item.arm, 0.2 - item.test_error) for item in paper]
-    assert [claim.as_in_the_paper for claim in identity_mappings.claims_at(110, reverse)] == [False] * 4
-    assert identity_mappings.claims_at(164, paper) == []
-
-
-@pytest.mark.parametrize(("error", "reached"), [(0.31, False), (0.3, True), (0.1, True)])
-def test_levels_of_the_ladder(error: float, reached: bool) -> None:
-    assert [claim.as_in_the_paper for claim in ladder.levels([result("alexnet", error)], ladder.STORY)] == [reached]
-
-
-@pytest.mark.parametrize(
-    ("norms", "ratio"), [([1.0], 1), ([2.0, 2.0], 1), ([0.5, 4.0, 1.0], 8), ([0.0, 1.0], 1 / gradient_flow.TINIEST)]
-)
-def test_unevenness(norms: list[float], ratio: float) -> None:
-    assert gradient_flow.unevenness(norms) == ratio
-
-
-@pytest.mark.parametrize("name", ["plain20", "resnet20"])
-def test_measuring_gradients_leaves_the_network_as_it_is(name: str) -> None:
-    batch: ImageSet = digits(16)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        network = models.build(name, num_classes=10, image_size=32)
-    before = {key: value.clone() for key, value in network.eval().state_dict().items()}
-    measured = gradient_flow.measure(network, batch=batch)
-    assert not network.training
-    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
-    assert all(parameter.grad is None for parameter in network.parameters())
-    assert {len(values) for values in measured.values()} == {19}
-    assert min(measured["gradient_norm"]) > 0
-    assert np.all(np.array(measured["weight_p5"]) < np.array(measured["weight_p95"]))
-
-
-def test_only_keeps_the_order_of_the_scale() -> None:
-    scale = scales("degradation")["smoke"]
-    assert [arm.name for arm in chosen_arms(scale, ["resnet20", "plain20"]).arms] == ["plain20", "resnet20"]
-    assert chosen_arms(scale, None) == scale
-
-
-@pytest.mark.parametrize(
-    ("value", "whole", "text"),
-    [
-        (1.005, False, "1.00"),
-        (1234.5, True, "1,234"),
-        (float("nan"), False, ""),
-        (1234, False, "1,234"),
-        ("a", False, "a"),
-    ],
-)
-def test_cell(value: object, whole: bool, text: str) -> None:
-    assert cell(value, whole) == text
-
-
-def test_columns_without_a_figure_are_left_out() -> None:
-    table = pd.DataFrame({"arm": ["a"], "test_error_percent": [1.0], "paper_test_error_percent": [float("nan")]})
-    assert list(for_people(table).columns) == ["arm", "test error, %"]

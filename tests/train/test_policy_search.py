@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from curate.augment.pipeline import as_dict, read_pipeline
-from curate.cli import app
 from curate.errors import UserError
 from curate.workspace import Workspace
+from tests.command import run_json
 from tests.train.digits import QUICK, digits
 from train import policy_search
 from train.config import TrainConfig
@@ -237,8 +236,7 @@ def test_other_images_or_settings_are_trained_anew(tmp_path: Path, monkeypatch: 
 
 def test_search_on_the_command_line(workspace: Workspace) -> None:
     settings = ("epochs=1", "batch_size=16", "flip=false", "image_size=16")
-    arguments = ["augment", "search", str(workspace.root), "--json", *(f"--set={each}" for each in settings)]
-    found = json.loads(CliRunner().invoke(app, arguments, catch_exceptions=False).stdout)
+    found = run_json("augment", "search", workspace.root, *(f"--set={each}" for each in settings))
     assert {place["candidate"] for place in found["places"]} == set(PLAIN)
     assert all(0 <= place["accuracy"] <= 1 for place in found["places"])
     folder = workspace.root / "runs" / "augment-search"

@@ -7,16 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from typer.testing import CliRunner
 
 from curate import predictions
-from curate.cli import app
 from curate.cli.find import _saying_folds
 from curate.engine import Local
 from curate.errors import UserError
 from curate.tables import read_manifest
 from curate.verbs import scan
 from curate.workspace import DECISIONS, Workspace
+from tests.command import invoke, run
 from tests.conftest import add, png
 from train.checkpoint import Epoch
 from train.predict import _as_dealt, predict
@@ -65,8 +64,8 @@ def test_predictions_that_took_more_rounds_are_not_replaced_without_a_word(works
     predict(workspace, profile="quick", folds=2, settings=SETTINGS, at_once=1)
 
     def warned(profile: str) -> str:
-        arguments = ["predict", str(workspace.root), "--profile", profile, "--folds", "31"]  # refused before it trains
-        return CliRunner().invoke(app, arguments).stderr
+        asked = ("predict", workspace.root, "--profile", profile, "--folds", "31")
+        return invoke(*asked, refused=True).stderr  # before it trains
 
     told = (
         r"curate: the predictions of --profile quick \(2 rounds, .* of training\) will be replaced; Ctrl-C keeps them\n"
@@ -90,9 +89,9 @@ def test_the_workspace_says_on_which_device(workspace: Workspace) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a CUDA device")
     with pytest.raises(UserError, match="device"):
-        CliRunner().invoke(app, ["predict", str(workspace.root)], catch_exceptions=False)
+        run("predict", workspace.root)
     with pytest.raises(UserError, match="device"):
-        CliRunner().invoke(app, ["train", str(workspace.root)], catch_exceptions=False)
+        run("train", workspace.root)
 
 
 @pytest.mark.parametrize("folds", [0, 1, 31])
