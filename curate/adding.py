@@ -60,7 +60,7 @@ def select(workspace: Workspace, *, budget: int | None, out: Path | None, engine
     before anything is lost: answers that were not taken over, or a file of something else.
     """
     dest = out or workspace.path(SELECTED)
-    _refuse_in_workspace(dest, workspace)
+    workspace.refuse_out(dest, SELECTED)
     asked = {} if budget is None else {"budget": budget}
     with workspace.writing("select", {"budget": budget, "out": str(out) if out else None}) as transaction:
         images = tables.read_manifest(workspace)
@@ -180,15 +180,6 @@ def _merged(workspace: Workspace, finder: str, table: pd.DataFrame, images: pd.D
     if not workspace.has(FINDINGS):
         return table
     return findings.merged(tables.read_findings(workspace), table, [finder], images, only=True)
-
-
-def _refuse_in_workspace(dest: Path, workspace: Workspace) -> None:
-    """Stop before a file of another verb is written over."""
-    there = dest.resolve()
-    if there.name != SELECTED and there.is_relative_to(workspace.root.resolve()):
-        raise UserError(
-            f"--out {pasted(dest)} lies in the workspace, where only {SELECTED} may be; name a file elsewhere"
-        )
 
 
 def _refuse_to_lose(dest: Path, said: pd.DataFrame, workspace: Workspace) -> None:

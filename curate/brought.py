@@ -34,28 +34,34 @@ def bring(workspace: Workspace, table: Path, embeddings: Path | None = None) -> 
 
     table: CSV or Parquet with the column `image_id` and one of probabilities for each class, under its name. Those of
     training images have to be out of fold: by a model that has not seen the image. embeddings: `.npy`, shape (rows of
-    the table, D), floating-point numbers; None: finders that go by them have nothing to say.
+    the table, D), floating-point numbers, rows of NaN for images that have none; None: finders that go by them have
+    nothing to say.
     Raises `UserError` with the row for what is no table of probabilities, and where none is of an image that is there.
     """
     read = _read(table)
-    classes = [str(name) for name in read.columns if name != IMAGE_ID]
+    classes = sorted(name for name in read.columns if name != IMAGE_ID)
     with workspace.writing("predict", {FROM: str(table)}):
         images = tables.read_manifest(workspace)
-        _check(read, table, manifest.classes(images))
+        there = manifest.classes(images)
+        unknown = [name for name in classes if name not in set(there)]
+        _check(read, table, there, unknown)
         features = _embeddings(embeddings, len(read))
         at = pd.Index(read[IMAGE_ID]).get_indexer(pd.Index(images[IMAGE_ID]))
         known = (at >= 0) & np.asarray(manifest.decodable(images))
         if not known.any():
-            there = manifest.such_as(images)
-            raise UserError(f"{pasted(table)}: no {IMAGE_ID} is one of {pasted(workspace.root)}; there are: {there}")
+            such = manifest.such_as(images)
+            raise UserError(f"{pasted(table)}: no {IMAGE_ID} is one of {pasted(workspace.root)}; there are: {such}")
         rows, place = images[known].reset_index(drop=True), at[known]
-        probs = read[classes].to_numpy(np.float32)[place]
+        probs = _probabilities(read[classes]).astype(np.float32)[place]
         fold = np.where(rows["split"] == "train", 0, -1)
         summary: dict[str, object] = {"profile": FROM, FROM: str(table)}
         predictions.write(workspace, rows, Predictions(classes, probs, features[place], fold, summary))
     strange = len(read) - len(np.unique(place))
     told = plural(strange, "row is of no image", "rows are of no image")
     warnings = [f"{told} of {pasted(workspace.root)} that can be decoded"] if strange else []
+    if unknown:
+        told = plural(len(unknown), "column is a class", "columns are classes")
+        warnings.append(f"{told} that no image has ({_some(unknown)}); take out what is no class")
     return Brought(str(workspace.root / predictions.FILE), len(rows), len(classes), warnings)
 
 
@@ -63,12 +69,13 @@ def _read(path: Path) -> pd.DataFrame:
     """The table as it is, probabilities as numbers; its index tells the line or row in the file."""
     if not path.is_file():
         raise UserError(f"{pasted(path)} is no file; name a CSV or Parquet file")
-    if path.suffix == ".parquet":
+    if path.suffix.lower() == ".parquet":
         try:
             table = pq.read_table(path).to_pandas()
         except ValueError as error:
             raise UserError(f"{pasted(path)} cannot be read as Parquet: {str(error).splitlines()[0]}") from None
-        table.index = pd.RangeIndex(len(table))
+        table = table.reset_index(drop=IMAGE_ID not in table.index.names)
+        table.columns = table.columns.astype("str")
     else:
         table = read_csv(path)
     if IMAGE_ID not in table:
@@ -83,23 +90,40 @@ def _read(path: Path) -> pd.DataFrame:
     return table
 
 
-def _check(table: pd.DataFrame, path: Path, there: list[str]) -> None:
-    """Raises `UserError` for what are no probabilities, for an image twice, and for classes of another set."""
-    classes = [str(name) for name in table.columns if name != IMAGE_ID]
-    if missing := sorted(set(there) - set(classes)):
-        listed = ", ".join(map(repr, missing[:3])) + (", …" if len(missing) > 3 else "")
-        raise UserError(f"{pasted(path)} has no column for {plural(len(missing), 'class', 'classes')}: {listed}")
+def _probabilities(table: pd.DataFrame) -> np.ndarray:
+    """Shape (N, K), float64; what rounding put below 0 is 0."""
+    probs = table.to_numpy(np.float64)
+    return np.where((probs < 0) & (probs > -predictions.OFF), 0, probs)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(map(repr, names[:3])) + (", …" if len(names) > 3 else "")
+
+
+def _check(table: pd.DataFrame, path: Path, there: list[str], unknown: list[str]) -> None:
+    """Raises `UserError` for what are no probabilities, for an image twice, and for classes of another set.
+
+    there: the classes of the set. unknown: columns that are none of them.
+    """
+    classes = [*there, *unknown]
+    if missing := sorted(set(there) - set(table.columns)):
+        raise UserError(
+            f"{pasted(path)} has no column for {plural(len(missing), 'class', 'classes')}: {_some(missing)}"
+        )
     if (twice := table[IMAGE_ID].duplicated()).any():
         raise UserError(
             f"{pasted(path)}, line {table.index[twice][0]}: {table[IMAGE_ID][twice].iloc[0]!r} stands twice"
         )
-    probs = table[classes].to_numpy(np.float64)
+    probs = _probabilities(table[classes])
     fine = predictions.are_probabilities(probs)
     if not fine.all():
-        line, total = table.index[~fine][0], probs[~fine][0].sum()
+        line, row = table.index[~fine][0], probs[~fine][0]
+        outside = [f"{name!r} is {value:.3g}" for name, value in zip(classes, row, strict=True) if not 0 <= value <= 1]
+        told = outside[0] if outside else f"the sum is {row.sum():.3g}"
+        aside = f"; {_some(unknown)} of its columns {'is' if len(unknown) == 1 else 'are'} no class here"
         raise UserError(
-            f"{pasted(path)}, line {line}: the sum is {total:.3g}; probabilities are from 0 to 1 with a sum of 1 "
-            "(softmax makes them of logits)"
+            f"{pasted(path)}, line {line}: {told}; probabilities are from 0 to 1 with a sum of 1 (softmax makes them "
+            f"of logits){aside if unknown else ''}"
         )
 
 
@@ -111,7 +135,23 @@ def _embeddings(path: Path | None, rows: int) -> np.ndarray:
         found = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
         raise UserError(f"{pasted(path)} cannot be read as .npy: {str(error).splitlines()[0]}") from None
-    if not isinstance(found, np.ndarray) or found.ndim != 2 or len(found) != rows or found.dtype.kind != "f":
+    if (
+        not isinstance(found, np.ndarray)
+        or found.ndim != 2
+        or len(found) != rows
+        or not found.shape[1]
+        or found.dtype.kind != "f"
+    ):
         shape = getattr(found, "shape", "several arrays")
         raise UserError(f"{pasted(path)} holds {shape}; embeddings are floating-point numbers of shape ({rows}, D)")
-    return found.astype(np.float32)
+    with np.errstate(over="ignore"):
+        found = found.astype(np.float32)
+    fine = np.isfinite(found).all(axis=1) | np.isnan(found).all(axis=1)
+    if not fine.all():
+        row = int(np.flatnonzero(~fine)[0])
+        value = found[row][~np.isfinite(found[row])][0]
+        raise UserError(
+            f"{pasted(path)}, row {row}: {value} among the numbers; give finite ones of float32, or a row of NaN alone "
+            "for an image that has none"
+        )
+    return found

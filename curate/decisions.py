@@ -10,7 +10,7 @@ import pandas as pd
 
 from curate.errors import UserError
 from curate.recipe import Rule
-from curate.wording import middle
+from curate.wording import middle, plural
 
 Action = Literal["keep", "drop", "relabel"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -31,6 +31,10 @@ TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 COLUMNS = ("image_id", "action", "label", "by", "because", "note", "at")
 SAID = ("image_id", "action", "label", "by", "note")
 """The columns in which two rows that say the same are alike."""
+RESERVED = ";\n\r\0"
+"""Signs that a reviewer's name may not hold: names are joined by the first."""
+MERGE_MARK = r"(<{7}|\|{7}|={7}|>{7})( .*)?"
+"""A line that git leaves where two branches changed the same rows."""
 REVIEW_COLUMNS = (
     "image_id",
     "action",
@@ -65,9 +69,10 @@ def empty() -> pd.DataFrame:
 
 
 def complete(decisions: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
-    """The rows with all `COLUMNS`, and `relabel` beside a label that stands alone and is of an image that waits in the
-    pool for one."""
+    """The rows with all `COLUMNS`, names without blanks around them, and `relabel` beside a label that stands alone and
+    is of an image that waits in the pool for one."""
     decisions = decisions.reindex(columns=list(COLUMNS), fill_value="").fillna("").astype("str")
+    decisions = decisions.assign(by=decisions["by"].str.strip())
     waiting = manifest["image_id"][(manifest["split"] == "pool") & (manifest["label"] == "")]
     labelled = (decisions["action"] == "") & (decisions["label"] != "") & decisions["image_id"].isin(waiting)
     return decisions.assign(action=decisions["action"].where(~labelled, "relabel"))
@@ -85,6 +90,13 @@ def outdated(decisions: pd.DataFrame, manifest: pd.DataFrame) -> pd.Series:
     return ((rows["by"] == POLICY) & (gone | no_class)) | left
 
 
+def of_gone_classes(rows: pd.DataFrame) -> list[str]:
+    """A line on people's decisions for classes that their source has renamed."""
+    told = plural(len(rows), "decision gives a label", "decisions give labels")
+    named = some(rows["image_id"] + " " + rows["label"])
+    return [f"{told} that no image has any more, and counts no longer: {named}; decide anew"] if len(rows) else []
+
+
 def _are_in(there: pd.Index, image_ids: pd.Series) -> pd.Series:
     """Which of them are there. `isin` takes ten times as long for a million."""
     return pd.Series(there.get_indexer(pd.Index(image_ids)) >= 0, index=image_ids.index)
@@ -95,13 +107,16 @@ def check(decisions: pd.DataFrame, manifest: pd.DataFrame, where: str) -> pd.Dat
     but for a label beside an image that waits in the pool for one: that is `relabel`, and `keep` leaves it waiting.
 
     `decisions`: as `read_csv` gives them, the index is the line of the file. Raises `UserError` with that line for a
-    missing column, an unknown action, image or label, for a label without an action, and for an image that one person
-    decided on twice.
+    missing column, an unknown action, image or label, for a label without an action, for a name that nobody can have,
+    for an image that one person decided on twice, and for a mark of a merge that was not ended.
     """
     for name in ("image_id", "action"):
         if name not in decisions.columns:
-            raise UserError(f"{where}: column {name!r} is missing; there are: {_some(map(str, decisions.columns))}")
+            raise UserError(f"{where}: column {name!r} is missing; there are: {some(map(str, decisions.columns))}")
     decisions = complete(decisions, manifest)
+    marks = decisions["image_id"].str.fullmatch(MERGE_MARK)
+    why = "a mark of a merge that was not ended; take it out, and decide between the rows around it"
+    _refuse(decisions, marks, "image_id", where, why)
     without_action = (decisions["action"] == "") & (decisions["label"] != "")
     _refuse(decisions, without_action, "label", where, "has no action; write 'relabel' beside it, or take it out")
     decisions = decisions[decisions["action"] != ""]
@@ -113,6 +128,9 @@ def check(decisions: pd.DataFrame, manifest: pd.DataFrame, where: str) -> pd.Dat
         where,
         "not in this manifest; is the file for another workspace?",
     )
+    faults = {name: fault_of_name(name) for name in decisions["by"].unique() if name not in ("", POLICY)}
+    faults = {name: fault for name, fault in faults.items() if fault}
+    _refuse(decisions, decisions["by"].isin(faults), "by", where, next(iter(faults.values()), ""))
     twice = decisions.duplicated(["image_id", "by"])
     _refuse(decisions, twice, "image_id", where, "stands twice, by the same person; keep one of the rows")
     labels = sorted(set(manifest["label"]) - {""})
@@ -122,9 +140,16 @@ def check(decisions: pd.DataFrame, manifest: pd.DataFrame, where: str) -> pd.Dat
         bad_label,
         "label",
         where,
-        f"no such class; there are: {_some(labels)}",
+        f"no such class; there are: {some(labels)}; write one of these, or take the row out",
     )
     return decisions
+
+
+def fault_of_name(name: str) -> str:
+    """Why no reviewer can have that name; "" for one that will do."""
+    if name.casefold() == POLICY:
+        return "that is the policy's own name, give yours"
+    return "it must be a name without semicolons and line ends" if not name or set(name) & set(RESERVED) else ""
 
 
 def refuse_idle_labels(answers: pd.DataFrame, where: str) -> None:
@@ -193,15 +218,28 @@ def merge(earlier: pd.DataFrame, imported: pd.DataFrame, *, by: str, at: str) ->
     """Take over people's decisions: they replace earlier ones of the same person, and of the policy, on the same image.
     Those of other people stay beside them, see `curate.reviewers`.
 
-    A row without `by`, and a row of the policy that was edited, become the decision of `by`; unchanged rows stay.
+    A row without `by`, and a row of the policy that was edited, become the decision of `by`; unchanged rows stay. at:
+    now, the time of these, and of rows whose own is none.
     """
-    fresh = _changed(imported, earlier)
+    fresh = imported[changed(imported, earlier)].copy()
     unsigned = fresh["by"].isin(["", POLICY])
     fresh["by"] = fresh["by"].where(~unsigned, by)
-    fresh["at"] = fresh["at"].where((fresh["at"] != "") & ~unsigned, at)
-    fresh = _changed(fresh, earlier)  # what the person said before keeps its time
+    fresh["at"] = fresh["at"].where(fresh["at"].str.fullmatch(TIME) & ~unsigned, at)
+    fresh = fresh[changed(fresh, earlier)]  # what the person said before keeps its time
     fresh = fresh.drop_duplicates(["image_id", "by"], keep="last")
     return pd.concat([_others(earlier, fresh), fresh], ignore_index=True).astype("str")
+
+
+def timed(edited: pd.DataFrame, before: pd.DataFrame, *, at: str) -> pd.DataFrame:
+    """Decisions that were edited by hand, with `at` as it should be: a row that says the same as `before` has its time
+    of then, also where a spreadsheet wrote that in its own way; one that does not has `at`, the time of the edit,
+    unless it came with a time of its own."""
+    who = ["image_id", "by"]
+    then = edited[who].merge(before.drop_duplicates(who)[[*who, "at"]], on=who, how="left")["at"].fillna("")
+    then, has_time = then.set_axis(edited.index), edited["at"].str.fullmatch(TIME)
+    new = changed(edited, before)
+    own = has_time & ((edited["at"] != then) | ~new)
+    return edited.assign(at=edited["at"].where(own, then.where(~new, at)))
 
 
 def _others(earlier: pd.DataFrame, fresh: pd.DataFrame) -> pd.DataFrame:
@@ -291,14 +329,11 @@ def in_order(decisions: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
     return decisions.iloc[order.argsort(kind="stable")].reset_index(drop=True)
 
 
-def unchanged(decisions: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
-    """The rows that say what `earlier` says already."""
-    return decisions[is_in(decisions, earlier, SAID)].copy()
-
-
-def _changed(decisions: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
-    """The rows that say something else than `earlier` does."""
-    return decisions[~is_in(decisions, earlier, SAID)].copy()
+def changed(decisions: pd.DataFrame, earlier: pd.DataFrame) -> np.ndarray:
+    """Which rows say something else than `earlier` does, or the same because of something else: shape (N,), bool. A row
+    without `because` does not say why."""
+    other_reason = (decisions["because"] != "") & ~is_in(decisions, earlier, [*SAID, "because"])
+    return ~is_in(decisions, earlier, SAID) | other_reason.to_numpy()
 
 
 def is_in(decisions: pd.DataFrame, others: pd.DataFrame, columns: Iterable[str]) -> np.ndarray:
@@ -315,7 +350,7 @@ def _keep_times(new: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
     return merged[list(COLUMNS)]
 
 
-def _some(names: Iterable[str]) -> str:
+def some(names: Iterable[str]) -> str:
     """The first 20 of them, on one line."""
     listed = [name if name.isprintable() else repr(name) for name in islice(names, 21)]
     return ", ".join([*listed[:20], "…"] if len(listed) > 20 else listed)

@@ -13,14 +13,14 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from multiprocessing import resource_tracker
-from pathlib import Path
 from typing import Protocol, TypeVar
 
 from curate.errors import UserError
+from curate.machine import cores
 from curate.progress import progress
 
 Item = TypeVar("Item")
@@ -33,8 +33,6 @@ TRIES = 2
 """Processes that an item must have ended, each alone, before it is blamed: the first may have been short of memory."""
 CRASHED = "the decoder crashed"
 """Why there is no image, where decoding it ended the process."""
-GROUP, GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
-"""Where Linux tells this process's control group, and what groups may use."""
 _threads: int | None = None
 
 
@@ -214,25 +212,6 @@ def interrupted_later() -> Iterator[None]:
             signal.signal(signal.SIGINT, handler)
     if came:
         signal.raise_signal(signal.SIGINT)
-
-
-def cores() -> int:
-    """Cores that this process may use: those it is bound to (`taskset`, SLURM), or what its control group may use.
-
-    Groups (v2; `docker --cpus` sets one) that it lies in count, too. Parts of a core are rounded up.
-    """
-    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min([bound, *_given()])
-
-
-def _given() -> Iterator[int]:
-    """What each of the control groups allows, in cores."""
-    with suppress(OSError):
-        own = [line.removeprefix("0::/") for line in GROUP.read_text().splitlines() if line.startswith("0::/")]
-        for folder in [path for name in own for path in (GROUPS / name, *(GROUPS / name).parents)]:
-            with suppress(OSError, ValueError):  # no limit, or no group
-                time_us, period_us = map(int, (folder / "cpu.max").read_text().split())
-                yield max(1, -(-time_us // period_us))
 
 
 def threads() -> int:

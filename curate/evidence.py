@@ -1,6 +1,7 @@
 """What a finder may ask for by parameter name, each computed or read once per scan."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,10 +67,16 @@ class Evidence:
         self.known["manifest"] = self.manifest
 
     def get(self, name: str) -> Any:
-        """The value a parameter of that name stands for."""
+        """The value a parameter of that name stands for: an array that cannot be written into, or a table or list of
+        one's own, so that no finder changes what the next is given."""
         if name not in self.known:
             self.known[name] = self._compute(name)
-        return self.known[name]
+        value = self.known[name]
+        if isinstance(value, np.ndarray):
+            value = value.view()
+            value.flags.writeable = False
+            return value
+        return value.copy(deep=False) if isinstance(value, pd.DataFrame) else copy(value)
 
     def measure(self, measures: list[Measure]) -> dict[str, np.ndarray]:
         """Per-image values, all in one decoding pass."""
@@ -84,12 +91,17 @@ class Evidence:
         lacking = [unmeasured(self.workspace, self.manifest, item) for item in self.measured]
         return self.manifest["image_id"][np.logical_or.reduce(lacking)].to_list()
 
-    def prepare(self, functions: list[Callable]) -> None:
-        """Measure everything per image that these functions ask for, directly or through a signal, in one pass."""
+    def prepare(self, functions: list[Callable], beside: Sequence[Measure] = ()) -> dict[str, np.ndarray]:
+        """Measure everything per image that these functions ask for, directly or through a signal, in one pass.
+
+        beside: what is measured in the same pass; its values are returned.
+        """
         found = registry.functions(signals)
         names = sorted(wanted(functions) & set(found) - set(self.known))
         measures = [Measure(found[name]) for name in names if is_per_image(found[name])]
-        self.known |= self.measure(measures)
+        values = self.measure([*measures, *beside])
+        self.known |= {item.name: values[item.name] for item in measures}
+        return {item.name: values[item.name] for item in beside}
 
     def _compute(self, name: str) -> Any:
         if name == "labels":
@@ -110,8 +122,9 @@ class Evidence:
             return self.measure([Measure(found[name])])[name]
         self._note_renewed([Measure(found[name])])
         own = {"store": folder(self.workspace.root, Measure(found[name])), "engine": self.engine}
-        needs = registry.needs(found[name])
-        return found[name](**{need: own[need] if need in own else self.get(need) for need in needs})
+        needs = {need: own[need] if need in own else self.get(need) for need in registry.needs(found[name])}
+        with registry.blaming(f"signal {name!r}", found[name]):
+            return found[name](**needs)
 
     def _note_renewed(self, measures: list[Measure]) -> None:
         for item in measures:

@@ -11,17 +11,20 @@ from curate import sources
 from curate.errors import UserError, known
 from curate.files import replacing_folder
 from curate.sources import Named
-from curate.wording import pasted
+from curate.wording import pasted, plural
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written where: a folder, or `fiftyone:NAME`. `left_out` counts rows without a file."""
+    """What was written where: a folder, or `fiftyone:NAME`. `left_out` counts rows without a file, `generated` those
+    that were made from others."""
 
     dest: str
     layout: str
     images: int
     left_out: int
+    generated: int
+    warnings: list[str]
 
 
 def export(table: pd.DataFrame, root: Path, dest: Path | str, layout: str) -> Exported:
@@ -39,13 +42,23 @@ def export(table: pd.DataFrame, root: Path, dest: Path | str, layout: str) -> Ex
     if not len(table):
         raise UserError(f"{pasted(root)} has no images to export; 'curate log {pasted(root)}' says what became of them")
     if layout in sources.databases():
-        place = Named(layout, str(dest).removeprefix(f"{layout}:"))
-        count = writers[layout].write(table, root, place.name)
-        return Exported(str(place), layout, count, len(table) - count)
-    dest = Path(dest)
-    with new_folder(dest) as staging:
-        count = writers[layout].write(table, root, staging)
-    return Exported(str(dest), layout, count, len(table) - count)
+        place: Named | Path = Named(layout, str(dest).removeprefix(f"{layout}:"))
+        count = sources.write(layout, table, root, place.name)
+    else:
+        place = Path(dest)
+        with new_folder(place) as staging:
+            count = sources.write(layout, table, root, staging)
+    generated = int((table["parent_id"] != "").sum())
+    warnings = [] if hasattr(writers[layout], "ORIGINALS") else _become_originals(generated, layout)
+    return Exported(str(place), layout, count, len(table) - count, generated, warnings)
+
+
+def _become_originals(generated: int, layout: str) -> list[str]:
+    """A line on generated images in a layout that does not say so."""
+    told = plural(generated, "image is a generated one, which", "images are generated ones, which")
+    keep = ", ".join(name for name, module in sources.writable().items() if hasattr(module, "ORIGINALS"))
+    way_out = f"added again each counts as an original; these layouts keep it: {keep}"
+    return [f"{told} {layout} does not say: {way_out}"] if generated else []
 
 
 @contextmanager

@@ -121,8 +121,8 @@ def write_bytes_atomic(path: Path, data: bytes) -> None:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write JSON, all of it or nothing."""
-    write_bytes_atomic(path, (json.dumps(content, indent=1) + "\n").encode())
+    """Write JSON, all of it or nothing; no NaN, which JSON lacks."""
+    write_bytes_atomic(path, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
 
 
 def flush(path: Path) -> None:

@@ -10,7 +10,7 @@ from curate import finders, registry, signals
 from curate.errors import UserError, known
 from curate.evidence import PREDICTED, Evidence, wanted
 from curate.files import json_hash
-from curate.measure import Measure, is_per_image
+from curate.measure import A_SCORE, ROUNDING, Measure, are_scores, is_per_image
 
 COLUMNS = {
     "image_id": "str",
@@ -79,7 +79,10 @@ def needs_predictions(function: Callable) -> bool:
 
 def ran_as(chosen: Mapping[str, Callable], settings: Settings) -> dict[str, str]:
     """Finder -> a hash of what decides what it finds, besides the images: its settings, defaults included, and the
-    versions of it and of the signals that it asks for."""
+    versions of it and of the signals that it asks for.
+
+    settings: the recipe's. What `scan --set` changed for once is left out: who looked otherwise has looked.
+    """
     found = registry.functions(signals)
     told = {}
     for name, function in chosen.items():
@@ -90,22 +93,42 @@ def ran_as(chosen: Mapping[str, Callable], settings: Settings) -> dict[str, str]
     return told
 
 
-def check_settings(settings: Settings) -> None:
-    """Refuse settings of a finder or a name that does not exist, and values of another type than the default's."""
+def check_settings(settings: Settings, where: str = "") -> None:
+    """Refuse settings of a finder or a name that does not exist, and values that are not like the default.
+
+    A default of None takes whatever is given; a list or tuple takes lists of such values as it holds, of any length; a
+    number below 0 takes numbers below 0, too. where: the file that says so.
+    """
     found = registry.functions(finders)
     for finder, values in settings.items():
         if finder not in found:
-            raise known("finder", finder, list(found))
+            error = known("finder", finder, list(found))
+            raise UserError(f"{where}: {error}") if where else error
         defaults = registry.settings(found[finder])
         for name, value in values.items():
             if name not in defaults:
                 raise known(f"setting of {finder}", name, list(defaults))
-            default = defaults[name]
-            fits = isinstance(value, type(default)) or (isinstance(default, float) and isinstance(value, int))
-            if isinstance(value, bool) != isinstance(default, bool) or not fits:
-                raise UserError(f"{finder}.{name} must be like its default {default!r}, not {value!r}")
-            if isinstance(value, int | float) and not 0 <= value <= sys.float_info.max:
-                raise UserError(f"{finder}.{name} must be a number from 0, not {value!r}")
+            _check_setting(f"{finder}.{name}", value, defaults[name])
+
+
+def _check_setting(name: str, value: object, default: object) -> None:
+    """See `check_settings`."""
+    if default is None:
+        return
+    if isinstance(default, list | tuple) and isinstance(value, list | tuple):
+        for each in value:
+            _check_setting(name, each, next((it for it in default if _is_like(each, it)), default))
+        return
+    if not _is_like(value, default):
+        raise UserError(f"{name} must be like its default {default!r}, not {value!r}")
+    below = isinstance(default, int | float) and default < 0
+    if isinstance(value, int | float) and not (-sys.float_info.max if below else 0) <= value <= sys.float_info.max:
+        raise UserError(f"{name} must be a number{'' if below else ' from 0'}, not {value!r}")
+
+
+def _is_like(value: object, default: object) -> bool:
+    fits = isinstance(value, type(default)) or (isinstance(default, float) and isinstance(value, int))
+    return fits and isinstance(value, bool) == isinstance(default, bool)
 
 
 def scan(evidence: Evidence, chosen: Mapping[str, Callable], settings: Settings) -> pd.DataFrame:
@@ -115,37 +138,91 @@ def scan(evidence: Evidence, chosen: Mapping[str, Callable], settings: Settings)
     """
     check_settings(settings)
     per_image = [
-        Measure(function, tuple(sorted(settings.get(name, {}).items())))
+        Measure(function, tuple(sorted(settings.get(name, {}).items())), is_score=True)
         for name, function in chosen.items()
         if is_per_image(function)
     ]
-    evidence.prepare([function for function in chosen.values() if not is_per_image(function)])
-    scores = evidence.measure(per_image)
+    scores = evidence.prepare([function for function in chosen.values() if not is_per_image(function)], per_image)
     tables = []
     for name, function in chosen.items():
         if name in scores:
             result: object = scores[name]
         else:
-            result = function(*[evidence.get(need) for need in registry.needs(function)], **settings.get(name, {}))
+            needs = [evidence.get(need) for need in registry.needs(function)]
+            with registry.blaming(f"finder {name!r}", function):
+                result = function(*needs, **settings.get(name, {}))
         tables.append(_as_findings(name, result, evidence.manifest))
     return pd.concat(tables, ignore_index=True) if tables else empty()
 
 
 def _as_findings(finder: str, result: object, manifest: pd.DataFrame) -> pd.DataFrame:
-    """A finder's scores, shape (N,) with NaN for "nothing to say", or its table with a `row` column, as findings."""
+    """A finder's scores, shape (N,) with NaN for "nothing to say", or its table with a `row` column, as findings.
+
+    Raises `UserError` for what is neither.
+    """
     if isinstance(result, pd.DataFrame):
-        table = result
+        table = _checked(finder, result, len(manifest))
     else:
-        scores = np.asarray(result, np.float32)
-        assert scores.shape == (len(manifest),), f"{finder} gave {scores.shape} scores for {len(manifest)} images"
-        table = pd.DataFrame({"row": np.arange(len(scores)), "score": scores})
-    table = table[table["score"].notna() & (table["score"] < 1)].copy()
-    if "flagged" not in table:
-        table["flagged"] = table["score"] < FLAG_BELOW
+        table = pd.DataFrame({"row": np.arange(len(manifest)), "score": _scores(finder, result, (len(manifest),))})
+    table = table[table["score"] < 1].copy()
+    flagged = table["score"] < FLAG_BELOW
+    table["flagged"] = table["flagged"].where(table["flagged"].notna(), flagged) if "flagged" in table else flagged
     table["image_id"] = manifest["image_id"].to_numpy()[table["row"].to_numpy(dtype=np.int64)]
     table["finder"] = finder
-    for name, default in DEFAULTS.items():
+    return complete(table).sort_values(["score", "image_id"], ignore_index=True)
+
+
+def _scores(finder: str, result: object, shape: tuple[int, ...]) -> np.ndarray:
+    """Shape (N,), float32, from 0 to 1 and NaN. Raises `UserError` for others, and for another number of them."""
+    try:
+        with np.errstate(over="ignore"):
+            scores = np.asarray(result, np.float32)
+    except (TypeError, ValueError):
+        raise UserError(f"finder {finder!r} gave {result!r:.80} as scores; a score is {A_SCORE}") from None
+    if scores.shape != shape:
+        raise UserError(
+            f"finder {finder!r} gave scores of shape {scores.shape} for {shape[0]} images; give one of each"
+        )
+    if not (fine := are_scores(scores)).all():
+        raise UserError(f"finder {finder!r} gave the score {scores[~fine][0]:g}; a score is {A_SCORE}")
+    return scores.clip(0, 1)
+
+
+def _checked(finder: str, table: pd.DataFrame, images: int) -> pd.DataFrame:
+    """The table of a finder, without the rows that have no score. Raises `UserError` for what is no such table."""
+    for name in ("row", "score"):
         if name not in table:
-            table[name] = default
-    table = table[list(COLUMNS)].astype(COLUMNS)
-    return table.sort_values(["score", "image_id"], ignore_index=True)
+            raise UserError(f"finder {finder!r} gave a table without the column {name!r}; it has to have row and score")
+    optional = [name for name in COLUMNS if name in DEFAULTS or name == "flagged"]
+    for name in table.columns:
+        if name not in ("row", "score", *optional):
+            raise UserError(f"finder {finder!r}: {known('column', str(name), ['row', 'score', *optional])}")
+    table = table.assign(score=_scores(finder, table["score"], (len(table),)))
+    table = table[table["score"].notna()]
+    rows = table["row"]
+    if (strange := ~_whole(rows) | ~pd.to_numeric(rows, errors="coerce").between(0, images - 1)).any():
+        raise UserError(f"finder {finder!r} gave the row {rows[strange].to_list()[0]!r}; there are 0 to {images - 1}")
+    if (twice := rows.duplicated()).any():
+        raise UserError(f"finder {finder!r} gave row {rows[twice].iloc[0]} twice; give one finding of an image")
+    for name in optional:
+        if name in table:
+            given = table[name][table[name].notna()]
+            kind, fits = _FITS[COLUMNS[name]]
+            if (strange := ~fits(given)).any():
+                raise UserError(
+                    f"finder {finder!r} gave {given[strange].to_list()[0]!r} as {name}; it has to be {kind}"
+                )
+    return table
+
+
+def _whole(values: pd.Series) -> pd.Series:
+    return pd.to_numeric(values, errors="coerce") % 1 == 0
+
+
+_FITS: dict[str, tuple[str, Callable[[pd.Series], pd.Series]]] = {
+    "bool": ("true or false", lambda values: values.isin([True, False])),
+    "int64": ("a whole number", _whole),
+    "str": ("a text", lambda values: values.map(lambda each: isinstance(each, str)).astype(bool)),
+    "float32": ("from 0 to 1", lambda values: pd.to_numeric(values, errors="coerce").between(0, 1 + ROUNDING)),
+}
+"""Type of a column -> what a value that is given has to be, in words and as a test."""

@@ -34,6 +34,7 @@ class Image:
     split: str
     label: str
     data: bytes
+    parent_id: str = ""
 
 
 @dataclass
@@ -56,8 +57,8 @@ def images(table: pd.DataFrame, root: Path) -> Iterator[Image]:
     """
     table = table[table["error"] != GONE]
     paths = manifest.locate(table, root)
-    columns = zip(table["image_id"], table["split"], table["label"], table["content_hash"], paths, strict=True)
-    for image_id, split, label, digest, path in columns:
+    names = ["image_id", "split", "label", "parent_id", "content_hash"]
+    for image_id, split, label, parent_id, digest, path in zip(*(table[name] for name in names), paths, strict=True):
         if not digest:
             continue
         try:
@@ -70,7 +71,7 @@ def images(table: pd.DataFrame, root: Path) -> Iterator[Image]:
             raise UserError(
                 f"{pasted(path)} ({image_id}) has changed since it was added; 'curate add' its source again"
             )
-        yield Image(image_id, split, label, data)
+        yield Image(image_id, split, label, data, parent_id)
 
 
 def file_name(image: Image) -> str:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -29,6 +30,11 @@ from curate.wording import pasted
 from curate.workspace import Workspace
 
 PER_IMAGE = frozenset({"image", "gray"})
+NUMBERS = "biuf"
+"""Kinds of NumPy's types that are kept."""
+A_SCORE = "one number, from 1 for fine to 0 for certainly bad, or NaN for nothing to say"
+ROUNDING = 1e-6
+"""By how much a score may be out of its range: ten times the step of float32 at 1."""
 IMAGES_PER_PART = 100_000
 """A part is published after this many images: what a killed run has to measure again at most."""
 
@@ -39,6 +45,8 @@ class Measure:
 
     function: Callable
     settings: tuple[tuple[str, object], ...] = ()
+    is_score: bool = False
+    """Whether its values are a finder's scores."""
 
     @property
     def name(self) -> str:
@@ -55,8 +63,14 @@ class Measure:
 
 
 def is_per_image(function: Callable) -> bool:
-    """Whether the function needs pixels alone."""
-    return set(registry.needs(function)) <= PER_IMAGE
+    """Whether the function needs pixels alone. Raises `UserError` for one that needs other things beside them."""
+    others = [name for name in registry.needs(function) if name not in PER_IMAGE]
+    if others and PER_IMAGE & set(registry.needs(function)):
+        raise UserError(
+            f"{function.__module__}.{function.__name__}: image and gray cannot stand beside other parameters "
+            f"({', '.join(others)}); settings come after a `*`"
+        )
+    return not others
 
 
 def measure(
@@ -121,8 +135,7 @@ def measure_batch(batch: list[tuple[str, ...]], *, measures: list[Measure]) -> t
     """Decode a batch of (content hash, path, paths of copies) and measure each image: the unit of work of `engine`."""
     calls = [
         (
-            item.name,
-            item.function,
+            item,
             [name == "gray" for name in inspect.signature(item.function).parameters if name in PER_IMAGE],
             dict(item.settings),
         )
@@ -135,10 +148,36 @@ def measure_batch(batch: list[tuple[str, ...]], *, measures: list[Measure]) -> t
         if image is None:
             continue  # missing, or changed since it was added: `unmeasured` says so
         gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        image.flags.writeable = gray.flags.writeable = False  # all measures are given the same
         hashes.append(digest)
-        for name, function, wants_gray, settings in calls:
-            values[name].append(function(*[gray if wants else image for wants in wants_gray], **settings))
+        for item, wants_gray, settings in calls:
+            with registry.blaming(_called(item), item.function):
+                value = item.function(*[gray if wants else image for wants in wants_gray], **settings)
+            values[item.name].append(_checked(item, value))
     return hashes, values
+
+
+def _called(item: Measure) -> str:
+    return f"{'finder' if item.is_score else 'signal'} {item.name!r}"
+
+
+def _checked(item: Measure, value: Any) -> Any:
+    """The value itself. Raises `UserError` for one that cannot be kept."""
+    try:
+        found = np.asarray(value)
+    except ValueError:
+        found = np.asarray(None)  # lists of different lengths
+    if item.is_score and not (found.ndim == 0 and found.dtype.kind in NUMBERS and are_scores(found).all()):
+        raise UserError(f"{_called(item)} gave {value!r:.80} of an image; a score is {A_SCORE}")
+    if found.ndim > 1 or found.dtype.kind not in NUMBERS:
+        raise UserError(f"{_called(item)} gave {value!r:.80} of an image; it has to be a number, or a vector of them")
+    return value
+
+
+def are_scores(values: np.ndarray) -> np.ndarray:
+    """Which are from 0 to 1, but for rounding, or NaN: bool, of the same shape."""
+    found: np.ndarray = ~((values < -ROUNDING) | (values > 1 + ROUNDING))
+    return found
 
 
 def _first_intact(digest: str, paths: list[str]) -> np.ndarray | None:
@@ -181,6 +220,10 @@ def _read_part(path: Path, columns: list[str] | None = None) -> pa.Table:
 
 
 def _write_part(root: Path, item: Measure, hashes: list[str], values: list) -> None:
+    """Raises `UserError` for arrays of different lengths."""
+    if len(lengths := {np.shape(value) for value in values}) > 1:
+        told = " and ".join(map(str, sorted(lengths)[:2]))
+        raise UserError(f"{_called(item)} gave arrays of shapes {told}; of every image it has to be the same")
     first = np.asarray(values[0])
     if first.ndim == 0:
         column = pa.array(np.asarray(values))
@@ -227,7 +270,7 @@ def _stacked(column: pa.ChunkedArray) -> np.ndarray:
         bytes_of = np.frombuffer(values.buffers()[1], np.uint8, len(values) * width, values.offset * width)
         return bytes_of.reshape(len(values), width)
     if pa.types.is_fixed_size_list(values.type):
-        return values.flatten().to_numpy().reshape(len(values), values.type.list_size)
+        return values.flatten().to_numpy(zero_copy_only=False).reshape(len(values), values.type.list_size)
     numbers: np.ndarray = values.to_numpy(zero_copy_only=False)
     return numbers
 
@@ -235,7 +278,8 @@ def _stacked(column: pa.ChunkedArray) -> np.ndarray:
 def _absent(item: Measure, count: int) -> np.ndarray:
     """What `_align` gives where no image has a value; the value of a black image tells the shape and the type."""
     black = np.zeros((8, 8, 3), np.uint8)
-    value = np.asarray(
-        item.function(*[black[:, :, 0] if need == "gray" else black for need in registry.needs(item.function)])
-    )
+    with registry.blaming(_called(item), item.function):
+        value = np.asarray(
+            item.function(*[black[:, :, 0] if need == "gray" else black for need in registry.needs(item.function)])
+        )
     return np.full((count, *value.shape), np.nan if np.issubdtype(value.dtype, np.floating) else 0, value.dtype)

@@ -4,33 +4,139 @@ Installed packages add their own by an entry point of the group that is called a
 `curate.finders`: its name is the finder's, its value a module with a function of that name.
 """
 
+import hashlib
 import importlib
 import inspect
 import pkgutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
+from pathlib import Path
 from types import ModuleType
 
 from curate.errors import UserError, known
 
+GROUPS = {"curate.finders": "finder", "curate.signals": "signal", "curate.sources": "layout", "train.models": "network"}
+"""What installed packages may bring, by the group of the entry point."""
+OURS = {group.partition(".")[0] for group in GROUPS}
+SIDE_BY_SIDE = ("curate.finders", "curate.signals")
+"""Groups whose names must differ from each other's, too: what is measured of an image lies in `signals/NAME/`."""
+SHOWN = 200
+"""Characters of an error in somebody else's code that are shown; `--verbose` shows all."""
+
+
+@dataclass(frozen=True)
+class Brought:
+    """An entry point of an installed package."""
+
+    kind: str
+    name: str
+    module: str
+    package: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name!r} of the package {self.package}"
+
 
 def modules(package: ModuleType) -> dict[str, ModuleType]:
-    """Every module of `package` by its name, sorted; those that begin with `_` help others."""
-    own = [module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_")]
-    found = {name: f"{package.__name__}.{name}" for name in own}
-    for name, place in _installed(package.__name__):
-        if name in found:
-            raise UserError(f"{name!r} is in {found[name]} and in {place}; one of them must go, or be called otherwise")
-        found[name] = place
-    return {name: importlib.import_module(found[name]) for name in sorted(found)}
+    """Every module of `package` by its name, sorted; those that begin with `_` help others.
+
+    Raises `UserError` for one of another package that does not load, or has a name that is taken.
+    """
+    group = package.__name__
+    found: dict[str, str | Brought] = {name: f"{group}.{name}" for name in _own(group)}
+    if theirs := installed(group):
+        taken = {**_taken(group), **{name: str(place) for name, place in found.items()}}
+        for each in theirs:
+            if each.name in taken:
+                raise UserError(
+                    f"{each.name!r} is in {taken[each.name]} and in {each.module} of the package {each.package}; one "
+                    "of them must go, or be called otherwise"
+                )
+            taken[each.name], found[each.name] = each.module, each
+    return {
+        name: load(place) if isinstance(place, Brought) else importlib.import_module(place)
+        for name, place in sorted(found.items())
+    }
+
+
+def _own(group: str) -> list[str]:
+    walked = pkgutil.iter_modules(importlib.import_module(group).__path__)
+    return [module.name for module in walked if not module.name.startswith("_")]
+
+
+def _taken(group: str) -> dict[str, str]:
+    """Names, and where they are, that are not free for what an installed package brings to that group, besides those
+    of the group itself."""
+    if group not in SIDE_BY_SIDE:
+        return {}
+    from curate.evidence import GIVEN, GIVEN_TO_SIGNALS  # it imports this module
+    from curate.support.shape import FOLDERS_OF_SIGNALS
+
+    found = dict.fromkeys((*GIVEN, *GIVEN_TO_SIGNALS, *FOLDERS_OF_SIGNALS), "what curate itself gives or keeps")
+    for other in SIDE_BY_SIDE:
+        if other != group:
+            found |= {name: f"{other}.{name}" for name in _own(other)}
+            found |= {each.name: each.module for each in installed(other)}
+    return found
 
 
 @cache
-def _installed(group: str) -> tuple[tuple[str, str], ...]:
-    """Names and modules that other packages have for a group: looked for once, as that takes a while."""
-    return tuple((entry.name, entry.module) for entry in entry_points(group=group))
+def installed(group: str) -> tuple[Brought, ...]:
+    """What other packages have for a group: looked for once, as that takes a while."""
+    kind = GROUPS.get(group, group)
+    return tuple(
+        Brought(kind, entry.name, entry.value.partition(":")[0].strip(), entry.dist.name if entry.dist else "unknown")
+        for entry in entry_points(group=group)
+    )
+
+
+def load(brought: Brought) -> ModuleType:
+    """The module that an entry point names. Raises `UserError` for whatever keeps it from being imported."""
+    try:
+        return importlib.import_module(brought.module)
+    except Exception as error:
+        raise UserError(
+            f"{brought} does not load: {_said(error)}; mend it, or 'pip uninstall {brought.package}'"
+        ) from error
+
+
+def package_of(part: Callable | ModuleType) -> str:
+    """The installed package that brought a function or module by an entry point; "" for all others."""
+    top = _module_of(part).partition(".")[0]
+    if top in OURS:
+        return ""
+    theirs = (each for group in GROUPS for each in installed(group))
+    return next((each.package for each in theirs if each.module.partition(".")[0] == top), "")
+
+
+@contextmanager
+def blaming(what: str, part: Callable | ModuleType) -> Iterator[None]:
+    """What fails in the block, in code that an installed package brought, is a `UserError` that names it.
+
+    what: how `part`, the function or module that runs, is called in the error: `finder 'dark'`.
+    """
+    try:
+        yield
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:
+        if package := package_of(part):
+            raise UserError(
+                f"{what} of the package {package} failed: {_said(error)}; 'curate --verbose' shows where"
+            ) from error
+        raise
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error)[:SHOWN]}".rstrip(": ")
+
+
+def _module_of(part: Callable | ModuleType) -> str:
+    return part.__name__ if isinstance(part, ModuleType) else str(getattr(part, "__module__", ""))
 
 
 def functions(package: ModuleType) -> dict[str, Callable]:
@@ -40,8 +146,11 @@ def functions(package: ModuleType) -> dict[str, Callable]:
 
 def _function(name: str, module: ModuleType) -> Callable:
     function: Callable | None = getattr(module, name, None)
-    if function is None:
-        raise UserError(f"{module.__file__} has no function {name!r}: it has to be called as its file is")
+    if getattr(function, "__name__", None) != name or not callable(function):
+        raise UserError(
+            f"{getattr(module, '__file__', module.__name__)} has no function {name!r}: it has to be called as its file "
+            "is, or as its entry point"
+        )
     return function
 
 
@@ -72,15 +181,32 @@ def on_request(function: Callable) -> bool:
     return bool(getattr(sys.modules.get(function.__module__), "ON_REQUEST", False))
 
 
-def version(function: Callable) -> int:
-    """`VERSION` of its module, which is raised when the function finds otherwise than before; 1 where there is none."""
-    return int(getattr(sys.modules.get(function.__module__), "VERSION", 1))
+def version(function: Callable) -> int | str:
+    """`VERSION` of its module, which is raised when the function finds otherwise than before; 1 where there is none.
+
+    With a hash of the module's source where an installed package brought it: who writes one tries things out.
+    """
+    number = int(getattr(sys.modules.get(function.__module__), "VERSION", 1))
+    return f"{number}+{_source_hash(function.__module__)}" if package_of(function) else number
+
+
+@cache
+def _source_hash(module: str) -> str:
+    """Of the file that was imported, as hex of four bytes; of nothing where there is no file."""
+    file = getattr(sys.modules.get(module), "__file__", None)
+    return hashlib.blake2b(Path(file).read_bytes() if file else b"", digest_size=4).hexdigest()
 
 
 def settings(function: Callable) -> dict[str, object]:
-    """Keyword-only parameters with their defaults: what a recipe or `--set` may change."""
-    return {
+    """Keyword-only parameters with their defaults: what a recipe or `--set` may change.
+
+    Raises `UserError` for one without a default.
+    """
+    found = {
         name: parameter.default
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.kind == parameter.KEYWORD_ONLY
     }
+    if bare := [name for name, default in found.items() if default is inspect.Parameter.empty]:
+        raise UserError(f"setting {bare[0]!r} of {function.__module__}.{function.__name__} has no default; give it one")
+    return found

@@ -8,14 +8,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from curate.decisions import POLICY
+from curate.decisions import POLICY, TIME, fault_of_name
 from curate.errors import UserError
 from curate.recipe import Reviewers
 
 DROPPED = "\0drop"
 """What becomes of a dropped image, beside the labels that others get: no class can be called so."""
-RESERVED = ";\n\r\0"
-"""Signs that a reviewer's name may not hold: names are joined by the first."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +32,8 @@ class Agreement:
 def checked_name(name: str, where: str) -> str:
     """A reviewer's name, or `UserError`: `where` says which option gave it."""
     name = name.strip()
-    if name == POLICY:
-        raise UserError(f"{where} {name!r} is the policy's own name; give yours")
-    if not name or set(name) & set(RESERVED):
-        raise UserError(f"{where} {name!r} must be a name without semicolons and line ends")
+    if fault := fault_of_name(name):
+        raise UserError(f"{where} {name!r}: {fault}")
     return name
 
 
@@ -107,11 +103,11 @@ def kappa(a: pd.Series, b: pd.Series) -> float:
 
 
 def _settle(people: pd.DataFrame, images: pd.DataFrame, reviewers: Reviewers) -> pd.DataFrame:
-    """`settle` for images that several people decided on."""
+    """`settle` for images that several people decided on. One without a time was said last, see `decisions.older`."""
     votes: dict[str, list[_Vote]] = {image_id: [] for image_id in people["image_id"]}
     outcome = _outcome(people, images).to_numpy()
     ids, names = people["image_id"].to_list(), people["by"].to_list()
-    for place in people["at"].argsort(kind="stable"):
+    for place in people["at"].where(people["at"].str.fullmatch(TIME), "~").argsort(kind="stable"):
         votes[ids[place]].append(_Vote(outcome[place], names[place], place))
     places, by = [], []
     for said in votes.values():

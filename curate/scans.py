@@ -97,7 +97,8 @@ def stale(workspace: Workspace, wanted: Iterable[str], scans: Scans) -> list[str
 
 
 def _ran(entry: Entry) -> Mapping[str, str]:
-    """Finder -> how it ran, see `findings.ran_as`; empty where an earlier version of curate ran it, and did not say."""
+    """Finder -> how the recipe had it run, see `findings.ran_as`; empty where an earlier version of curate ran it, and
+    did not say."""
     ran = entry.arguments.get(RAN)
     return ran if isinstance(ran, dict) else {}
 

@@ -13,7 +13,7 @@ from curate.evidence import Evidence
 from curate.labels import answers, threshold
 from curate.tables import read_answers, read_decisions, read_findings, read_manifest
 from curate.wording import pasted
-from curate.workspace import CURATED, FINDINGS, RAN, Workspace
+from curate.workspace import CURATED, FINDINGS, RAN, RECIPE, Workspace
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ def scan(workspace: Workspace, *, only: list[str] | None, settings: findings.Set
     """Run finders and write `findings.parquet`; with `only` the findings of all others stay, else those on request."""
     chosen = findings.select(only, predictions.exists(workspace))
     usual = recipe.in_workspace(workspace).scan
+    findings.check_settings(usual, pasted(workspace.path(RECIPE)))
     merged = _merge_settings(usual, settings)
     findings.check_settings(merged)
     if at := merged.get(answers.LABEL_ERROR, {}).get("at"):
@@ -68,7 +69,8 @@ class Listed:
     table: pd.DataFrame
     """With the column `given_label`; scores of `label_error` as people's answers have it."""
     expected: threshold.Cut | None
-    """Of the labels in training; None where `label_error` is not listed, or was run without probabilities."""
+    """Of the labels in training, without those of generated images; None where `label_error` is not listed, or was run
+    without probabilities."""
     answers: int
     """People's decisions on labels, by which probabilities were set right."""
     decisions: pd.DataFrame
@@ -174,7 +176,7 @@ def _cut(
     at None: the flags stay.
     """
     mine = ((found["finder"] == answers.LABEL_ERROR) & (found["split"] == "train")).to_numpy()
-    labelled = len(manifest.learned(images))
+    labelled = len(manifest.learned(images[images["parent_id"] == ""]))
     probs = 1 - found["score"].to_numpy(np.float64)[mine]
     every = np.append(probs, np.zeros(max(0, labelled - len(probs))))  # a score of 1 has no row
     flags = found["flagged"].to_numpy(bool, copy=True)
@@ -240,14 +242,20 @@ def uncovered(evidence: Evidence) -> list[str]:
     if not predictions.exists(evidence.workspace):
         return warnings
     images, found = evidence.manifest, evidence.get("predictions")
+    brought = found.summary.get("from")
     lacking = images["image_id"][~found.present & manifest.decodable(images)]
     if len(lacking):
-        reason = "they came or changed after 'curate predict', run it again"
+        reason = (
+            f"{pasted(str(brought))} has no row of them, or they have changed since"
+            if brought
+            else "they came or changed after 'curate predict', run it again"
+        )
         warnings.append(f"{len(lacking):,} images have no prediction ({_named(lacking)}): {reason}")
     unknown = images[(images["label"] != "") & ~images["label"].isin(found.classes)]
     if len(unknown):
         which = _named(unknown["label"].drop_duplicates())
-        reason = "these labels were not judged; 'curate predict' learns them"
+        way_out = f"{pasted(str(brought))} has no column for them" if brought else "'curate predict' learns them"
+        reason = f"these labels were not judged; {way_out}"
         warnings.append(f"{len(unknown):,} images have labels that the predictions do not know ({which}): {reason}")
     return warnings
 

@@ -14,16 +14,16 @@ RULE = "reviewers"
 def compare(workspace: Workspace, before: int | None, after: int | None) -> pd.DataFrame:
     """Changes between two versions, as `apply.diff` gives them.
 
-    Without `before` it is the manifest as it is now, without `after` the curated set as it is now. A version stands for
-    its curated set, or for its manifest where nothing was applied by then. Where images or decisions changed after they
-    were applied, it stands for what `apply` would make of them.
+    Without `before` it is the manifest as it is now, without `after` the curated set as it is now, see `curated`. A
+    version stands for its curated set, or for its manifest where nothing was applied by then. Where images or decisions
+    changed after they were applied, it stands for what `apply` would make of them.
     """
     root = pasted(workspace.root)
     if before is None and after is None and not workspace.has(CURATED):
         raise UserError(f"{root} has no {CURATED} to compare with; 'curate apply {root}' writes it")
     first = workspace.read_table(MANIFEST, written_by="curate add") if before is None else images_at(workspace, before)
     if after is None:
-        second = read_table(workspace.path(CURATED if workspace.has(CURATED) else MANIFEST))
+        second = curated(workspace) if workspace.has(CURATED) else read_table(workspace.path(MANIFEST))
     else:
         second = images_at(workspace, after)
     return apply.diff(first, second, _decisions(workspace, after, first))
@@ -49,10 +49,19 @@ def is_current(workspace: Workspace) -> bool:
     return any(entry.arguments.get(RULE, rule) == rule for entry in _applied(workspace, workspace.hashes()))
 
 
-def policy_changed(workspace: Workspace) -> bool:
+def curated(workspace: Workspace) -> pd.DataFrame:
+    """The curated set of images and decisions as they are now: what `apply` would make of them where it has not yet."""
+    if is_current(workspace):
+        return read_table(workspace.path(CURATED))
+    images = workspace.read_table(MANIFEST, written_by="curate add")
+    return apply.apply(images, _decisions(workspace, None, images)).table
+
+
+def policy_changed(workspace: Workspace) -> bool | None:
     """Whether the recipe's policy says something else than it did when it made the decisions that are there.
 
-    Not where they are of another policy (`decide --policy`), nor where the ledger does not say of which.
+    Not where they are of another policy (`decide --policy`). None where no policy made them, as far as the ledger
+    tells: they may all be people's.
     """
     now, made, digest = recipe.rules_hash(recipe.in_workspace(workspace).policy), dict[str, Entry](), ""
     for entry in workspace.ledger():
@@ -61,8 +70,10 @@ def policy_changed(workspace: Workspace) -> bool:
             made[digest] = entry
         elif digest and digest != before and before in made and entry.command != "restore":
             made.setdefault(digest, made[before])  # people's word came in
-    last = made.get(workspace.hash(DECISIONS))
-    return last is not None and last.arguments.get("policy") is None and last.arguments[DECIDED_BY] != now
+    last = made.get(workspace.hash(DECISIONS)) or made.get(digest)  # the ledger may not know of people's word yet
+    if last is None:
+        return None
+    return last.arguments.get("policy") is None and last.arguments[DECIDED_BY] != now
 
 
 def _applied(workspace: Workspace, hashes: dict[str, str]) -> list[Entry]:

@@ -39,7 +39,7 @@ UNDER_THE_LOCK = (".", HISTORY, "signals/*/v*")
 EDIT = "edit"
 """Command of a ledger entry for files that were changed by hand."""
 RAN = "ran"
-"""Argument of a scan's entry that says which finders ran, and how; nobody gives it."""
+"""Argument of a scan's entry that says which finders ran, and what the recipe had them do; nobody gives it."""
 DECIDED_BY = "rules"
 """Argument of a decision's entry that says by which rules; nobody gives it."""
 JOURNAL = "review.jsonl"
@@ -128,6 +128,14 @@ class Workspace:
     def has(self, name: str) -> bool:
         return self.path(name).exists()
 
+    def refuse_out(self, out: Path, name: str) -> None:
+        """Raise `UserError` where `--out` might write over another verb's file: in the workspace, not called `name`."""
+        there = out.resolve()
+        if there.name != name and there.is_relative_to(self.root.resolve()):
+            raise UserError(
+                f"--out {pasted(out)} lies in the workspace, where only {name} may be; name a file elsewhere"
+            )
+
     def read_table(self, name: str, *, written_by: str) -> pd.DataFrame:
         """A table; where it is missing the error names the verb that writes it."""
         path = self.path(name)
@@ -140,7 +148,8 @@ class Workspace:
         return self._read_ledger()[0]
 
     def _read_ledger(self) -> tuple[list[Entry], bytes]:
-        """The entries, and the bytes that they stand in: all of the file but a damaged last line."""
+        """The entries, and the bytes that they stand in: all of the file but a damaged last line. Versions only go up,
+        but where a merge has kept the lines of two branches."""
         path = self.path(LEDGER)
         # Lines of bytes: a line cut within a character is no UTF-8, and text has more line ends than "\n".
         lines = path.read_bytes().rstrip(b"\n").split(b"\n") if path.exists() else []
@@ -152,6 +161,12 @@ class Workspace:
                 if number < len(lines):
                     raise UserError(f"{path}, line {number} is damaged; remove that line to go on") from None
                 lines.pop()
+                break
+            if len(entries) > 1 and entries[-1].version <= entries[-2].version:
+                twice = f"version {entries[-1].version} comes after version {entries[-2].version}"
+                raise UserError(
+                    f"{path}, line {number}: {twice}; of lines that a merge has put together keep one branch's"
+                )
         return entries, b"".join(line + b"\n" for line in lines)
 
     def hashes(self) -> dict[str, str]:
@@ -173,6 +188,10 @@ class Workspace:
             if entry.version <= version:
                 state |= entry.writes
         return {name: digest for name, digest in state.items() if name in VERSIONED and digest}
+
+    def keeps(self, name: str, digest: str) -> bool:
+        """Whether `history/` holds that content; a repository may have the ledger alone."""
+        return self._kept(name, digest).exists()
 
     def version_file(self, name: str, digest: str) -> Path:
         """The file in `history/` that holds that content."""
@@ -304,7 +323,7 @@ class Workspace:
         entry, entries, now = Entry(**json.loads(path.read_bytes())), self.ledger(), self.hashes()
         open_ = {name: digest for name, digest in entry.writes.items() if now.get(name, "") != digest}
         as_before = all(now.get(name, "") == entry.reads.get(name, "") for name in open_)
-        kept = all(not digest or self._kept(name, digest).exists() for name, digest in open_.items())
+        kept = all(not digest or self.keeps(name, digest) for name, digest in open_.items())
         if as_before and kept and not (entries and entries[-1].version >= entry.version):
             for name, digest in open_.items():
                 if digest:
@@ -329,24 +348,22 @@ class Workspace:
         return self.path(HISTORY) / f"{digest}{Path(name).suffix}"
 
     def note_edits(self) -> None:
-        """An entry for what changed outside curate, or in a review; and for a verb that was killed before it had one.
-        Whoever calls it holds the lock."""
+        """An entry for what changed outside curate, or in a review, once its content is in the history; and for a verb
+        that was killed before it had one. Tables that came without their history, as in a clone, go there, too. Whoever
+        calls it holds the lock."""
         self._finish()
         known: dict[str, str] = {}
         for entry in self.ledger():
             known |= entry.writes
         known = {name: digest for name, digest in known.items() if digest}
         now = self.hashes()
-        if now == known:
-            return
-        changed = {name: digest for name, digest in now.items() if known.get(name) != digest}
-        # What a verb publishes lies in the history before: content that is there already was not written by hand.
-        by_hand = not changed or any(not self._kept(name, digest).exists() for name, digest in changed.items())
-        for name in changed:
-            self._keep(name, self.path(name))
+        for name, digest in now.items():
+            if not self.keeps(name, digest):
+                self._keep(name, self.path(name))
         writes = {name: now.get(name, "") for name in now | known if now.get(name, "") != known.get(name, "")}
-        reviewed = set(changed) == {DECISIONS} and changed[DECISIONS] == self._reviewed()
-        self._append(self._next("review" if reviewed else EDIT if by_hand else "interrupted", {}, known, writes))
+        if writes:
+            reviewed = DECISIONS in now and writes == {DECISIONS: self._reviewed()}
+            self._append(self._next("review" if reviewed else EDIT, {}, known, writes))
 
     def _reviewed(self) -> str:
         """The hash of the decisions as the last act of a review left them; "" where there was none."""

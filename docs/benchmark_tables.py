@@ -9,6 +9,7 @@ import gpu_tables
 import review_tables
 import study_tables
 import trust_tables
+from outdated import outdated
 
 Figures = Mapping[str, Any]
 """What a benchmark measured; nested, as it stands in its JSON."""
@@ -24,6 +25,8 @@ def tables(results: Mapping[str, Figures]) -> str:
         about = (
             f"`{result['command']}`, {result['date']}, commit {result['commit'] or 'unknown'}. {result['hardware']}."
         )
+        if mark := outdated(result):
+            about += f" **To be renewed: {mark}.**"
         body = TABLES.get(name, (name, flat, None))[1](result["figures"])
         sections += [f"## {_title(name)}", f"{result['what']}.", body, about]
     if not sections:
@@ -38,11 +41,18 @@ def headlines(results: Mapping[str, Figures]) -> str:
         headline = TABLES[name][2] if name in TABLES else None
         if headline:
             anchor = _title(name).lower().replace(" ", "-")
-            rows.append([f"[{_title(name)}](docs/benchmarks.md#{anchor})", headline(result["figures"])])
-    rows += study_tables.headlines(results)
+            rows.append(
+                [f"[{_title(name)}](docs/benchmarks.md#{anchor})", _marked(headline(result["figures"]), result)]
+            )
+    rows += [[title, _marked(line, result)] for title, line, result in study_tables.headlines(results)]
     if told := gpu_tables.headline(results):
         rows.append(["[On a GPU](docs/benchmarks.md#on-a-gpu)", told])
     return table(["measured", "result"], rows) if rows else "Nothing has been measured yet: `make bench` does."
+
+
+def _marked(line: str, result: Figures) -> str:
+    mark = outdated(result)
+    return f"{line}; {mark}" if mark else line
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from outdated import outdated
+
 from tests.benchmarks.gpu.checks import CHECKS
 
 Figures = Mapping[str, Any]
@@ -59,6 +61,7 @@ def about(result: Figures) -> str:
     return (
         f"`{result['command']}`, {result['date']}, commit {result['commit'] or 'unknown'}, {result['seconds']:.0f} s. "
         f"{result['what']}. {result['hardware']}."
+        + (f" **To be renewed: {mark}.**" if (mark := outdated(result)) else "")
     )
 
 
@@ -136,15 +139,9 @@ def parity(figures: Figures) -> str:
 
 
 def neighbors(figures: Figures) -> str:
-    """Seconds for all pairs, and what was missed; seconds for the nearest; and beside faiss."""
+    """Seconds for the nearest of each, and beside faiss."""
     told = []
     for values in figures.values():
-        if "pairs" in values:
-            told.append(
-                f"{cell('seconds', values['seconds'], ' s')} for {number(values['pairs'])} pairs, "
-                f"{number(100 * values['recall'], ' %')} of the planted ones among them, "
-                f"{number(values['differences'])} differences from float64 in {number(values['rows_checked'])} rows"
-            )
         if "neighbours" in values:
             told.append(
                 f"{cell('seconds', values['seconds'], ' s')} for {values['neighbours']} neighbours in "

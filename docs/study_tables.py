@@ -3,6 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from outdated import outdated
+
+from curate import registry
+from curate.finders import pseudo_label
+
 Figures = Mapping[str, Any]
 Table = Callable[[list[str], list[list[str]]], str]
 SETS = {
@@ -46,7 +51,7 @@ def about(result: Figures) -> str:
     """Under which circumstances."""
     return (
         f"{result['what']}. `{result['command']}`, {result['date']}, commit {result['commit'] or 'unknown'}. "
-        f"{result['hardware']}."
+        f"{result['hardware']}." + (f" **To be renewed: {mark}.**" if (mark := outdated(result)) else "")
     )
 
 
@@ -55,10 +60,14 @@ def is_study(name: str) -> bool:
     return name.removesuffix("_gpu") in SECTIONS
 
 
-def headlines(results: Mapping[str, Figures]) -> list[list[str]]:
-    """Rows of the README's table."""
+def headlines(results: Mapping[str, Figures]) -> list[tuple[str, str, Figures]]:
+    """Rows of the README's table, and what each is from."""
     return [
-        [f"[{title}](docs/study.md#{title.lower().replace(' ', '-')})", headline(results[name]["figures"])]
+        (
+            f"[{title}](docs/study.md#{title.lower().replace(' ', '-')})",
+            headline(results[name]["figures"]),
+            results[name],
+        )
         for name, (title, headline) in HEADLINES.items()
         if name in results
     ]
@@ -203,6 +212,25 @@ def _means(curves: list[list[float]]) -> list[float]:
 
 def _ratio(share: float | None) -> str:
     return "not reached" if share is None else f"{share:.2f}"
+
+
+def pseudo_labels(result: Figures, table: Table) -> str:
+    """A row per set and number of labels, for `docs/adding.md`, with the least probability that is the default."""
+    sure = registry.settings(pseudo_label.pseudo_label)["sure"]
+    rows = [
+        [
+            SETS.get(name) or planted(name),
+            f"{row['labels']:,} labels",
+            f"{row['labelled']:,} of {row['pool']:,}",
+            f"{100 * row['expected']:.1f} %",
+            f"{100 * row['right']:.1f} %",
+        ]
+        for name, found in result["figures"].items()
+        for row in found["rows"]
+        if row["sure"] == sure
+    ]
+    header = ["trained on", "calibrated by", "labelled, of all", "expected right", "right"]
+    return f"{table(header, rows)}\n\n{about(result)}"
 
 
 def false(figures: Figures, table: Table) -> str:

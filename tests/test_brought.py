@@ -43,9 +43,8 @@ def test_the_way_that_the_docs_show(ws: Workspace, tmp_path: Path, monkeypatch: 
     assert f"{len(trained)} images have predictions for 10 classes." in told
     scanned = verbs.scan(ws, only=None, settings={}, engine=Local())
     assert scanned.not_run == []
-    listed = verbs.list_findings(ws, finder="label_error", flagged_only=True).table
-    (found,) = listed[listed["image_id"].str.endswith("wrong.png")].itertuples()
-    assert found.suggested_label == "8"
+    worst = verbs.list_findings(ws, finder="label_error", flagged_only=False).table.iloc[0]
+    assert (worst["image_id"].split("/")[-1], worst["suggested_label"]) == ("wrong.png", "8")
     assert "outlier" in set(read_table(ws.path(FINDINGS))["finder"])
     assert scans.stale(ws, ["label_error"], scans.of(ws)) == []
 
@@ -79,7 +78,8 @@ def test_without_embeddings_and_with_rows_of_other_images(ws: Workspace, tmp_pat
         (lambda rows: rows.drop(columns="image_id"), "column 'image_id' is missing"),
         (lambda rows: rows.drop(columns=["8", "9"]), "has no column for 2 classes: '8', '9'"),
         (lambda rows: rows.assign(**{"3": 0.7}), "line 2: the sum is 1.6; probabilities are from 0 to 1"),
-        (lambda rows: rows.assign(**{"3": -0.1, "4": 0.3}), "line 2: the sum is 1; probabilities"),
+        (lambda rows: rows.assign(**{"3": -0.1, "4": 0.3}), "line 2: '3' is -0.1; probabilities"),
+        (lambda rows: rows.assign(idx=1), r"line 2: the sum is 2; .*; 'idx' of its columns is no class here"),
         (lambda rows: rows.assign(**{"3": "much"}), "line 2: '3' is 'much', which is no number"),
         (lambda rows: rows.assign(**{"3": ""}), "line 2: '3' is '', which is no number"),
         (lambda rows: pd.concat([rows, rows.iloc[:1]]), "stands twice"),
@@ -101,6 +101,10 @@ def test_what_is_no_table_of_probabilities(
     [
         (np.zeros((3, 2), np.float32), r"holds \(3, 2\); embeddings are floating-point numbers of shape \(301, D\)"),
         (np.zeros((301, 2), np.int64), "embeddings are floating-point"),
+        (np.zeros((301, 0)), r"holds \(301, 0\); embeddings are"),
+        (np.where(np.arange(602).reshape(301, 2) == 7, np.inf, 0), "row 3: inf among the numbers; give finite"),
+        (np.where(np.arange(602).reshape(301, 2) == 7, np.nan, 0), "row 3: nan among the numbers; give finite"),
+        (np.full((301, 2), 1e300), "row 0: inf among the numbers"),
         (np.array([{}], dtype=object), "cannot be read as .npy"),
         (None, "cannot be read as .npy"),
     ],
@@ -112,6 +116,34 @@ def test_what_are_no_embeddings(ws: Workspace, tmp_path: Path, written: np.ndarr
     with pytest.raises(UserError, match=says):
         brought.bring(ws, tmp_path / "probs.csv", tmp_path / "seen.npy")
     assert not predictions.exists(ws)
+
+
+def test_what_is_taken_as_it_is_meant(ws: Workspace, tmp_path: Path) -> None:
+    rows = (
+        table(ws).iloc[:301].assign(**{"3": -1e-9, "4": 0.2, "Z": 0.0})[["image_id", "Z", *map(str, range(9, -1, -1))]]
+    )
+    rows.set_index("image_id").to_parquet(tmp_path / "P.PARQUET")
+    seen = np.ones((301, 2))
+    seen[5] = np.nan
+    np.save(tmp_path / "seen.npy", seen)
+    done = brought.bring(ws, tmp_path / "P.PARQUET", tmp_path / "seen.npy")
+    assert [warning for warning in done.warnings if "is a class that no image has ('Z')" in warning]
+    found = predictions.read(ws, read_table(ws.path(MANIFEST)))
+    assert found.classes == [*map(str, range(10)), "Z"]
+    assert (found.pred_probs[found.present][:, 3] == 0).all()
+
+
+def test_what_the_file_lacks_is_told_so(ws: Workspace, tmp_path: Path) -> None:
+    table(ws).iloc[20:].to_csv(tmp_path / "probs.csv", index=False)
+    brought.bring(ws, tmp_path / "probs.csv")
+    told = verbs.scan(ws, only=["dark"], settings={}, engine=Local()).warnings
+    (lacking,) = [warning for warning in told if "have no prediction" in warning]
+    assert lacking.endswith("probs.csv has no row of them, or they have changed since")
+
+
+def test_options_of_a_training_are_refused(ws: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="trains nothing; leave --folds, --workers out"):
+        run("predict", ws.root, "--from", tmp_path / "probs.csv", "--workers", "2", "--folds", "3")
 
 
 def test_a_file_that_is_none(ws: Workspace, tmp_path: Path) -> None:

@@ -7,15 +7,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import pytest
+import typer
 
+from curate import sources
 from curate.cli import app
 from curate.errors import UserError
+from curate.review import jobs
 from curate.workspace import Workspace
 from tests.command import invoke, run
+from train.profiles import PROFILES
 
 COMMANDS = {
     command.name or command.callback.__name__: command for command in app.registered_commands if command.callback
@@ -48,6 +52,17 @@ def test_summaries_are_one_sentence() -> None:
         summary = (command.callback.__doc__ or "").strip() if command.callback else ""
         assert summary.endswith(".")
         assert "\n" not in summary
+
+
+@pytest.mark.parametrize(
+    ("verb", "option", "names"),
+    [("export", "--as", sources.writable()), ("review", "--as", jobs.tools()), ("predict", "--profile", PROFILES)],
+)
+def test_help_names_all_that_may_be_asked_for(verb: str, option: str, names: Collection[str]) -> None:
+    """Written by hand there: asking who has them takes a second, and so `curate --help` would."""
+    group = typer.main.get_command(app)
+    told = next(each.help for each in group.commands[verb].params if option in each.opts)  # type: ignore[attr-defined]
+    assert [name for name in names if not re.search(rf"\b{name}\b", told)] == []
 
 
 @pytest.mark.parametrize(

@@ -172,8 +172,7 @@ def test_other_settings_are_refused_by_name(proved: tuple[Workspace, str], fails
     workspace, _ = proved
     before = sorted(workspace.root.glob("runs/*/seed-*/*"))
     line = fails("prove", workspace.root, *SETTINGS, "--set", "epochs=3")
-    assert "were trained with other settings (epochs 2 → 3, " in line
-    assert "--fresh" in line
+    assert "were trained with other settings (epochs 2 → 3): give those again, or start anew with --fresh" in line
     assert sorted(workspace.root.glob("runs/*/seed-*/*")) == before
 
 

@@ -17,7 +17,7 @@ IMAGES = images(
     ("a", "train", "cat"), ("b", "train", "dog"), ("c", "train", "cat"), ("t", "test", "dog"), ("v", "val", "cat")
 )
 KEEP, DROP, RELABEL, REVIEW = (Rule(finder=action, action=action) for action in ("keep", "drop", "relabel", "review"))
-NOON, LATER = "2026-01-01T12:00:00Z", "2026-01-02T12:00:00Z"
+NOON, LATER, NOW = "2026-01-01T12:00:00Z", "2026-01-02T12:00:00Z", "2026-01-03T12:00:00Z"
 SUGGESTED = {"relabel": "dog"}
 
 
@@ -198,6 +198,12 @@ def test_decisions_stand_in_the_order_of_the_manifest() -> None:
         ("image_id,action\na,drop\nb,drop\na,drop\n", "line 4: image_id 'a': stands twice"),
         ("image_id,action,label\na,relabel,bird\n", "line 2: label 'bird': no such class; there are: cat, dog"),
         ("image_id,action\na,relabel\n", "line 2: label '': no such class"),
+        ("image_id,action,label\na,relabel,bird\n", "no such class; .*; write one of these, or take the row out"),
+        ("image_id,action,by\na,drop,ada\na,keep,ada \n", "line 3: image_id 'a': stands twice, by the same person"),
+        ("image_id,action,by\na,drop,ada\na,keep,eve;mia\n", "line 3: by 'eve;mia': it must be a name without"),
+        ("image_id,action,by\na,drop,Policy\n", "line 2: by 'Policy': that is the policy's own name, give yours"),
+        ("image_id,action\na,drop\n<<<<<<< HEAD\nb,drop\n", "line 3: image_id '<<<<<<< HEAD': a mark of a merge"),
+        ("image_id,action\na,drop\n=======\nb,drop\n>>>>>>> b\n", r"line 3: image_id '=======' \(and 1 more\)"),
         ("image_id,action,label\na,drop,\nb,,cat\n", "line 3: label 'cat': has no action; write 'relabel' beside it"),
         ('image_id,action,note\na,drop,"x\ny"\nb,dorp,\n', "line 4: action 'dorp'"),
         ("image_id,action\na,dorp\nb,dorp\nc,dorp\n", r"line 2: action 'dorp' \(and 2 more\)"),
@@ -297,10 +303,50 @@ def test_answers_that_their_person_has_changed_since(at: str, is_older: bool) ->
     assert decisions.older(imported, earlier).to_list() == [is_older, False]
 
 
-def test_rows_that_say_the_same_as_before() -> None:
-    earlier = decided(("a", "drop", "", "ada", "", "why"), ("b", "keep", "", "ada"))
-    now = decided(("a", "drop", "", "ada", "dark", "why", NOON), ("b", "keep", "", "bob"), ("c", "keep", "", "ada"))
-    assert decisions.unchanged(now, earlier)["image_id"].to_list() == ["a"]
+@pytest.mark.parametrize(
+    ("row", "is_changed"),
+    [
+        (("a", "drop", "", "ada", "dark", "why", NOON), False),
+        (("a", "drop", "", "ada", "", "why"), False),  # says nothing of why
+        (("a", "drop", "", "ada", "split_leak", "why"), True),
+        (("a", "drop", "", "ada", "dark", ""), True),
+        (("a", "drop", "", "bob", "dark", "why"), True),
+        (("b", "keep", "", "ada", "dark"), True),
+        (("c", "keep", "", "ada"), True),
+    ],
+)
+def test_rows_that_say_something_else_than_before(row: tuple[str, ...], is_changed: bool) -> None:
+    earlier = decided(("a", "drop", "", "ada", "dark", "why"), ("b", "keep", "", "ada"))
+    assert decisions.changed(decided(row), earlier).tolist() == [is_changed]
+    taken_over = merge(earlier, decided(row), by="eve", at=LATER)
+    assert taken_over.equals(earlier) != is_changed
+
+
+@pytest.mark.parametrize(
+    ("row", "at"),
+    [
+        (("a", "keep", "", "ada", "dark", "", NOON), NOON),
+        (("a", "keep", "", "ada", "dark", "", "01.01.2026 12:00"), NOON),  # as a spreadsheet saves it
+        (("a", "keep", "", "ada", "dark", "", LATER), LATER),
+        (("a", "drop", "", "ada", "dark", "", NOON), NOW),
+        (("a", "drop", "", "ada", "dark", "", "01.01.2026 12:00"), NOW),
+        (("a", "drop", "", "ada", "dark", "", LATER), LATER),
+        (("a", "keep", "", "ada", "split_leak", "", NOON), NOW),
+        (("a", "keep", "", "bob", "", "", ""), NOW),
+        (("a", "keep", "", "bob", "", "", NOON), NOON),  # as the journal of a review may have it
+        (("b", "keep", "", "policy", "dark", "", NOON), NOW),
+        (("c", "keep", "", ""), NOW),
+    ],
+)
+def test_what_was_edited_has_the_time_of_the_edit(row: tuple[str, ...], at: str) -> None:
+    before = decided(("a", "keep", "", "ada", "dark", "", NOON), ("b", "drop", "", "policy", "dark", "", NOON))
+    assert decisions.timed(decided(row), before, at=NOW)["at"].to_list() == [at]
+
+
+@pytest.mark.parametrize("at", ["", "01.01.2026 12:00"])
+def test_an_import_gives_its_time_to_what_has_none(at: str) -> None:
+    table = merge(decided(), decided(("a", "keep", "", "ada", "", "", at)), by="ada", at=NOW)
+    assert table["at"].to_list() == [NOW]
 
 
 def test_what_rules_may_ask_about() -> None:

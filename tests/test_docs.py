@@ -141,6 +141,13 @@ def test_everything_there_is_appears(page: str, names: list[str]) -> None:
     assert [name for name in names if f"`{name}`" not in text] == []
 
 
+def test_files_of_the_promises_are_there() -> None:
+    promises = [line for line in (ROOT / "SECURITY.md").read_text(encoding="utf-8").splitlines() if line[:2] == "| "]
+    named = {name for line in promises for name in re.findall(r"`([\w/]+\.py)`", line)}
+    assert len(named) > 10
+    assert [name for name in named if not any((ROOT / folder / name).exists() for folder in ("", "curate"))] == []
+
+
 def test_every_python_file_is_in_the_tree() -> None:
     tree = (
         (ROOT / "README.md").read_text(encoding="utf-8").split("<!-- begin tree -->")[1].split("<!-- end tree -->")[0]

@@ -162,34 +162,6 @@ def test_default_is_one_worker_a_core(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked
 
 
-@pytest.mark.parametrize(
-    ("own", "around", "expected"),
-    [
-        ("max 100000", "max 100000", 8),
-        ("250000 100000", "max 100000", 3),
-        ("900000 100000", "200000 100000", 2),
-        ("5000 100000", "max 100000", 1),
-        ("what is this", None, 8),
-        (None, None, 8),
-    ],
-)
-def test_cores_are_those_that_may_be_used(
-    own: str | None, around: str | None, expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    group = tmp_path / "groups" / "slice" / "job"
-    group.mkdir(parents=True)
-    for folder, told in ((group, own), (group.parent, around)):
-        if told:
-            (folder / "cpu.max").write_text(f"{told}\n")
-    (tmp_path / "cgroup").write_text("2:cpu:/else\n0::/slice/job\n")
-    monkeypatch.setattr(engine, "GROUP", tmp_path / "cgroup")
-    monkeypatch.setattr(engine, "GROUPS", tmp_path / "groups")
-    monkeypatch.setattr(engine.os, "sched_getaffinity", lambda pid: range(8))
-    assert engine.cores() == expected
-    (tmp_path / "cgroup").unlink()
-    assert engine.cores() == 8
-
-
 def test_ctrl_c_while_processes_start_comes_when_they_have_started() -> None:
     """Also where the system hands the signal to one of torch's threads, which no mask of the main thread hinders."""
     hold, reached = threading.Event(), threading.Event()

@@ -18,6 +18,7 @@ import pytest
 from curate import leaving, sources
 from curate.errors import UserError
 from curate.export import export
+from curate.images import content_hash
 from curate.ingest.add import add
 from curate.portable import MAX_NAME_BYTES, MAX_PATH, MIN_NAME, portable, same, why_not
 from curate.sources import parquet
@@ -66,6 +67,57 @@ def test_round_trip(full: Workspace, tmp_path: Path, layout: str) -> None:
     again = Workspace(tmp_path / "again")
     add(again, tmp_path / "out")
     assert contents(read(again)) == contents(read(full))
+
+
+def generated(ws: Workspace) -> pd.DataFrame:
+    """The manifest with two more images, which were made from the first training image, and from the last."""
+    table = read(ws)
+    cats = table[(table["split"] == "train") & (table["error"] == "")].iloc[[0, -1]]
+    (ws.root / "images/augmented").mkdir(parents=True)
+    ids = [f"augmented/{seed}.png" for seed in (80, 81)]
+    for seed, name in zip((80, 81), ids, strict=True):
+        (ws.root / "images" / name).write_bytes(png(seed))
+    hashes, where = [content_hash(png(seed)) for seed in (80, 81)], [f"images/{name}" for name in ids]
+    made = cats.assign(parent_id=cats["image_id"], image_id=ids, path=where, content_hash=hashes, source="augmented")
+    return pd.concat([table, made], ignore_index=True)
+
+
+def made_from(table: pd.DataFrame) -> set[tuple[str, str]]:
+    """(content of a generated image, that of its original)."""
+    digest = table.set_index("image_id")["content_hash"]
+    made = table[table["parent_id"] != ""]
+    return set(zip(made["content_hash"], digest.reindex(made["parent_id"]), strict=True))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_generated_images_come_back_as_such_or_a_line_says_that_they_do_not(
+    full: Workspace, tmp_path: Path, layout: str
+) -> None:
+    table = generated(full)
+    exported = export(table, full.root, tmp_path / "out", layout)
+    again = Workspace(tmp_path / "again")
+    for _ in range(2):
+        add(again, tmp_path / "out")
+        if hasattr(sources.pick(layout), "ORIGINALS"):
+            assert (exported.generated, exported.warnings) == (2, [])
+            assert made_from(read(again)) == made_from(table)
+        else:
+            assert exported.warnings[0].startswith("2 images are generated ones, which folder does not say: added")
+            assert made_from(read(again)) == set()
+    add(full, tmp_path / "out")  # where the originals are under other names
+    assert made_from(read(full)) == made_from(read(again))
+
+
+def test_what_is_no_name_of_an_image_is_no_original(tmp_path: Path) -> None:
+    root = write_tree(tmp_path / "photos", ["1.png", "2.png", "3.png"])
+    lines = ["a,1.png,cat,train,x", "b,2.png,cat,train,a", "c,3.png,cat,test,a"]
+    (root / "labels.csv").write_text("\n".join(["image_id,path,label,split,parent_id", *lines]))
+    ws = Workspace(tmp_path / "ws")
+    add(ws, root)  # of `b` alone the original is there, and in its split
+    assert read(ws)["parent_id"].to_list() == ["", "", ""]
+    (root / "labels.csv").write_text("\n".join(["image_id,path,label,split,parent_id", lines[0][:-1], *lines[1:]]))
+    add(ws, root)
+    assert read(ws)["parent_id"].to_list() == ["", "photos/1.png", ""]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from curate.files import TEMPORARY_PREFIX, file_hash, replacing, write_bytes_atomic
+from curate.files import TEMPORARY_PREFIX, file_hash, replacing, write_bytes_atomic, write_json
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"\0" * 3_000_000])
@@ -30,6 +30,13 @@ def test_what_was_there_stays_when_writing_fails(tmp_path: Path, error: type[Bas
     with pytest.raises(error):
         fail()
     assert {item.name: item.read_bytes() for item in tmp_path.iterdir()} == {"table.parquet": b"before"}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_no_json_holds_what_json_lacks(tmp_path: Path, value: float) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "result.json", {"accuracy": value})
+    assert not list(tmp_path.iterdir())
 
 
 def test_temporary_name_is_hidden_and_keeps_the_suffix(tmp_path: Path) -> None:

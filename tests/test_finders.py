@@ -274,6 +274,14 @@ def test_rare_class(rare: int, is_flagged: bool, tmp_path: Path) -> None:
     assert set(found["row"][found["flagged"]]) == (set(range(40, 40 + rare)) if is_flagged else set())
 
 
+def test_generated_images_make_no_class_less_rare(tmp_path: Path) -> None:
+    pictures = [Picture(picture(seed), "ab"[seed % 2]) for seed in range(40)]
+    pictures += [Picture(picture(100), "c"), *(Picture(picture(seed), "c", parent="set/0040.png") for seed in range(9))]
+    found = run(tmp_path, "rare_class", pictures)
+    assert found["row"].to_list() == [40]
+    assert found["detail"].to_list() == ["c has 1 original training images, the median class 20"]
+
+
 def test_a_class_without_training_images(tmp_path: Path) -> None:
     found = run(tmp_path, "rare_class", [Picture(picture(0), "a"), Picture(picture(1), "b", "test")])
     assert found[["row", "score"]].to_numpy().tolist() == [[1, 0]]

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -53,7 +54,8 @@ def run(result: object) -> pd.DataFrame:
         (pd.DataFrame({"row": [2], "score": [0.9], "flagged": [True]}), [("c", 0.9, True)]),
         (pd.DataFrame({"row": [2, 0], "score": [0.1, np.nan]}), [("c", 0.1, True)]),
         (pd.DataFrame({"row": [], "score": []}), []),
-        (pd.DataFrame({"row": [1, 1], "score": [0.2, 0.1]}), [("b", 0.1, True), ("b", 0.2, True)]),
+        (pd.DataFrame({"row": [0, 1], "score": [0.2, 0.1], "flagged": [None, False]}), [("b", 0.1, 0), ("a", 0.2, 1)]),
+        (pd.DataFrame({"row": [1], "score": [0.2], "group": [None], "suggested_label": [None]}), [("b", 0.2, True)]),
     ],
 )
 def test_results_of_finders(scores: object, expected: list[tuple[str, float, bool]]) -> None:
@@ -68,9 +70,66 @@ def test_results_of_finders(scores: object, expected: list[tuple[str, float, boo
     assert (table[["related_id", "suggested_label", "detail"]] == "").all(axis=None)
 
 
-def test_a_result_of_another_length_is_our_bug() -> None:
-    with pytest.raises(AssertionError, match=r"check gave \(2,\) scores for 3 images"):
-        run(np.zeros(2))
+FINE = {"row": [0, 1], "score": [0.1, 0.2]}
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        (np.zeros(2), r"finder 'check' gave scores of shape \(2,\) for 3 images"),
+        (None, r"gave scores of shape \(\) for 3 images"),
+        (
+            ["bad", "fine", "fine"],
+            "gave .'bad', 'fine', 'fine'. as scores; a score is one number, from 1 for fine to 0",
+        ),
+        ([0, 55, 0], "gave the score 55; a score is"),
+        ([-5, 0, 0], "gave the score -5; a score is"),
+        ([0, -np.inf, 0], "gave the score -inf; a score is"),
+        (pd.DataFrame({"score": [0.1]}), "gave a table without the column 'row'"),
+        (pd.DataFrame({"row": [0]}), "gave a table without the column 'score'"),
+        (pd.DataFrame(FINE | {"sugested_label": "a"}), "no column is called 'sugested_label' .did you mean 'sugg"),
+        (pd.DataFrame(FINE | {"score": [0.1, 55]}), "gave the score 55"),
+        (pd.DataFrame(FINE | {"row": [0, -1]}), "gave the row -1; there are 0 to 2"),
+        (pd.DataFrame(FINE | {"row": [0, 500]}), "gave the row 500; there are 0 to 2"),
+        (pd.DataFrame(FINE | {"row": [0, 0.5]}), "gave the row 0.5; there are"),
+        (pd.DataFrame(FINE | {"row": [1, 1]}), "gave row 1 twice"),
+        (pd.DataFrame(FINE | {"flagged": ["no", True]}), "gave 'no' as flagged; it has to be true or false"),
+        (pd.DataFrame(FINE | {"group": [0.5, 1]}), "gave 0.5 as group; it has to be a whole number"),
+        (pd.DataFrame(FINE | {"suggested_label": [None, 3]}), "gave 3.0 as suggested_label; it has to be a text"),
+        (pd.DataFrame(FINE | {"suggested_prob": [2, 0]}), "gave 2 as suggested_prob; it has to be from 0 to 1"),
+    ],
+)
+def test_what_no_finder_may_give_is_named(result: object, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        run(result)
+
+
+def test_what_a_finder_does_to_its_arguments_the_next_does_not_see() -> None:
+    def first(manifest: pd.DataFrame, classes: list[str]) -> np.ndarray:
+        manifest["label"] = "x"
+        classes.append("x")
+        return np.ones(len(manifest))
+
+    def second(manifest: pd.DataFrame, classes: list[str]) -> np.ndarray:
+        assert manifest["label"].to_list() == ["cat", "dog", "cat"]
+        assert classes == ["cat", "dog"]
+        return np.ones(len(manifest))
+
+    def third(labels: np.ndarray) -> np.ndarray:
+        labels[:] = 0
+        return np.ones(len(labels))
+
+    evidence = Evidence(Workspace(Path("unused")), IMAGES)
+    scan(evidence, {"first": first, "second": second}, {})
+    with pytest.raises(ValueError, match="read-only"):
+        scan(evidence, {"third": third}, {})
+
+
+@pytest.mark.parametrize("others", ["side", "labels, classes"])
+def test_an_image_beside_other_parameters_is_told(others: str) -> None:
+    function = eval(f"lambda image, {others}: 1.0")
+    with pytest.raises(UserError, match=rf"cannot stand beside other parameters \({others}\); settings come after a"):
+        scan(Evidence(Workspace(Path("unused")), IMAGES), {"f": function}, {})
 
 
 def test_no_finders() -> None:
@@ -120,6 +179,42 @@ def test_settings_that_fit(settings: dict[str, dict[str, object]]) -> None:
 def test_settings_that_do_not_fit_are_named(settings: dict[str, dict[str, object]], message: str) -> None:
     with pytest.raises(UserError, match=message):
         check_settings(settings)
+
+
+def with_defaults(
+    *, below: float = -1.0, nothing: str | None = None, range: tuple[float, float] = (0.1, 0.9), names: tuple = ("a",)
+) -> None:
+    """No finder, but its settings are such as one may have."""
+
+
+@pytest.mark.parametrize(
+    "values", [{"below": -2}, {"nothing": "text"}, {"nothing": None}, {"range": [0.2, 1]}, {"names": ["b", "c"]}]
+)
+def test_settings_of_other_kinds_that_fit(values: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(findings.registry, "functions", lambda package: {"with_defaults": with_defaults})
+    check_settings({"with_defaults": values})
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"below": float("nan")}, "with_defaults.below must be a number, not nan"),
+        ({"range": 0.2}, r"range must be like its default \(0.1, 0.9\), not 0.2"),
+        ({"range": [0.2, "b"]}, r"range must be like its default \(0.1, 0.9\), not 'b'"),
+        ({"range": [-1, 1]}, "range must be a number from 0, not -1"),
+    ],
+)
+def test_settings_of_other_kinds_that_do_not_fit(
+    values: dict[str, object], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(findings.registry, "functions", lambda package: {"with_defaults": with_defaults})
+    with pytest.raises(UserError, match=message):
+        check_settings({"with_defaults": values})
+
+
+def test_a_finder_that_a_file_names_and_is_not_there_is_told_with_the_file() -> None:
+    with pytest.raises(UserError, match=r"^ws/recipe.yaml: no finder is called 'outlyer'"):
+        check_settings({"outlyer": {}}, "ws/recipe.yaml")
 
 
 @pytest.mark.parametrize("only", [["outlyer"], ["outlier", "outlyer"], [""]])
@@ -203,6 +298,35 @@ def table(workspace: Workspace) -> pd.DataFrame:
 
 def parts(workspace: Workspace) -> list[str]:
     return sorted(str(path.relative_to(workspace.root / "signals")) for path in workspace.root.glob("signals/*/*/*"))
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ([0.1, 0.2], "finder 'odd' gave .0.1, 0.2. of an image; a score is one number"),
+        (None, "finder 'odd' gave None of an image"),
+        ("bad", "finder 'odd' gave 'bad' of an image"),
+        (55.0, "finder 'odd' gave 55.0 of an image"),
+    ],
+)
+def test_a_score_that_is_none_is_not_kept(workspace: Workspace, table: pd.DataFrame, value: Any, message: str) -> None:
+    def odd(gray: np.ndarray) -> object:
+        return value
+
+    with pytest.raises(UserError, match=message):
+        scan(Evidence(workspace, table, Local(1)), {"odd": odd}, {})
+    assert parts(workspace) == []
+
+
+def test_finders_and_signals_are_measured_in_one_pass(
+    workspace: Workspace, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[int] = []
+    usual = measure.decode
+    monkeypatch.setattr(measure, "decode", lambda data: decoded.append(1) or usual(data))
+    chosen = {"mean_gray": mean_gray, "by_tones": lambda tones: np.ones(len(tones))}
+    scan(Evidence(workspace, table, Local(1)), chosen, {})
+    assert len(decoded) == 40
 
 
 def test_each_image_is_measured_once_per_setting(workspace: Workspace, table: pd.DataFrame) -> None:

@@ -1,14 +1,18 @@
 """The finder of wrong labels, on probabilities whose answer is known."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from curate import verbs
 from curate.errors import UserError
 from curate.finders.label_error import FILTERS, METHODS, label_error
 from curate.signals.label_doubt import label_doubt
+from curate.workspace import FINDINGS, MANIFEST, Workspace
+from tests.tables import found as findings_of
 from tests.tables import images
 
 CLASSES = ["bird", "cat", "dog"]
@@ -150,6 +154,37 @@ def test_rare_classes_are_not_called_wrong() -> None:
     rare[:, 4], rare[:, 0] = 0.2, 0.5
     table = fused(np.append(labels, np.full(30, 4)), np.concatenate([probs, rare]).astype(np.float32))
     assert table["flagged"][-30:].mean() < 0.2
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_generated_images_are_no_labels_of_their_own(method: str) -> None:
+    """Six of each of a few images: neither judged, nor counted where rates of errors are learned."""
+    labels, _, probs = simulated(200, 0.1, classes=3)
+    rows = [(str(at), "train", str(k)) for at, k in enumerate(labels)]
+    made = {f"{at}-{draw}": str(at) for at in range(20) for draw in range(6)}
+    both = images(*rows, *((name, "train", str(labels[int(of)])) for name, of in made.items()), parents=made)
+    again = np.concatenate([labels, labels[:20].repeat(6)]), np.concatenate([probs, probs[:20].repeat(6, axis=0)])
+    names = [str(k) for k in range(3)]
+    found, alone = (
+        label_error(table, codes, names, said, doubt_of(table, codes, said), None, None, method=method)
+        for table, (codes, said) in ((both, again), (images(*rows), (labels, probs)))
+    )
+    assert alone["flagged"].any()
+    pd.testing.assert_frame_equal(found, alone)
+
+
+def test_generated_images_do_not_dilute_the_rate_of_errors(tmp_path: Path) -> None:
+    """One label of two originals is wrong, however many images were generated from the other."""
+    made = {f"made{draw}": "b" for draw in range(6)}
+    workspace = Workspace(tmp_path)
+    with workspace.writing("scan", {}) as transaction:
+        rows = [(name, "train", "cat") for name in ("a", "b", *made)]
+        transaction.write_table(MANIFEST, images(*rows, parents=made))
+        wrong = findings_of(("a", "label_error", 0.0, "dog")).assign(suggested_prob=np.float32(1))
+        transaction.write_table(FINDINGS, wrong)
+    expected = verbs.summarise(workspace, finder="label_error").expected
+    assert expected is not None
+    assert expected.noise_rate.expected == pytest.approx(0.5, abs=0.01)
 
 
 @pytest.mark.parametrize(("name", "value"), [("method", "best"), ("at", "f2"), ("at", "precision=2")])

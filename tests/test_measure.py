@@ -1,5 +1,6 @@
 """The store of measured values: what is measured once is not measured again."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from curate import measure as measuring
 from curate import verbs
 from curate.engine import Local
+from curate.errors import UserError
 from curate.images import encode_png
 from curate.ingest.add import add
 from curate.measure import Measure, measure
@@ -54,6 +56,50 @@ def test_another_setting_is_measured_anew(tmp_path: Path) -> None:
     folders = {Measure(tones).version, Measure(tones, (("a", 1),)).version, Measure(tones, (("a", 2),)).version}
     assert len(folders) == 3
     assert evidence.measure([Measure(tones)])["tones"].shape == (3, 5)
+
+
+def greedy(gray: np.ndarray) -> float:
+    """Writes into what the others are given."""
+    gray -= gray.min()
+    return 0.0
+
+
+def test_no_measure_writes_into_what_the_others_are_given(tmp_path: Path) -> None:
+    evidence = evidence_of(tmp_path, PICTURES)
+    with pytest.raises(ValueError, match="read-only"):
+        measure(evidence.workspace, evidence.manifest, [Measure(greedy), Measure(tones)])
+    assert not list(tmp_path.glob("signals/*"))
+
+
+def which_are_dark(gray: np.ndarray) -> np.ndarray:
+    """Of three places."""
+    return gray[0, :3] < 100
+
+
+def squares(gray: np.ndarray) -> np.ndarray:
+    """Two dimensions."""
+    return gray[:2, :2]
+
+
+def growing(gray: np.ndarray) -> np.ndarray:
+    """As long as the image is wide."""
+    return gray[0]
+
+
+def test_a_vector_of_truths_is_kept(tmp_path: Path) -> None:
+    evidence = evidence_of(tmp_path, PICTURES)
+    values = measure(evidence.workspace, evidence.manifest, [Measure(which_are_dark)])["which_are_dark"]
+    assert (values.shape, values.dtype) == ((3, 3), bool)
+
+
+@pytest.mark.parametrize(("function", "says"), [(squares, "a number, or a vector of them"), (growing, "the same")])
+def test_what_cannot_be_kept_is_named(tmp_path: Path, function: Callable, says: str) -> None:
+    evidence = evidence_of(tmp_path, [Picture(picture(0, 8, 8)), Picture(picture(1, 8, 9))])
+    with pytest.raises(
+        UserError, match=rf"(?s)signal '{function.__name__}' gave .* it has to be {says}|of every image"
+    ):
+        measure(evidence.workspace, evidence.manifest, [Measure(function)])
+    assert not list(tmp_path.glob("signals/*"))
 
 
 @pytest.mark.parametrize("item", MEASURES, ids=lambda item: item.name)

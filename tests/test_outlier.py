@@ -1,15 +1,23 @@
 """The finder of images unlike all others, on embeddings whose outliers are known."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from curate.finders.outlier import outlier
+from curate.finders.outlier import outlier as finder
 
 
 def cluster(count: int, *, seed: int = 0, spread: float = 0.05) -> np.ndarray:
     """Directions around (1, 1, 1, 1, 0, 0, 0, 0): shape (count, 8)."""
     rng = np.random.default_rng(seed)
     return np.repeat([[1, 0]], count, 0).repeat(4, 1) + rng.normal(0, spread, (count, 8))
+
+
+def outlier(embeddings: np.ndarray, parents: dict[int, int] | None = None, **settings: int) -> np.ndarray:
+    """Scores of images of which some were generated, row -> row of the original."""
+    made = {row: f"set/{original}" for row, original in (parents or {}).items()}
+    parent_id = [made.get(row, "") for row in range(len(embeddings))]
+    return finder(pd.DataFrame({"parent_id": pd.Series(parent_id, dtype="str")}), embeddings, **settings)
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -68,3 +76,13 @@ def test_copies_count_as_one_another_but_not_as_themselves() -> None:
     score = outlier(embeddings)
     assert score[0] == pytest.approx(score[1], abs=1e-4)
     assert score[0] < 0.5
+
+
+def test_what_was_generated_from_an_outlier_does_not_hide_it() -> None:
+    embeddings = cluster(100)
+    embeddings[0] = -embeddings[0]
+    copies = np.repeat(embeddings[:2], 12, axis=0)
+    score = outlier(np.concatenate([embeddings, copies]), {100 + copy: copy // 12 for copy in range(24)})
+    assert np.array_equal(score[:100], outlier(embeddings))
+    assert np.flatnonzero(score < 0.5).tolist() == [0]
+    assert np.isnan(score[100:]).all()

@@ -9,6 +9,9 @@ import pytest
 
 from curate import registry
 from curate.errors import UserError
+from curate.ingest.add import add
+from curate.workspace import FINDINGS, Workspace, read_table
+from tests.conftest import write_digits
 
 FINDER = '''
 """Something of another package."""
@@ -46,21 +49,21 @@ def test_a_function_that_is_called_otherwise_is_named_with_its_file(package: Mod
         registry.functions(package)
 
 
-def installed(folder: Path, *lines: str) -> None:
-    """A distribution with entry points, and the module `theirs` with the finder `theirs`."""
+def installed(folder: Path, *lines: str, source: str = "") -> None:
+    """A distribution with entry points, and the module `theirs`: that source, or the finder `theirs`."""
     about = folder / "theirs-1.0.dist-info"
     about.mkdir(parents=True)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: their-package\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text("\n".join(["[curate.finders]", *lines]))
-    (folder / "theirs.py").write_text(FINDER.replace("NAME", "theirs"))
+    (folder / "theirs.py").write_text(source or FINDER.replace("NAME", "theirs"))
 
 
-def listed(folder: Path) -> str:
-    """What `curate finders` prints, or says is wrong, where that folder is installed."""
+def listed(folder: Path, *arguments: object) -> str:
+    """What `curate finders`, or another verb, prints, or says is wrong, where that folder is installed."""
     code = f"""
 import sys
 sys.path.insert(0, {str(folder)!r})
-sys.argv = ["curate", "finders"]
+sys.argv = {["curate", *map(str, arguments or ["finders"])]!r}
 from curate.cli import main
 main()
 """
@@ -76,6 +79,62 @@ def test_an_installed_package_brings_a_finder(tmp_path: Path) -> None:
     assert "blurry" in told
 
 
-def test_two_of_one_name_are_told(tmp_path: Path) -> None:
-    installed(tmp_path, "blurry = theirs")
-    assert "curate: 'blurry' is in curate.finders.blurry and in theirs; one of them must go" in listed(tmp_path)
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        (
+            ["blurry = theirs"],
+            "'blurry' is in curate.finders.blurry and in theirs of the package their-package; one of",
+        ),
+        (["tones = theirs"], "'tones' is in curate.signals.tones and in theirs"),
+        (["labels = theirs"], "'labels' is in what curate itself gives or keeps and in theirs"),
+        (["predictions = theirs"], "'predictions' is in what curate itself gives or keeps and in theirs"),
+        (["theirs = theirs", "[curate.signals]", "theirs = theirs"], "'theirs' is in theirs and in theirs"),
+        (["mine = theirs"], "theirs.py has no function 'mine': it has to be called as its file is, or as its entry"),
+        (["theirs = no module"], "finder 'theirs' of the package their-package does not load: ModuleNotFoundError"),
+        (["theirs ="], "finder 'theirs' of the package their-package does not load: ValueError"),
+    ],
+)
+def test_entry_points_that_cannot_be_are_told(tmp_path: Path, lines: list[str], says: str) -> None:
+    installed(tmp_path, *lines)
+    assert f"curate: {says}" in listed(tmp_path).replace(f"{tmp_path}/", "")
+
+
+FAILING = '''
+def theirs(NEEDS):
+    """Fails."""
+    raise RuntimeError("not today")
+'''
+
+
+def test_what_fails_in_an_installed_package_names_it(tmp_path: Path) -> None:
+    write_digits(tmp_path / "photos", 3)
+    add(Workspace(tmp_path / "ws"), tmp_path / "photos")
+    told = "finder 'theirs' of the package their-package failed: RuntimeError: not today; 'curate --verbose' shows"
+    for needs in ("manifest", "gray"):
+        folder = tmp_path / needs
+        installed(folder, "theirs = theirs", source=FAILING.replace("NEEDS", needs))
+        assert f"curate: {told}" in listed(folder, "scan", tmp_path / "ws")
+        assert 'theirs.py", line 4, in theirs' in listed(folder, "-v", "scan", tmp_path / "ws")
+    installed(tmp_path / "import", "theirs = theirs", source="raise RuntimeError('never')")
+    told = "finder 'theirs' of the package their-package does not load: RuntimeError: never; mend it, or 'pip uninst"
+    assert f"curate: {told}" in listed(tmp_path / "import", "scan", tmp_path / "ws")
+
+
+def test_a_changed_finder_of_an_installed_package_looks_anew(tmp_path: Path) -> None:
+    write_digits(tmp_path / "photos", 3)
+    add(Workspace(tmp_path / "ws"), tmp_path / "photos")
+    installed(tmp_path / "env", "theirs = theirs")
+    for score in ("1.0", "0.25"):
+        text = FINDER.replace("NAME", "theirs").replace("1.0", score)
+        (tmp_path / "env" / "theirs.py").write_text(text)
+        told = listed(tmp_path / "env", "scan", tmp_path / "ws", "--only", "theirs")
+    assert set(read_table(tmp_path / "ws" / FINDINGS)["score"]) == {0.25}
+    assert "was found anew" in told
+
+
+def test_a_setting_without_a_default_is_told(package: ModuleType) -> None:
+    def dark(gray: object, *, side: int) -> None: ...
+
+    with pytest.raises(UserError, match=r"setting 'side' of .*dark has no default; give it one"):
+        registry.settings(dark)

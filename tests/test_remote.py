@@ -62,7 +62,7 @@ def test_a_store_is_asked_once_for_a_table(photos: Path, tmp_path: Path, monkeyp
         assert len(asked) == number + 1
 
 
-@pytest.mark.parametrize("cell", ["../1.png", "a/../../1.png", "/1.png", "s3://other/1.png", "..", ".", ""])
+@pytest.mark.parametrize("cell", ["../1.png", "a/../../1.png", "/1.png", "s3://other/1.png", "..", "."])
 def test_no_path_leads_out_of_the_root(cell: str) -> None:
     with pytest.raises(UserError, match=r"line 2: path .* does not lie in s3://bucket/photos"):
         tables.path_within("s3://bucket/photos", cell, "line 2")

@@ -86,6 +86,13 @@ def test_of_three_the_latest_counts() -> None:
     assert settle(rows.iloc[::-1], IMAGES, Reviewers(rule="latest"))["by"].to_list() == ["bob"]  # by time, not by place
 
 
+@pytest.mark.parametrize("at", ["01.11.2026 10:00", ""])
+def test_what_has_no_time_is_the_latest(at: str) -> None:
+    """As `older` has it: a spreadsheet may have written the time of what somebody typed just now, or nobody did."""
+    rows = said(BOB_KEEPS, ADA_DROPS).assign(at=[at, T[0]])
+    assert settle(rows, IMAGES, Reviewers(rule="latest"))["by"].to_list() == ["bob"]
+
+
 def test_agreement_counts_what_both_decided_on() -> None:
     both = said(
         *(ADA_DROPS, BOB_KEEPS, ("b", "keep", "", "ada"), ("b", "relabel", "dog", "bob")),
@@ -117,7 +124,7 @@ def test_kappa_says_nothing_where_chance_alone_agrees() -> None:
     assert math.isnan(kappa(pd.Series(["x", "x"]), pd.Series(["x", "x"])))
 
 
-@pytest.mark.parametrize("name", ["", " ", "policy", "a;b", "a\nb"])
+@pytest.mark.parametrize("name", ["", " ", "policy", "Policy", "a;b", "a\nb"])
 def test_names_that_cannot_sign(name: str) -> None:
     with pytest.raises(UserError, match="--by"):
         checked_name(name, "--by")

@@ -228,12 +228,20 @@ def test_late_learning_of_few_or_equal_curves(margins: np.ndarray) -> None:
     ],
 )
 def test_neighbor_agreement(labels: list[int], neighbors: list, agreement: list[float]) -> None:
-    found = neighbor_agreement(np.array(labels, np.int64), np.array(neighbors, np.int64))
+    manifest = pd.DataFrame({"parent_id": [""] * len(labels)})
+    found = neighbor_agreement(manifest, np.array(labels, np.int64), np.array(neighbors, np.int64))
     np.testing.assert_allclose(found, agreement)
 
 
+def test_generated_neighbors_agree_with_nobody() -> None:
+    manifest = pd.DataFrame({"parent_id": ["", "set/0", "set/0", ""]})
+    neighbors = np.array([[[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]]])
+    found = neighbor_agreement(manifest, np.array([0, 0, 0, 1]), neighbors)
+    np.testing.assert_allclose(found, [0, NEVER, NEVER, 0])
+
+
 def test_neighbors_that_nobody_noted() -> None:
-    assert neighbor_agreement(np.array([0, 1]), None) is None
+    assert neighbor_agreement(pd.DataFrame({"parent_id": ["", ""]}), np.array([0, 1]), None) is None
 
 
 def pairs(*rows: tuple[int, int, str, float]) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from curate.errors import UserError
 from curate.ingest.add import add
 from curate.versions import compare, is_current, policy_changed, restore
 from curate.workspace import CURATED, DECISIONS, HISTORY, LEDGER, MANIFEST, RECIPE, VERSIONED, Workspace, read_table
+from tests.command import invoke
 from tests.conftest import write_digits
 from tests.tables import decided
 
@@ -194,6 +195,11 @@ def test_a_policy_that_has_changed_since_it_decided(workspace: Workspace) -> Non
     workspace.path(RECIPE).write_text("name: ws\npolicy: [{finder: dark, action: review}]\n")
     assert policy_changed(workspace)
     assert "the recipe's policy has changed" in verbs.apply(workspace, include_test=False).warnings[0]
+    path = workspace.path(DECISIONS)
+    written = path.read_text()
+    path.write_text(f"{written}\n")
+    assert policy_changed(workspace)  # also before the ledger knows of the edit
+    path.write_text(written)
     image_id = read_table(workspace.path(MANIFEST))["image_id"][0]
     said = workspace.root / "said.csv"
     said.write_text(f"image_id,action\n{image_id},keep\n")
@@ -205,6 +211,30 @@ def test_a_policy_that_has_changed_since_it_decided(workspace: Workspace) -> Non
     assert policy_changed(workspace)
     decided_by("[]", policy="default")
     assert not policy_changed(workspace)
+
+
+def test_what_people_alone_decided_is_no_policys(workspace: Workspace) -> None:
+    image_id = read_table(workspace.path(MANIFEST))["image_id"][0]
+    said = workspace.root / "said.csv"
+    said.write_text(f"image_id,action\n{image_id},keep\n")
+    deciding.import_decisions(workspace, said, "ada")
+    assert policy_changed(workspace) is None
+    verbs.scan(workspace, only=["dark"], settings={}, engine=Local(1))
+    deciding.decide(workspace, None)
+    assert policy_changed(workspace) is False
+
+
+def test_a_curated_set_that_is_out_of_date_is_compared_as_it_would_be(story: Workspace) -> None:
+    first = read_table(story.path(MANIFEST)).query("split == 'train'")["image_id"].iloc[0]
+    assert "out of date" not in invoke("diff", story.root).stderr
+    story.path(DECISIONS).write_text(f"image_id,action,because\n{first},drop,dark\n")  # by hand, and not applied
+    for before in (None, 1):
+        table = compare(story, before, None)
+        assert table[["image_id", "change", "because"]].to_numpy().tolist() == [[first, "dropped", "dark"]]
+    assert f"curated.parquet is out of date: this is the set that 'curate apply {story.root}'" in (
+        invoke("diff", story.root, "1").stderr.replace("\n", " ")
+    )
+    assert len(compare(story, 1, 5)) == 1  # versions stay as they were
 
 
 def test_apply_tells_of_findings_that_are_older_than_the_images(workspace: Workspace) -> None:

@@ -151,7 +151,7 @@ def planned(
         else:
             notes.append(f"{RANDOM} is left out: curating dropped no image")
     if true is not None:
-        has_label = train_rows_of(raw)["image_id"].isin(true.index)
+        has_label = steps.true_labels(train_rows_of(raw), true).notna()
         whole = bool(has_label.all())
         says = f"the set as it came, with {'its true labels' if whole else 'true labels as far as they are known'}"
         notes += _gaps(true, has_label, images)

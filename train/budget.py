@@ -35,9 +35,10 @@ class Clock:
         """Seconds so far."""
         return self.before + (time.perf_counter() - self.started if self.started is not None else 0.0)
 
-    def progress(self, done: float) -> float:
+    def progress(self, done: float, *, ahead: float = 0.0) -> float:
         """0 at the start and 1 at the end of training: `done`, the share of the steps, or that of the budget where the
-        clock is ahead, so that the learning rate comes down to 0 when time is up."""
+        clock is ahead, so that the learning rate comes down to 0 when time is up. ahead: of the clock, in so many
+        seconds."""
         if self.budget is None:
             return done
-        return min(1.0, max(done, distributed.as_the_first_says(self.spent()) / self.budget))
+        return min(1.0, max(done, distributed.as_the_first_says(self.spent() + ahead) / self.budget))

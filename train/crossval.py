@@ -30,8 +30,8 @@ class OutOfFold:
 
     pred_probs: np.ndarray
     """Shape (N, K), float32, rows sum to 1: from the network that did not see the image; the mean over all networks for
-    an unlabelled image, which none saw. The mean over shifted views, and, for all images, their mirror images where the
-    configuration has `flip`."""
+    an unlabelled image, which none saw. The mean over shifted views, and, for all images, their mirror images where
+    training shows mirror images, see `train.augment.mirrors`."""
     embeddings: np.ndarray
     """Shape (N, D), float32, all from the network of fold 0: embeddings of different networks do not compare. That
     network did see the images of the other folds."""
@@ -44,7 +44,7 @@ class OutOfFold:
     fold: np.ndarray
     """Shape (N,), int64: the fold that held the image out, -1 for an unlabelled one."""
     fold_accuracy: tuple[float, ...]
-    """Per fold, of the images it held out; 0 to 1."""
+    """Per fold, of the images it held out that count; 0 to 1."""
     thin_classes: tuple[str, ...]
     """Classes with fewer images (or groups) than folds: some network saw none or hardly any of them."""
     others_pred_probs: np.ndarray
@@ -78,6 +78,7 @@ def cross_validate(
     *,
     folds: int = 5,
     seed: int = 0,
+    counted: np.ndarray | None = None,
     others: ImageSet | None = None,
     run_dir: Path | None = None,
     at_once: int = 1,
@@ -88,6 +89,7 @@ def cross_validate(
 
     groups: shape (N,), int; images of one group (duplicates, an image and its augmented children) stay in one fold;
     -1 is an image of its own. `seed` deals the images to folds; the networks take theirs from `config`.
+    counted: shape (N,), bool, the images that accuracy is measured on, of each group one at least; None: all.
     `others` (test, val, pool) are predicted by all networks. With `run_dir` an interrupted call resumes, with another
     `at_once` as well: so many networks are trained at the same time, see `train.parallel.each`.
     `on_epoch` gets the number of the fold, and the epoch's figures.
@@ -120,7 +122,8 @@ def cross_validate(
             held_out = np.flatnonzero(fold == number)
             pred_probs[held_out] = said.pred_probs
             neighbors[held_out] = np.where(said.neighbors < 0, -1, held_out[said.neighbors])
-            accuracies.append(float((said.pred_probs.argmax(1) == given[held_out]).mean()))
+            right = said.pred_probs.argmax(1) == given[held_out]
+            accuracies.append(float(right[slice(None) if counted is None else counted[held_out]].mean()))
             rest_probs += said.rest_probs / folds
             seconds += said.seconds
             if margins is not None and said.margins is not None:

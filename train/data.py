@@ -1,7 +1,6 @@
 """Labelled images: decoded once, brought to one size, kept as bytes in memory, or in a file where they are too many."""
 
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from curate.engine import Local
 from curate.errors import UserError
+from curate.machine import memory
 from curate.manifest import locate
 from train import decoded
 from train.mapped import PART, Images, select
@@ -126,8 +126,8 @@ def load_images(
 
     The short side is brought to `image_size`, then the centre is cut out. `image_size` None: `common_size(rows)`.
     Rows with an `error` cannot be decoded: leave them out (`rows[rows["error"] == ""]`). A label "" becomes -1.
-    A set that takes more than `memory_limit` bytes (None: half of this machine's memory) is written to a file of the
-    workspace `root` and read from there, see `train.decoded`.
+    A set that takes more than `memory_limit` bytes (None: half of the memory that this process may use) is written to a
+    file of the workspace `root` and read from there, see `train.decoded`.
     Raises `UserError` for a label not in `classes`, an image that cannot be read or has changed, and a set too large
     for the disk.
     """
@@ -148,14 +148,6 @@ def load_images(
             done += len(batch)
         images = torch.from_numpy(array).permute(0, 3, 1, 2)
     return ImageSet(images=images, labels=labels, image_ids=tuple(rows["image_id"]), classes=tuple(classes))
-
-
-def memory() -> int:
-    """Bytes of main memory that this process may use: the machine's, or the container's where that is less."""
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    container = Path("/sys/fs/cgroup/memory.max")
-    text = container.read_text().strip() if container.exists() else ""
-    return min(machine, int(text)) if text.isdigit() else machine
 
 
 def common_size(rows: DataFrame) -> int:

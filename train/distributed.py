@@ -20,8 +20,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from curate.engine import cores
 from curate.errors import UserError
+from curate.machine import cores
 from train.synced_norm import synchronised
 
 MEETING = "CURATE_MEETING"

@@ -55,7 +55,7 @@ class Evaluation:
     accuracy_multi_crop: float | None
     """Mean over shifted views, 0 to 1; None where these were not predicted."""
     accuracy_leak_free: float | None
-    """Single view, on the images of `leak_free` alone; None without such a mask."""
+    """Single view, on the images of `leak_free` alone; None without such a mask, and where it holds none."""
     leak_free_count: int | None
     per_class: tuple[float | None, ...]
     """Single-view accuracy per class; None for a class without an image."""
@@ -158,7 +158,7 @@ def evaluate(predictions: Predictions, image_set: ImageSet, *, leak_free: np.nda
         accuracy=_mean(right),
         accuracy_flip=None if flip is None else _mean(flip),
         accuracy_multi_crop=None if crops is None else _mean(crops),
-        accuracy_leak_free=None if free is None else _mean(free),
+        accuracy_leak_free=None if free is None or not len(free) else _mean(free),
         leak_free_count=None if free is None else len(free),
         per_class=tuple(
             float(confusion[number, number] / total) if total else None for number, total in enumerate(totals)

@@ -1,14 +1,13 @@
 """Where training runs, and in which precision."""
 
 import os
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import torch
 
 from curate.errors import UserError
+from curate.machine import fast_bf16, processor
 from train.config import Device, Precision
 
 
@@ -31,7 +30,7 @@ def use_bf16(precision: Precision, device: torch.device) -> bool:
         return precision == "bf16"
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return fast_bf16()
 
 
 def computing(device: Device, precision: Precision) -> str:
@@ -61,13 +60,4 @@ def describe(device: torch.device) -> str:
     """The hardware in words, for instance "NVIDIA H200" or "AMD EPYC 9R14, 2 of 8 cores"."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{_cpu_name()}, {torch.get_num_threads()} of {os.cpu_count()} cores"
-
-
-def _cpu_name() -> str:
-    information = Path("/proc/cpuinfo")
-    if information.exists():
-        for line in information.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    return f"{processor()}, {torch.get_num_threads()} of {os.cpu_count()} cores"

@@ -80,8 +80,8 @@ def train(
     its checkpoint is written, so that it misses no epoch of a run that was stopped; it must leave weights and mode as
     they are. `keep_margins` has it note how each image was classified while it was trained on; not for mixed images,
     nor for several processes that share every batch.
-    Raises `UserError` for too few images or classes, when the loss is no longer finite, when memory runs out (saying
-    which batch size fits), and when the checkpoint is of another run.
+    Raises `UserError` for too few images or classes, for images of another size than is asked for, when the loss is no
+    longer finite, when memory runs out (saying which batch size fits), and when the checkpoint is of another run.
     """
     train_set = train_set.labelled()
     count, classes = len(train_set), train_set.classes
@@ -89,6 +89,10 @@ def train(
         raise UserError(
             f"the training set has {count} labelled images in {len(classes)} classes; it takes 2 images to train: add "
             "some"
+        )
+    if config.image_size not in (None, train_set.image_size):
+        raise UserError(
+            f"image_size = {config.image_size} for training images of {train_set.image_size} px; load them at that size"
         )
     device = choose_device(config.device)
     training = _prepared(config, train_set, device, keep_margins)
@@ -114,7 +118,7 @@ def train(
         torch.manual_seed((epoch_seed(config, epoch) + APART * distributed.rank()) % 2**63)  # for dropout
         visits = draw_visits(config, count, epoch).to(device)
         if 0 < epoch < epochs - 1:  # there are losses, and the last one leaves nothing out
-            visits = without_easy(visits, losses, config, clock.progress(epoch / epochs))
+            visits = without_easy(visits, losses, config, clock.progress(epoch / epochs, ahead=history[-1].seconds))
         with fastest_convolutions(device):
             passed = run_epoch(training, forward, visits, epoch, clock)
         share_losses(losses, visits, config)

@@ -20,9 +20,7 @@ COLUMNS = 65_536
 """Vectors that a block compares its queries with."""
 CHUNK = 64
 """Similarities in a row that their highest stands for, so that few are looked at one by one. Fewest for `nearest` at
-the root of `COLUMNS` / `most`: 38 for 46 neighbours; but a warp takes as long for the highest of 32 as of 64."""
-HITS = 2**14
-"""Chunks that are looked at together: a million similarities."""
+the root of `COLUMNS` / `most`: 77 for 11 neighbours; but a warp takes as long for the highest of 32 as of 64."""
 LONGEST = 1.001
 """Length that still passes for 1."""
 PLACES = 2**32 - 1
@@ -62,48 +60,6 @@ def nearest(
     return similarity, positions
 
 
-def above(
-    vectors: "Vectors", *, least: float, device: "torch.device | str", most_pairs: int = 200_000_000
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """All pairs of vectors whose inner product is at least `least`.
-
-    vectors: shape (N, D), float32, of length 1 or 0. Returns: positions a < b, int64, sorted by a, then b, and
-    similarity, float32, all of shape (pairs,). Similarity is the product in float64, rounded, and compared with `least`
-    as float32.
-    On CUDA, products of half precision choose what is computed so, elsewhere those of float32; both take all that is
-    above the threshold less a margin (`_margin`) that no rounding error exceeds, so that no pair is missed. Memory
-    beyond vectors and result: a few times `BYTES`, and half the vectors on CUDA.
-    Raises `UserError` for more than `most_pairs` pairs, and for vectors that are longer than 1, or hold NaN.
-    """
-    import torch
-
-    unit = _placed(vectors, device)
-    coarse = _coarse(unit)
-    count, threshold = len(unit), float(np.float32(least)) - _margin(unit.shape[1], coarse.dtype)
-    columns = min(COLUMNS, count)
-    rows = _room(unit) // (coarse.element_size() * columns + 1) + 1
-    none = torch.zeros(0, device=unit.device)
-    pairs, total = [(none.long(), none)], 0
-    with _full_precision():
-        for start in range(0, count, rows):
-            for first in range(start, count, columns):
-                left, right = coarse[start : start + rows], coarse[first : first + columns]
-                for a, b in _candidates(left, right, start, first, threshold):
-                    similarity = _products(unit, unit, a, b)
-                    enough = (similarity >= float(np.float32(least))).nonzero().flatten()
-                    pairs.append(((a * count + b)[enough], similarity[enough]))
-                    total += len(enough)
-                    if total > most_pairs:
-                        raise UserError(
-                            f"more than {most_pairs:,} pairs of {count:,} vectors have a similarity of {least:g} or "
-                            "more; raise the threshold"
-                        )
-    number, order = torch.cat([key for key, _ in pairs]).sort()
-    similarity = torch.cat([value for _, value in pairs])[order]
-    left_row, right_row = np.divmod(number.cpu().numpy(), max(count, 1))
-    return left_row, right_row, similarity.cpu().numpy()
-
-
 def _placed(vectors: "Vectors", device: "torch.device | str") -> "Tensor":
     """The vectors on the device, float32, checked."""
     import torch
@@ -121,45 +77,17 @@ def _placed(vectors: "Vectors", device: "torch.device | str") -> "Tensor":
     return unit
 
 
-def _coarse(unit: "Tensor") -> "Tensor":
-    """What is multiplied to choose pairs."""
-    return unit.half() if unit.is_cuda else unit
-
-
-def _margin(size: int, dtype: "torch.dtype") -> float:
-    """What a product of two vectors may be off by, as a matrix product computes it.
-
-    By Cauchy and Schwarz, the sum of |x_i y_i| is 1 at most. In half precision, rounding both factors to 11 bits puts
-    each x_i y_i off by 2 * 2**-11 of it, and rounding the result by up to 2**-11. Tensor cores sum exact products in
-    float32 and cut off instead of rounding (Fasi et al. 2021, "Numerical behavior of NVIDIA tensor cores"): 2**-22 for
-    each term at most. Factors below 2**-14 lose 2**-25 each, sqrt(D) * 2**-24 in all. In float32, each of D terms
-    is off by 2**-23 at most, in any order. A hundredth on top is for lengths up to `LONGEST` and the squares of errors.
-    """
-    import torch
-
-    if dtype == torch.float16:
-        return 1.01 * (2**-10 + 2**-11 + size * 2**-21)
-    return 1.01 * size * 2**-22
-
-
 @contextmanager
 def _full_precision() -> Iterator[None]:
-    """Within the block, products of float32 are float32's, and those of half precision are summed in float32."""
+    """Within the block, products of float32 are float32's."""
     import torch
 
     kept = torch.get_float32_matmul_precision()
-    settings = torch.backends.cuda.matmul
-    names = ("allow_fp16_reduced_precision_reduction", "allow_fp16_accumulation")  # torch 2.6 lacks the second
-    before = {name: getattr(settings, name) for name in names if hasattr(settings, name)}
     torch.set_float32_matmul_precision("highest")
-    for name in before:
-        setattr(settings, name, False)
     try:
         yield
     finally:
         torch.set_float32_matmul_precision(kept)
-        for name, value in before.items():
-            setattr(settings, name, value)
 
 
 def _room(vectors: "Tensor") -> int:
@@ -242,24 +170,6 @@ def _ranked(queries: "Tensor", vectors: "Tensor", keys: "Tensor") -> tuple[np.nd
     order = _keys(similarity.masked_fill(missing, -torch.inf), position).argsort(1, descending=True)
     values, places = (given.masked_fill(missing, -1).gather(1, order) for given in (similarity, position))
     return values.cpu().numpy(), places.cpu().numpy()
-
-
-def _candidates(
-    left: "Tensor", right: "Tensor", start: int, first: int, threshold: float
-) -> Iterator[tuple["Tensor", "Tensor"]]:
-    """Positions a < b of pairs whose product is at least the threshold, in pieces.
-
-    start, first: the positions of the first vectors of `left` and `right`.
-    """
-    import torch
-
-    chunks = _chunks(left, right)
-    within = torch.arange(CHUNK, device=left.device)
-    hits = (chunks.amax(2).float() >= threshold).nonzero()
-    for row, chunk in (piece.unbind(1) for piece in hits.split(HITS)):
-        a, b = start + row[:, None], first + CHUNK * chunk[:, None] + within
-        which, place = ((chunks[row, chunk].float() >= threshold) & (b > a)).nonzero().unbind(1)
-        yield a[which, 0], b[which, place]
 
 
 def _products(left: "Tensor", right: "Tensor", a: "Tensor", b: "Tensor") -> "Tensor":

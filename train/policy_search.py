@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -21,7 +22,7 @@ from curate.augment.upstream import albumentations
 from curate.errors import UserError
 from curate.files import json_hash, write_bytes_atomic, write_json
 from curate.results import paired
-from curate.results.interval import mean_interval
+from curate.results.interval import mean_interval, share_interval
 from train.augment import mirrors, pipeline, program, without_formats
 from train.config import TrainConfig
 from train.crossval import assign_folds
@@ -71,7 +72,8 @@ class Place:
     accuracy: float
     """Mean over the trainings of that round."""
     half_width: float
-    """Of its 95 % interval: Student's over the trainings, of one alone the normal one over the images."""
+    """Of its 95 % interval: Student's over the trainings; of one alone Wilson's over the images, up to its farther
+    limit."""
     n: int
     difference: float | None
     """From the recipe, in the same round, paired by seed; None where it did not take part in it, and for itself."""
@@ -90,6 +92,7 @@ class Found:
     held_out: int
     """Images that accuracy is measured on."""
     seconds: float
+    """Of the trainings, each counted once, however many rounds it is in."""
     written: tuple[str, ...]
 
 
@@ -163,17 +166,21 @@ def search(
     clear = best.candidate == RECIPE or _above_zero(best)
     chosen = next(each for each in tried if each.name == best.candidate)
     paths = folder / "best.json", folder / "search.json"
-    seconds = sum(each.seconds for trained in [*done, final] for each in trained)
+    seconds = sum({(each.candidate, each.epochs, each.seed): each.seconds for each in chain(*done, final)}.values())
     found = Found(tuple(places), best.candidate, clear, len(held_out), seconds, tuple(str(path) for path in paths))
     write_json(paths[0], chosen.augment)
     write_json(paths[1], {"config": config.as_dict(), **asdict(found)})
     return found
 
 
-def split(images: ImageSet, groups: np.ndarray, *, seed: int) -> tuple[ImageSet, ImageSet]:
-    """What is trained on, and what is held out: a part in `FOLDS`, look-alikes on one side. groups: shape (N,)."""
-    fold = assign_folds(images.labels.numpy(), groups, folds=FOLDS, seed=seed)
-    return images.subset(fold > 0), images.subset(fold == 0)
+def split(images: ImageSet, groups: np.ndarray, counted: np.ndarray, *, seed: int) -> tuple[ImageSet, ImageSet]:
+    """What is trained on, and what is held out: a part in `FOLDS` of the images that count, without their look-alikes.
+
+    groups: shape (N,), a number per image that only look-alikes share. counted: shape (N,), bool.
+    """
+    labels = np.where(counted, images.labels.numpy(), -1)
+    held_out = assign_folds(labels, groups, folds=FOLDS, seed=seed) == 0
+    return images.subset(~np.isin(groups, groups[held_out])), images.subset(held_out)
 
 
 class _Kept:
@@ -238,7 +245,8 @@ def _place(trained: Sequence[Tried], name: str, number: int, images: int) -> Pla
     accuracies = [each.accuracy for each in own]
     mean, half = mean_interval(accuracies)
     if len(own) == 1:
-        half = 1.96 * math.sqrt(mean * (1 - mean) / images)
+        low, high = share_interval(round(mean * images), images)
+        half = max(mean - low, high - mean)
     difference = difference_half = None
     if recipe and name != RECIPE:
         pairs = [(a, b) for a in own for b in recipe if a.seed == b.seed]

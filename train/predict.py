@@ -24,12 +24,13 @@ from train.config import TrainConfig
 from train.data import common_size, load_images
 from train.profiles import Profile
 from train.rounds import Place, Said
-from train.verbs import by_epochs, configure
+from train.verbs import by_epochs, configure, one_of_each
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """What `predict` did. Accuracies, 0 to 1, are agreement with the given labels."""
+    """What `predict` did. Accuracies, 0 to 1, are agreement with the given labels; of an image and those generated from
+    it one counts."""
 
     written: str
     images: int
@@ -59,13 +60,14 @@ def predict(
     image.
 
     Duplicates, and generated images with their originals, stay in one fold. `folds` None: those of the profile.
-    `recipe`: one of `train.recipes` in place of the profile's; `settings` change it. An interrupted call with the same
-    images, labels and settings goes on at the last epoch. `at_once` networks are trained at the same time; None:
-    chosen, see `train.parallel.choose`. `on_epoch` gets which network it is, and the epoch's figures.
+    `recipe`: one of `train.recipes` in place of the profile's, and its epochs in place of those that the profile
+    chooses; `settings` change it. An interrupted call with the same images, labels and settings goes on at the last
+    epoch. `at_once` networks are trained at the same time; None: chosen, see `train.parallel.choose`. `on_epoch` gets
+    which network it is, and the epoch's figures.
     """
     plan = profiles.find(profile)
     plan = replace(plan, folds=plan.folds if folds is None else folds, recipe=recipe or plan.recipe)
-    if "epochs" in settings:
+    if recipe or "epochs" in settings:
         plan = replace(plan, images=None)
     config = by_epochs(configure(workspace, {**profiles.settings(plan), **settings}))
     folder = workspace.root / predictions.FOLDER
@@ -91,6 +93,7 @@ def predict(
             own,
             shown.groups,
             plan=plan,
+            counted=one_of_each(learned),
             others=load(others),
             run_dir=folder / f"folds-{_key(config, plan, own.fingerprint(), shown.groups)}",
             at_once=at_once,

@@ -125,7 +125,7 @@ def measure(
     test_rows = test_rows_of(workspace, images)
     for arm in plan.arms[:2]:
         check_classes(arm.rows, test_rows, within=arm.name)
-    config = configure(workspace, settings)
+    asked = config = configure(workspace, settings)
     numbers = range(config.seed, config.seed + (seeds or at_most))
     plan = _learnable(plan, test_rows, numbers)
     raw = plan.arms[0].rows
@@ -146,7 +146,7 @@ def measure(
         for arm in plan.arms:
             held.enter_context(workspace.locked(f"runs/{arm.run}"))
         trial = trials.make(workspace, images, test_rows, plan, config, at_once)
-        trials.prepare(trial, fresh)
+        trials.prepare(trial, asked, fresh)
         shared, eval_set = held.enter_context(parallel.shared(trial.images, trial.eval_set, at_once=at_once))
         trial = replace(trial, images=shared, eval_set=eval_set)
         rule = _Rule(plan.questions, fixed=seeds is not None, margin=precision)
@@ -158,6 +158,7 @@ def measure(
                 config=config,
                 train_images=arm.images,
                 eval_set=eval_set,
+                leak_free=trial.leak_free,
                 data_hash=arm.data_hash,
                 at_once=at_once,
                 tensorboard=tensorboard,
@@ -224,7 +225,8 @@ def _train(
     """Train what is missing, a few seeds of all arms at a time, until there is no open question."""
     done, seconds = trials.kept(trial, numbers), 0.0
     for block in _blocks(numbers, whole=rule.fixed and ends is None, one_by_one=ends is not None):
-        asked = rule.open(trial, done)
+        earlier = {name: {seed: one for seed, one in own.items() if seed < block[0]} for name, own in done.items()}
+        asked = rule.open(trial, earlier) or rule.open(trial, done)  # first as if nothing of this block were finished
         if not asked:
             return done, "clear"
         names = dict.fromkeys(name for question in asked for name in (question.before, question.after))
@@ -287,7 +289,7 @@ def _proof(
         arms=tuple(_score(arm, seeds[arm.name], results[arm.name], free) for arm in plan.arms),
         compared=compared,
         split=None if free is None else proof.split(before, after, free),
-        gap_closed=_gap_closed(seeds) if plan.truth_is_whole else None,
+        gap_closed=_gap_closed(seeds, plan.questions) if plan.truth_is_whole else None,
         test_images=images,
         leak_free_images=None if free is None else int(free.sum()),
         stopped=stopped,
@@ -325,11 +327,13 @@ def _score(arm: Arm, seeds: Seeds, result: RunResult, free: np.ndarray | None) -
     )
 
 
-def _gap_closed(seeds: Mapping[str, Seeds]) -> float | None:
-    """On the seeds that raw, curated and clean have in common; None where true labels are worth nothing."""
-    if not {RAW, CURATED, CLEAN} <= seeds.keys():
+def _gap_closed(seeds: Mapping[str, Seeds], questions: Sequence[Question]) -> float | None:
+    """On the seeds that raw, curated and clean have in common; None where true labels are worth nothing. Another set of
+    the same images and labels may stand for the clean one."""
+    reached = next((question.after for question in questions if question.name == CLEAN), None)
+    if reached is None:
         return None
-    raw, curated, clean = (seeds[name].accuracy() for name in (RAW, CURATED, CLEAN))
+    raw, curated, clean = (seeds[name].accuracy() for name in (RAW, CURATED, reached))
     common = raw.keys() & curated.keys() & clean.keys()
     gap = sum(clean[seed] - raw[seed] for seed in common)
     return sum(curated[seed] - raw[seed] for seed in common) / gap if gap > 0 else None

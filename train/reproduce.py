@@ -16,14 +16,13 @@ from curate.sources import Options, digits
 from curate.wording import pasted
 from curate.workspace import Workspace
 from train import experiments, figures, parallel, plots
-from train.config import TrainConfig
+from train.config import OF_SETS, TrainConfig
 from train.data import ImageSet, load_images
 from train.hardware import choose_device, describe
+from train.pixels import resize
 from train.study import Claim, Outcome, Scale, Study, arm_config, forget, image_set, result_path, stratified
-from train.verbs import configure, test_rows_of, train_rows_of
+from train.verbs import test_rows_of, train_rows_of
 
-OF_THE_DATA = ("flip", "pad", "image_size")
-"""Training settings that depend on what the images show: those of the workspace's recipe hold."""
 HEADINGS = {
     "train_error_percent": "training error, %",
     "test_error_percent": "test error, %",
@@ -123,11 +122,12 @@ def reproduce(
     assert isinstance(first, int)
     numbers = tuple(range(first, first + (chosen.seeds if seeds is None else seeds)))
     of_the_data, train_set, test_set, data = read_data(workspace, chosen, settings)
+    chosen = replace(chosen, settings={**chosen.settings, **of_the_data})
     folder = out or Path("reproduce") / f"{name.replace('_', '-')}-{scale}"
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{pasted(folder)} is a file; name a folder with --out")
     with Workspace(folder).locked("arms"):
-        study = Study(chosen, train_set, test_set, data.hash, {**of_the_data, **settings}, numbers, folder, say)
+        study = Study(chosen, train_set, test_set, data.hash, settings, numbers, folder, say)
         each = {arm.name: arm_config(study, arm, first) for arm in chosen.arms}
         several = parallel.choose(
             at_once, list(each.values()) * len(numbers), images=len(train_set), side=data.image_size
@@ -154,11 +154,11 @@ def chosen_arms(scale: Scale, only: Sequence[str] | None) -> Scale:
 def read_data(
     workspace: Workspace | None, scale: Scale, settings: Mapping[str, object]
 ) -> tuple[dict[str, object], ImageSet, ImageSet, Data]:
-    """Training settings that the data ask for, training images, test images, and what they are."""
-    if workspace is None:
-        of_the_data, train_set, test_set, told = read_digits(scale)
-    else:
-        of_the_data, train_set, test_set, told = read_workspace(workspace, scale, settings)
+    """What the recipe of the data says of the settings `OF_SETS`, training images, test images, and what they are."""
+    own = (recipe.in_workspace(workspace) if workspace else recipe.load("digits")).train
+    size = TrainConfig.from_mapping({**own, **settings}).image_size
+    read = read_digits(scale, size) if workspace is None else read_workspace(workspace, scale, size)
+    train_set, test_set, told = read
     present = len(torch.unique(train_set.labels))
     if present < 2:
         where = pasted(workspace.root) if workspace else "the digits"
@@ -166,47 +166,40 @@ def read_data(
     digest = train_set.fingerprint() + test_set.fingerprint()
     classes = len(train_set.classes)
     name = f"{told}; {len(train_set):,} training and {len(test_set):,} test images, {train_set.image_size} px"
-    return (
-        of_the_data,
-        train_set,
-        test_set,
-        Data(name, digest, len(train_set), len(test_set), classes, train_set.image_size),
-    )
+    data = Data(name, digest, len(train_set), len(test_set), classes, train_set.image_size)
+    return {key: value for key, value in own.items() if key in OF_SETS}, train_set, test_set, data
 
 
-def read_digits(scale: Scale) -> tuple[dict[str, object], ImageSet, ImageSet, str]:
-    """The digits embedded in scikit-learn."""
+def read_digits(scale: Scale, size: int | None) -> tuple[ImageSet, ImageSet, str]:
+    """The digits embedded in scikit-learn, no more than the scale wants. size: their side in pixels; None: as they
+    are."""
     samples = list(digits.read(Path(), Options()))
     sets = []
     for split, count in (("train", scale.train_images), ("test", scale.test_images)):
         own = [sample for sample in samples if sample.split == split]
         own = [own[at] for at in stratified([sample.label for sample in own], count, seed=0)]
-        images = np.stack([decode(sample.data or b"") for sample in own])
+        decoded = [decode(sample.data or b"") for sample in own]
+        images = np.stack([resize(image, size or len(image)) for image in decoded])
         sets.append(image_set(images, [sample.label or "" for sample in own], [sample.name for sample in own]))
-    settings: dict[str, object] = {key: recipe.load("digits").train[key] for key in ("flip", "pad")}
-    return settings, sets[0], sets[1], "handwritten digits embedded in scikit-learn"
+    return sets[0], sets[1], "handwritten digits embedded in scikit-learn"
 
 
-def read_workspace(
-    workspace: Workspace, scale: Scale, settings: Mapping[str, object]
-) -> tuple[dict[str, object], ImageSet, ImageSet, str]:
-    """Training and test images of a workspace's manifest, no more than the scale wants."""
-    config = configure(workspace, settings)
-    of_the_data = {key: getattr(config, key) for key in OF_THE_DATA}
+def read_workspace(workspace: Workspace, scale: Scale, size: int | None) -> tuple[ImageSet, ImageSet, str]:
+    """Training and test images of a workspace's manifest, no more than the scale wants. size: their side in pixels;
+    None: chosen from the images."""
     raw = tables.read_manifest(workspace)
     train_rows, test_rows = train_rows_of(raw), test_rows_of(workspace, raw)
     if train_rows.empty:
         raise UserError(f"{pasted(workspace.root)} has no labelled training images; add some with --split train")
     classes = manifest.classes(raw[manifest.decodable(raw)])
     parts = []
-    size = config.image_size
     for rows, count in ((train_rows, scale.train_images), (test_rows, scale.test_images)):
         some = rows.iloc[stratified(rows["label"].tolist(), count, seed=0)].reset_index(drop=True)
         parts.append(load_images(some, workspace.root, classes=classes, image_size=size))
         size = parts[0].image_size
     sources = ", ".join(sorted(set(raw["source"])))
     shown = f"{sources} ({len(train_rows):,} training and {len(test_rows):,} {test_rows['split'].iloc[0]} images)"
-    return of_the_data, parts[0], parts[1], shown
+    return parts[0], parts[1], shown
 
 
 def start_over(study: Study) -> None:

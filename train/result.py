@@ -12,7 +12,7 @@ from pandas import DataFrame
 
 from curate.errors import UserError
 from curate.files import replacing, write_bytes_atomic, write_json
-from curate.results.flips import PREDICTED
+from curate.results.flips import LEAK_FREE, PREDICTED
 from curate.results.interval import Score, score
 from curate.wording import pasted
 from train import event_files
@@ -55,11 +55,12 @@ class RunResult:
     accuracy: Score
     """Single view."""
     accuracy_flip: Score | None
-    """Mean of image and mirror image; None where the configuration has no flip."""
+    """Mean of image and mirror image; None where training shows no mirror images, see `train.augment.mirrors`."""
     accuracy_multi_crop: Score | None
-    """Mean over shifted views, mirrored too where the configuration has flip."""
+    """Mean over shifted views, mirrored too where training shows mirror images."""
     accuracy_leak_free: Score | None
-    """Single view on the evaluation images without a twin in the training set; None if these were not named."""
+    """Single view on the evaluation images without a twin in the training set; None if these were not named, and where
+    there are none."""
     leak_free_images: int | None
     calibration_error: Score
     per_class: tuple[float | None, ...]
@@ -127,6 +128,7 @@ def write_result(
     config: TrainConfig,
     train_images: int,
     eval_set: ImageSet,
+    leak_free: np.ndarray | None,
     data_hash: str,
     at_once: int,
     tensorboard: bool = False,
@@ -137,19 +139,19 @@ def write_result(
     An earlier run's files stay until all is ready to be written; a run that is killed after that counts as unfinished,
     and the same command finishes it without training.
 
-    config: with the size of the images.
+    config: with the size of the images. leak_free: see `train.evaluate.evaluate`.
     """
     from train import plots  # Matplotlib takes half a second to import, and workers that train draw nothing
 
     history = [epoch for one in done for epoch in one.history]
     evaluations = [one.evaluation for one in done]
-    lines = "".join(json.dumps(asdict(epoch)) + "\n" for epoch in history)
+    lines = "".join(json.dumps(asdict(epoch), allow_nan=False) + "\n" for epoch in history)
     confusion = np.sum([evaluation.confusion for evaluation in evaluations], axis=0)
     pictures = {
         "learning_curve.png": plots.learning_curve(history),
         "confusion.png": plots.confusion_matrix(confusion, eval_set.classes),
     }
-    predicted = predicted_table(eval_set, done)
+    predicted = predicted_table(eval_set, done, leak_free)
     new = [path for one in done if (path := run_dir / f"seed-{one.seed}" / WEIGHTS).exists()]
     for name in (RESULT, "model.onnx") if new else (RESULT,):
         (run_dir / name).unlink(missing_ok=True)
@@ -193,13 +195,15 @@ def write_result(
     return result
 
 
-def predicted_table(eval_set: ImageSet, done: Sequence[SeedResult]) -> DataFrame:
-    """What each seed said of every labelled evaluation image: columns `image_id`, `label`, and `seed-N` per seed."""
+def predicted_table(eval_set: ImageSet, done: Sequence[SeedResult], leak_free: np.ndarray | None) -> DataFrame:
+    """What each seed said of every labelled evaluation image: columns `image_id`, `label`, `seed-N` per seed and, where
+    it is known, `leak_free`."""
     names = np.array(eval_set.classes, dtype=object)
     labels = eval_set.labels.numpy()
     has = labels >= 0
     columns = {"image_id": np.array(eval_set.image_ids, dtype=object)[has], "label": names[labels[has]]}
-    return DataFrame(columns | {f"seed-{one.seed}": names[one.predicted[has]] for one in done}).astype("str")
+    table = DataFrame(columns | {f"seed-{one.seed}": names[one.predicted[has]] for one in done}).astype("str")
+    return table if leak_free is None else table.assign(**{LEAK_FREE: leak_free[has]})
 
 
 def _optional_score(values: list[float | None]) -> Score | None:

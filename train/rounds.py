@@ -83,12 +83,13 @@ def run(
     groups: np.ndarray,
     *,
     plan: Profile,
+    counted: np.ndarray | None = None,
     others: ImageSet,
     run_dir: Path | None,
     at_once: int,
     on_epoch: Callable[[Place, Epoch], None] | None,
 ) -> Said:
-    """Train the rounds of `plan`. groups: shape (N,), see `cross_validate`.
+    """Train the rounds of `plan`. groups, counted: shape (N,), see `cross_validate`.
 
     The networks of a later round learn how probable each class is, given the label and what the rounds before it say of
     the image. Source: Arazo et al. 2019, "Unsupervised Label Noise Modeling and Loss Correction", who mix label and
@@ -103,6 +104,7 @@ def run(
             groups,
             folds=plan.folds,
             seed=seed,
+            counted=counted,
             others=others,
             run_dir=run_dir / f"round-{number + 1}" if run_dir else None,
             at_once=at_once,

@@ -106,6 +106,7 @@ def train_run(
         config=replace(config, image_size=train_set.image_size),
         train_images=len(train_set.labelled()),
         eval_set=eval_set,
+        leak_free=leak_free,
         data_hash=data_hash,
         at_once=at_once,
         tensorboard=tensorboard,

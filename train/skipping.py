@@ -15,13 +15,14 @@ ALL_AGAIN = 0.875
 
 
 def without_easy(visits: Visits, losses: Tensor, config: TrainConfig, progress: float) -> Visits:
-    """The visits of an epoch that begins at `progress`, without a share of the images of a loss below the mean.
+    """The visits of an epoch, without a share of the images of a loss below the mean; all of them near the end.
 
     Those of them that stay count for those that go, so that an epoch's sum of gradients is what it would have been:
     Qin et al. 2024, "InfoBatch: Lossless Training Speed Up by Unbiased Dynamic Data Pruning". As there, a step averages
     over fewer images, so its gradient is larger. Batches keep their size, for which code is compiled; what is over is
     left out, too. losses: shape (N,), float32, infinite for images that were in no batch yet, which count for nothing
-    and stay. progress: of training, 0 to 1.
+    and stay. progress: of training, 0 to 1, where the epoch begins; by a clock, which may end training in it, where it
+    will end.
     """
     if not config.skip_easy or progress >= ALL_AGAIN:
         return visits

@@ -75,7 +75,7 @@ class Study:
     test_set: ImageSet
     data_hash: str
     settings: Mapping[str, object]
-    """What the data and the command line want, beyond the settings of scale and arm."""
+    """What is asked for beyond the settings of scale and arm."""
     seeds: tuple[int, ...]
     folder: Path
     say: Callable[[str], None]
@@ -207,7 +207,7 @@ def train_arm(study: Study, arm: Arm, seed: int, *, probe: Probe | None = None) 
 
 
 def arm_config(study: Study, arm: Arm, seed: int) -> TrainConfig:
-    """Settings of the scale, changed by the arm's, these by those of data and command line."""
+    """Settings of the scale, changed by the arm's, these by those of the study."""
     settings = {**study.scale.settings, **arm.settings, **study.settings, "model": arm.model, "seed": seed}
     return TrainConfig.from_mapping(settings)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,8 +30,6 @@ BATCHES = 2
 """How batches are made where steps are counted: other seeds were trained otherwise. 2: all of one size."""
 FREE = ("seed", "device")
 """Settings that may differ from those of earlier seeds."""
-OF_THE_SETS = {"steps", "batch_size", "lr", "head_lr", "bias_lr", "skip_easy"}
-"""Settings that `with_steps_of` makes fit the sets."""
 Done = dict[str, dict[int, SeedResult]]
 """Arm -> seed -> what came of it."""
 
@@ -90,7 +89,7 @@ def make(
     )
     together, eval_set = load(rows.assign(label="")), load(test_rows)
     place = pd.Index(rows["image_id"])
-    free = leak_free(workspace, images, test_rows, learned["image_id"])
+    free = leak_free(workspace, images, test_rows, rows)
     tested = manifest.data_hash(test_rows)
     return Trial(
         workspace.root,
@@ -116,33 +115,36 @@ def _key(config: TrainConfig, classes: list[str], trained: str, tested: str) -> 
     return json_hash([BATCHES, settings, classes, trained, tested], size=16)
 
 
-def prepare(trial: Trial, fresh: bool) -> None:
+def prepare(trial: Trial, asked: TrainConfig, fresh: bool) -> None:
     """Make the arms' folders; what is unfinished of other images or settings goes, and, with `fresh`, all seeds.
 
-    Finished seeds of other images, and what they were summed up to, stay until there are new ones. Raises
-    `UserError` where the first set is the same and settings are not: its finished seeds would be lost.
+    Finished seeds of other images, and what they were summed up to, stay until there are new ones. asked: the settings
+    before they were made to fit the sets. Raises `UserError` where the first set is the same and other settings are
+    asked for: its finished seeds would be lost. Where others follow from the sets, these are trained anew.
     """
+    given, settings = (json.loads(json.dumps(config.as_dict())) for config in (asked, trial.config))
     first = next(iter(trial.arms))
     for name, arm in trial.arms.items():
         folder, trained = trial.folder(name), arm.data_hash
         earlier = _earlier(folder / "config.json")
-        settings = json.loads(json.dumps(trial.config.as_dict()))
-        differ = [each for each in settings if each not in FREE and settings[each] != earlier.get(each)]
-        finished = any(folder.glob(f"seed-*/{RESULT}"))
-        if name == first and finished and earlier.get("data_hash") == trained and differ and not fresh:
-            changes = ", ".join(f"{each} {earlier.get(each)} → {settings[each]}" for each in differ[:3])
-            way_out = "give those again, or start anew with --fresh"
-            if set(differ) <= OF_THE_SETS:
-                way_out = "they follow from the sets that are compared; --fresh starts anew"
-            kept = f"the seeds kept in {pasted(folder)}"
-            raise UserError(f"{kept} were trained with other settings ({changes}): {way_out}")
+        same = earlier.get("key") == trial.keys[name]
+        kept = name == first and earlier.get("data_hash") == trained and any(folder.glob(f"seed-*/{RESULT}"))
+        before, now = (earlier["asked"], given) if "asked" in earlier else (earlier, settings)
+        differ = [each for each in now if each not in FREE and now[each] != before.get(each)]
+        if kept and differ and not same and not fresh:
+            changes = ", ".join(f"{each} {before.get(each)} → {now[each]}" for each in differ[:3])
+            raise UserError(
+                f"the seeds kept in {pasted(folder)} were trained with other settings ({changes}): give those again, "
+                "or start anew with --fresh"
+            )
         for seed in folder.glob("seed-*") if fresh else ():
             shutil.rmtree(seed)
         # only finished seeds can be added to from another device
-        if earlier.get("key") != trial.keys[name] or earlier.get("device") != settings["device"]:
+        if not same or earlier.get("device") != settings["device"]:
             for unfinished in folder.glob(f"seed-*/{CHECKPOINT}"):
                 unfinished.unlink()
-        write_json(folder / "config.json", trial.config.as_dict() | {"data_hash": trained, "key": trial.keys[name]})
+        about = {"asked": given, "data_hash": trained, "key": trial.keys[name]}
+        write_json(folder / "config.json", settings | about)
 
 
 def forget_others(trial: Trial) -> None:
@@ -153,7 +155,7 @@ def forget_others(trial: Trial) -> None:
                 shutil.rmtree(result.parent)
 
 
-def _earlier(path: Path) -> dict[str, object]:
+def _earlier(path: Path) -> dict[str, Any]:
     """The settings that a run's folder was begun with; none where there are none that can be read."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -200,7 +202,7 @@ def _leaks_as_now(one: SeedResult, trial: Trial) -> SeedResult:
         return replace(one, evaluation=replace(one.evaluation, accuracy_leak_free=None, leak_free_count=None))
     labels = trial.eval_set.labels.numpy()
     right = (one.predicted == labels)[among & (labels >= 0)]
-    accuracy = float(right.mean()) if len(right) else float("nan")
+    accuracy = float(right.mean()) if len(right) else None
     return replace(one, evaluation=replace(one.evaluation, accuracy_leak_free=accuracy, leak_free_count=len(right)))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from curate import manifest, portable, recipe, scans, tables
@@ -12,7 +13,7 @@ from curate.decisions import LEAK
 from curate.engine import Local
 from curate.errors import UserError, known
 from curate.evidence import Evidence
-from curate.likeness.duplicates import PROBABILITY, groups
+from curate.likeness.duplicates import PROBABILITY, families, groups
 from curate.likeness.leaks import leaks
 from curate.results.runs import PROVE
 from curate.wording import pasted
@@ -66,7 +67,7 @@ def train(
             classes=asked.classes,
             seeds=seeds,
             data_hash=manifest.data_hash(asked.train_rows),
-            leak_free_ids=leak_free(workspace, asked.images, asked.test_rows, asked.train_rows["image_id"]),
+            leak_free_ids=leak_free(workspace, asked.images, asked.test_rows, asked.train_rows),
             resume=resume,
             tensorboard=tensorboard,
             at_once=several,
@@ -87,9 +88,10 @@ def search_policies(
 ) -> policy_search.Found:
     """Compare a handful of augmentations by short trainings, see `train.policy_search`.
 
-    Measured on the images of `val`, or, where there are none with a label, on a part of the training images that is
-    held out, duplicates and generated images with their originals; never on what runs are measured on, which is `val`
-    where there is no test split. Written to `runs/augment-search`; an interrupted call goes on.
+    Measured on the images of `val` of which no version is trained on, or, where there are none with a label, on a part
+    of the training images that is held out, duplicates and generated images with their originals; never on what runs
+    are measured on, which is `val` where there is no test split. Of an image and those generated from it one counts.
+    Written to `runs/augment-search`; an interrupted call goes on.
     """
     config = by_epochs(configure(workspace, settings))
     read = workspace.hashes()
@@ -104,12 +106,13 @@ def search_policies(
     tried = policy_search.candidates(config, size, files)
     with workspace.locked(f"runs/{SEARCH}"):
         images = load_images(rows, workspace.root, classes=classes, image_size=size)
-        if len(val):
-            held_out = load_images(val, workspace.root, classes=classes, image_size=size)
+        together = pd.Series(groups(raw, _duplicate_pairs(workspace, raw)), raw["image_id"])
+        of_rows = together[rows["image_id"]].to_numpy()
+        unseen = val[one_of_each(val) & ~together[val["image_id"]].isin(of_rows).to_numpy()]
+        if len(unseen):
+            held_out = load_images(unseen, workspace.root, classes=classes, image_size=size)
         else:
-            together = groups(raw, _duplicate_pairs(workspace, raw))
-            of_rows = pd.Series(together, raw["image_id"])[rows["image_id"]].to_numpy()
-            images, held_out = policy_search.split(images, of_rows, seed=config.seed)
+            images, held_out = policy_search.split(images, of_rows, one_of_each(rows), seed=config.seed)
         folder = workspace.root / "runs" / SEARCH
         found = policy_search.search(config, images, held_out, tried, folder, say=say)
     said = {"data": data, "pipelines": [str(file) for file in files], **settings}
@@ -183,6 +186,15 @@ def train_rows_of(images: pd.DataFrame) -> pd.DataFrame:
     return manifest.learned(images).reset_index(drop=True)
 
 
+def one_of_each(rows: pd.DataFrame) -> np.ndarray:
+    """Which rows count where accuracy is measured, one of each family: the original, or, where it is not among them,
+    the first that was generated from it. Shape (N,), bool."""
+    originals_first = np.argsort((rows["parent_id"] != "").to_numpy(), kind="stable")
+    counts = np.zeros(len(rows), bool)
+    counts[originals_first] = ~pd.Series(families(rows)[originals_first]).duplicated()
+    return counts
+
+
 def test_rows_of(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
     """The images that are evaluated on: those of `test`, or of `val` where there is no test split.
 
@@ -198,18 +210,20 @@ def test_rows_of(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
 
 
 def leak_free(
-    workspace: Workspace, images: pd.DataFrame, test_rows: pd.DataFrame, learned: pd.Series
+    workspace: Workspace, images: pd.DataFrame, test_rows: pd.DataFrame, learned: pd.DataFrame
 ) -> list[str] | None:
     """Test images that no training image shows, by the pairs that `split_leak` goes by; None where it has not looked
     at these images as they are now, see `leaks_unknown`.
 
-    images: the manifest, of which `test_rows` are a part. learned: the `image_id` of what is trained on, which may come
-    out of the pool; the training split counts whether it is or not.
+    images: the manifest, of which `test_rows` are a part. learned: what is trained on, which may come out of the pool,
+    or of an earlier manifest; the training split counts whether it is or not.
     """
     if LEAK not in scans.of(workspace) or leaks_unknown(workspace):
         return None
+    gone = learned[~learned["image_id"].isin(images["image_id"])].drop_duplicates("image_id")
+    images = pd.concat([images, gone], ignore_index=True)
     pairs = _duplicate_pairs(workspace, images)
-    images = images.assign(split=images["split"].mask(images["image_id"].isin(learned), "train"))
+    images = images.assign(split=images["split"].mask(images["image_id"].isin(learned["image_id"]), "train"))
     asked = recipe.in_workspace(workspace).scan.get(LEAK, {}).get("probability")
     found = leaks(images, pairs, probability=PROBABILITY if asked is None else float(asked))
     found = found[(images["split"] == "train").to_numpy()[found["row"]]]
@@ -219,7 +233,7 @@ def leak_free(
 
 
 def _duplicate_pairs(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
-    """Of the whole manifest, as a scan has them: what one has found is kept, the rest is measured."""
+    """Of all these images, as a scan has them: what one has found is kept, the rest is measured."""
     with workspace.locked():
         pairs: pd.DataFrame = Evidence(workspace, images, Local()).get("duplicate_pairs")
     return pairs

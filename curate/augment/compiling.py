@@ -51,18 +51,24 @@ def compile(
         pipeline = from_dict(pipeline)
     found = steps(pipeline, Fallback if fallback else None)
     _check_order(found)
+    scaling = [step.transform.name for step in found if isinstance(step.transform, Scaling)]
+    if dtype == torch.uint8 and scaling:
+        raise UserError(
+            f"dtype is torch.uint8, but {scaling[0]} makes floats of levels; ask for floats, or take {scaling[0]} out"
+        )
     return Program(found, seed, mode, dtype, layout)
 
 
 def _check_order(steps: Sequence[Step]) -> None:
     """Raises `UserError` for a step that is for levels, but comes when these are floats already, and for one that would
-    make floats of some images of a batch alone."""
+    make floats or planes of some images of a batch alone."""
     scaled = ""
     for step in steps:
         transform = step.transform
-        if isinstance(transform, Scaling) and step.gates:
+        if step.gates and (isinstance(transform, Scaling) or transform.name == "ToTensorV2"):
+            what = "floats" if isinstance(transform, Scaling) else "planes"
             raise UserError(
-                f"{transform.name} makes floats of some images alone; give it p=1, and take it out of OneOf"
+                f"{transform.name} makes {what} of some images alone; give it p=1, and take it out of OneOf"
             )
         if scaled and not transform.floats:
             raise UserError(f"{transform.name} comes after {scaled}, and takes levels from 0 to 255; put {scaled} last")

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from curate.augment.draws import Draws
 from curate.augment.frame import Frame
+from curate.augment.pipeline import one_line
 from curate.augment.transform import Params, Settings, Transform
 from curate.engine import threads
 from curate.errors import UserError
@@ -60,9 +61,11 @@ class Fallback(Transform):
         grey = image.shape[2] == 1
         try:
             result = settings(image=image, force_apply=True)["image"]
-        except (ValueError, TypeError, KeyError, RuntimeError) as error:
-            reason = " ".join(str(error).split())
-            raise UserError(f"{self.name}, run by Albumentations: {reason}") from None
+        except MemoryError:
+            raise
+        except Exception as error:  # most say what they are not for, and some fall over it
+            tried = f"{self.name}, run by Albumentations on images of {Frame(*image.shape)} px"
+            raise UserError(f"{tried}: {one_line(error)}; take it out, or give it larger ones") from None
         if not isinstance(result, np.ndarray) or result.dtype != np.uint8:
             raise UserError(f"{self.name}, run by Albumentations, gives no uint8 image; it cannot stand in a batch")
         return result[:, :, None] if grey and result.ndim == 2 else result

@@ -4,13 +4,19 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 import pandas as pd
+import torch
 
 from curate.augment.fused import Scaling
+from curate.augment.lattice import per_channel
+from curate.augment.pipeline import Step
 from curate.augment.program import Program
+from curate.augment.transform import Lattice, Transform
 from curate.engine import threads
 from curate.errors import UserError
 from curate.images import ImageError, decode, encode_png, read_unchanged
@@ -42,11 +48,41 @@ def shuffled(images: pd.DataFrame, seed: int) -> np.ndarray:
 
 
 def in_levels(program: Program) -> tuple[Program, list[str]]:
-    """The pipeline without what makes floats of levels, and the names of these steps. All else is drawn as before."""
-    floats = [step.transform.name == "ToTensorV2" or isinstance(step.transform, Scaling) for step in program.steps]
-    kept = [step for step, scaled in zip(program.steps, floats, strict=True) if not scaled]
-    names = [step.transform.name for step, scaled in zip(program.steps, floats, strict=True) if scaled]
-    return replace(program, steps=kept), names
+    """The pipeline without what makes floats of levels, and the names of these steps.
+
+    All else is drawn as before; what is filled after them is filled with the levels nearest to its floats.
+    Raises `UserError` for what is filled after a Normalize by each image's own levels: no level is the same in all.
+    """
+    kept: list[Step] = []
+    formats: list[Transform] = []
+    for step in program.steps:
+        transform = step.transform
+        if transform.name == "ToTensorV2" or isinstance(transform, Scaling):
+            formats.append(transform)
+        elif formats and isinstance(transform, Lattice) and transform.fills():
+            kept.append(replace(step, transform=_filled_with_levels(transform, formats)))
+        else:
+            kept.append(step)
+    return replace(program, steps=kept), [each.name for each in formats]
+
+
+def _filled_with_levels(transform: Lattice, formats: Sequence[Transform]) -> Lattice:
+    """The same transform, for RGB levels of which `formats` would have made floats."""
+    if transform.settings.border_mode != cv2.BORDER_CONSTANT:
+        return transform
+    for each in formats:
+        if isinstance(each, Scaling) and each.scale_shift(RGB) is None:
+            raise UserError(
+                f"{transform.name} fills a border after {each.name}, whose floats are other levels in each image; put "
+                f"{transform.name} first"
+            )
+    floats = torch.arange(256, dtype=torch.uint8)[:, None, None, None].repeat(1, 1, 1, RGB)
+    for each in formats:
+        floats = each.apply(floats, {})
+    off = floats[:, 0, 0] - per_channel(transform.fill(), RGB, floats.device)
+    settings = deepcopy(transform.settings)
+    settings.fill = tuple(off.abs().argmin(0).tolist())
+    return type(transform)(settings)
 
 
 def drawn(program: Program, images: Sequence[np.ndarray], ids: Sequence[str], draw: int) -> list[np.ndarray]:

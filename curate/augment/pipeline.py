@@ -244,6 +244,7 @@ def _built(node: Any) -> Any:
     """The object of Albumentations that a dictionary describes."""
     if isinstance(node, str):
         node = {node: {}}
+    saved = isinstance(node, Mapping) and "__class_fullname__" in node
     if isinstance(node, Mapping) and "__class_fullname__" not in node and len(node) == 1:
         ((name, settings),) = node.items()
         if not isinstance(settings, Mapping | None):
@@ -255,7 +256,9 @@ def _built(node: Any) -> Any:
     given = {str(key): value for key, value in node.items() if key not in ("__class_fullname__", "__version__")}
     if wrong := [key for key, value in given.items() if value is None and not _is_setting(kind, key)]:
         raise UserError(f"{kind.__name__} has no setting {_names(wrong)}; decimals have a point, as in p: 0.5")
-    settings = {key: _number(key, value) for key, value in given.items() if value is not None}
+    own = inspect.signature(kind).parameters  # A.save writes what the class sets for its base classes, too
+    inherited = {key for key in given if saved and key not in own and _is_setting(kind, key)}
+    settings = {key: _number(key, value) for key, value in given.items() if key not in inherited}
     if "transforms" in settings:
         if not isinstance(settings["transforms"], list):
             raise UserError(f"{kind.__name__}: transforms has to be a list")
@@ -277,7 +280,7 @@ def made(kind: type, settings: Mapping[str, Any]) -> Any:
         except ZeroDivisionError:
             raise UserError(f"{kind.__name__}: the p of all its transforms are 0; one has to be above") from None
         except Exception as error:  # most check their settings, and some fall over them
-            raise UserError(f"{kind.__name__}: {_one_line(error)}") from None
+            raise UserError(f"{kind.__name__}: {one_line(error)}") from None
     check_probability(found)
     return found
 
@@ -345,8 +348,8 @@ def _setting_names(settings: Any) -> list[str]:
     return [name for name in settings.get_transform_init_args_names() if name != "p"]
 
 
-def _one_line(error: Exception) -> str:
-    """What pydantic says over several lines, in one: the settings and what is wrong with each."""
+def one_line(error: Exception) -> str:
+    """What Albumentations says over several lines, in one; of pydantic the settings and what is wrong with each."""
     cause = error.__cause__
     problems = getattr(cause, "errors", None)
     if problems is None:

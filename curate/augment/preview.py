@@ -67,12 +67,14 @@ def preview(
     fallback: Literal["cpu"] | None = None,
     out: Path | None = None,
 ) -> Preview:
-    """Write the sheet as `NAME.png` and `NAME.html` of the workspace, or as `out` with these endings.
+    """Write the sheet as `NAME.png` and `NAME.html` of the workspace, or as `out` with these endings; where that is a
+    folder, as `NAME` in it.
 
     Draw number k is the one that `augment add` keeps as number k with this seed. An image stands under the label that
-    was decided, as the curated set will have it. Raises `UserError` where no image can
-    be decoded, and for images that the pipeline is not for.
+    was decided, as the curated set will have it. Raises `UserError` where no image can be decoded, for images that the
+    pipeline is not for, and for an `out` among the files of the workspace.
     """
+    sheet, page = _files(workspace, out)
     settings = read_pipeline(pipeline)
     program, left_out = in_levels(compile(settings, seed=seed, layout="NHWC", fallback=fallback))
     table = tables.read_manifest(workspace)
@@ -81,12 +83,23 @@ def preview(
         raise UserError(f"{pasted(workspace.root)} has no image that can be decoded; 'curate add' brings some")
     curated = apply(table, tables.read_decisions(workspace, table)).table
     rows = _rows(program, chosen, draws, dict(zip(curated["image_id"], curated["label"], strict=True)))
-    base = out.with_suffix("") if out and out.suffix in (".png", ".html") else out or workspace.path(NAME)
-    sheet, page = (base.with_name(f"{base.name}{ending}") for ending in (".png", ".html"))
     write_bytes_atomic(sheet, encode_png(lay_out(rows)))
     html = render(rows, workspace.root, pipeline, settings, seed, left_out)
     write_bytes_atomic(page, html.encode("utf-8", "replace"))
     return Preview(str(page), str(sheet), len(rows), draws, left_out, skipped)
+
+
+def _files(workspace: Workspace, out: Path | None) -> tuple[Path, Path]:
+    """The sheet and the page, as `preview` writes them."""
+    base = out or workspace.root
+    if base.is_dir():
+        base /= NAME
+    elif base.suffix in (".png", ".html"):
+        base = base.with_suffix("")
+    sheet, page = (base.with_name(f"{base.name}{ending}") for ending in (".png", ".html"))
+    for path in (sheet, page):
+        workspace.refuse_out(path, f"{NAME}{path.suffix}")
+    return sheet, page
 
 
 def choose(table: pd.DataFrame, seed: int) -> pd.DataFrame:

@@ -70,19 +70,21 @@ class Program:
         """The images, augmented; where there are labels, these as well.
 
         images: uint8, shape (N, H, W, C), (N, C, H, W) or (N, H, W); a tensor stays on its device, an array stays one.
-        Or a list of arrays (H, W, C) of different sizes, if the pipeline brings them to one. ids: N whole numbers from
-        0 on, or names, which must not change between epochs. epoch: 0 for the first; a tensor without axes on their
-        device where a CUDA graph is to be replayed for others. labels: shape (N,), whole numbers
-        below `classes`, or (N, K), float; a pipeline that mixes images (MixUp, CutMix) needs them and gives shape
-        (N, K), float32, any other gives them back as they are.
+        Or a list of arrays (H, W, C) of different sizes, if the pipeline brings them to one; `layout` does not count
+        then. ids: N whole numbers from 0 on, or names, which must not change between epochs. epoch: 0 for the first; a
+        tensor without axes on their device where a CUDA graph is to be replayed for others. labels: shape (N,), whole
+        numbers below `classes`, or (N, K), float; a pipeline that mixes images (MixUp, CutMix) needs them and gives
+        shape (N, K), float32, any other gives them back as they are.
 
         Raises `UserError` for images or labels that the pipeline is not for, and for ids that don't name them.
         """
         if labels is None and self.mixes:
             raise UserError("the pipeline mixes images, and their labels with them: give labels=…")
         if isinstance(images, list):
-            done: Batch = self._sizes(images, ids, epoch)
-            frame, device = Frame(*with_channels(images)[0].shape), torch.device("cpu")
+            whole = with_channels(images)
+            frame, device = Frame(*whole[0].shape), torch.device("cpu")
+            pixels = self._sizes(whole, numbers(ids, len(whole), device), epoch)
+            done: Batch = as_given(pixels, whole[0][None], "NHWC", planes=self.planes)
         else:
             pixels = channels_last(images, self.layout)
             frame, device = frame_of(pixels), pixels.device
@@ -186,33 +188,26 @@ class Program:
                 pixels = _applied(step, pixels, params, None if len(chosen) == len(pixels) else chosen)
         return pixels
 
-    def _sizes(self, images: Sequence[np.ndarray], ids: Any, epoch: int | Tensor) -> np.ndarray:
-        """Images of several sizes: those of one size at once, and all of them from the first step on that mixes."""
-        whole = with_channels(images)
-        named = numbers(ids, len(whole), torch.device("cpu"))
+    def _sizes(self, images: Sequence[np.ndarray], ids: Tensor, epoch: int | Tensor) -> Tensor:
+        """As `run`, of images of several sizes: those of one size at once, all from the first step on that mixes."""
         mix = next((at for at, step in enumerate(self.steps) if isinstance(step.transform, Mix)), None)
         alone = self if mix is None else replace(self, steps=self.steps[:mix], dtype=None)
-        result: list[np.ndarray | None] = [None] * len(whole)
-        for shape in dict.fromkeys(image.shape for image in whole):
-            of = [number for number, image in enumerate(whole) if image.shape == shape]
-            batch = alone(np.stack([whole[number] for number in of]), named[of], epoch)
-            for number, image in zip(of, batch, strict=True):
-                result[number] = image
-        done = [image for image in result if image is not None]
+        result: dict[int, Tensor] = {}
+        for shape in dict.fromkeys(image.shape for image in images):
+            of = [number for number, image in enumerate(images) if image.shape == shape]
+            batch = channels_last(np.stack([images[number] for number in of]), "NHWC")
+            result.update(zip(of, alone.run(batch, ids[of], epoch), strict=True))
+        done = [result[number] for number in range(len(images))]
         sizes = list(dict.fromkeys(image.shape for image in done))
         if len(sizes) > 1:
             listed = ", ".join("x".join(map(str, size)) for size in sizes[:3])
             raise UserError(
                 f"the pipeline leaves images in several sizes ({listed}, …); put a Resize or a crop into it"
             )
-        return np.stack(done) if mix is None else self._together(mix, torch.from_numpy(np.stack(done)), named, epoch)
-
-    def _together(self, mix: int, pixels: Tensor, ids: Tensor, epoch: int | Tensor) -> np.ndarray:
-        """The steps from position `mix` on."""
+        if mix is None:
+            return torch.stack(done)
         mode: Mode = "exact" if scales(self.steps[:mix]) else self.mode  # floats: there the modes are the same
-        rest = replace(self, steps=self.steps[mix:], mode=mode)
-        pixels = rest.run(pixels, ids, epoch)
-        return (pixels.permute(0, 3, 1, 2) if rest.planes else pixels).numpy()
+        return replace(self, steps=self.steps[mix:], mode=mode).run(torch.stack(done), ids, epoch)
 
     @property
     def planes(self) -> bool:

@@ -65,7 +65,7 @@ class Taps:
     """Shape (N, length, T), int32 or float32."""
 
 
-def resized(images: Tensor, boxes: Tensor | None, size: Frame, method: int = cv2.INTER_LINEAR) -> Tensor:
+def resized(images: Tensor, boxes: Tensor | None, size: Frame, method: int) -> Tensor:
     """Parts of the images, brought to one size.
 
     images: shape (N, H, W, C), uint8. boxes: left, top, right and bottom of each part, the last two outside: shape

@@ -110,9 +110,9 @@ def warp_perspective(
     matrix: Tensor,
     size: Frame,
     *,
-    method: int = cv2.INTER_LINEAR,
-    border: int = cv2.BORDER_CONSTANT,
-    fill: float | Sequence[float] = 0,
+    method: int,
+    border: int,
+    fill: float | Sequence[float],
 ) -> Tensor:
     """What `cv2.warpPerspective` makes of each image, given the inverse of its matrix; as `warp_affine`."""
     unit = 1 if method == cv2.INTER_NEAREST else UNIT
@@ -158,14 +158,6 @@ class Room:
         if key not in self._held:
             self._held[key] = torch.empty(shape, dtype=dtype, device=self.device)
         return self._held[key]
-
-
-def bilinear(images: Tensor, x: Tensor, y: Tensor, *, border: int, fill: float | Sequence[float]) -> Tensor:
-    """The pixels at these places, in 32nds of a pixel: x, y of shape (N, H', W'), whole -> (N, H', W', C), uint8."""
-    size, at = Frame(x.shape[1], x.shape[2], images.shape[3]), (x.int(), y.int())
-    return resampled_at(
-        images, lambda part: (at[0][part], at[1][part]), size, method=cv2.INTER_LINEAR, border=border, fill=fill
-    )
 
 
 def resampled_at(

@@ -39,7 +39,10 @@ def preview(
     images: Annotated[int, typer.Option(min=1, help="How many images, from all classes in turn.")] = 6,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the choice and of the draws.")] = 0,
     out: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Of the page and the sheet, which end in .html and .png.")
+        Path | None,
+        typer.Option(
+            metavar="PATH", help="Of the page and the sheet, which end in .html and .png, or of a folder for both."
+        ),
     ] = None,
     fallback: Fallback = None,
     as_json: options.Json = False,

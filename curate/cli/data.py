@@ -96,6 +96,7 @@ def export(
 
     workspace = Workspace.open(ws)
     result = write(tables.read_images(workspace, data), workspace.root, dest, layout)
+    output.warn(result.warnings)
     if as_json:
         output.print_json(result)
         return

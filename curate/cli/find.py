@@ -69,6 +69,7 @@ def predict(
             "--device": device,
             "--seed": seed,
             "--set": changes,
+            "--workers": workers,
             "--at-once": at_once,
         }
         if given := [name for name, value in asked.items() if value is not None]:

@@ -48,10 +48,13 @@ def diff(
     as_json: options.Json = False,
 ) -> None:
     """Show what was added, dropped and relabelled between two versions, by finder."""
-    from curate.versions import compare
-    from curate.workspace import Workspace
+    from curate.versions import compare, is_current
+    from curate.workspace import CURATED, Workspace
 
-    changes = compare(Workspace.open(ws), before, after)
+    workspace = Workspace.open(ws)
+    changes = compare(workspace, before, after)
+    if after is None and workspace.has(CURATED) and not is_current(workspace):
+        output.warn([f"{CURATED} is out of date: this is the set that 'curate apply {pasted(ws)}' would make"])
     if as_json:
         output.print_json(changes)
         return

@@ -216,7 +216,10 @@ def say_on_stderr(line: str) -> None:
 
 
 def describe(result: "RunResult") -> list[str]:
-    """A run's accuracies, a line each, with their interval where there are several seeds."""
+    """A run's accuracies, a line each, with their interval where there are several seeds; and what limits them."""
+    from curate.results.conclusions import ALL_LEAK
+    from train.schedule import epochs_in_all
+
     lines = []
     for what, score in (
         ("single view", result.accuracy),
@@ -227,9 +230,12 @@ def describe(result: "RunResult") -> list[str]:
         if score:
             interval = f" ± {100 * score.half_width:.2f}" if score.half_width is not None else ""
             lines.append(f"{100 * score.mean:6.2f}{interval} %  accuracy, {what}")
+    if result.leak_free_images == 0:
+        lines.append(ALL_LEAK)
     if result.cut_short:
         done = ", ".join(f"{epochs:.1f}" for epochs in result.epochs_done)
-        lines.append(f"The time budget ended training after {done} of {result.config.epochs} epochs.")
+        planned = epochs_in_all(result.config, result.train_images)
+        lines.append(f"The time budget ended training after {done} of {round(planned, 1):g} epochs.")
     where = result.hardware + (f", {result.at_once} at the same time" if result.at_once > 1 else "")
     apart = f", evaluation {result.eval_seconds:.0f} s" + (
         f", compiling {result.compile_seconds:.0f} s" if result.compile_seconds else ""

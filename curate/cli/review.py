@@ -121,10 +121,23 @@ def _status(workspace: "Workspace", name: str, *, budget: int | None, second: in
     if len(disputed) > 5:
         output.say(f"… and on {len(disputed) - 5:,} more; they are asked first.")
     root = pasted(workspace.root)
-    way_on = (
-        f"review {root} --fiftyone, or --sheet for a page that needs no server" if len(waiting) else f"decide {root}"
-    )
-    output.say(f"Next: curate {way_on}")
+    if len(waiting):
+        output.say(f"Next: curate review {root} --fiftyone, or --sheet for a page that needs no server")
+    else:
+        output.say(f"Next: curate {'apply' if _just_decided(workspace) else 'decide'} {root}")
+
+
+def _just_decided(workspace: "Workspace") -> bool:
+    """Whether nothing has come to images, findings and decisions since a policy decided."""
+    from curate.workspace import DECIDED_BY, DECISIONS, FINDINGS, MANIFEST
+
+    decided, digest = False, ""
+    for entry in workspace.ledger():
+        decided = DECIDED_BY in entry.arguments or (
+            decided and not entry.writes.keys() & {MANIFEST, FINDINGS, DECISIONS}
+        )
+        digest = entry.writes.get(DECISIONS, digest)
+    return decided and digest == workspace.hash(DECISIONS)
 
 
 def _waits(kinds: "pd.Series", clusters: int, name: str) -> str:

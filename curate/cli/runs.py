@@ -84,8 +84,10 @@ def _write_events(workspace: "Workspace", rows: "list[Row]", as_json: bool) -> N
 def _say_list(ws: "Path", rows: "list[Row]", found: "Runs") -> None:
     import pandas as pd
 
+    from curate import versions
     from curate.results.run_table import for_people
     from curate.results.runs import untrained
+    from curate.workspace import Workspace
 
     if rows:
         output.print_table(pd.DataFrame(for_people(rows)))
@@ -93,6 +95,8 @@ def _say_list(ws: "Path", rows: "list[Row]", found: "Runs") -> None:
         output.say(_unfinished(found.unfinished))
     left = untrained(found.finished)
     following = f"train {pasted(ws)} --data {left[0]} --seeds 3" if left else f"runs {pasted(ws)} BEFORE AFTER"
+    if left == ["curated"] and not versions.is_current(Workspace(ws)):
+        following = f"apply {pasted(ws)}"
     output.say(f"{len(rows):,} of {len(found.finished):,} runs. Next: curate {following}")
 
 

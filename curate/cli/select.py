@@ -67,7 +67,8 @@ def pseudo(
         if as_json:
             output.print_json({"taken_back": count})
         else:
-            output.say(f"Took back {plural(count, 'label', 'labels')}. Next: curate apply {pasted(ws)}")
+            next_step = f"Next: curate apply {pasted(ws)}" if count else "Nothing changed: 'curate pseudo' gave none."
+            output.say(f"Took back {plural(count, 'label', 'labels')}. {next_step}")
         return
     result = adding.pseudo(workspace, sure=sure, engine=Local(workers))
     output.warn(result.warnings)
@@ -76,9 +77,12 @@ def pseudo(
         return
     count = sum(result.labels.values())
     output.say(f"Labelled {count:,} of {result.waiting:,} images of the pool: {output.counts(result.labels)}.")
-    if count:
-        wrong = result.expected_wrong
-        output.say(f"Expected wrong: {percent(wrong, digits=1)} % of them, about {round(wrong * count):,}.")
+    if not count:
+        more = f"curate select {pasted(ws)} says which images to label by hand"
+        output.say(f"No label of 'curate pseudo' stands now. Next: a lower --sure gives more; {more}")
+        return
+    wrong = result.expected_wrong
+    output.say(f"Expected wrong: {percent(wrong, digits=1)} % of them, about {round(wrong * count):,}.")
     output.say(
         f"Wrote {pasted(result.written)}. Next: curate apply {pasted(ws)}; "
         f"curate pseudo {pasted(ws)} --undo takes them back"

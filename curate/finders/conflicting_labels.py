@@ -38,5 +38,5 @@ def _judge(table: pd.DataFrame) -> pd.DataFrame:
         score=share if decided else np.minimum(share, 0.49),
         flagged=flagged,
         suggested_label=np.where(flagged & decided, counts.index[0], ""),
-        detail=", ".join(f"{count} × {label}" for label, count in counts.items()),
+        detail=", ".join(f"{count} × {label!r}" for label, count in counts.items()),
     )

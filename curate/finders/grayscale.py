@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 
 from curate.scores import halving, is_usual
+from curate.signals.color import GREY
 
 
-def grayscale(color: np.ndarray, *, limit: float = 0.02, fine: float = 0.04, most: float = 0.5) -> pd.DataFrame:
+def grayscale(color: np.ndarray, *, limit: float = GREY, fine: float = 0.04, most: float = 0.5) -> pd.DataFrame:
     """Grey image in a set that is mostly in colour.
 
     Judged is the chroma, in [0, 1], below which 99 % of the pixels lie: at `limit` (5 of 255 levels, more than JPEG

@@ -46,7 +46,7 @@ def label_error(
 
     `labels`: shape (N,), positions in `classes`, -1 for unlabelled. `pred_probs`: shape (N, K), out of fold, rows sum
     to 1, NaN where there is none. Each split is judged by itself, because a test set is often cleaner than what it
-    tests.
+    tests. Generated images are not judged: their label is that of their original, and follows it.
     Source of cleanlab's rules: Northcutt, Jiang, Chuang 2021, "Confident Learning: Estimating Uncertainty in Dataset
     Labels".
     """
@@ -54,7 +54,8 @@ def label_error(
         raise known("value of label_error.method", method, list(METHODS))
     split = manifest["split"].to_numpy()
     if method == "confident_learning":
-        return _confident_learning(split, labels, classes, pred_probs, filter_by)
+        given = np.where(manifest["parent_id"] == "", labels, -1)
+        return _confident_learning(split, given, classes, pred_probs, filter_by)
     rows = label_doubt["row"].to_numpy()
     seen = label_doubt.assign(
         neighbor_agreement=np.nan if neighbor_agreement is None else neighbor_agreement[rows],

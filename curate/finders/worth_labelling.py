@@ -8,6 +8,7 @@ import pandas as pd
 
 from curate.errors import UserError, known
 from curate.labels import pool
+from curate.likeness.neighbors import most_similar, unit
 
 ON_REQUEST = True
 """`curate select` runs it; a scan has no budget and no purpose."""
@@ -100,15 +101,11 @@ def _unsure(probs: np.ndarray) -> np.ndarray:
 
 def _near(pool_vectors: np.ndarray, labelled: np.ndarray, budget: int) -> Near:
     """Neighbours by cosine. The radius is the median distance to the last of them. Shapes (C, D), (L, D)."""
-    import faiss
-
     count = len(pool_vectors)
     each = int(np.clip(count / (len(labelled) + budget), FEWEST, MOST))
     most = min(each + 1, count)
-    unit, others = _unit(pool_vectors), _unit(labelled)
-    index = faiss.IndexFlatIP(unit.shape[1])
-    index.add(unit)
-    similarity, place = index.search(unit, most)
+    directions, others = unit(pool_vectors), unit(labelled)
+    similarity, place = most_similar(directions, directions, most=most)
     own = np.arange(count)
     place[:, 0], similarity[:, 0] = own, 1.0  # a copy may have come first
     again = (place == own[:, None]) & (np.arange(most) > 0)
@@ -117,9 +114,7 @@ def _near(pool_vectors: np.ndarray, labelled: np.ndarray, budget: int) -> Near:
     radius = max(float(np.median(last)), 1e-6)
     covered = np.zeros(count)
     if len(others):
-        index = faiss.IndexFlatIP(unit.shape[1])
-        index.add(others)
-        covered = _share(np.clip(1 - index.search(unit, 1)[0][:, 0], 0, 2), radius)
+        covered = _share(np.clip(1 - most_similar(directions, others, most=1)[0][:, 0], 0, 2), radius)
     return Near(place, _share(distance, radius), covered)
 
 
@@ -130,11 +125,6 @@ def _alone(count: int) -> Near:
 
 def _share(distance: np.ndarray, radius: float) -> np.ndarray:
     return np.maximum(0.0, 1 - distance.astype(np.float64) / radius)
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    length = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    return np.ascontiguousarray(vectors / length, np.float32)
 
 
 def _choose(unsure: np.ndarray, near: Near, twins: dict[int, list[int]], budget: int) -> tuple[np.ndarray, list[int]]:

@@ -1,17 +1,13 @@
 """Whether a run is worse than the one before it that can be compared, and by how much at least."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy.special import ndtri
-
+from curate.results.interval import shares_half_width
 from curate.results.proof import Proof
 from curate.results.runs import Run
 from curate.results.side_by_side import difference, other_tests, unlike
 
-UPPER = 0.975
-"""Quantile of a 95 % interval's upper end."""
 NAMED = 3
 """Settings that are named where runs differ in more."""
 
@@ -67,28 +63,17 @@ def _unlike(before: Run, run: Run) -> str:
 
 def _beside(before: Run, run: Run, proof: Proof | None) -> Compared:
     """The interval is over seeds, as `curate runs` shows it, where there is such a one. Of one seed, or of two whose
-    proof goes on, nothing is known of that, and it is of the test images that were right by chance."""
+    proof goes on, nothing is known of that, and it is of the test images that were right by chance. These are taken for
+    independent draws, though both runs saw the same: the interval is rather too wide."""
     found = difference(before, run, proof=proof)
     accuracies = (found.before, found.after)
     if found.half_width is None:
-        half = of_images(found.before, found.after, before.eval_images)
+        half = shares_half_width(found.before, found.after, before.eval_images)
         why = "as a run has one seed" if min(found.seeds) < 2 else "as seeds are too few for one over seeds"
         return Compared(before, accuracies, half, f"interval of {before.eval_images:,} test images, {why}")
     old, new = found.seeds
     says = f"{new} seeds, paired" if found.paired else f"{old} and {new} other seeds"
     return Compared(before, accuracies, found.half_width, f"interval over {says}")
-
-
-def of_images(before: float, after: float, images: int) -> float:
-    """Half of the 95 % interval of the difference of two shares of so many images each.
-
-    One image more in each share is taken for right, and one for wrong: else two shares of 1 had no interval at all.
-    Source: Agresti, Caffo 2000, "Simple and Effective Confidence Intervals for Proportions and Differences". The images
-    are taken for independent draws, though both runs saw the same: the interval is rather too wide.
-    """
-    shares = [(share * images + 1) / (images + 2) for share in (before, after)]
-    variance = sum(share * (1 - share) / (images + 2) for share in shares)
-    return float(ndtri(UPPER)) * math.sqrt(variance)
 
 
 def sure_loss(difference: float, half_width: float) -> float:

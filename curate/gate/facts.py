@@ -14,7 +14,7 @@ from curate.results import proof, runs
 from curate.results.proof import Proof
 from curate.results.runs import MEASURE, Run
 from curate.wording import pasted
-from curate.workspace import CURATED, DECISIONS, FINDINGS, Workspace
+from curate.workspace import CURATED, DECIDED_BY, DECISIONS, FINDINGS, Workspace
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Facts:
     stale: Mapping[str, str]
     """Why findings are older than what they are about -> the command that renews them."""
     decided: bool
-    """Whether there are decisions, and `decide` has run since the last scan."""
+    """Whether there are decisions, and a policy has decided since the last scan."""
     policy_changed: bool | None
-    """Whether the recipe's policy is another now than when it decided; None where nothing was decided yet."""
+    """Whether the recipe's policy is another now than when it decided; None where no policy has decided yet."""
     decisions: pd.DataFrame
     """Those that count, one per image."""
     disputed: pd.Series
@@ -76,7 +76,7 @@ def read(workspace: Workspace, wanted: Collection[str]) -> Facts:
         findings=tables.read_findings(workspace) if workspace.has(FINDINGS) else None,
         not_run=scans.not_run(workspace, ws, wanted, behind),
         stale=scans.unsure(workspace, ws, wanted, behind, manifest),
-        decided=workspace.has(DECISIONS) and _last(workspace, "decide") > _last(workspace, "scan"),
+        decided=workspace.has(DECISIONS) and _last(workspace, "decide", DECIDED_BY) > _last(workspace, "scan"),
         policy_changed=versions.policy_changed(workspace) if workspace.has(DECISIONS) else None,
         decisions=reviewers.settle(answers, manifest, rule),
         disputed=reviewers.disputed(answers, manifest, rule),
@@ -91,6 +91,7 @@ def out_of_pool(images: pd.DataFrame, manifest: pd.DataFrame) -> pd.Series:
     return images["image_id"][(images["split"] == "train") & images["image_id"].isin(waiting)]
 
 
-def _last(workspace: Workspace, command: str) -> int:
-    """The version that the command wrote last; 0 where it has not run."""
-    return max((entry.version for entry in workspace.ledger() if entry.command == command), default=0)
+def _last(workspace: Workspace, command: str, argument: str = "") -> int:
+    """The version that the command wrote last, with this argument if one is named; 0 where it has not run."""
+    entries = (entry for entry in workspace.ledger() if entry.command == command)
+    return max((entry.version for entry in entries if not argument or argument in entry.arguments), default=0)

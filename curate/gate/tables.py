@@ -39,10 +39,10 @@ def decisions_current(facts: Facts) -> Check:
     """Whether the policy that decided is the recipe's policy as it is now."""
     name, decide = "decisions_current", f"curate decide {facts.ws}"
     if facts.policy_changed is None:
-        return Check(name, "skipped", "nothing was decided yet", way_out=decide)
+        return Check(name, "skipped", "no policy has decided yet", way_out=decide)
     if facts.policy_changed:
         return Check(name, "failed", "the recipe's policy has changed since it decided", way_out=decide)
-    return Check(name, "passed", "the policy that decided is the one in the recipe")
+    return Check(name, "passed", "the recipe's policy is as it was when it decided, or another was given to decide")
 
 
 def _open(facts: Facts, images: pd.DataFrame) -> pd.Series:

@@ -63,7 +63,7 @@ def add(
     """
     options = options or Options()
     rule = split_rule.parse(split) if split else None
-    module = sources.pick(layout := sources.choose(source, layout))
+    sources.pick(layout := sources.choose(source, layout))
     here = naming.address(source)
     arguments: dict[str, object] = {"source": here, "layout": layout, "split": split, "label": label}
     with workspace.writing("add", arguments) as transaction:
@@ -71,10 +71,11 @@ def add(
         arguments["name"] = name = naming.checked(name) if name else naming.choose(workspace, source, before)
         with unpacking(workspace.root, name) as to:
             place = source.name if isinstance(source, Named) else source
-            read, seen = reading.read_all(module.read(place, options), workspace.root, here, to, workers)
+            read, seen = reading.read_all(sources.read(layout, place, options), workspace.root, here, to, workers)
             if not read.names:
                 left_out = added.in_brackets(added.count(read.skipped))
-                raise UserError(f"{source} holds no images{left_out}; it was read as layout {layout!r}")
+                told = [f"{source} holds no images{left_out}; it was read as layout {layout!r}"]
+                raise UserError("; ".join(told + added.not_read(read.skipped)))
             rows, said = reading.rows(read, seen, name, label, options.classes, rule, naming.split_of(source))
             elsewhere = naming.others(workspace, name, here)
             after, fate = merge(before, rows, said, name, alone=not any(map(os.path.exists, elsewhere)))
@@ -94,7 +95,7 @@ def add(
             back &= publish(to, new | back)
             gone = gone_files(after, name, here, read.paths)
             after.loc[gone, "error"] = GONE
-            decided = _decided(workspace, before, after)
+            by_people = _by_people(workspace, before)
             followed = manifest.follow_originals(before, after)
             if len(kept) or gone.any():
                 transaction.write_table(MANIFEST, followed)
@@ -103,10 +104,12 @@ def add(
     if label is None:
         told += classes.doubtful([name for name, given in zip(read.names, read.labels, strict=True) if given is None])
     told += added.dim(sum(file.dim for file in seen))
+    told += split_rule.without_images(rule, set(rows["label"][fate == "added"]), after)
     told += classes.alike(set(after["label"]), set(rows["label"]))
     if not elsewhere:
         told += added.not_in_source(not_in_source(after, name, read.paths), workspace.root)
-    told += added.decided(decided, workspace.root)
+    told += added.decided(_decided(by_people, before, after), workspace.root)
+    told += decisions.of_gone_classes(_of_gone_classes(by_people, before, after))
     return replace(done, restored=len(back), gone=int(gone.sum()), warnings=done.warnings + told)
 
 
@@ -116,12 +119,22 @@ def _read_manifest(workspace: Workspace) -> pd.DataFrame:
     return manifest.check(workspace.read_table(MANIFEST, written_by="curate add"), str(workspace.path(MANIFEST)))
 
 
-def _decided(workspace: Workspace, before: pd.DataFrame, after: pd.DataFrame) -> list[str]:
-    """The images with another file or label than before, on which people had decided."""
+def _by_people(workspace: Workspace, before: pd.DataFrame) -> pd.DataFrame:
+    """What people had decided on these images."""
     if not workspace.has(DECISIONS):
-        return []
+        return decisions.empty()
     said = decisions.complete(read_table(workspace.path(DECISIONS)), before)
-    by_people = said["image_id"][said["by"] != decisions.POLICY]
+    return said[said["by"] != decisions.POLICY]
+
+
+def _decided(by_people: pd.DataFrame, before: pd.DataFrame, after: pd.DataFrame) -> list[str]:
+    """The images with another file or label than before, on which people had decided."""
     there = after.merge(before[["image_id", "content_hash", "label"]], on="image_id", suffixes=("", "_before"))
     other = (there["content_hash"] != there["content_hash_before"]) | (there["label"] != there["label_before"])
-    return there["image_id"][other & there["image_id"].isin(by_people)].to_list()
+    return there["image_id"][other & there["image_id"].isin(by_people["image_id"])].to_list()
+
+
+def _of_gone_classes(by_people: pd.DataFrame, before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """What people had decided for classes that have no image any more."""
+    gone = set(before["label"]) - set(after["label"])
+    return by_people[(by_people["action"] == "relabel") & by_people["label"].isin(gone)]

@@ -1,5 +1,7 @@
 """What one `add` did, counted, and in the words of its warnings."""
 
+import errno
+import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from curate.ingest import split_rule
+from curate.ingest import kinds, split_rule
 from curate.sources import Skipped
 from curate.wording import pasted, plural
 from curate.workspace import DECISIONS
 
 NAMES_IN_A_WARNING = 3
+MISSING = os.strerror(errno.ENOENT)
+"""Error of an image whose file is not there."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,12 @@ class Added:
     """Images that have no file any more, and had one when the source was added before."""
     undecodable: int
     """Rows with an `error`, among those added or changed."""
+    missing: int
+    """Of these, rows whose file is not there."""
     left_out: dict[str, int]
     """Counts of what is no image of this source, by reason (see `sources.Why`)."""
+    left_out_names: dict[str, list[str]]
+    """The first few of these."""
     by_split: dict[str, int]
     by_class: dict[str, int]
     near: list[NearDuplicate]
@@ -72,28 +80,59 @@ def summary(
         restored=0,
         gone=0,
         undecodable=int((kept["error"] != "").sum()),
+        missing=int((kept["error"] == MISSING).sum()),
         left_out=count(skipped),
+        left_out_names={why: _names(skipped, why)[:NAMES_IN_A_WARNING] for why in count(skipped)},
         by_split=dict(sorted(Counter(kept["split"]).items())),
         by_class=dict(sorted(Counter(kept["label"]).items())),
         near=alike,
-        warnings=_warnings(rows, skipped, rule),
+        warnings=_warnings(rows, kept, skipped, rule),
     )
 
 
-def _warnings(rows: pd.DataFrame, skipped: list[Skipped], rule: split_rule.Rule | None) -> list[str]:
-    """A line for each thing that a user should look at."""
+def _warnings(
+    rows: pd.DataFrame, kept: pd.DataFrame, skipped: list[Skipped], rule: split_rule.Rule | None
+) -> list[str]:
+    """A line for each thing that a user should look at. kept: the rows that were added or changed."""
     warnings = []
     for why in ("folder that cannot be read", "name that is not UTF-8", "link to a folder that is read anyway"):
-        names = [item.name for item in skipped if item.why == why]
-        if names:
+        if names := _names(skipped, why):
             warnings.append(f"left out: {len(names)} x {why}: {some(names)}")
-    if len(rows) and (rows["error"] != "").all():
-        all_of_them = f"none of the {len(rows):,} images can be decoded; the first"
-        told = all_of_them if len(rows) > 1 else "the only image cannot be decoded"
-        warnings.append(f"{told}: {rows['error'].iloc[0]}")
+    warnings += not_read(skipped) + _missing(kept)
+    there = rows[rows["error"] != MISSING]
+    if len(there) and (there["error"] != "").all():
+        first, error = there[["image_id", "error"]].iloc[0]
+        all_of_them = f"none of the {len(there):,} images can be decoded; the first, {first}"
+        told = all_of_them if len(there) > 1 else f"the only image, {first}, cannot be decoded"
+        warnings.append(f"{told}: {error}")
     if len(rows) and isinstance(rule, dict) and not (rows["label"] != "").any():
         warnings.append("the shares of --split were not used: no image has a label")
-    return warnings
+    return warnings + _not_measured(kept)
+
+
+def not_read(skipped: list[Skipped]) -> list[str]:
+    """A line on images in formats that are not read."""
+    names = _names(skipped, "image format that is not read")
+    told = plural(len(names), "image was left out", "images were left out")
+    formats = ", ".join(sorted({kinds.suffix(name) for name in names}))
+    way_out = "convert to JPEG or PNG and add that"
+    return [f"{told}, of formats that are not read ({formats}): {some(names)}; {way_out}"] if names else []
+
+
+def _missing(rows: pd.DataFrame) -> list[str]:
+    """A line on files that are named and not there."""
+    paths = rows["path"][rows["error"] == MISSING].to_list()
+    told = plural(len(paths), "file is not there", "files are not there")
+    way_out = "bring them back, or give the folder that paths are relative to with --root, and add again"
+    return [f"{told}; looked for {some(paths)}; {way_out}"] if paths else []
+
+
+def _not_measured(rows: pd.DataFrame) -> list[str]:
+    """A line on images of val and test without a label; those of train went to the pool."""
+    names = rows[rows["split"].isin(["val", "test"]) & (rows["label"] == "") & (rows["parent_id"] == "")]["image_id"]
+    told = plural(len(names), "image of val or test has no label", "images of val or test have no label")
+    way_out = "nothing is measured on them until they are added again with one"
+    return [f"{told}: {some(names.to_list())}; {way_out}"] if len(names) else []
 
 
 def dim(number: int) -> list[str]:
@@ -132,6 +171,10 @@ def outdated(generated: int) -> list[str]:
         "augmented images were taken out: their originals changed, or are not for training any more",
     )
     return [f"{told}; 'curate augment add' makes new ones"] if generated else []
+
+
+def _names(skipped: list[Skipped], why: str) -> list[str]:
+    return [item.name for item in skipped if item.why == why]
 
 
 def count(skipped: list[Skipped]) -> dict[str, int]:

@@ -123,11 +123,6 @@ def safe_name(archive: Path, name: str) -> str:
     return "/".join(component for component in text.split("/") if component not in ("", "."))
 
 
-def is_hidden(name: str) -> bool:
-    """Whether a file is hidden or lies in a hidden folder, or holds what macOS keeps beside files."""
-    return any(component.startswith(".") or component == "__MACOSX" for component in name.split("/"))
-
-
 def stem(name: str) -> str:
     """A file's name without the suffix of an archive or table."""
     for suffix in (*SUFFIXES, ".csv", ".tsv", ".parquet"):

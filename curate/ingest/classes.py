@@ -22,13 +22,14 @@ def doubtful(names: Sequence[str]) -> list[str]:
 
 
 def alike(labels: set[str], new: set[str]) -> list[str]:
-    """A line on classes, a new one among them, that are one but for case or how letters are composed."""
+    """A line on classes, a new one among them, that are one but for case, how letters are composed, or spaces around
+    them, which earlier versions kept."""
     spelt = defaultdict(set)
     for label in labels:
-        spelt[portable.same(label)].add(label)
+        spelt[portable.same(label.strip())].add(label)
     several = sorted(" and ".join(map(repr, sorted(each))) for each in spelt.values() if len(each) > 1 and each & new)
     way_out = "if they are one, rename it in the source and add that again"
-    return [f"classes differ in case or accents alone: {some(several)}; {way_out}"] if several else []
+    return [f"classes differ in case, accents or outer spaces alone: {some(several)}; {way_out}"] if several else []
 
 
 def _folders_in(label: str, names: Sequence[str]) -> list[str]:

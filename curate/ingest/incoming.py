@@ -1,6 +1,6 @@
 """What `curate add` accepts for a source: a recipe's name, a path, or a set in a database, `fiftyone:NAME`."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from curate import recipe, sources
@@ -48,7 +48,8 @@ def add_source(workspace: Workspace, source: str, request: Request, *, workers: 
             raise UserError(
                 f"--from goes with a recipe's name, and {source!r} is none; recipes: {', '.join(recipe.names())}"
             )
-        return _add(workspace, place, request, None, workers)
+        added = _add(workspace, place, request, None, workers)
+        return replace(added, warnings=[*added.warnings, *_not_asked(workspace, request)])
     if source not in recipe.names():
         datasets = " or ".join(f"{name}:NAME" for name in sources.databases())
         raise UserError(
@@ -98,13 +99,28 @@ def _add(
     )
 
 
+def _not_asked(workspace: Workspace, request: Request) -> list[str]:
+    """A line where somebody's own recipe in the workspace says how to read a source: only one that is added by its name
+    is read so."""
+    own = recipe.in_workspace(workspace)
+    if own.name in recipe.names():  # of a set that was added by its name
+        return []
+    usual = recipe.default()
+    keys = [key for key in ("layout", "columns", "split", "classes") if not getattr(request, key, None)]
+    given = [key for key in keys if getattr(own, key) != getattr(usual, key)]
+    told = f"{RECIPE} of the workspace says {', '.join(given)}, which a source that is given by its path is not read by"
+    return [f"{told}; --as, --column and --split do, and a recipe in datasets/"] if given else []
+
+
 def told(added: Added) -> str:
     """What an `add` did, as one line for people."""
     parts = [plural(added.added, "image added", "images added")]
     parts += [f"{added.skipped:,} there already"] if added.skipped else []
     parts += [f"{added.changed:,} changed"] if added.changed else []
     parts += [plural(added.restored, "lost file restored", "lost files restored")] if added.restored else []
-    parts += [f"{added.undecodable:,} cannot be decoded"] if added.undecodable else []
+    broken = added.undecodable - added.missing
+    parts += [f"{broken:,} cannot be decoded"] if broken else []
+    parts += [plural(added.missing, "without its file", "without their files")] if added.missing else []
     parts += [f"{count:,} left out ({why})" for why, count in added.left_out.items()]
     splits = ", ".join(f"{split} {count:,}" for split, count in added.by_split.items())
     classes = plural(len([label for label in added.by_class if label]), "class", "classes")

@@ -1,16 +1,17 @@
 """Split and label from the folders an image lies in: one rule, on disk and in archives alike.
 
-1. Wrapper folders, which alone hold all images and hold folders themselves, are stripped: `download/pets/cat/1.jpg`
-   is `cat/1.jpg` if everything lies in `download/pets`.
+1. Wrapper folders, which alone hold folders, and in these more than half of all images, are stripped:
+   `download/pets/cat/1.jpg` is `cat/1.jpg` if everything lies in `download/pets`, or a few images beside it.
 2. The first folder that is called like a split (`train`, `val`, `Validation`, …) is the split. The label is the folder
-   after it (`train/cat/1.jpg`), or, where the split folder holds the images, the one before it (`cat/train/1.jpg`).
+   after it (`train/cat/1.jpg`), or, where split folders hold their images themselves, the one before it
+   (`cat/train/1.jpg`).
 3. Without such a folder the first folder is the label (`cat/young/1.jpg` is a `cat`), and the split stays open.
 4. An image without a class folder is unlabelled.
 """
 
-import os
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 
 SPLIT_FOLDERS = {
     "train": "train",
@@ -33,9 +34,15 @@ UNLABELLED_FOLDER = "unlabelled"
 def places(names: Sequence[str]) -> list[tuple[str, str]]:
     """(split, label) of every relative path of a source, "" where the folders do not say."""
     folders = [name.rpartition("/")[0] for name in names]
-    parts = {folder: folder.split("/") if folder else [] for folder in set(folders)}
-    wrappers = _count_wrappers(parts.values())
-    place = {folder: _place(components[wrappers:]) for folder, components in parts.items()}
+    images = Counter(folders)
+    parts = {folder: folder.split("/") if folder else [] for folder in images}
+    wrappers = _count_wrappers([(parts[folder], count) for folder, count in images.items()])
+    found = {folder: _place(components[wrappers:]) for folder, components in parts.items()}
+    in_splits = [(bool(after), images[folder]) for folder, (split, after, _) in found.items() if split]
+    split_first = 2 * sum(count for has_class, count in in_splits if has_class) > sum(count for _, count in in_splits)
+    place = {
+        folder: (split, after or ("" if split_first else before)) for folder, (split, after, before) in found.items()
+    }
     return [place[folder] for folder in folders]
 
 
@@ -50,17 +57,20 @@ def split_of_shard(file_name: str) -> str:
     return next((SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES), "")
 
 
-def _count_wrappers(folders: Iterable[list[str]]) -> int:
-    """How many leading components all folders share, short of a split folder and of the last component of any."""
-    listed = list(folders)
-    shared = os.path.commonprefix(listed)  # noqa: RUF071  (of lists of components, not of text)
-    count = next((at for at, name in enumerate(shared) if name.lower() in SPLIT_FOLDERS), len(shared))
-    return max(0, min([count, *(len(components) - 1 for components in listed)]))
+def _count_wrappers(folders: list[tuple[list[str], int]]) -> int:
+    """How many leading components are wrappers. folders: the components of each, and how many images lie in it."""
+    wrappers, every = 0, sum(count for _, count in folders)
+    while True:
+        names = {components[wrappers] for components, _ in folders if len(components) > wrappers}
+        deeper = sum(count for components, count in folders if len(components) > wrappers + 1)
+        if len(names) != 1 or names.pop().lower() in SPLIT_FOLDERS or 2 * deeper <= every:
+            return wrappers
+        wrappers += 1
 
 
-def _place(components: list[str]) -> tuple[str, str]:
+def _place(components: list[str]) -> tuple[str, str, str]:
+    """The split, the folder after that of the split, and the one before it; without a split the first one is after."""
     for at, name in enumerate(components):
         if split := SPLIT_FOLDERS.get(name.lower()):
-            after, before = components[at + 1 : at + 2], components[max(at - 1, 0) : at]
-            return split, (after or before or [""])[0]
-    return "", components[0] if components else ""
+            return split, "".join(components[at + 1 : at + 2]), "".join(components[max(at - 1, 0) : at])
+    return "", "".join(components[:1]), ""

@@ -22,12 +22,13 @@ def merge(
 
     said: for each row whether somebody said its split. source: its name. alone: whether nothing else that is there has
     that name. `rows` is changed: it gets the split that holds, and the `image_id` and source that a file had before it
-    was moved, or another `image_id` where a file that was moved has kept it.
+    was moved, or another `image_id` where a file that was moved has kept it; `parent_id` follows that.
     """
     at = _known(before, rows, source)
     earlier = _moved_from(before, rows, at, source if alone else "")
     at = np.where(earlier >= 0, earlier, at)
     known, names = at >= 0, ["image_id", "source"]
+    given = rows["image_id"].to_list()
     rows.loc[known, names] = before[names].iloc[at[known]].to_numpy()
     ids = set(before["image_id"])
     taken = [place < 0 and name in ids for place, name in zip(at, rows["image_id"], strict=True)]
@@ -45,6 +46,8 @@ def merge(
     fate = np.full(len(rows), "added", dtype=object)
     keys = zip(rows["content_hash"], rows["label"], np.where(said, rows["split"], ""), strict=True)
     fate[[key in there for key in keys]] = "skipped"
+    called = dict(zip(given, _called(same_content, rows, (fate == "skipped") & ~known), strict=True))
+    rows["parent_id"] = pd.Series([called.get(name, "") for name in rows["parent_id"]], dtype="str", index=rows.index)
     fate[known] = _compare(before.iloc[at[known]], rows[known], alone)
     changed, added = fate == "changed", fate == "added"
     order = np.arange(len(before) + changed.sum() + added.sum())
@@ -52,6 +55,21 @@ def merge(
     order = np.concatenate([order[: len(before)], order[len(before) + changed.sum() :]])
     after = pd.concat([before, rows[changed], rows[added]], ignore_index=True).iloc[order].reset_index(drop=True)
     return after, fate
+
+
+def _called(there: pd.DataFrame, rows: pd.DataFrame, as_twin: np.ndarray) -> list[str]:
+    """The `image_id` under which each image of a source is in the manifest; "" where none is sure.
+
+    as_twin: shape (N,), bool, which are there as another original of the same content, label and split. there: rows of
+    the manifest with that content.
+    """
+    columns = ["content_hash", "label", "split"]
+    originals = there[there["parent_id"] == ""]
+    twins = dict(zip(originals[columns].itertuples(index=False, name=None), originals["image_id"], strict=True))
+    keys = rows[columns].itertuples(index=False, name=None)
+    return [
+        twins.get(key, "") if twin else name for key, name, twin in zip(keys, rows["image_id"], as_twin, strict=True)
+    ]
 
 
 def _known(before: pd.DataFrame, rows: pd.DataFrame, source: str) -> np.ndarray:
@@ -65,11 +83,12 @@ def _known(before: pd.DataFrame, rows: pd.DataFrame, source: str) -> np.ndarray:
 
 
 def _compare(old: pd.DataFrame, new: pd.DataFrame, alone: bool) -> list[str]:
-    """For rows of the same `image_id`: skipped, or changed (file, label, split, or the place of a file that was moved).
+    """For rows of the same `image_id`: skipped, or changed (file, label, split, original, or the place of a file that
+    was moved).
 
     Raises `UserError` where a name that the user gave makes a source replace the files of another.
     """
-    compared = ["split", "label", "content_hash", "error"]
+    compared = ["split", "label", "content_hash", "error", "parent_id"]
     same = (old[compared].to_numpy() == new[compared].to_numpy()).all(axis=1)
     apart = (old["path"].to_numpy() != new["path"].to_numpy()).tolist()
     fates = []

@@ -26,6 +26,9 @@ class Read:
     paths: list[str] = field(default_factory=list)
     places: list[str] = field(default_factory=list)
     """Where the bytes lie until they are published."""
+    image_ids: list[str] = field(default_factory=list)
+    parent_ids: list[str] = field(default_factory=list)
+    """Names of images and their originals in the workspace that they were exported from; "" for none."""
     skipped: list[Skipped] = field(default_factory=list)
 
 
@@ -57,6 +60,8 @@ def _items(samples: Iterator[Sample | Skipped], read: Read, to: Unpacking) -> It
         read.splits.append(sample.split)
         read.paths.append(path)
         read.places.append(location)
+        read.image_ids.append(sample.image_id)
+        read.parent_ids.append(sample.parent_id)
         yield location, sample.error
 
 
@@ -86,7 +91,7 @@ def rows(
 
     source: its name. label: for all images; None: what the source, else the folders, say. classes: label as the source
     has it -> label to use. rule: a split for all, or shares for labelled images whose split nothing says. fallback: the
-    split of those after that, "" for `train`, and `pool` where there is no label.
+    split of those after that, "" for `train`. What has no label goes to `pool` instead of `train`, whoever said so.
     """
     places = folders.places(read.names)
     taken: set[str] = set()
@@ -95,12 +100,18 @@ def rows(
         ids.append(f"{source}/{unique(_text(name), taken)}")
         found = place[1] if given is None else given
         by_folder = "" if given and folders.split_of(given) == place[0] else place[0]  # a class may be called `train`
-        labels.append(_text(label if label is not None else classes.get(found, found)))
+        labels.append(_text(label if label is not None else classes.get(found, found)).strip())
         split, by_somebody = _split(split or by_folder, labels[-1], rule, fallback, file)
-        splits.append(split)
+        splits.append(split if labels[-1] or split != "train" else "pool")  # nobody can learn from it yet
         said.append(by_somebody)
+    at = {name: number for number, name in enumerate(read.image_ids) if name and not read.parent_ids[number]}
+    parents = [at.get(name, -1) for name in read.parent_ids]
     columns: dict[str, list] = {
         "image_id": ids,
+        "parent_id": [  # what is learned from must not show what is measured on
+            ids[parent] if parent >= 0 and (splits[parent], labels[parent]) == (splits[own], labels[own]) else ""
+            for own, parent in enumerate(parents)
+        ],
         "path": read.paths,
         "split": splits,
         "label": labels,

@@ -1,10 +1,14 @@
 """Which split an image goes to where neither its folders nor a column say it: a name, or shares by content hash."""
 
+import pandas as pd
+
 from curate.errors import UserError, known
 from curate.manifest import SPLITS
 
 Rule = str | dict[str, float]
 """A split for every image, or the share of each split: they add up to 1."""
+CLASSES_TOLD = 3
+WAY_OUT = "each image is drawn by its content, and these were too few: give a larger share, or make folders called so"
 
 
 def parse(text: str) -> Rule:
@@ -46,3 +50,17 @@ def by_hash(content_hash: str, shares: dict[str, float]) -> str:
 def usual(label: str) -> str:
     """The split of an image of which nobody says one."""
     return "train" if label else "pool"
+
+
+def without_images(rule: Rule | None, new: set[str], after: pd.DataFrame) -> list[str]:
+    """A line for each split that was to get a share, and has no image of a class.
+
+    new: labels of what was added, "" for unlabelled. after: the manifest with it.
+    """
+    told = []
+    for split in [name for name, share in rule.items() if share] if isinstance(rule, dict) else []:
+        there = set(after["label"][after["split"] == split])
+        if lacking := sorted(new - there - {""}):
+            some = ", ".join(map(repr, lacking[:CLASSES_TOLD])) + (", …" if len(lacking) > CLASSES_TOLD else "")
+            told.append(f"--split left {split} without an image of {some}; {WAY_OUT}")
+    return told

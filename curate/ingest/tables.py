@@ -39,13 +39,25 @@ def shown(cell: str) -> str:
 
 
 def path_within(root: str, cell: str, where: str) -> str:
-    """Absolute path, or URL, of a table's cell. Raises `UserError` where it leads out of `root`; `where` says which
+    """Absolute path, or URL, of a table's cell. A path of Windows, `cats\\1.jpg`, is read as what there is: a name of
+    Unix may hold a backslash, too. Raises `UserError` where it is empty or leads out of `root`; `where` says which
     line."""
-    path = remote.within(root, cell) if remote.is_url(root) else os.path.normpath(os.path.join(root, cell))
-    if not cell or "\x00" in cell or path is None or not path.startswith(os.path.join(root, "")):
+    if not cell.strip():
+        raise UserError(f"{where} has no path; fill it in, or remove the row")
+    path = remote.within(root, cell) if remote.is_url(root) else _local(root, cell)
+    if "\x00" in cell or path is None or not path.startswith(os.path.join(root, "")):
         raise UserError(
             f"{where}: path {shown(cell)} does not lie in {root}; name the folder that holds all with --root"
         )
+    return path
+
+
+def _local(root: str, cell: str) -> str:
+    """Where the file is that a cell names; with slashes for backslashes only if one is there, and none as named."""
+    path = os.path.normpath(os.path.join(root, cell))
+    if "\\" in cell and "\0" not in cell and not os.path.lexists(path):
+        with_slashes = os.path.normpath(os.path.join(root, cell.replace("\\", "/")))
+        return with_slashes if os.path.lexists(with_slashes) else path
     return path
 
 

@@ -116,27 +116,30 @@ def components(count: int, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return first[names].astype(np.int64)
 
 
-def keep_rank(manifest: pd.DataFrame) -> np.ndarray:
-    """Position of each row in the order of whom to keep: by split, then by pixels, then as added. Shape (N,), int64."""
+def keep_rank(manifest: pd.DataFrame, *then: np.ndarray) -> np.ndarray:
+    """Position of each row in the order of whom to keep: by split, originals before generated images, by pixels, by
+    `then`, as added. Shape (N,), int64. then: shape (N,) each, the lowest first."""
     rank = np.empty(len(manifest), np.int64)
-    rank[_keep_order(manifest)] = np.arange(len(manifest))
+    rank[_keep_order(manifest, *then)] = np.arange(len(manifest))
     return rank
 
 
 def _keep_order(manifest: pd.DataFrame, *then: np.ndarray) -> np.ndarray:
-    """Positions of the rows, the one to keep first: by split, then by pixels, then by `then`, then as added."""
+    """Positions of the rows, the one to keep first, see `keep_rank`."""
     pixels = (manifest["width"] * manifest["height"]).to_numpy()
-    return np.lexsort([*then, -pixels, manifest["split"].map(KEEP_FIRST).to_numpy()])
+    generated = (manifest["parent_id"] != "").to_numpy()
+    return np.lexsort([*then, -pixels, generated, manifest["split"].map(KEEP_FIRST).to_numpy()])
 
 
 def exact_keepers(manifest: pd.DataFrame) -> np.ndarray:
     """For each row the row to keep among those with equal pixels, mostly itself: shape (N,), int64.
 
-    As in `keep_rank`, but one whose label most of the copies have before others, and an unlabelled one last.
+    As in `keep_rank`, but one whose label most of the copies have before others, and an unlabelled one last. Generated
+    images have no vote.
     """
     hashes = _hashes(manifest)
-    votes = manifest.groupby([hashes, "label"])["label"].transform("size").to_numpy()
-    votes = np.where(manifest["label"] == "", 0, votes)
+    vote = (manifest["label"] != "") & (manifest["parent_id"] == "")
+    votes = vote.groupby([hashes, manifest["label"]]).transform("sum").to_numpy()
     order = _keep_order(manifest, -votes)
     codes = pd.factorize(hashes[order])[0]
     _, first = np.unique(codes, return_index=True)

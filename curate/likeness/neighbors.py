@@ -23,6 +23,23 @@ SORTING = 4
 where there are enough queries."""
 
 
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """The vectors with a length of 1, by which an inner product is a cosine; 0 stays 0: shape (N, D), float32."""
+    length = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return np.ascontiguousarray(vectors / length, np.float32)
+
+
+def most_similar(queries: np.ndarray, vectors: np.ndarray, *, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """The vectors with the highest inner products with each query, of all: these, float32, and their positions.
+
+    queries: shape (Q, D); vectors: shape (N, D), float32. Both have shape (Q, most), best first.
+    """
+    flat = faiss.IndexFlatIP(vectors.shape[1])
+    flat.add(vectors)
+    found: tuple[np.ndarray, np.ndarray] = flat.search(queries, most)
+    return found
+
+
 class Index(AsFile):
     """Unit vectors, to be searched by their inner product. Repeats bit for bit. Sent to a worker, it is a file."""
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from curate import finders, registry
 from curate.decisions import ACTIONS
+from curate.labels import answers
 from curate.manifest import decodable, locate
 from curate.report.thumbnails import Picture, pictures
 from curate.tables import read_findings
@@ -79,10 +80,13 @@ class Cluster:
 
 
 def gallery(workspace: Workspace, images: pd.DataFrame, decisions: pd.DataFrame) -> Gallery | None:
-    """The findings with their worst images; only images that are shown are read. None where nothing was scanned."""
+    """The findings with their worst images; only images that are shown are read. None where nothing was scanned.
+
+    Scores of `label_error` are as people's answers have them. decisions: one per image, as settled.
+    """
     if not workspace.has(FINDINGS):
         return None
-    found = read_findings(workspace)
+    found, _ = answers.calibrate(read_findings(workspace), decisions, images)
     tables = {str(name): table.sort_values(["score", "image_id"]) for name, table in found.groupby("finder", sort=True)}
     clusters = {name: list(_clusters(table)) for name, table in tables.items()}
     shown = {image_id for several in clusters.values() for cluster in several for image_id in cluster.image_ids}

@@ -8,6 +8,7 @@ import pandas as pd
 from curate import manifest, predictions, tables, verbs
 from curate.labels import answers, label_noise
 from curate.labels.threshold import Cut, moved
+from curate.results.interval import share_interval
 from curate.workspace import FINDINGS, Workspace
 
 BINS = 10
@@ -64,17 +65,15 @@ def labels(workspace: Workspace, images: pd.DataFrame, decisions: pd.DataFrame) 
 
 
 def bins(expected: np.ndarray, happened: np.ndarray, *, fewest: int = 1) -> list[Bin]:
-    """Up to `BINS` bins of equal size, least probable first. expected, happened: shape (N,); limits: Wilson 1927."""
+    """Up to `BINS` bins of equal size, least probable first. expected, happened: shape (N,), probability and bool."""
     parts = np.array_split(np.argsort(expected, kind="stable"), max(1, min(BINS, len(expected) // fewest)))
     found = []
     for part in parts:
         if not len(part):
             continue
-        share, count, z = float(happened[part].mean()), len(part), 1.96
-        middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-        half = z / (1 + z**2 / count) * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
-        low, high = max(0.0, min(share, float(middle - half))), min(1.0, max(share, float(middle + half)))
-        found.append(Bin(count, float(expected[part].mean()), share, low, high))
+        right, count = int(happened[part].sum()), len(part)
+        low, high = share_interval(right, count)
+        found.append(Bin(count, float(expected[part].mean()), right / count, low, high))
     return found
 
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from curate import versions
 from curate.manifest import data_hash, learned
 from curate.results import runs
 from curate.results.proof import Proof
 from curate.results.runs import Run
 from curate.results.side_by_side import Comparison, Difference, compare, other_tests, unlike
-from curate.workspace import CURATED, Workspace, read_table
+from curate.workspace import Workspace
 
 CONFUSION_CLASSES = 20
 """Up to this many, the whole confusion matrix can be read; of more, the most frequent mistakes."""
@@ -50,9 +51,12 @@ class Worth:
 
     @property
     def gain(self) -> Difference | None:
-        """What curating was worth, by the first comparison; None where not the data alone differ."""
+        """What curating was worth, by the first comparison; None where not the data alone differ, or where it is of an
+        earlier set."""
         first = self.comparisons[0] if self.comparisons else None
-        return first.differences[0] if first and first.differences and _shows_worth(first.before, first.after) else None
+        if not first or not first.differences or self.earlier & {first.before.name, first.after.name}:
+            return None
+        return first.differences[0] if _shows_worth(first.before, first.after) else None
 
     @property
     def mistakes(self) -> list[Mistake]:
@@ -83,14 +87,15 @@ def worth(workspace: Workspace, images: pd.DataFrame, proof: Proof | None) -> Wo
 
 
 def earlier(workspace: Workspace, images: pd.DataFrame, found: list[Run]) -> frozenset[str]:
-    """Names of the runs that were trained on other images or labels than their set, raw or curated, has now; a run that
-    does not say what it was trained on is none of them. images: the manifest."""
+    """Names of the runs that were trained on other images or labels than their set, raw or curated, has now, see
+    `curate.versions.curated`; a run that does not say what it was trained on is none of them. images: the manifest."""
     told = [run for run in found if run.data_hash]
     if not told:
         return frozenset()
-    now: dict[str, str] = {"raw": data_hash(learned(images))}
-    if workspace.has(CURATED):
-        now["curated"] = data_hash(learned(read_table(workspace.path(CURATED))))
+    now: dict[str, str] = {
+        "raw": data_hash(learned(images)),
+        "curated": data_hash(learned(versions.curated(workspace))),
+    }
     return frozenset(run.name for run in told if run.data_hash != now.get(run.data, run.data_hash))
 
 

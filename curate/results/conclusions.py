@@ -16,6 +16,7 @@ STOPPED = {
     "seeds": "so many seeds were asked for",
     "budget": "the time was up",
 }
+ALL_LEAK = "Every test image has a twin in the training set: these say what was learned by heart; add others."
 MOST = "there are to be no more seeds (--at-most)"
 
 
@@ -66,7 +67,7 @@ def _split(proof: Proof) -> list[str]:
     if proof.split is None:
         return ["Leaks were not looked for: 'curate scan' finds test images that the training set shows."]
     if free is None:
-        return ["Every test image has a twin in the training set: these say what was learned by heart; add others."]
+        return [ALL_LEAK]
     leaked = proof.test_images - (proof.leak_free_images or 0)
     if not leaked:
         return ["No test image has a twin in the training set."]

@@ -14,6 +14,8 @@ from curate.wording import pasted
 
 PREDICTED = "predicted.parquet"
 SEED = "seed-"
+LEAK_FREE = "leak_free"
+"""The column that says of each test image whether it counts for the accuracy without leaks."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ class Flips:
 
 
 def predicted(folder: Path, seeds: Sequence[int]) -> pd.DataFrame | None:
-    """What the seeds of a run said of its test images, by `image_id`: columns `label`, and `seed-N` for each.
+    """What the seeds of a run said of its test images, by `image_id`: columns `label`, `seed-N` for each, and
+    `LEAK_FREE`, bool, False throughout where the run does not tell.
 
     None where the run has not kept it. Raises `UserError` for a file that is something else.
     """
@@ -67,7 +70,8 @@ def predicted(folder: Path, seeds: Sequence[int]) -> pd.DataFrame | None:
     columns = ["image_id", "label", *(f"{SEED}{seed}" for seed in seeds)]
     if not set(columns) <= set(table) or table["image_id"].duplicated().any():
         raise UserError(f"{pasted(path)} does not hold what its run predicted; remove it to do without, or train again")
-    return table[columns].set_index("image_id")
+    free = table[LEAK_FREE].astype(bool) if LEAK_FREE in table else False
+    return table[columns].assign(**{LEAK_FREE: free}).set_index("image_id")
 
 
 def other_images(labels: pd.Series, there: pd.Series) -> tuple[pd.Index, pd.Index]:

@@ -134,7 +134,7 @@ def split(before: Seeds, after: Seeds, leak_free: np.ndarray) -> Split:
 
 def as_json(proof: Proof) -> str:
     """The proof as JSON."""
-    return json.dumps(asdict(proof), indent=1) + "\n"
+    return json.dumps(asdict(proof), indent=1, allow_nan=False) + "\n"
 
 
 def read(workspace: Workspace) -> Proof | None:

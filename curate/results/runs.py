@@ -17,11 +17,13 @@ from curate.workspace import Entry, Workspace
 Data = Literal["raw", "curated", "other"]
 MEASURE = "accuracy"
 """Single view: every run has it, and it decides what is said in words."""
+WITHOUT_LEAKS = "accuracy_leak_free"
+"""Single view, on the test images without a twin in the training set."""
 MEASURES = {
     MEASURE: "Single view",
     "accuracy_flip": "With mirror image",
     "accuracy_multi_crop": "With shifted views",
-    "accuracy_leak_free": "Leak-free",
+    WITHOUT_LEAKS: "Leak-free",
 }
 """Accuracies of `result.json` and what they are called."""
 PROVE = "prove-"

@@ -10,12 +10,14 @@ from scipy.special import stdtrit
 
 from curate.errors import UserError
 from curate.results import paired
-from curate.results.flips import Flips, flips, is_right, other_images, predicted
+from curate.results.flips import LEAK_FREE, Flips, flips, is_right, other_images, predicted
 from curate.results.interval import welch_interval
 from curate.results.paired import Verdict
 from curate.results.proof import Proof
-from curate.results.runs import MEASURE, MEASURES, Run
+from curate.results.runs import MEASURE, MEASURES, WITHOUT_LEAKS, Run
 
+Said = tuple[pd.DataFrame, pd.DataFrame]
+"""What two runs predicted, see `curate.results.flips.predicted`."""
 NOT_OF_THE_DATA = ("seed", "device", "precision")
 """Settings that may differ between two runs without making them unlike."""
 
@@ -86,12 +88,12 @@ def compare(before: Run, after: Run, *, first: int, proof: Proof | None = None) 
         )
     said = _said(before, after)
     measures = [name for name in MEASURES if name in before.scores and name in after.scores]
-    least, at_all_times = _least_deviation(before, after, said), _until_clear(before, after, proof)
+    at_all_times = _until_clear(before, after, proof)
     return Comparison(
         before=before,
         after=after,
         settings=_settings(before, after),
-        differences=[_difference(name, before, after, least, at_all_times=at_all_times) for name in measures],
+        differences=[_difference(name, before, after, said, at_all_times=at_all_times) for name in measures],
         class_changes=_class_changes(before, after),
         flips=None if said is None else flips(*said, first=first),
         cautions=_cautions(before, after),
@@ -100,8 +102,7 @@ def compare(before: Run, after: Run, *, first: int, proof: Proof | None = None) 
 
 def difference(before: Run, after: Run, *, proof: Proof | None = None) -> Difference:
     """That in accuracy, single view, of two runs that were measured on the same test images; see `compare`."""
-    least = _least_deviation(before, after, _said(before, after))
-    return _difference(MEASURE, before, after, least, at_all_times=_until_clear(before, after, proof))
+    return _difference(MEASURE, before, after, _said(before, after), at_all_times=_until_clear(before, after, proof))
 
 
 def greatest(changes: list[ClassChange], most: int) -> list[ClassChange]:
@@ -134,8 +135,8 @@ def other_tests(before: Run, after: Run) -> str:
     return f"{len(changed):,} have another label, such as {changed[0]!r}" if len(changed) else ""
 
 
-def _said(before: Run, after: Run) -> tuple[pd.DataFrame, pd.DataFrame] | None:
-    """What both runs predicted, see `curate.results.flips.predicted`; None where one of them has not kept it."""
+def _said(before: Run, after: Run) -> Said | None:
+    """None where one of them has not kept it."""
     old, new = predicted(before.folder, before.seeds), predicted(after.folder, after.seeds)
     return None if old is None or new is None else (old, new)
 
@@ -152,8 +153,9 @@ def _settings(before: Run, after: Run) -> list[Setting]:
     return [each for each in values if each.before != each.after]
 
 
-def _difference(measure: str, before: Run, after: Run, least: float, *, at_all_times: bool) -> Difference:
+def _difference(measure: str, before: Run, after: Run, said: Said | None, *, at_all_times: bool) -> Difference:
     common = paired.common(before.seeds, after.seeds)
+    least = _least_deviation(measure, before, after, said)
     old, new = _values(before, measure, common), _values(after, measure, common)
     if common:
         half = paired.half_width(new - old, least=least, at_all_times=at_all_times)
@@ -178,15 +180,21 @@ def _until_clear(before: Run, after: Run, proof: Proof | None) -> bool:
     return proof.main.accuracy.at_all_times
 
 
-def _least_deviation(before: Run, after: Run, said: tuple[pd.DataFrame, pd.DataFrame] | None) -> float:
+def _least_deviation(measure: str, before: Run, after: Run, said: Said | None) -> float:
     """How far differences between a network of each run scatter at least, see `paired.least_deviation`: of single view,
-    and taken for that of the other measures. Without predictions: as if no image flipped that need not have."""
+    and taken for that with other views, on the images that the measure is of. Where it is not known which ones flipped:
+    as if none had that need not have."""
     common = paired.common(before.seeds, after.seeds)
-    if said is None:
-        change = _values(after, MEASURE, common).mean() - _values(before, MEASURE, common).mean()
-        return paired.deviation_of_flips(abs(change) * after.eval_images, after.eval_images)
-    first = is_right(said[0], common or before.seeds)
-    second = is_right(said[1].loc[said[0].index], common or after.seeds)
+    old, new = (said[0], said[1].loc[said[0].index]) if said else (pd.DataFrame(), pd.DataFrame())
+    free = measure == WITHOUT_LEAKS
+    if said and free:
+        among = old[LEAK_FREE] & new[LEAK_FREE]
+        old, new = old[among], new[among]
+    if old.empty:
+        images = min((free and run.leak_free_images) or run.eval_images for run in (before, after))
+        change = _values(after, measure, common).mean() - _values(before, measure, common).mean()
+        return paired.deviation_of_flips(abs(change) * images, images)
+    first, second = is_right(old, common or before.seeds), is_right(new, common or after.seeds)
     if not common:  # each with each
         first, second = np.repeat(first, len(second), axis=0), np.tile(second, (len(first), 1))
     return paired.least_deviation(second.astype(np.int8) - first.astype(np.int8))

@@ -95,8 +95,7 @@ def randomly_dropped(images: pd.DataFrame, count: int, *, seed: int = 0) -> pd.D
     """
     random = np.random.default_rng(seed)
     train = training(images)
-    families = train["parent_id"].where(train["parent_id"] != "", train["image_id"])
-    codes, _ = pd.factorize(families)
+    codes, _ = pd.factorize(_families(train))
     sizes = np.bincount(codes, minlength=1)
     left, gone = count, np.zeros(len(sizes), bool)
     for family in random.permutation(len(sizes)):
@@ -110,16 +109,28 @@ def randomly_dropped(images: pd.DataFrame, count: int, *, seed: int = 0) -> pd.D
     return images.drop(dropped.append(pd.Index(random.choice(rest, left, replace=False)))).reset_index(drop=True)
 
 
+def true_labels(images: pd.DataFrame, truth: pd.Series) -> pd.Series:
+    """The label of each image by `truth` (indexed by image_id), of a generated one without its own that of its
+    original; NaN where there is none."""
+    named = images["image_id"].isin(truth.index)
+    return images["image_id"].where(named, _families(images)).map(truth)
+
+
 def with_labels(images: pd.DataFrame, truth: pd.Series) -> pd.DataFrame:
-    """The set with the labels of `truth` (indexed by image_id) on its training images: what no relabelling can beat."""
-    label = images["image_id"].map(truth)
+    """The set with the `true_labels` on its training images: what no relabelling can beat."""
+    label = true_labels(images, truth)
     known = label.notna() & (images["split"] == "train")
     return images.assign(label=images["label"].where(~known, label).astype("str"))
+
+
+def _families(images: pd.DataFrame) -> pd.Series:
+    """The original of each image, mostly itself."""
+    return images["parent_id"].where(images["parent_id"] != "", images["image_id"])
 
 
 def labels_right(images: pd.DataFrame, truth: pd.Series) -> float | None:
     """Share of right labels among the training images that the truth is known of; None where it is of none."""
     train = training(images)
-    true = train["image_id"].map(truth)
+    true = true_labels(train, truth)
     known = true.notna()
     return float((train["label"] == true)[known].mean()) if known.any() else None

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from curate.likeness.neighbors import unit
+
 SIZE = 16
 """Images of a cluster, about: what is seen at a glance in four rows of four. Chosen by eye."""
 FAR = 1.5
@@ -40,8 +42,8 @@ def odd(clusters: np.ndarray, features: np.ndarray | None, suggested_prob: np.nd
             continue
         found[rows] |= suggested_prob[rows] < UNSURE * np.median(suggested_prob[rows])
         if features is not None and not np.isnan(features[rows]).any():
-            unit = _unit(features[rows])
-            distance = 1 - unit @ _unit(unit.mean(axis=0, keepdims=True))[0]
+            directions = unit(features[rows])
+            distance = 1 - directions @ unit(directions.mean(axis=0, keepdims=True))[0]
             low, high = np.quantile(distance, [0.25, 0.75])
             found[rows] |= distance > high + FAR * (high - low) + 1e-6
     return found
@@ -62,7 +64,7 @@ def _by_features(features: np.ndarray, size: int) -> np.ndarray:
     found = np.full(len(features), 0, np.int64)
     many = round(int(known.sum()) / size)
     if many > 1:
-        means = KMeans(many, n_init=1, random_state=0).fit(_unit(features[known]))
+        means = KMeans(many, n_init=1, random_state=0).fit(unit(features[known]))
         found[known] = means.labels_ + 1
     elif known.any():
         found[known] = 1
@@ -72,7 +74,3 @@ def _by_features(features: np.ndarray, size: int) -> np.ndarray:
 
 def _in_order(count: int, size: int) -> np.ndarray:
     return np.arange(count) // size
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)

@@ -18,7 +18,7 @@ from curate.decisions import ACTIONS, COLUMNS, POLICY, Action
 from curate.errors import UserError, alike, known
 from curate.files import file_hash, replacing
 from curate.review import journal
-from curate.workspace import DECISIONS, MANIFEST, Workspace, timestamp
+from curate.workspace import DECIDED_BY, DECISIONS, MANIFEST, Workspace, timestamp
 
 CLASSES_NAMED = 20
 """So many classes are listed where one is not known and none is close."""
@@ -95,7 +95,8 @@ class Desk:
     def undo(self) -> Taken | None:
         """Take back this person's last act that stands; None where there is none.
 
-        Images that were decided on anew since stay as they are, and are named.
+        Images that were decided on anew since stay as they are, and are named. The policy's decisions come back where
+        nothing has taken their place: no other person's word, and no policy that has decided since.
         """
         with self.workspace.locked():
             conflicts = self._take_in_edits()
@@ -107,13 +108,13 @@ class Desk:
             mine = {row["image_id"]: _said(row) for row in _rows(table[table["by"] == self.by])}
             standing = {row["image_id"] for row in act.after if mine.get(row["image_id"]) == _said(row)}
             stayed = tuple(row["image_id"] for row in act.after if row["image_id"] not in standing)
-            # the policy's decision does not come back where another person has spoken meanwhile
-            others = set(table["image_id"][~table["by"].isin([self.by, POLICY])])
             back = standing & set(self.images()["image_id"])
+            others = set(table["image_id"][~table["by"].isin([self.by, POLICY])])
+            silent = back if self._policy_decided_since(act) else others
             before = [
                 row
                 for row in act.before
-                if row["image_id"] in back and not (row["by"] == POLICY and row["image_id"] in others)
+                if row["image_id"] in back and not (row["by"] == POLICY and row["image_id"] in silent)
             ]
             replaced = table["image_id"].isin(standing) & (table["by"] == self.by)
             self._write(table[~replaced], before, _rows(table[replaced]), undoes=number)
@@ -123,6 +124,11 @@ class Desk:
         """Put the decisions as they are into history and ledger; for the end of a review."""
         with self.workspace.locked():
             self.workspace.note_edits()
+
+    def _policy_decided_since(self, act: journal.Act) -> bool:
+        """Whether a policy has decided after the act, to the second: it may be another one, of other findings."""
+        entries = self.workspace.ledger()
+        return any(entry.at > act.at and DECIDED_BY in entry.arguments for entry in entries)
 
     def _take_in_edits(self) -> tuple[str, ...]:
         """What others wrote since the last act goes into history and ledger, and counts from here on.

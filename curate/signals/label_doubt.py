@@ -6,6 +6,7 @@ from scipy.special import logit
 
 from curate.labels import label_noise
 
+VERSION = 2
 LEAST = 1e-6
 """Least probability of a wrong label, and of a right one."""
 TWIN = 0.5
@@ -24,7 +25,8 @@ def label_doubt(
     Predictions of networks that never saw the label are read by a model of how labels of this set go wrong
     (`curate.labels.label_noise`), with the labels of twins as further ones. How a label was learned in training, and
     what the most similar images are called, does not enter: weights for these, learned from labels that were wrong on
-    purpose, made nothing better (docs/log.md). Each split has a rate of errors of its own.
+    purpose, made nothing better (docs/log.md). Each split has a rate of errors of its own. Generated images are left
+    out: they have the label of their original, which nobody gave them, and follow it.
 
     `labels`: shape (N,), -1 for unlabelled. `pred_probs`: shape (N, K); `repeats`: (R, N, K), None for predictions of
     other programs; `twin_labels`: see that signal.
@@ -33,7 +35,7 @@ def label_doubt(
     `own_prob` (of the given label, by the networks alone) and `twins` (what these added to the log-odds of `wrong`).
     """
     repeats = pred_probs[None] if repeats is None else repeats
-    known = (labels >= 0) & ~np.isnan(pred_probs).any(axis=1)
+    known = (labels >= 0) & ~np.isnan(pred_probs).any(axis=1) & (manifest["parent_id"] == "").to_numpy()
     tables = [_empty()]
     for split in manifest["split"].unique():
         rows = np.flatnonzero(known & (manifest["split"] == split).to_numpy())

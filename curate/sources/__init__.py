@@ -9,21 +9,29 @@ A source module has
 * `PRIORITY`, an int: of several that recognise a path, the highest is taken (a CIFAR archive is a tar file, too).
 * `DATABASE = True`, where images lie in sets that have a name and no path. `read` and `write` are given that name, and
   recognise no path: `fiftyone:pets` is the set `pets` of `fiftyone.py`. `write` makes a new set, whole or not at all.
+* `ORIGINALS = True`, where `write` says which image a generated one was made from, and `read` gives that back.
 
 The docstring's first line is its line in `curate sources`.
 """
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Literal
 
+import pandas as pd
+
 from curate import registry
 from curate.errors import UserError, known
+from curate.manifest import SPLITS
+from curate.remote import is_url
 
 Why = Literal[
     "not an image",
+    "image format that is not read",
+    "name without a suffix",
     "link or device",
     "folder that cannot be read",
     "link to a folder that is read anyway",
@@ -48,6 +56,10 @@ class Sample:
     data: bytes | None = None
     error: str = ""
     """Why there is no image at all, for instance a table's row without bytes."""
+    image_id: str = ""
+    """What it was called in the workspace that it was exported from."""
+    parent_id: str = ""
+    """What its original was called there, for a generated image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +96,14 @@ class Named:
 
 
 def layouts() -> dict[str, ModuleType]:
-    """Every layout's module by its name."""
-    return registry.modules(sys.modules[__name__])
+    """Every layout's module by its name. Raises `UserError` for one that lacks what a layout has to have."""
+    found = registry.modules(sys.modules[__name__])
+    for name, module in found.items():
+        if lacking := [each for each in ("recognises", "read", "PRIORITY") if not hasattr(module, each)]:
+            raise UserError(
+                f"layout {name!r} ({module.__name__}) has no {lacking[0]}; 'curate.sources' says what it is"
+            )
+    return found
 
 
 def writable() -> dict[str, ModuleType]:
@@ -116,7 +134,7 @@ class Layout:
 def describe() -> list[Layout]:
     """Every layout, by name."""
     return [
-        Layout(name, (module.__doc__ or "").strip().splitlines()[0], hasattr(module, "write"))
+        Layout(name, (module.__doc__ or "").strip().partition("\n")[0], hasattr(module, "write"))
         for name, module in layouts().items()
     ]
 
@@ -148,9 +166,50 @@ def recognise(path: Path) -> str:
         )
     found = {name: module for name, module in layouts().items() if name not in databases()}
     try:
-        names = [name for name, module in found.items() if module.recognises(path)]
+        names = [name for name, module in found.items() if _recognises(name, module, path)]
     except PermissionError as error:
         raise UserError(f"{error.filename or path} may not be read; change its permissions") from None
     if not names:
         raise UserError(f"{path} is in no known layout; name one with --as: {', '.join(found)}")
     return max(names, key=lambda name: found[name].PRIORITY)
+
+
+def _recognises(name: str, module: ModuleType, path: Path) -> bool:
+    with registry.blaming(f"layout {name!r}", module):
+        return bool(module.recognises(path))
+
+
+def read(layout: str, place: Path | str, options: Options) -> Iterator[Sample | Skipped]:
+    """What the layout gives of a place. Raises `UserError` for a sample that no manifest can hold."""
+    module = pick(layout)
+    with registry.blaming(f"layout {layout!r}", module):
+        for item in module.read(place, options):
+            if not isinstance(item, Skipped) and (fault := _fault(item)):
+                raise UserError(f"layout {layout!r} gave {fault}; nothing was added")
+            yield item
+
+
+def _fault(sample: Sample) -> str:
+    """What is wrong with a sample; "" where nothing is."""
+    if not isinstance(sample, Sample):
+        return f"{sample!r:.80}, which is no Sample"
+    name, label = sample.name, sample.label
+    if not (isinstance(name, str) and name and not name.startswith("/") and ".." not in name.split("/")):
+        return f"the name {name!r:.80}; it has to be a path within the source"
+    if not isinstance(label, str | None):
+        return f"{name!r} the label {label!r:.80}; it has to be a text, or None"
+    if sample.split not in ("", *SPLITS):
+        return f"{name!r} the split {sample.split!r:.80}; there are: {', '.join(SPLITS)}"
+    if sample.data is None and not sample.error and not (sample.path.startswith("/") or is_url(sample.path)):
+        return f"{name!r} the path {sample.path!r:.80}; it has to be absolute, or a URL"
+    return ""
+
+
+def write(layout: str, table: pd.DataFrame, root: Path, dest: Path | str) -> int:
+    """Write the images of a manifest in the layout, and say how many there are."""
+    module = pick(layout)
+    with registry.blaming(f"layout {layout!r}", module):
+        count = module.write(table, root, dest)
+    if not isinstance(count, int):
+        raise UserError(f"layout {layout!r} gave {count!r:.80}; it has to be the number of images that it wrote")
+    return count

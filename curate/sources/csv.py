@@ -12,6 +12,7 @@ from curate.ingest import tables
 from curate.sources import Options, Sample
 
 PRIORITY = 20
+ORIGINALS = True
 LONGEST_HEADER = 100_000
 """Characters of a first line that are looked at to tell what a table is."""
 TABLE = "labels.csv"
@@ -40,20 +41,24 @@ def read(path: Path, options: Options) -> Iterator[Sample]:
                 f"{where}: {tables.shown(row['path'])} stands in line {seen[file]} already; remove one of them"
             )
         seen[file] = line
-        yield Sample(tables.name_within(root, file), row["label"], tables.split_cell(row["split"], where), file)
+        name, split = tables.name_within(root, file), tables.split_cell(row["split"], where)
+        yield Sample(name, row["label"], split, file, image_id=row["image_id"], parent_id=row["parent_id"])
 
 
 def write(table: pd.DataFrame, root: Path, dest: Path) -> int:
-    """`labels.csv` (path, label, split, image_id) beside `images/<split>/`."""
+    """`labels.csv` (path, label, split, image_id, and parent_id if any is generated) beside `images/<split>/`."""
+    columns = ["label", "split", "image_id", *(["parent_id"] if (table["parent_id"] != "").any() else [])]
+    has_return = any(table[name].str.contains("\r", regex=False).any() for name in ("image_id", "path", "label"))
     with (dest / TABLE).open("w", encoding="utf-8", newline="") as file:
-        lines = csv.writer(file, lineterminator="\n")
-        lines.writerow(["path", "label", "split", "image_id"])
+        # as in `csv_text.write_csv`: a lone carriage return is quoted only where all is
+        lines = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL)
+        lines.writerow(["path", *columns])
         names = leaving.Names()
         count = 0
         for image in leaving.images(table, root):
             path = names.free(f"images/{image.split}", leaving.file_name(image))
             leaving.save(image, dest / path)
-            lines.writerow([path, image.label, image.split, image.image_id])
+            lines.writerow([path, *(getattr(image, name) for name in columns)])
             count += 1
     return count
 
@@ -66,14 +71,14 @@ def _rows(table: Path, options: Options) -> Iterator[tuple[int, dict[str, str]]]
             lines = csv.reader(file, delimiter="\t" if table.suffix.lower() == ".tsv" else ",", strict=True)
             header = next(lines, [])
             columns = {
-                what: tables.column(options, what, header, str(table), needed=what != "split")
-                for what in ("path", "label", "split")
+                what: tables.column(options, what, header, str(table), needed=what in ("path", "label"))
+                for what in ("path", "label", "split", "image_id", "parent_id")
             }
             at = {what: header.index(name) if name else None for what, name in columns.items()}
             begins = lines.line_num + 1
             for cells in lines:
                 line, begins = begins, lines.line_num + 1
-                if not cells:
+                if not any(cell.strip() for cell in cells):
                     continue
                 if len(cells) != len(header):
                     raise UserError(

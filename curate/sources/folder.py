@@ -8,7 +8,7 @@ import pandas as pd
 
 from curate import leaving, portable
 from curate.errors import UserError
-from curate.images import IMAGE_SUFFIXES
+from curate.ingest import kinds
 from curate.ingest.layout import UNLABELLED_FOLDER
 from curate.sources import Options, Sample, Skipped
 
@@ -43,14 +43,14 @@ def _walk(folder: str, prefix: str, followed: list[str]) -> Iterator[Sample | Sk
         return
     folders = []
     for entry in entries:
-        if entry.name.startswith(".") or entry.name == "__MACOSX":
+        if kinds.is_hidden(entry.name):
             continue
         if not entry.name.isascii() and not _is_utf8(entry.name):
             yield Skipped(prefix + ascii(entry.name), "name that is not UTF-8")
         elif _is_folder(entry):
             folders.append(entry)
-        elif os.path.splitext(entry.name)[1].lower() not in IMAGE_SUFFIXES:
-            yield Skipped(prefix + entry.name, "not an image")
+        elif why := kinds.why_not(entry.name):
+            yield Skipped(prefix + entry.name, why)
         elif entry.is_symlink() or entry.is_file():  # a link to nothing is a missing image, and its row says so
             yield Sample(prefix + entry.name, path=entry.path)
         else:

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -17,11 +18,14 @@ from curate.ingest.layout import split_of_shard
 from curate.sources import Options, Sample
 
 PRIORITY = 20
+ORIGINALS = True
 ROWS_AT_ONCE = 64
 """Rows read, and rows in a row group written: 64 photos of a phone are about 300 MB."""
 SHRUNK, BYTES_AT_ONCE = 4, 1 << 29
 """Images do not shrink by compression: by more than so many times none does. Rows are read so that no more than so many
 bytes are held at a time; a row alone may take more."""
+RELATION = ("image_id", "parent_id")
+"""Columns that say which image a generated one was made from; read where there are both."""
 PAGE_BYTES = 1 << 16
 """Read at once of a file that is only looked into."""
 
@@ -32,10 +36,14 @@ def recognises(path: Path) -> bool:
 
 
 def read(path: Path, options: Options) -> Iterator[Sample]:
-    """Every row of every shard. The split comes from a column, or from the shard's name (`train-00000-of-00001`)."""
+    """Every row of every shard. The split comes from a column, or from the shard's name (`train-00000-of-00001`).
+
+    Raises `UserError` with the row for a path that stands twice or leaves the root, and for a label that is none.
+    """
+    seen: dict[str, str] = {}
     for shard in _shards(path):
         try:
-            yield from _read_shard(shard, options)
+            yield from _read_shard(shard, options, seen)
         except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             raise UserError(f"{shard} is damaged or no parquet file ({reason:.200}); fetch it again") from None
@@ -43,11 +51,10 @@ def read(path: Path, options: Options) -> Iterator[Sample]:
 
 def write(table: pd.DataFrame, root: Path, dest: Path) -> int:
     """`data/<split>-00000-of-00001.parquet`, which `datasets.load_dataset(dest)` reads; unlabelled is -1."""
-    classes = sorted(set(table["label"]) - {""})
+    schema = _schema(sorted(set(table["label"]) - {""}), bool((table["parent_id"] != "").any()))
     (dest / "data").mkdir()
     return sum(
-        _write_split(rows, str(split), classes, root, dest / "data")
-        for split, rows in table.groupby("split", sort=True)
+        _write_split(rows, str(split), schema, root, dest / "data") for split, rows in table.groupby("split", sort=True)
     )
 
 
@@ -57,14 +64,16 @@ def _shards(path: Path) -> list[Path]:
     return sorted(path.glob("[!.]*.parquet")) or sorted(path.glob("data/[!.]*.parquet"))
 
 
-def _read_shard(shard: Path, options: Options) -> Iterator[Sample]:
+def _read_shard(shard: Path, options: Options, seen: dict[str, str]) -> Iterator[Sample]:
+    """seen: path -> where it stands, of this shard and those before it."""
     file = pq.ParquetFile(shard)
     schema = file.schema_arrow
     image = _image_column(schema, options)
     label = tables.column(options, "label", schema.names, str(shard))
     split = tables.column(options, "split", schema.names, str(shard), needed=False)
     path = "" if image else tables.column(options, "path", schema.names, str(shard))
-    wanted = [name for name in (image, path, label, split) if name]
+    told = all(schema.names.count(name) == 1 and _is_text(schema.field(name).type) for name in RELATION)
+    wanted = list(dict.fromkeys(name for name in (image, path, label, split, *(RELATION if told else ())) if name))
     _check_types(schema, shard, image, path, label, split)
     classes = _class_names(schema, label, shard)
     root = tables.root_of(shard, options)
@@ -75,7 +84,11 @@ def _read_shard(shard: Path, options: Options) -> Iterator[Sample]:
             where = f"{shard}, row {number}"
             said = tables.split_cell(str(row[split] or ""), where) if split else ""
             given = _label(row.get(label), classes, where)
-            yield _sample(row[image or path], given, said or split_of_shard(shard.name), root, where, number)
+            sample = _sample(row[image or path], given, said or split_of_shard(shard.name), root, where, number)
+            if sample.path and seen.setdefault(sample.path, where) is not where:
+                at = f"{where}: {tables.shown(sample.name)}"
+                raise UserError(f"{at} stands in {seen[sample.path]} already; remove one of them")
+            yield replace(sample, image_id=row["image_id"] or "", parent_id=row["parent_id"] or "") if told else sample
 
 
 def _rows_at_once(shard: Path, image: str) -> int:
@@ -100,11 +113,10 @@ def _rows_at_once(shard: Path, image: str) -> int:
 
 def _check_types(schema: pa.Schema, shard: Path, image: str, path: str, label: str, split: str) -> None:
     """Raise `UserError` for a column of a type that it cannot have."""
-    is_nested = pa.types.is_nested
     wanted: list[tuple[str, str, Callable[[pa.DataType], bool]]] = [
         (path, "text", _is_text),
         (split, "text", _is_text),
-        (label, "one value a row", lambda kind: not is_nested(kind)),
+        (label, "text or whole numbers", _is_label),
         (image, "images as bytes, or 'bytes' and 'path' of each", _is_image),
     ]
     for name, what, fits in wanted:
@@ -119,6 +131,12 @@ def _is_text(kind: pa.DataType) -> bool:
 
 def _is_bytes(kind: pa.DataType) -> bool:
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_null(kind))
+
+
+def _is_label(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
+    return number or _is_text(kind) or _is_bytes(kind)
 
 
 def _is_image(kind: pa.DataType) -> bool:
@@ -168,9 +186,19 @@ def _class_names(schema: pa.Schema, label: str, shard: Path) -> list[str] | None
 
 
 def _label(cell: object, classes: list[str] | None, where: str) -> str:
-    """A label as text; None and, of a `ClassLabel`, -1 are unlabelled."""
-    if cell is None:
+    """A label as text; None, NaN and, of a `ClassLabel`, -1 are unlabelled. pandas makes fractions of whole numbers
+    where one is missing."""
+    if cell is None or cell != cell:
         return ""
+    if isinstance(cell, bytes):
+        try:
+            return cell.decode()
+        except UnicodeDecodeError:
+            raise UserError(f"{where}: label {tables.shown(str(cell))} is not UTF-8; save the table again") from None
+    if isinstance(cell, float):
+        if not cell.is_integer():
+            raise UserError(f"{where}: label {cell}; a label is text or a whole number")
+        cell = int(cell)
     if classes is None or not isinstance(cell, int):
         return str(cell)
     if cell >= len(classes):
@@ -178,10 +206,9 @@ def _label(cell: object, classes: list[str] | None, where: str) -> str:
     return classes[cell] if cell >= 0 else ""
 
 
-def _write_split(rows: pd.DataFrame, split: str, classes: list[str], root: Path, folder: Path) -> int:
+def _write_split(rows: pd.DataFrame, split: str, schema: pa.Schema, root: Path, folder: Path) -> int:
     """The shards of one split; their number is part of their names, so they get them in the end."""
-    codes = {name: code for code, name in enumerate(classes)}
-    schema = _schema(classes)
+    codes = {name: code for code, name in enumerate(_class_names(schema, "label", folder) or [])}
     names = leaving.Names()
     parts: list[Path] = []
     writer, size, count = None, 0, 0
@@ -195,7 +222,9 @@ def _write_split(rows: pd.DataFrame, split: str, classes: list[str], root: Path,
             "image": [{"bytes": image.data, "path": names.free("", leaving.file_name(image))[1:]} for image in batch],
             "label": [codes.get(image.label, -1) for image in batch],
             "image_id": [image.image_id for image in batch],
+            "parent_id": [image.parent_id for image in batch],
         }
+        columns = {name: columns[name] for name in schema.names}
         writer.write_table(pa.table(columns, schema=schema))
         size += sum(len(image.data) for image in batch)
         count += len(batch)
@@ -211,16 +240,18 @@ def _batches(images: Iterator[leaving.Image]) -> Iterator[list[leaving.Image]]:
         yield batch
 
 
-def _schema(classes: list[str]) -> pa.Schema:
-    """The schema with the metadata by which `datasets` knows images and class names."""
+def _schema(classes: list[str], generated: bool) -> pa.Schema:
+    """The schema with the metadata by which `datasets` knows images and class names; `parent_id` only if there are
+    generated images."""
+    ids = RELATION if generated else RELATION[:1]
     features = {
         "image": {"_type": "Image"},
         "label": {"names": classes, "_type": "ClassLabel"},
-        "image_id": {"dtype": "string", "_type": "Value"},
+        **{name: {"dtype": "string", "_type": "Value"} for name in ids},
     }
     fields = [
         ("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
         ("label", pa.int64()),
-        ("image_id", pa.string()),
+        *((name, pa.string()) for name in ids),
     ]
     return pa.schema(fields, metadata={"huggingface": json.dumps({"info": {"features": features}})})

@@ -1,11 +1,10 @@
 """A tar file of class folders, in any compression (gz, bz2, xz, zst); unpacked to the workspace's `images/`."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from curate.images import IMAGE_SUFFIXES, MAX_BYTES, too_large
-from curate.ingest import archives
+from curate.images import MAX_BYTES, too_large
+from curate.ingest import archives, kinds
 from curate.sources import Options, Sample, Skipped
 
 PRIORITY = 10
@@ -21,12 +20,12 @@ def read(path: Path, options: Options) -> Iterator[Sample | Skipped]:
     with archives.readable(path):
         for member, content in archives.tar_members(path):
             name = archives.safe_name(path, member.name)
-            if member.isdir() or archives.is_hidden(name):
+            if member.isdir() or kinds.is_hidden(name):
                 continue
             if content is None:
                 yield Skipped(name, "link or device")
-            elif os.path.splitext(name)[1].lower() not in IMAGE_SUFFIXES:
-                yield Skipped(name, "not an image")
+            elif why := kinds.why_not(name):
+                yield Skipped(name, why)
             elif member.size > MAX_BYTES:
                 yield Sample(name, error=too_large(member.size))
             else:

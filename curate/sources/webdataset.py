@@ -13,11 +13,12 @@ import pandas as pd
 from curate import leaving
 from curate.errors import UserError
 from curate.images import IMAGE_SUFFIXES, MAX_BYTES, too_large
-from curate.ingest import archives
+from curate.ingest import archives, kinds
 from curate.ingest.layout import split_of_shard
 from curate.sources import Options, Sample, Skipped
 
 PRIORITY = 15
+ORIGINALS = True
 LABEL_SUFFIXES = (".json", ".cls", ".txt")
 """In order of preference: of a sample that has several, the first that says a label counts."""
 CLASSES = "classes.txt"
@@ -51,10 +52,11 @@ def read(path: Path, options: Options) -> Iterator[Sample | Skipped]:
             for suffix in images[:1]:
                 name = f"{archives.stem(shard.name)}/{key}{suffix}"
                 label, content = _label(parts, classes, field, f"{shard}, {key}"), parts[suffix]
+                image_id, parent_id = _called(parts)
                 if isinstance(content, int):
-                    yield Sample(name, label, split, error=too_large(content))
+                    yield Sample(name, label, split, error=too_large(content), image_id=image_id, parent_id=parent_id)
                 else:
-                    yield Sample(name, label, split, data=content)
+                    yield Sample(name, label, split, data=content, image_id=image_id, parent_id=parent_id)
             for suffix in images[1:]:
                 yield Skipped(key + suffix, "not an image")
 
@@ -114,7 +116,7 @@ def _groups(shard: Path) -> Iterator[tuple[str, Parts]]:
     current, parts = "", Parts()
     for member, content in archives.tar_members(shard):
         name = archives.safe_name(shard, member.name)
-        if content is None or archives.is_hidden(name):
+        if content is None or kinds.is_hidden(name):
             continue
         key, suffix = _split_key(name)
         if key != current and parts:
@@ -159,6 +161,16 @@ def _label(parts: Parts, classes: list[str], field: str, where: str) -> str:
     return ""
 
 
+def _called(parts: Parts) -> tuple[str, str]:
+    """What a sample, and its original, were called in the workspace that they left; "" where nothing says it. `.json`
+    has been read for the label, and so can be."""
+    content = parts.get(".json", b"")
+    note = json.loads(content.decode("utf-8-sig")) if isinstance(content, bytes) and b'"image_id"' in content else None
+    names = [note.get("image_id"), note.get("parent_id")] if isinstance(note, dict) else [None, None]
+    image_id, parent_id = (name if isinstance(name, str) else "" for name in names)
+    return image_id, parent_id
+
+
 def _write_split(rows: pd.DataFrame, split: str, classes: list[str], root: Path, dest: Path) -> int:
     codes = {name: code for code, name in enumerate(classes)}
     images = enumerate(leaving.images(rows, root))
@@ -180,6 +192,7 @@ def _put_image(shard: tarfile.TarFile, key: str, image: leaving.Image, codes: di
         _put(shard, f"{key}.cls", str(codes[image.label]).encode())
     _put(shard, key + leaving.suffix(image), image.data)
     note = {"label": image.label, "image_id": image.image_id}
+    note |= {"parent_id": image.parent_id} if image.parent_id else {}
     _put(shard, f"{key}.json", json.dumps(note, ensure_ascii=False).encode())
 
 

@@ -19,9 +19,9 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from curate import REVIEWER, __version__
-from curate.engine import cores
 from curate.errors import UserError
 from curate.files import write_bytes_atomic
+from curate.machine import cores, memory
 from curate.support import crash, shape
 from curate.support.doctor import Check, requirements
 from curate.support.shape import told
@@ -104,7 +104,6 @@ def _json(content: object) -> str:
 
 
 def _machine(place: Path, checks: Iterable[Check]) -> dict[str, object]:
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else None
     return {
         "curate": __version__,
         "python": f"{platform.python_implementation()} {platform.python_version()}",
@@ -112,7 +111,7 @@ def _machine(place: Path, checks: Iterable[Check]) -> dict[str, object]:
         "encodings": [sys.getfilesystemencoding(), sys.stdout.encoding],
         "cores": os.cpu_count(),
         "cores_allowed": cores(),
-        "memory_bytes": memory,
+        "memory_bytes": memory(),
         "disk_free_bytes": shutil.disk_usage(place).free,
         "packages": {name: _version(name) for name in sorted(requirements())},
         "checks": {check.name: "ok" if check.ok else "not ok" for check in checks},

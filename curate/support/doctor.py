@@ -1,4 +1,4 @@
-"""Is this machine ready: versions, devices, disk, FiftyOne's database."""
+"""Is this machine ready: versions, what other packages add, devices, disk, FiftyOne's database."""
 
 import importlib.metadata
 import os
@@ -9,9 +9,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from curate import __version__
-from curate.engine import cores
+from curate import __version__, registry
 from curate.errors import UserError
+from curate.machine import cores, fast_bf16, memory
 from curate.wording import pasted
 
 PACKAGES = (
@@ -50,6 +50,7 @@ def examine(folder: str) -> list[Check]:
         Check("curate", __version__),
         Check("python", platform.python_version()),
         *[_package(name) for name in PACKAGES],
+        *[_brought(each) for group in registry.GROUPS for each in registry.installed(group)],
         _opencv_alone(),
         _cores(),
         _gpu(),
@@ -63,6 +64,17 @@ def _package(name: str) -> Check:
         return Check(name, importlib.metadata.version(name))
     except importlib.metadata.PackageNotFoundError:
         return Check(name, "missing", ok=False, mend=f"pip install {_wanted(name)}")
+
+
+def _brought(entry: registry.Brought) -> Check:
+    """Whether what an installed package adds to curate can be imported."""
+    name = f"{entry.kind} {entry.name}"
+    try:
+        registry.load(entry)
+    except UserError as error:
+        found, _, mend = " ".join(str(error).split()).rpartition("; ")
+        return Check(name, found, ok=False, mend=mend)
+    return Check(name, f"{entry.module} of the package {entry.package}")
 
 
 def requirements() -> dict[str, str]:
@@ -98,10 +110,9 @@ def _installed(name: str) -> bool:
 
 
 def _cores() -> Check:
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     there, usable = os.cpu_count() or 1, cores()
     told = f"{usable} cores" if usable == there else f"{usable} of {there} cores"
-    return Check("processor", f"{told}, {memory:.0f} GB memory")
+    return Check("processor", f"{told}, {memory() / 1e9:.0f} GB memory")
 
 
 def _gpu() -> Check:
@@ -111,8 +122,7 @@ def _gpu() -> Check:
         return Check("device", "torch does not import", ok=False, mend="pip install torch==2.13.0")
     if torch.cuda.is_available():
         return Check("device", torch.cuda.get_device_name())
-    fast = torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return Check("device", f"cpu, {'bf16' if fast else 'fp32'}; no CUDA device")
+    return Check("device", f"cpu, {'bf16' if fast_bf16() else 'fp32'}; no CUDA device")
 
 
 def _disk(folder: str) -> Check:

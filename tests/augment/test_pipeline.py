@@ -9,7 +9,7 @@ import curate.augment
 from curate.augment.pipeline import from_dict, read_pipeline
 from curate.augment.upstream import albumentations
 from curate.errors import UserError
-from tests.augment.cases import pictures
+from tests.augment.cases import SIZES, names, pictures, reference, settings, takes
 
 A = albumentations()
 PIPELINE = A.Compose(
@@ -34,6 +34,19 @@ def test_the_same_however_it_is_written(kind, tmp_path):
         written = tmp_path / f"pipeline.{kind}"
         A.save(PIPELINE, written, data_format=kind)
     np.testing.assert_array_equal(results(written), results(PIPELINE))
+
+
+@pytest.mark.filterwarnings("ignore:The image is already")  # Albumentations, of ToGray on grey images
+@pytest.mark.parametrize(("name", "example"), settings(), ids=names())
+def test_every_setting_is_the_same_in_a_file(name, example, tmp_path):
+    """Also one that is None, where that is not its default, and where A.save writes settings of a base class."""
+    pipeline = reference(name, example)
+    A.save(pipeline, tmp_path / "pipeline.json")
+    object_, file = (curate.augment.compile(each, layout="NHWC") for each in (pipeline, tmp_path / "pipeline.json"))
+    side = next((side for side in (16, *SIZES) if takes(object_.steps[0].transform, side, 3)), None)
+    assert side, "no size of images is for these settings"
+    images = pictures(side, 3)[:2]
+    np.testing.assert_array_equal(file(images, np.arange(2)), object_(images, np.arange(2)))
 
 
 def test_short_list(tmp_path):
@@ -106,6 +119,8 @@ def test_random_order_tries_every_order():
         ([{"HorizontalFlip": [1]}], "its settings have to be like {p: 0.5}"),
         ([{"RandomFog": {}}], "there is no version of RandomFog for batches"),
         ([{"HorizontalFlip": {"p": 0, "5": None}}], "HorizontalFlip has no setting 5; decimals have a point"),
+        ([{"HorizontalFlip": {"p": None}}], "HorizontalFlip: p = None"),
+        ([{"SafeRotate": {"rotate": [-9, 9]}}], "SafeRotate has no setting rotate; it has "),
         ([{"SomeOf": {"transforms": ["Transpose"], "n": -1}}], "SomeOf: n is -1"),
         ([{"OneOf": {"transforms": []}}], "OneOf"),
         ([{"SomeOf": {"transforms": ["Transpose"] * 9, "n": 999, "replace": True}}], "more than 4,096 steps"),

@@ -188,6 +188,8 @@ def test_no_scale_where_the_image_counts():
         (A.Compose([A.ToFloat(), A.Solarize(p=1)]), 3, "Solarize comes after ToFloat, and takes levels"),
         (A.Normalize(p=0.5), 3, "Normalize makes floats of some images alone; give it p=1"),
         (A.OneOf([A.ToFloat(), A.Normalize()], p=1), 3, "ToFloat makes floats of some images alone"),
+        (A.pytorch.ToTensorV2(p=0), 3, "ToTensorV2 makes planes of some images alone; give it p=1"),
+        (A.Compose([A.pytorch.ToTensorV2()], p=0.5), 3, "ToTensorV2 makes planes of some images alone; give it p=1"),
     ],
 )
 def test_what_they_do_not_take(pipeline, channels, says):

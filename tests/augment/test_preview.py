@@ -122,6 +122,34 @@ def test_out(ws: Workspace, flips: Path, tmp_path: Path, name: str) -> None:
     assert Path(result.page).name == f"{base}.html"
 
 
+@pytest.mark.parametrize("name", [".", "..", "new"])
+def test_out_may_be_a_folder(
+    ws: Workspace, flips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "here/new").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    result = preview(ws, flips, images=1, draws=1, out=Path(name))
+    folder = (tmp_path / "here" / name).resolve()
+    assert [Path(path).resolve() for path in (result.page, result.sheet)] == [
+        folder / "augment-preview.html",
+        folder / "augment-preview.png",
+    ]
+    assert sorted(path.name for path in folder.glob("augment-preview*")) == [
+        "augment-preview.html",
+        "augment-preview.png",
+    ]
+
+
+@pytest.mark.parametrize("name", ["report.html", "review", "images/photos/1.png"])
+def test_other_files_of_the_workspace_are_not_written_over(ws: Workspace, flips: Path, name: str) -> None:
+    (ws.root / "report.html").write_text("kept")
+    with pytest.raises(UserError, match=r"lies in the workspace, where only augment-preview\.png may be; name a file"):
+        preview(ws, flips, images=1, draws=1, out=ws.root / name)
+    assert (ws.root / "report.html").read_text() == "kept"
+    for own in ("augment-preview.html", "."):
+        assert preview(ws, flips, images=1, draws=1, out=ws.root / own).page == str(ws.root / "augment-preview.html")
+
+
 def test_what_makes_floats_is_left_out_and_told(ws: Workspace, flips: Path) -> None:
     plain = preview(ws, flips)
     sheet = Path(plain.sheet).read_bytes()

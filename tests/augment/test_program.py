@@ -7,7 +7,7 @@ import torch
 import curate.augment
 from curate.augment.upstream import albumentations
 from curate.errors import UserError
-from tests.augment.cases import pictures
+from tests.augment.cases import pictures, reference, settings, takes
 
 A = albumentations()
 FLIPS = A.Compose([A.HorizontalFlip(p=0.5), A.VerticalFlip(p=0.5)])
@@ -69,6 +69,42 @@ def test_arrays_of_a_list_that_were_reversed():
     (ours, targets), (wanted, _) = (augment(each, IDS[:2], labels=[0, 1], classes=2) for each in given)
     np.testing.assert_array_equal(ours, wanted)
     assert targets.shape == (2, 2)
+
+
+@pytest.mark.parametrize("layout", ["auto", "NHWC", "NCHW"])
+@pytest.mark.parametrize(
+    "after",
+    [
+        [A.Normalize()],
+        [A.pytorch.ToTensorV2()],
+        [curate.augment.MixUp(p=1), A.Normalize()],
+        [A.Normalize(), A.pytorch.ToTensorV2(), curate.augment.MixUp(p=1)],
+    ],
+    ids=lambda steps: "-".join(type(step).__name__ for step in steps),
+)
+def test_a_list_is_as_an_array(after, layout):
+    images, labels = pictures(32, 3)[:, :3], IDS % 2
+    pipeline = A.Compose([A.Resize(10, 12), *after])
+    wanted = curate.augment.compile(pipeline, layout="NHWC")(images, IDS, labels=labels, classes=2)
+    found = curate.augment.compile(pipeline, layout=layout)(list(images), IDS, labels=labels, classes=2)
+    for mine, other in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(mine, other)
+    with pytest.raises(UserError, match="NumPy has no bfloat16"):
+        curate.augment.compile(pipeline, dtype=torch.bfloat16)(list(images), IDS, labels=labels, classes=2)
+
+
+@pytest.mark.filterwarnings("ignore:The image is already")  # Albumentations, of ToGray on grey images
+@pytest.mark.parametrize(("side", "channels"), [(1, 3), (8, 1)])
+def test_images_are_not_written_to(side, channels):
+    """Planes of one pixel, or of one channel, share the memory of the image."""
+    images = pictures(side, channels)[:2]
+    before = images.copy()
+    for name, example in settings():
+        pipeline = reference(name, example)
+        augment = curate.augment.compile(pipeline, layout="NHWC")
+        if takes(augment.steps[0].transform, side, channels):
+            augment(images, IDS[:2])
+            np.testing.assert_array_equal(images, before, str(pipeline))
 
 
 @pytest.mark.parametrize(
@@ -135,6 +171,13 @@ def test_settings(settings, says):
     assert says in str(error.value)
 
 
+@pytest.mark.parametrize("transform", [A.Normalize(), A.ToFloat()], ids=lambda it: type(it).__name__)
+def test_floats_do_not_fit_bytes(transform):
+    name = type(transform).__name__
+    with pytest.raises(UserError, match=rf"dtype is torch\.uint8, but {name} makes floats of levels; ask for floats"):
+        curate.augment.compile([transform], dtype=torch.uint8)
+
+
 @pytest.mark.parametrize(
     "epoch",
     [-1, 1.5, "a", None, True, 2**40, np.int64(-1), np.True_, np.float32(1), torch.tensor(1.5), torch.tensor([3])],
@@ -184,6 +227,13 @@ def test_fallback_of_several_sizes(transform):
     name = type(transform).__name__
     with pytest.raises(UserError, match=f"{name} makes images of different sizes, but those of a batch have one; take"):
         curate.augment.compile([transform, A.Resize(8, 8)], fallback="cpu")(pictures(32, 3), IDS, 0)
+
+
+@pytest.mark.parametrize("transform", [A.GridDistortion(p=1), A.Superpixels(p=1)], ids=lambda it: type(it).__name__)
+def test_fallback_on_images_too_small(transform):
+    name = type(transform).__name__
+    with pytest.raises(UserError, match=f"{name}, run by Albumentations on images of 3 x 5 px: .*; take it out, or"):
+        curate.augment.compile(transform, fallback="cpu", layout="NHWC")(pictures(32, 3)[:, :5, :3], IDS, 0)
 
 
 def test_fallback_that_needs_more():

@@ -92,9 +92,9 @@ def test_scale(scale, method):
 
 def test_parts_of_a_batch(monkeypatch):
     images, boxes = torch.from_numpy(pictures(32, 3)), torch.from_numpy(windows(32, 8))
-    whole = resized(images, boxes, Frame(20, 24, 3))
+    whole = resized(images, boxes, Frame(20, 24, 3), cv2.INTER_LINEAR)
     monkeypatch.setattr(resize, "CACHED", 3 * 32 * 24 * 3)
-    assert torch.equal(resized(images, boxes, Frame(20, 24, 3)), whole)
+    assert torch.equal(resized(images, boxes, Frame(20, 24, 3), cv2.INTER_LINEAR), whole)
 
 
 def test_matrix():
@@ -103,7 +103,7 @@ def test_matrix():
     images = torch.from_numpy(np.stack([np.meshgrid(ramp, ramp)] * 2).transpose(0, 2, 3, 1).copy())
     boxes = torch.tensor([[5, 7, 45, 57], [0, 30, 60, 60]])
     size = Frame(30, 24, 2)
-    ours = resized(images, boxes, size).double()
+    ours = resized(images, boxes, size, cv2.INTER_LINEAR).double()
     y, x = torch.meshgrid(torch.arange(size.height), torch.arange(size.width), indexing="ij")
     places = torch.stack([x, y, torch.ones_like(x)]).flatten(1).double()
     wanted = (matrix(boxes, size) @ places)[:, :2].view(2, 2, size.height, size.width).permute(0, 2, 3, 1)

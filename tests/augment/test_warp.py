@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from curate.augment.frame import Frame
-from curate.augment.warp import bilinear, warp_affine, warp_perspective
+from curate.augment.warp import warp_affine, warp_perspective
 
 METHODS = {
     "nearest": cv2.INTER_NEAREST,
@@ -113,16 +113,3 @@ def test_parts():
         one = slice(number, number + 1)
         alone = warp_affine(torch.from_numpy(pixels[one]), torch.from_numpy(matrix[one]), Frame(32, 32, 3), fill=FILL)
         np.testing.assert_array_equal(whole[one].numpy(), alone.numpy())
-
-
-def test_bilinear():
-    """Places in 32nds of a pixel, beside `cv2.remap`; those given stay as they are."""
-    pixels = images(3, (20, 30), 3)
-    x, y = torch.randint(-900, 1800, (2, 3, 11, 13))
-    given = x.clone()
-    found = bilinear(torch.from_numpy(pixels), x, y, border=cv2.BORDER_REFLECT_101, fill=0)
-    for number in range(3):
-        maps = [(at[number].numpy() / 32).astype(np.float32) for at in (x, y)]
-        wanted = cv2.remap(pixels[number], *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-        np.testing.assert_array_equal(found[number].numpy(), wanted)
-    assert torch.equal(x, given)

@@ -25,7 +25,7 @@ from curate.files import write_bytes_atomic
 from curate.results.interval import mean_interval
 from curate.workspace import MANIFEST, Workspace, read_table
 from tests.benchmarks import label_sets
-from tests.benchmarks.record import circumstances, earlier, record
+from tests.benchmarks.record import circumstances, earlier, record, signals_of
 from train import recipes
 from train import verbs as training
 from train.predict import predict
@@ -104,8 +104,10 @@ def run(arguments: list[str] | None = None) -> None:
         print(json.dumps(figures, indent=1))
         return
     kept = earlier("active_selection")
-    kept[name] = {**kept.get(name, {}), **figures, "scale": vars(scale), "measured": circumstances()}
-    record("active_selection", "labels hidden; accuracy on all test images, single view; CIFAR-10 or digits", kept)
+    signals = signals_of(FINDER)
+    kept[name] = {**kept.get(name, {}), **figures, "scale": vars(scale), "measured": circumstances(signals)}
+    what = "labels hidden; accuracy on all test images, single view; CIFAR-10 or digits"
+    record("active_selection", what, kept, signals=signals)
 
 
 def _workspace(name: str, scale: Scale) -> tuple[Workspace, pd.DataFrame]:

@@ -25,7 +25,7 @@ import pandas as pd
 from curate.images import pixel_hash
 from curate.likeness import duplicates
 from curate.signals.thumbnail import thumbnail
-from tests.benchmarks.record import data, record
+from tests.benchmarks.record import data, record, signals_of
 
 DISTRACTORS, COPIED = 1_000, 200
 HASHES = ("PHash", "DHash", "WHash")
@@ -156,7 +156,7 @@ def run() -> None:
                     rows[kind][way] = _count({(a, b) for a, b in pairs if {_kind(a), _kind(b)} <= {"", str(number)}})
         figures[name] = _summary(rows)
     what = f"the {COPIED} photos, or {COPIED} of Imagenette, among {DISTRACTORS:,} of Imagenette; a copy of each"
-    record("copies", what, figures)
+    record("copies", what, figures, signals=signals_of("near_duplicate"))
 
 
 def _peer(photos: list[np.ndarray]) -> dict[str, set[tuple[str, str]]]:
@@ -215,7 +215,7 @@ def _ours(photos: list[np.ndarray], kind: int, change: Change) -> set[tuple[str,
     images = [cv2.cvtColor(image, cv2.COLOR_BGR2RGB) for image in [*photos, *copies]]
     sizes = np.array([image.shape[:2] for image in images])
     table = pd.DataFrame({"pixel_hash": [pixel_hash(image) for image in images]})
-    table = table.assign(split="train", label="", error="")
+    table = table.assign(split="train", label="", parent_id="", error="")
     table = table.assign(height=sizes[:, 0], width=sizes[:, 1])
     thumbnails = np.stack([thumbnail(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)) for image in images])
     pairs = duplicates.same_photo(duplicates.find_pairs(table, thumbnails))

@@ -29,7 +29,7 @@ from curate.evidence import Evidence
 from curate.likeness import duplicates
 from curate.workspace import Workspace
 from tests.benchmarks.copies import RADIUS, WITHOUT_NETWORKS
-from tests.benchmarks.record import data, record, spread
+from tests.benchmarks.record import data, record, signals_of, spread
 from tests.benchmarks.scan_speed import CURATE, measured
 
 ROUNDS = 3
@@ -111,7 +111,8 @@ def run(arguments: list[str] | None = None) -> None:
         if isinstance(seconds := found.get("seconds"), float):
             found["ratio"] = seconds / median
     what = f"{count:,} images of CIFAR-10 (JPEG, 32x32), in one folder; near-duplicates of ciFAIR among them"
-    record("dedup_speed", what, {"images": count, "near_pairs": len(near), "ours": ours, "peers": peers})
+    figures: dict[str, object] = {"images": count, "near_pairs": len(near), "ours": ours, "peers": peers}
+    record("dedup_speed", what, figures, signals=signals_of("near_duplicate"))
 
 
 def _write(images: Path, count: int) -> Pairs:

@@ -19,7 +19,7 @@ from curate import tables
 from curate.evidence import Evidence
 from curate.likeness import duplicates, views
 from tests.benchmarks import label_sets
-from tests.benchmarks.record import RESULTS, data, record
+from tests.benchmarks.record import RESULTS, data, record, signals_of
 
 JUDGED = RESULTS / "duplicates_judged.csv"
 DRAWN, COLUMNS, ZOOM, GAP = 200, 10, 2, 4
@@ -63,7 +63,8 @@ def run(arguments: list[str] | None = None) -> None:
         "judged": _judged(set(keys) - known),
         "seconds": seconds,
     }
-    record("duplicates", "CIFAR-10 (JPEG copy), 60,000 images; near-duplicates of ciFAIR, test against all", figures)
+    what = "CIFAR-10 (JPEG copy), 60,000 images; near-duplicates of ciFAIR, test against all"
+    record("duplicates", what, figures, signals=signals_of("near_duplicate"))
 
 
 def _keys(first: np.ndarray, second: np.ndarray) -> list[tuple[str, str]]:

@@ -24,7 +24,7 @@ from curate.finders.label_error import FILTERS
 from curate.manifest import label_codes
 from curate.workspace import FINDINGS, Workspace, read_table
 from tests.benchmarks import label_sets
-from tests.benchmarks.record import circumstances, earlier, record
+from tests.benchmarks.record import circumstances, earlier, record, signals_of
 from train.predict import predict
 
 BINS = 10
@@ -55,8 +55,10 @@ def run(arguments: list[str] | None = None) -> None:
         figures = earlier(file)
         if found["predict_wall_seconds"] is None:
             found["predict_wall_seconds"] = figures.get(ws.root.name, {}).get("predict_wall_seconds")
-        figures[ws.root.name] = found | {"measured": circumstances()}
-        record(file, "CIFAR-10 (JPEG copy) with labels of CIFAR-10N, and other sets with planted errors", figures)
+        signals = signals_of("label_error")
+        figures[ws.root.name] = found | {"measured": circumstances(signals)}
+        what = "CIFAR-10 (JPEG copy) with labels of CIFAR-10N, and other sets with planted errors"
+        record(file, what, figures, signals=signals)
 
 
 def measure(ws: Workspace, *, profile: str, settings: dict[str, object]) -> dict[str, object]:

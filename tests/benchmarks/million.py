@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from tests.benchmarks.record import data, earlier, record
+from tests.benchmarks.record import circumstances, data, earlier, record, signals_of
 from tests.benchmarks.scan_speed import CURATE, measured
 
 SIDE = 32
@@ -47,8 +47,10 @@ def run(arguments: list[str] | None = None) -> None:
         found["add_near_seconds"], found["add_near_gb"] = measured(*command)
         left = pd.read_parquet(ws / "manifest.parquet", columns=["source"])
         found["added_of_1000"] = int((left["source"] == "more").sum())
-    figures = earlier("million") | {f"{count}": found}
-    record("million", "real images of 32 x 32 pixels (CIFAR-10, windows of photos), 4 % planted copies", figures)
+    signals = signals_of("near_duplicate")
+    figures = earlier("million") | {f"{count}": found | {"measured": circumstances(signals)}}
+    what = "real images of 32 x 32 pixels (CIFAR-10, windows of photos), 4 % planted copies"
+    record("million", what, figures, signals=signals)
 
 
 def _write(images: Path, more: Path, count: int) -> dict[str, str]:

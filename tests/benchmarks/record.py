@@ -6,11 +6,13 @@ import platform
 import statistics
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from curate.machine import cores, fast_bf16, memory, processor
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "benchmarks"
@@ -25,15 +27,15 @@ def data(relative: str) -> Path:
     return path
 
 
-def record(name: str, what: str, figures: dict[str, object]) -> None:
+def record(name: str, what: str, figures: dict[str, object], *, signals: Iterable[str] = ()) -> None:
     """Write `docs/benchmarks/<name>.json` for a benchmark of `python -m tests.benchmarks`, and print the figures."""
-    write(name, what, f"python -m tests.benchmarks {name}", figures)
+    write(name, what, f"python -m tests.benchmarks {name}", figures, signals=signals)
     print(json.dumps(figures, indent=1, default=asdict), flush=True)
 
 
-def write(name: str, what: str, command: str, figures: Mapping[str, object]) -> None:
-    """Write `docs/benchmarks/<name>.json`: the figures, with command, commit, date and hardware."""
-    content = {"what": what, "command": command, **circumstances(), "figures": figures}
+def write(name: str, what: str, command: str, figures: Mapping[str, object], *, signals: Iterable[str] = ()) -> None:
+    """Write `docs/benchmarks/<name>.json`: the figures, with command and `circumstances`."""
+    content = {"what": what, "command": command, **circumstances(signals), "figures": figures}
     RESULTS.mkdir(parents=True, exist_ok=True)
     text = json.dumps(content, indent=1, ensure_ascii=False, default=asdict)
     (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
@@ -46,10 +48,25 @@ def earlier(name: str) -> dict[str, Any]:
     return figures
 
 
-def circumstances() -> dict[str, str]:
-    """Date, commit and hardware of what is measured now."""
+def circumstances(signals: Iterable[str] = ()) -> dict[str, object]:
+    """Date, commit and hardware of what is measured now, and the versions of the signals that it depends on."""
     commit = _output("git", "rev-parse", "--short", "HEAD")
-    return {"date": datetime.now(UTC).date().isoformat(), "commit": commit, "hardware": hardware()}
+    now = {"date": datetime.now(UTC).date().isoformat(), "commit": commit, "hardware": hardware()}
+    return {**now, "signals": versions(signals)} if signals else now
+
+
+def versions(names: Iterable[str]) -> dict[str, int | str]:
+    """`VERSION` of signals. The pages mark figures of another one, see `docs/outdated.py`."""
+    from curate import registry, signals
+
+    return {name: registry.version(registry.pick("signal", name, signals)) for name in sorted(names)}
+
+
+def signals_of(*names: str) -> set[str]:
+    """The signals that finders ask for, directly or through a signal."""
+    from curate import evidence, finders, registry, signals
+
+    return evidence.wanted(registry.pick("finder", name, finders) for name in names) & set(registry.functions(signals))
 
 
 def spread(values: list[float]) -> dict[str, float]:
@@ -62,18 +79,9 @@ def hardware() -> str:
     import torch
 
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    model = next(
-        (line.split(":")[1].strip() for line in _cpu_info() if line.startswith("model name")), platform.machine()
-    )
-    bf16 = " with bf16" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else ""
+    bf16 = " with bf16" if fast_bf16() else ""
     versions = f"Python {platform.python_version()}, torch {torch.__version__}"
-    return f"{os.cpu_count()} cores {model}{bf16}, {memory:.0f} GiB{gpu}, {versions}"
-
-
-def _cpu_info() -> list[str]:
-    path = Path("/proc/cpuinfo")
-    return path.read_text().splitlines() if path.exists() else []
+    return f"{cores()} cores {processor()}{bf16}, {memory() / 2**30:.0f} GiB{gpu}, {versions}"
 
 
 def _output(*command: str) -> str:

@@ -26,7 +26,7 @@ from curate.manifest import label_codes
 from curate.review import asking
 from curate.workspace import Workspace
 from tests.benchmarks import label_errors, label_sets
-from tests.benchmarks.record import circumstances, earlier, record
+from tests.benchmarks.record import circumstances, earlier, record, signals_of
 
 BUDGETS = (100, 300, 1000, 3000)
 """Answers."""
@@ -45,8 +45,9 @@ def run(arguments: list[str] | None = None) -> None:
         ws = label_sets.workspace(name, planted=given.planted, kind=given.kind)
         label_errors.measure(ws, profile="quick", settings=label_sets.SETTINGS.get(name, {}))
         figures = earlier("review_worth")
-        figures[ws.root.name] = measure(ws) | {"measured": circumstances()}
-        record("review_worth", "simulated answers by the true labels", figures)
+        signals = signals_of("label_error")
+        figures[ws.root.name] = measure(ws) | {"measured": circumstances(signals)}
+        record("review_worth", "simulated answers by the true labels", figures, signals=signals)
 
 
 def measure(ws: Workspace) -> dict[str, object]:

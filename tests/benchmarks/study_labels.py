@@ -32,7 +32,7 @@ from curate.results import steps
 from curate.results.proof import CLEAN, CURATED, RANDOM, RAW
 from curate.workspace import Workspace
 from tests.benchmarks import label_sets
-from tests.benchmarks.record import circumstances, earlier, record
+from tests.benchmarks.record import circumstances, earlier, record, signals_of
 from train import prove, recipes
 from train import verbs as training
 from train.arms import Arm, Plan, Question
@@ -41,6 +41,8 @@ from train.checkpoint import Epoch
 from train.predict import predict
 
 DROP, CLEANLAB = "drop", "cleanlab"
+FINDERS = ("label_error", "split_leak")
+"""Those that the policy acts on."""
 WHAT = "CIFAR-10 (JPEG copy) with labels of CIFAR-10N, and Imagenette at 32 px with planted errors"
 
 
@@ -80,8 +82,9 @@ def run(arguments: list[str] | None = None) -> None:
         scale = SCALES[given.scale]
         found = measure(ws, name, scale, seeds=given.seeds or scale.seeds, budget=given.budget)
         figures = earlier(file)
-        figures[ws.root.name] = found | {"measured": circumstances()}
-        record(file, WHAT, figures)
+        signals = signals_of(*FINDERS)
+        figures[ws.root.name] = found | {"measured": circumstances(signals)}
+        record(file, WHAT, figures, signals=signals)
 
 
 def measure(ws: Workspace, name: str, scale: Scale, *, seeds: int, budget: float | None) -> dict[str, object]:

@@ -16,8 +16,8 @@ from curate.results.proof import CURATED, RAW
 from curate.workspace import CURATED as CURATED_TABLE
 from curate.workspace import Workspace
 from tests.benchmarks import label_sets
-from tests.benchmarks.record import circumstances, earlier, record
-from tests.benchmarks.study_labels import tell
+from tests.benchmarks.record import circumstances, earlier, record, signals_of
+from tests.benchmarks.study_labels import FINDERS, tell
 from train import prove, recipes
 from train import verbs as training
 from train.arms import Arm, Plan, Question
@@ -71,6 +71,7 @@ def run(arguments: list[str] | None = None) -> None:
     file = "study_ladder" if given.scale == "cpu" else f"study_ladder_{given.scale}"
     figures = earlier(file)
     own = figures.setdefault(ws.root.name, {})
+    signals = signals_of(*FINDERS)
     for name, settings in scale.rungs.items():
         plan = both(ws, scale.images, prefix=f"ladder-{name}-")
         epochs = {"epochs": round(scale.shown / len(plan.arms[0].rows))}
@@ -78,9 +79,9 @@ def run(arguments: list[str] | None = None) -> None:
             ws, plan, settings=epochs | settings | own_settings, seeds=given.seeds or scale.seeds, on_epoch=tell
         )
         own[name] = {"arms": found.arms, "compared": found.compared, "config": found.config} | {
-            "measured": circumstances()
+            "measured": circumstances(signals)
         }
-        record(file, WHAT, figures)
+        record(file, WHAT, figures, signals=signals)
 
 
 def curate(ws: Workspace, profile: str, settings: dict[str, object]) -> None:

@@ -22,7 +22,7 @@ from curate.results.interval import mean_interval
 from curate.results.proof import RAW
 from curate.workspace import FINDINGS, Workspace, read_table
 from tests.benchmarks import label_sets
-from tests.benchmarks.record import record
+from tests.benchmarks.record import record, signals_of
 from tests.benchmarks.study_labels import SCALES, tell
 from train import prove, recipes
 from train import verbs as training
@@ -59,7 +59,7 @@ def run(arguments: list[str] | None = None) -> None:
         "config": found.config,
     }
     file = "study_leaks" if given.scale == "cpu" else f"study_leaks_{given.scale}"
-    record(file, "CIFAR-10 (JPEG copy), true labels", figures)
+    record(file, "CIFAR-10 (JPEG copy), true labels", figures, signals=signals_of("split_leak"))
 
 
 def plan(ws: Workspace) -> tuple[Plan, dict[str, set[str]]]:

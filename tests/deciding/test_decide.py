@@ -1,5 +1,6 @@
 """`decide` on a workspace: what stays, what is asked, and what outlives changes of the manifest."""
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -74,6 +75,71 @@ def test_edits_by_hand_count_before_a_verb_has_noted_them(reviewed: Workspace) -
     assert read_csv(path)["by"].to_list() == ["bob", "bob"]
 
 
+def test_a_row_of_the_policy_that_was_taken_out_stays_undone(
+    reviewed: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the person's own row is taken out, too."""
+    path, rules = reviewed.path(DECISIONS), reviewed.path("policy.yaml")
+    header, row = path.read_text().splitlines()
+    image_id = row.split(",")[0]
+    path.write_text(header + "\n")
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1800000000")
+    told = f"1 row of the policy was taken out, and is 'keep' by ada now: {image_id}; take it out again for the policy"
+    for dry_run in (True, False):
+        result = deciding.decide(reviewed, rules, by="ada", dry_run=dry_run)
+        assert (result.actions, result.by_people) == ({"keep": 1}, 1)
+        assert any(line.startswith(told) for line in result.warnings)
+    assert path.read_text() == f"{header}\n{image_id},keep,,ada,outlier,,2027-01-15T08:00:00Z\n"
+    result = deciding.decide(reviewed, rules, by="bob")
+    assert (result.actions, result.by_people) == ({"keep": 1}, 1)
+    assert not any("taken out" in line for line in result.warnings)
+    path.write_text(header + "\n")
+    assert deciding.decide(reviewed, rules, by="ada").actions == {"drop": 1}
+
+
+def test_what_the_policy_or_add_took_out_is_nobodys_word(reviewed: Workspace) -> None:
+    path, rules, other = reviewed.path(DECISIONS), reviewed.path("policy.yaml"), reviewed.path("other.yaml")
+    header, row = path.read_text().splitlines()
+    other.write_text("name: other\npolicy: []\n")
+    assert deciding.decide(reviewed, other).actions == {}  # the policy itself has withdrawn it
+    path.write_text(f"{header}\n{read_table(reviewed.path(MANIFEST))['image_id'].iloc[9]},keep,,ada,,,\n")
+    assert deciding.decide(reviewed, rules).actions == {"drop": 1, "keep": 1}
+    table = read_table(reviewed.path(MANIFEST))
+    path.write_text(header + "\n")
+    with reviewed.writing("add", {}) as transaction:  # the image has left
+        transaction.write_table(MANIFEST, table[table["image_id"] != row.split(",")[0]].reset_index(drop=True))
+    assert deciding.decide(reviewed, rules).actions == {}
+    path.unlink()  # all is to be decided anew
+    assert deciding.decide(reviewed, rules).by_people == 0
+
+
+def test_another_workspaces_decisions_in_the_place_of_these(reviewed: Workspace) -> None:
+    """Nothing was taken out of these, and nobody stands for those."""
+    path, ids = reviewed.path(DECISIONS), read_table(reviewed.path(MANIFEST))["image_id"]
+    header = path.read_text().splitlines()[0]
+    path.write_text(f"{header}\n{ids[9]},drop,,policy,dark,,2020-01-01T00:00:00Z\n{ids[8]},drop,,eve,,,\n")
+    result = deciding.decide(reviewed, reviewed.path("policy.yaml"), by="ada")
+    assert (result.actions, result.by_people) == ({"drop": 2}, 1)
+    assert any(line.startswith("1 row of another workspace's policy was left out") for line in result.warnings)
+
+
+def test_edits_where_the_version_before_is_not_at_hand(reviewed: Workspace) -> None:
+    """As in a clone: decisions that carry a name hold, and a line says that others cannot be told."""
+    path, ids = reviewed.path(DECISIONS), read_table(reviewed.path(MANIFEST))["image_id"]
+    shutil.rmtree(reviewed.path("history"))
+    path.write_text(path.read_text().replace(",drop,", ",keep,") + f"{ids[9]},drop,,ada,,,\n{ids[8]},drop,,,,,\n")
+    edited = path.read_bytes()
+    result = deciding.decide(reviewed, reviewed.path("policy.yaml"), by="bob")
+    assert (result.actions, result.by_people) == ({"drop": 3}, 2)
+    told = f"decisions.csv was edited, and the version before is not in {reviewed.path('history')}: rows of the policy"
+    assert any(line.startswith(told) for line in result.warnings)
+    versions.restore(reviewed, reviewed.ledger()[-1].version - 1)
+    assert path.read_bytes() == edited
+    answers = reviewed.path("answers.csv")
+    answers.write_text(f"image_id,action\n{ids[7]},keep\n")
+    assert deciding.import_decisions(reviewed, answers, "bob").by_people == 3
+
+
 def every_verb(workspace: Workspace, policy: Path) -> None:
     """All verbs that read decisions."""
     verbs.apply(workspace, include_test=False)
@@ -127,10 +193,34 @@ def test_decisions_for_a_class_that_was_renamed_stop_no_verb(tmp_path: Path) -> 
     assert deciding.decide(workspace, policy).actions == {"drop": 1, "relabel": 1}
     with workspace.writing("add", {}) as transaction:
         transaction.write_table(MANIFEST, images(*((name, split, label.title()) for name, split, label in rows)))
+    assert "no image has any more" not in str(deciding.decide(workspace, policy, dry_run=True).warnings)  # it is asked
     every_verb(workspace, policy)
     result = deciding.decide(workspace, policy)
     assert (result.actions, result.for_review) == ({"drop": 1}, 1)  # the findings are of before: somebody has to look
     assert verbs.apply(workspace, include_test=False).relabelled == 0
+
+
+def test_a_class_that_was_renamed_after_people_relabelled_to_it_stops_no_verb(tmp_path: Path) -> None:
+    photos, workspace, policy = tmp_path / "photos", Workspace(tmp_path / "ws"), tmp_path / "policy.yaml"
+    write_digits(photos, 20)
+    add(workspace, photos, workers=1)
+    policy.write_text("name: rules\npolicy: []\n")
+    with workspace.writing("scan", {}) as transaction:
+        transaction.write_table(FINDINGS, found())
+    manifest = read_table(workspace.path(MANIFEST))
+    image_id = manifest["image_id"][(manifest["label"] != "3") & (manifest["split"] == "train")].iloc[0]
+    (tmp_path / "mine.csv").write_text(f"image_id,action,label\n{image_id},relabel,3\n")
+    deciding.import_decisions(workspace, tmp_path / "mine.csv", "ada")
+    for folder in photos.glob("*/3"):
+        folder.rename(folder.with_name("three"))
+    told = f"1 decision gives a label that no image has any more, and counts no longer: {image_id} 3; decide anew"
+    assert told in add(workspace, photos, workers=1).warnings
+    assert told in deciding.decide(workspace, policy, dry_run=True).warnings
+    every_verb(workspace, policy)
+    assert len(read_csv(workspace.path(DECISIONS))) == 0
+    workspace.path(DECISIONS).write_text(f"image_id,action,label\n{image_id},relabel,tree\n")
+    with pytest.raises(UserError, match=r"line 2: label 'tree': no such class; there are: .*; write one of these"):
+        verbs.apply(workspace, include_test=False)
 
 
 def test_answers_change_what_the_policy_does(workspace: Workspace) -> None:

@@ -85,6 +85,23 @@ def test_an_older_copy_of_the_decisions_brings_no_decision_of_the_policy_back(
     assert (result.actions, result.by_people) == ({"keep": 1}, 1)
 
 
+def test_rows_of_another_workspaces_policy_are_left_out(reviewed: Workspace, tmp_path: Path) -> None:
+    """They are nobody's word there, either; but for one that somebody has put a name to."""
+    other, ids = Workspace(tmp_path / "other"), read_table(reviewed.path(MANIFEST))["image_id"]
+    with other.writing("add", {}) as transaction:
+        transaction.write_table(MANIFEST, read_table(reviewed.path(MANIFEST)))
+    copy = tmp_path / "copy.csv"
+    copy.write_text(reviewed.path(DECISIONS).read_text() + f"{ids[9]},keep,,eve,,,\n")
+    for workspace in (other, reviewed):
+        result = deciding.import_decisions(workspace, copy, "bob")
+        told = f"{copy}: 1 row of another workspace's policy was left out; put a name under 'by' where a person"
+        assert any(line.startswith(told) for line in result.warnings) == (workspace is other)
+        assert result.by_people == 1
+    assert read_csv(other.path(DECISIONS))["by"].to_list() == ["eve"]
+    copy.write_text(copy.read_text().replace(",policy,", ",mia,"))
+    assert deciding.import_decisions(other, copy, "bob").by_people == 2
+
+
 def test_a_row_that_was_edited_into_what_the_policy_once_said_is_the_persons(
     reviewed: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,6 +124,33 @@ def test_an_export_does_not_bring_back_what_its_person_has_changed(reviewed: Wor
         result = deciding.import_decisions(reviewed, export, "bob")
     assert read_csv(reviewed.path(DECISIONS)).set_index("image_id").loc[image_id, "action"] == "keep"
     assert any("1 answer is older than what its reviewer has said since, which stays" in w for w in result.warnings)
+
+
+def test_an_export_does_not_bring_back_what_was_edited_since(
+    reviewed: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image_id, path = read_table(reviewed.path(MANIFEST))["image_id"].iloc[5], reviewed.path(DECISIONS)
+    export = reviewed.path("export.csv")
+    export.write_text(f"image_id,action,by,at\n{image_id},drop,ada,2026-01-02T12:00:00Z\n")
+    deciding.import_decisions(reviewed, export, "bob")
+    path.write_text(path.read_text().replace(f"{image_id},drop", f"{image_id},keep"))
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1770000000")  # in February
+    verbs.apply(reviewed, include_test=False)  # the edit is noted
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1780000000")
+    export.write_text(f"image_id,action,by,at\n{image_id},drop,ada,2026-01-02T13:00:00Z\n")
+    result = deciding.import_decisions(reviewed, export, "bob")
+    assert any("1 answer is older than what its reviewer has said since" in line for line in result.warnings)
+    row = read_csv(path).set_index("image_id").loc[image_id]
+    assert row[["action", "by", "at"]].to_list() == ["keep", "ada", "2026-02-02T02:40:00Z"]
+
+
+def test_another_reason_is_taken_over(reviewed: Workspace) -> None:
+    image_id = read_table(reviewed.path(MANIFEST))["image_id"].iloc[5]
+    mine = reviewed.path("mine.csv")
+    for because, stands in (("", ""), ("split_leak", "split_leak"), ("", "split_leak")):
+        mine.write_text(f"image_id,action,because\n{image_id},keep,{because}\n")
+        deciding.import_decisions(reviewed, mine, "ada")
+        assert read_csv(reviewed.path(DECISIONS)).set_index("image_id").loc[image_id, "because"] == stands
 
 
 def test_a_copy_of_edits_by_hand_is_an_edit(reviewed: Workspace) -> None:

@@ -8,16 +8,17 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 import yaml
 
 from curate.gate import tables
-from curate.gate.check import Check
+from curate.gate.check import Check, Judged
 from curate.gate.verb import gate
 from curate.recipe import default
-from curate.workspace import CURATED, DECISIONS, FINDINGS, MANIFEST, RECIPE, Workspace
+from curate.workspace import CURATED, DECISIONS, FINDINGS, HISTORY, MANIFEST, RECIPE, Workspace, read_table
 from tests.gate.facts import facts
 from tests.tables import found
 
@@ -86,7 +87,8 @@ def test_the_workflow_of_the_page_runs(
     done = repository(step)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     kept = {path.name for path in (tmp_path / "clone" / "ws").rglob("*")}
-    assert kept == {MANIFEST, FINDINGS, DECISIONS, CURATED, "ledger.jsonl"}
+    versions = {path.name for path in (tmp_path / "origin" / "ws" / HISTORY).glob("*.csv")}
+    assert kept == {MANIFEST, FINDINGS, DECISIONS, CURATED, "ledger.jsonl", HISTORY, *versions}
     with (tmp_path / "clone" / "ws" / DECISIONS).open("a", encoding="utf-8") as file:
         file.write("photos/train/0/0.png,drop,,ada,,,\n")
     done = repository(step)
@@ -97,6 +99,41 @@ def test_the_workflow_of_the_page_runs(
     assert "| leaks | passed | 0 | at most 0 | " in summary
     (tmp_path / "clone" / "ws" / MANIFEST).write_bytes(b"")
     assert repository(step).returncode == 1
+
+
+@pytest.mark.skipif(not shutil.which("jq"), reason="the workflow tells its reasons by jq")
+def test_names_break_neither_the_summary_nor_an_annotation(
+    repository: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    reason = "50 % of class 'a|b\\|c\r\nd' are open"
+    judged = Judged(False, "raw", [Check("leaks", "failed", reason, 0.5, "at most", 0.1, "curate decide ws")])
+    (tmp_path / "judged.json").write_text(json.dumps(asdict(judged)), encoding="utf-8")
+    (tmp_path / "bin" / "curate").write_text(f'#!/bin/sh\ncat "{tmp_path}/judged.json"; exit 3\n', encoding="utf-8")
+    workflow = yaml.safe_load(blocks("yaml", "### GitHub workflow")[0])
+    step = next(step["run"] for step in workflow["jobs"]["gate"]["steps"] if step.get("name") == "Gate")
+    done = repository(step)
+    assert done.stdout == (
+        "::error title=leaks::50 %25 of class 'a|b\\|c%0D%0Ad' are open. Way out: curate decide ws\n"
+    )
+    row = (tmp_path / "summary.md").read_text(encoding="utf-8").splitlines()[-1]
+    assert row == "| leaks | failed | 0.5 | at most 0.1 | 50 % of class 'a&#124;b\\&#124;c  d' are open |"
+
+
+def test_branches_are_merged_as_the_page_says(
+    repository: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    path = tmp_path / "clone" / "ws" / DECISIONS
+    ids = read_table(tmp_path / "clone" / "ws" / MANIFEST)["image_id"]
+    say = "printf 'image_id,action\\n{},keep\\n' > said.csv; curate decide ws --import said.csv --by {}; rm said.csv"
+    done = repository(
+        f"git checkout -qb topic; {say.format(ids[0], 'eve')}; git add -A; git commit -qm eve; git checkout -q -"
+    )
+    assert done.returncode == 0, done.stderr
+    done = repository(f"{say.format(ids[1], 'bob')}; git add -A; git commit -qm bob; {blocks('sh', '### Merging')[0]}")
+    assert done.returncode == 0, done.stderr
+    said = read_table(path).set_index("image_id")["by"]
+    assert (said[ids[0]], said[ids[1]]) == ("eve", "bob")
+    assert repository("git status --porcelain && git log -1 --format=%s").stdout == "Merge branch 'topic'\n"
 
 
 def test_the_hook_of_the_page_runs(repository: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> None:

@@ -198,13 +198,6 @@ def test_accuracy_at_least(limit: float, status: str) -> None:
     assert of_runs.accuracy_at_least(facts(), None, limit).status == "skipped"
 
 
-def test_interval_of_test_images() -> None:
-    """(90 + 1) / 102 and (80 + 1) / 102: 1.96 times the root of 0.000943 + 0.001603."""
-    assert comparable.of_images(0.9, 0.8, 100) == pytest.approx(0.0989, abs=1e-4)
-    assert comparable.of_images(1, 1, 100) > 0.02
-    assert comparable.of_images(0.9, 0.8, 10_000) == pytest.approx(comparable.of_images(0.9, 0.8, 100) / 10, rel=0.02)
-
-
 @pytest.mark.parametrize("seeds", [1, 2, 3, 5])
 def test_equally_good_runs_rarely_pass_for_worse(seeds: int) -> None:
     """At most one pair in 40, as an interval of 95 % says on either side; of 1,000 pairs by chance up to 35."""

@@ -71,6 +71,22 @@ def test_a_leak_that_a_person_keeps_because_its_label_is_right(digits: Workspace
         assert checks["leaks"]["measured"] == count
 
 
+def test_what_people_brought_is_no_decision_of_the_policy(workspace: Workspace, call: Called) -> None:
+    verbs.scan(workspace, only=["dark", "split_leak", "low_information"], settings={}, engine=Local(1))
+    said = workspace.root / "said.csv"
+    said.write_text(f"image_id,action\n{read_table(workspace.path(MANIFEST))['image_id'][0]},keep\n")
+    deciding.import_decisions(workspace, said, "ada")
+    verbs.apply(workspace, include_test=False)
+    checks = {check["name"]: check for check in call(workspace)[1]["checks"]}
+    assert checks["decisions_current"]["status"] == "skipped"
+    assert checks["decisions_current"]["way_out"] == f"curate decide {workspace.root}"
+    assert not facts.read(workspace, []).decided
+    deciding.decide(workspace, None)
+    verbs.apply(workspace, include_test=False)
+    checks = {check["name"]: check for check in call(workspace)[1]["checks"]}
+    assert checks["decisions_current"]["status"] == "passed"
+
+
 def test_decisions_that_were_edited_and_findings_that_were_tampered_with(digits: Workspace, call: Called) -> None:
     path = digits.path(DECISIONS)
     first = read_table(digits.path(MANIFEST))["image_id"].iloc[0]

@@ -15,7 +15,7 @@ import pytest
 from curate import manifest, sources
 from curate.errors import UserError
 from curate.images import encode_jpeg
-from curate.ingest import incoming, split_rule
+from curate.ingest import classes, incoming, split_rule
 from curate.ingest.add import add
 from curate.ingest.added import outdated
 from curate.ingest.incoming import Request
@@ -71,6 +71,9 @@ SPLITS = {
     "folders say it": (["val/cat/1.png"], None, ["val"]),
     "a name holds for all": (["train/cat/1.png", "2.png"], "test", ["test", "test"]),
     "shares leave folders alone": (["test/cat/1.png"], "train=1", ["test"]),
+    "without a label nothing is for training": (["train/1.png", "train/cat/2.png"], None, ["pool", "train"]),
+    "not even if a name says so": (["1.png"], "train", ["pool"]),
+    "without a label it may be in test": (["test/1.png", "train/cat/2.png"], None, ["test", "train"]),
     "shares leave unlabelled ones alone": (["1.png"], "train=1", ["pool"]),
     "shares": (["cat/1.png", "dog/2.png"], "val=1", ["val", "val"]),
 }
@@ -120,21 +123,25 @@ def test_broken_images_are_rows(ws: Workspace, tree: Tree, tmp_path: Path) -> No
     os.mkfifo(tmp_path / "pipe")
     (root / "cat/pipe.png").symlink_to(tmp_path / "pipe")
     added = add(ws, root)
-    assert (added.added, added.undecodable) == (7, 5)
+    assert (added.added, added.undecodable, added.missing) == (7, 5, 1)
+    assert "; 4 cannot be decoded; 1 without its file (" in incoming.told(added)
+    looked_for = root / "cat/gone.jpg"
+    assert added.warnings[0].startswith(f"1 file is not there; looked for {looked_for}; bring them back, or")
     table = rows(ws).set_index("image_id")
     broken = table[table["error"] != ""]
     assert (broken[["width", "height"]] == 0).all(axis=None)
     assert (broken["pixel_hash"] == "").all()
     assert table.loc["photos/cat/empty.png", "error"] == "empty file"
     assert table.loc["photos/cat/gone.jpg", "error"] == "No such file or directory"
-    assert add(ws, root).skipped == 7
+    again = add(ws, root)
+    assert (again.skipped, again.warnings) == (7, [])
 
 
 @pytest.mark.parametrize(
     ("names", "says"),
     [
-        (["1.png"], "the only image cannot be decoded: empty file"),
-        (["1.png", "2.png"], "none of the 2 images can be decoded; the first: empty file"),
+        (["1.png"], "the only image, photos/1.png, cannot be decoded: empty file"),
+        (["1.png", "2.png"], "none of the 2 images can be decoded; the first, photos/1.png: empty file"),
     ],
 )
 def test_nothing_that_can_be_decoded(ws: Workspace, tmp_path: Path, names: list[str], says: str) -> None:
@@ -284,12 +291,16 @@ def test_augmented_images_that_go_in_words(count: int, says: list[str]) -> None:
 
 
 DOUBTFUL = {
-    "one class with folders in it": (["pets/cat/1.png", "pets/dog/2.png", "pets/3.png"], ["one class, 'pets', though"]),
+    "one class with folders in it": (
+        ["pets/cat/1.png", "pets/dog/2.png", "pets/3.png", "pets/4.png"],
+        ["one class, 'pets', though"],
+    ),
     "one class": (["cat/1.png", "cat/2.png"], []),
     "classes in a folder": (["pets/cat/1.png", "pets/dog/2.png"], []),
     "splits": (["training_set/cat/1.png", "test_set/cat/2.png"], ["like splits: test_set, training_set; "]),
     "one that sounds like a split": (["swimming_pool/1.png", "bar/2.png", "zoo/3.png"], []),
     "case": (["train/Cat/1.png", "test/cat/2.png", "test/dog/2.png"], ["alone: 'Cat' and 'cat'; "]),
+    "spaces": (["train/Truck /1.png", "val/Truck/2.png"], []),
     "accents": (["B\u00e4r/1.png", "Ba\u0308r/2.png"], ["accents"]),
 }
 
@@ -322,6 +333,56 @@ def test_which_split_of_a_table(ws: Workspace, tree: Tree, case: str) -> None:
     assert rows(ws)["split"].tolist() == [expected]
 
 
+LABELS = {
+    "outer spaces": ("path,label\n1.png,cat\n2.png,cat \n3.png, cat\n4.png, \n", ["cat", "cat", "cat", ""]),
+    "inner ones": ("path,label\n1.png,a cat\n", ["a cat"]),
+}
+
+
+@pytest.mark.parametrize("case", LABELS)
+def test_spaces_around_a_label_make_no_class(ws: Workspace, tree: Tree, case: str) -> None:
+    text, expected = LABELS[case]
+    (tree("1.png", "2.png", "3.png", "4.png") / "labels.csv").write_text(text)
+    assert add(ws, ws.root.parent / "photos/labels.csv").warnings == []
+    assert rows(ws)["label"].tolist() == expected
+
+
+def test_a_class_that_an_earlier_version_left_with_spaces_is_told() -> None:
+    assert "'cat' and 'cat '" in classes.alike({"cat ", "cat"}, {"cat"})[0]
+
+
+def test_measured_images_without_a_label_are_told(ws: Workspace, tree: Tree) -> None:
+    root = tree("train/cat/1.png", "train/2.png", "val/3.png", "val/cat/4.png")
+    told = "1 image of val or test has no label: photos/val/3.png; nothing is measured on them until"
+    assert [line.startswith(told) for line in add(ws, root).warnings] == [True]
+    assert add(ws, root).warnings == []
+
+
+def test_splits_without_an_image_of_a_class_are_told(ws: Workspace, tree: Tree) -> None:
+    root = tree(*[f"{label}/{number}.png" for label in ("cat", "dog") for number in range(4)])
+    table_of = {share: f"train={1 - share:g},test={share:g}" for share in (0.5, 1e-9)}
+    (told,) = add(ws, root, split=table_of[1e-9]).warnings
+    assert told.startswith("--split left test without an image of 'cat', 'dog'; each image is drawn by its content")
+    assert add(Workspace(ws.root.parent / "other"), root, split=table_of[0.5]).warnings == []
+
+
+def test_formats_that_are_not_read_are_told(ws: Workspace, tree: Tree) -> None:
+    root = tree("cat/1.png", "cat/2.HEIC", "cat/3.svg", "cat/4", "cat/a.txt", "@eaDir/1.png/thumb.jpg")
+    added = add(ws, root)
+    assert added.added == 1
+    assert added.left_out_names == {
+        "image format that is not read": ["cat/2.HEIC", "cat/3.svg"],
+        "name without a suffix": ["cat/4"],
+        "not an image": ["cat/a.txt"],
+    }
+    assert added.left_out == {why: len(names) for why, names in added.left_out_names.items()}
+    told = "2 images were left out, of formats that are not read (.heic, .svg): cat/2.HEIC, cat/3.svg; convert"
+    assert [line.startswith(told) for line in added.warnings] == [True]
+    (root / "cat/1.png").unlink()
+    with pytest.raises(UserError, match=r"holds no images \(.*\(.heic, .svg\): .*; convert to JPEG or PNG"):
+        add(Workspace(ws.root.parent / "other"), root)
+
+
 def test_images_that_changed_after_people_decided_on_them_are_told(tmp_path: Path) -> None:
     folder = write_tree(tmp_path / "photos", ["train/cat/a.png", "train/cat/b.png", "train/dog/c.png"])
     workspace = Workspace(tmp_path / "ws")
@@ -335,3 +396,23 @@ def test_images_that_changed_after_people_decided_on_them_are_told(tmp_path: Pat
     (told,) = add(workspace, folder).warnings
     assert told.startswith(f"1 image that people decided on has another file or label now: {ids[0]}; what was said of")
     assert add(workspace, folder).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("recipe", "split", "told"),
+    [
+        ("name: mine\nsplit: train=0.5,test=0.5\nclasses: {a: b}\n", None, "says split, classes, which"),
+        ("name: mine\nsplit: train=0.5,test=0.5\nclasses: {a: b}\n", "train", "says classes, which"),
+        ("name: mine\nscan: {dark: {limit: 0.2}}\n", None, ""),
+        ("name: digits\nsplit: train=0.5,test=0.5\n", None, ""),
+    ],
+)
+def test_what_a_recipe_of_ones_own_says_and_does_not_count_is_told(
+    tmp_path: Path, recipe: str, split: str | None, told: str
+) -> None:
+    write_tree(tmp_path / "photos", ["cat/1.png"])
+    (tmp_path / "ws").mkdir()
+    (tmp_path / "ws" / "recipe.yaml").write_text(recipe)
+    added = incoming.add_source(Workspace(tmp_path / "ws"), str(tmp_path / "photos"), Request(split=split))
+    lines = [line for line in added.warnings if line.startswith("recipe.yaml of the workspace")]
+    assert [told in line for line in lines] == ([True] if told else [])

@@ -111,6 +111,33 @@ def test_classes_that_take_turns_are_all_seen_in_a_large_set(monkeypatch: pytest
     assert (noise.confusion.argmax(axis=1) == (np.arange(CLASSES) + 1) % CLASSES).all()
 
 
+# Few labels, and networks that know little
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_networks_that_know_next_to_nothing_accuse_nobody(seed: int) -> None:
+    """190 right labels beside networks that are right on 30 %: their own doubts are no reason to change a label."""
+    random = np.random.default_rng(seed)
+    truth = random.integers(0, CLASSES, 190)
+    logits = random.normal(size=(190, CLASSES)) + 0.5 * random.normal(size=CLASSES)
+    logits[np.arange(190), truth] += 0.8
+    said = softmax(0.3 * logits, axis=1)
+    noise = fit(said[None], truth)
+    posterior = noise.posterior(noise.truth(said.astype(np.float64)), truth)
+    changed = (posterior.max(axis=1) > 0.8) & (posterior.argmax(axis=1) != truth)
+    assert not changed.any()
+    assert 1 - posterior[np.arange(190), truth].mean() < 0.15
+
+
+@pytest.mark.parametrize(("count", "share", "is_told"), [(200, 0.1, False), (4000, 0.1, True), (4000, 0.02, True)])
+def test_which_classes_are_taken_for_which_is_learned_where_labels_tell(
+    count: int, share: float, is_told: bool
+) -> None:
+    repeats, truth = networks(count)
+    noise = fit(repeats, mislabelled(truth, share, NEXT))
+    assert (np.abs(noise.confusion - EVEN).max() > 0.01) == is_told
+
+
 # A label that is hardly possible
 
 

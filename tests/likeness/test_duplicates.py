@@ -69,6 +69,12 @@ def test_blocks_of_images_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
     pd.testing.assert_frame_equal(find(pictures, table(pictures)), whole)
 
 
+def test_generated_images_neither_vote_on_nor_stay_for_an_original() -> None:
+    images = table(noise(1).repeat(4, axis=0), parents=["gone", "", "", "set/2"])
+    images["label"] = ["dog", "cat", "dog", "dog"]
+    assert duplicates.exact_keepers(images).tolist() == [1] * 4
+
+
 @pytest.mark.parametrize("column", [{"pixel_hash": ""}, {"error": "the file is gone"}])
 def test_undecodable_images_are_no_duplicates(column: dict[str, str]) -> None:
     pictures = noise(1).repeat(3, axis=0)
@@ -82,7 +88,8 @@ def test_many_equal_or_black_images_are_not_compared_with_each_other() -> None:
     black = np.zeros((3, 32, 32, 3), np.uint8)
     black[:, 0, 0] = np.arange(3)[:, None]
     names = table(black)["pixel_hash"].to_numpy()[np.arange(count) % 3]
-    images = pd.DataFrame({"split": "train", "label": "a", "width": 32, "height": 32, "pixel_hash": names, "error": ""})
+    same = {"split": "train", "label": "a", "parent_id": "", "width": 32, "height": 32, "error": ""}
+    images = pd.DataFrame({"pixel_hash": names, **same})
     pairs = duplicates.find_pairs(images, black[:, :, :, 0].reshape(3, -1)[np.arange(count) % 3])
     assert (pairs["kind"] == "exact").all()
     assert len(pairs) == count - 3
@@ -95,7 +102,8 @@ def test_many_versions_of_one_image_are_compared_with_a_few_each_and_with_the_on
     pairs = duplicates.same_photo(find(pictures, images))
     assert len(np.unique(duplicates.groups(images, pairs))) == 1
     assert len(pairs) <= search.WHOLE.neighbors * 400
-    assert leaks(images, pairs)["row"].nunique() == near_duplicate(images, pairs)["flagged"].sum() == 399
+    near = near_duplicate(images, pairs, np.zeros((400, 2)))
+    assert leaks(images, pairs)["row"].nunique() == near["flagged"].sum() == 399
 
 
 @pytest.mark.parametrize("probability", [1.5, 0.05, -1, float("nan")])

@@ -108,7 +108,7 @@ def test_a_pipeline_of_nothing_that_draws_without_end() -> None:
 
 def test_what_an_error_about_decisions_shows_is_short_and_on_one_line() -> None:
     there = images(("a", "train", "c\nat"), ("b", "train", "dog"))
-    with pytest.raises(UserError, match=r"no such class; there are: 'c\\nat', dog$"):
+    with pytest.raises(UserError, match=r"there are: 'c\\nat', dog; write one of these, or take the row out$"):
         check(decided(("a", "relabel", "x")), there, "decisions.csv")
     with pytest.raises(UserError, match="not in this manifest") as error:
         check(decided(("x" * 100_000, "drop")), there, "decisions.csv")

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from curate import images, report, tables
+from curate import images, report, tables, verbs
 from curate.report import gallery, thumbnails
 from curate.workspace import MANIFEST
-from tests.report.made import find, make
+from tests.report.made import decide, find, make
 from tests.report.seen import tiles, written
 
 
@@ -45,6 +45,21 @@ def test_twins_lie_side_by_side(rows, shown):
     clusters = list(gallery._clusters(table))
     assert [list(cluster.image_ids) for cluster in clusters] == shown
     assert sum(cluster.more for cluster in clusters) == (2 if len(rows) == 8 else 0)
+
+
+def test_labels_that_people_called_right_are_not_the_worst(tmp_path):
+    workspace = make(tmp_path / "ws", ["cat"] * 4)
+    scores = {"set/0.png": 0.01, "set/1.png": 0.1, "set/2.png": 0.2}
+    find(workspace, [{"image_id": name, "finder": "label_error", "score": score} for name, score in scores.items()])
+    decide(workspace, [{"image_id": "set/0.png", "action": "keep", "by": "ada"}])
+    manifest = tables.read_manifest(workspace)
+    found = gallery.gallery(workspace, manifest, tables.read_decisions(workspace, manifest))
+    assert found is not None
+    shown = [tile for group in found.finders[0].groups for tile in group.tiles]
+    listed = verbs.list_findings(workspace, finder="label_error", flagged_only=True).table
+    assert [tile.image_id for tile in shown] == listed["image_id"].to_list() == ["set/1.png", "set/2.png", "set/0.png"]
+    assert [tile.score for tile in shown] == pytest.approx(listed["score"].to_list())
+    assert shown[-1].score == 1
 
 
 def test_unflagged_findings_are_counted_but_not_shown(tmp_path):

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from curate import report, tables, verbs
+from curate import report, tables, verbs, versions
 from curate.errors import UserError
 from curate.manifest import data_hash, learned
 from curate.report import charts
@@ -180,6 +180,21 @@ def test_where_no_pair_is_alike_the_settings_are_a_caution_and_no_gain_is_claime
     assert compared(page) == ["curated-a against raw-a"]
     assert "same images and labels, and differ in their settings: epochs (3 → 9)." in page.text
     assert "points of accuracy by curating" not in page.text
+
+
+def test_a_curated_run_without_a_curated_set_is_of_what_apply_would_make(tmp_path):
+    """As after `restore`; no gain is claimed of a set that is no more."""
+    workspace = make(tmp_path / "ws", ["cat", "dog"] * 2)
+    decide(workspace, [{"image_id": "set/0.png", "action": "drop"}])
+    verbs.apply(workspace, include_test=False)
+    for data, value in (("raw", 0.8), ("curated", 0.9)):
+        now = data_hash(learned(tables.read_images(workspace, data)))
+        train(workspace, f"{data}-a", [value] * 3, ["cat", "dog"], data=data, data_hash=now)
+    for version, earlier in ((3, False), (2, False), (1, True)):  # applied, decided, added
+        versions.restore(workspace, version)
+        page = written(workspace)
+        assert ("curated-a is of an earlier curated set" in page.text) == earlier
+        assert ("points of accuracy by curating" in page.text) == (not earlier)
 
 
 def test_runs_of_an_earlier_set_are_marked_and_come_last(tmp_path):

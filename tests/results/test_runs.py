@@ -119,6 +119,13 @@ def test_a_workspace_without_runs(workspace: Workspace) -> None:
     assert run_json("runs", workspace.root) == []
 
 
+def test_a_curated_set_is_made_before_it_is_trained_on(workspace: Workspace) -> None:
+    make_run(workspace.root, "raw-a", by_letters("ccdd"))
+    assert f"Next: curate apply {workspace.root}" in run("runs", workspace.root)
+    run("apply", workspace.root)
+    assert f"Next: curate train {workspace.root} --data curated" in run("runs", workspace.root)
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -4,11 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
 from curate.errors import UserError
-from curate.results import interval, paired, proof, runs, side_by_side
+from curate.results import flips, interval, paired, proof, runs, side_by_side
 from tests.made_runs import LABELS, by_letters, make_run
 
 
@@ -90,6 +91,38 @@ def test_seeds_that_agree_by_chance_are_not_certain(
     found = side_by_side.compare(before, after, first=0).differences[0]
     assert found.half_width == pytest.approx(stats.t.ppf(0.975, 2) * least / IMAGES / np.sqrt(3))
     assert side_by_side.difference(before, after) == found
+
+
+@pytest.mark.parametrize("first", [0, 7])
+@pytest.mark.parametrize(
+    ("told", "gained", "lost", "least"),
+    [
+        (True, 1, 0, 1),
+        (True, 3, 2, np.sqrt(5)),  # those that went the other way count, too
+        (True, 0, 0, np.sqrt(1 / 12)),
+        (False, 1, 0, 1),
+        (False, 3, 2, 1),  # by how much accuracy changed is all that is known
+    ],
+)
+def test_a_difference_without_leaks_is_as_sure_as_so_few_images_make_it(
+    tmp_path: Path, first: int, told: bool, gained: int, lost: int, least: float
+) -> None:
+    """The first 20 of 500 images do not leak; the others flip by the dozen."""
+    free = [number < 20 for number in range(500)]
+    old = ["dog"] * gained + ["cat"] * (500 - gained)
+    new = ["cat"] * (20 - lost) + ["dog"] * (lost + 40) + ["cat"] * 440
+    before, after = (
+        make_run(tmp_path, name, {at + seed: said for seed in range(3)}, labels=["cat"] * 500, leak_free=free)
+        for name, said, at in [("a", old, 0), ("b", new, first)]
+    )
+    for run in () if told else (before, after):
+        path = run.folder / flips.PREDICTED
+        pd.read_parquet(path).drop(columns=flips.LEAK_FREE).to_parquet(path)
+    found = {item.measure: item for item in side_by_side.compare(before, after, first=0).differences}
+    student = stats.t.ppf(0.975, 2) / np.sqrt(3)
+    assert found["accuracy"].half_width == pytest.approx(student * np.sqrt(gained + lost + 40) / 500)
+    assert found["accuracy_leak_free"].half_width == pytest.approx(student * least / 20)
+    assert found["accuracy_leak_free"].verdict == "unclear"
 
 
 def test_what_differs_is_told(tmp_path: Path) -> None:

@@ -224,9 +224,10 @@ def test_what_was_augmented_is_dropped_at_random_with_its_original() -> None:
 
 
 def test_true_labels_go_to_training_images_alone() -> None:
-    truth = pd.Series({"a0": "dog", "b0": "dog", "t": "dog", "p": "dog", "elsewhere": "cat"}, dtype="str")
+    truth = pd.Series({"a0": "dog", "b0": "dog", "t": "dog", "p": "dog", "elsewhere": "cat", "": "dog"}, dtype="str")
     table = with_labels(IMAGES, truth)
-    assert ids(table) == ids(IMAGES).replace("a0=cat", "a0=dog")
+    assert ids(table) == ids(IMAGES).replace("a0=cat", "a0=dog").replace("a0x=cat", "a0x=dog")  # it was made from a0
+    assert "a0x=cat" in ids(with_labels(IMAGES, pd.concat([truth, pd.Series({"a0x": "cat"})])))
     assert table.set_index("image_id")["label"][["t", "p"]].to_list() == ["cat", ""]
     assert table.dtypes.equals(IMAGES.dtypes)
 
@@ -234,7 +235,9 @@ def test_true_labels_go_to_training_images_alone() -> None:
 @pytest.mark.parametrize(
     ("truth", "expected"),
     [
-        ({"a0": "dog", "b0": "dog"}, 0.5),
+        ({"a1": "dog", "b0": "dog"}, 0.5),
+        ({"a0": "dog", "b0": "dog"}, 1 / 3),  # what was generated from a0 has its label, too
+        ({"a0": "dog", "a0x": "cat"}, 0.5),
         ({"a0": "cat"}, 1.0),
         ({"a0": "cat", "t": "dog", "u": "cat"}, 1.0),  # of labelled training images alone
         ({"elsewhere": "cat"}, None),

@@ -11,12 +11,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from curate import tables, verbs
+from curate import deciding, tables, verbs, versions
 from curate.errors import UserError
 from curate.review import journal
 from curate.review.desk import Answer, Desk
-from curate.workspace import DECISIONS, JOURNAL, MANIFEST, Workspace, read_table
-from tests.tables import decided, images
+from curate.workspace import DECISIONS, FINDINGS, JOURNAL, MANIFEST, RECIPE, Workspace, read_table
+from tests.tables import decided, found, images
 
 IMAGES = images(("a", "train", "cat"), ("b", "train", "dog"), ("c", "train", "cat"), ("t", "test", "dog"))
 NOON = "2026-01-01T12:00:00Z"
@@ -74,6 +74,28 @@ def test_two_people_are_kept_apart(ws: Workspace) -> None:
     bob.undo()
     assert ("a", "drop", "", "policy") not in said(ws)  # it was ada's act that took it out
     assert verbs.apply(ws, include_test=False).dropped == 0
+
+
+def test_undo_brings_no_decision_back_of_a_policy_that_decided_before_another(
+    ws: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(ws, "ada")
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1800000000")
+    desk.take([Answer("c", "keep")])
+    desk.take([Answer("a", "keep")])
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1800000001")
+    with ws.writing("scan", {}) as transaction:
+        transaction.write_table(FINDINGS, found(("b", "dark", 0.1)))
+    ws.path(RECIPE).write_text("policy: [{finder: dark, action: drop}]\n")
+    deciding.decide(ws, None)
+    kept = [("b", "drop", "", "policy"), ("c", "keep", "", "ada")]
+    assert said(ws) == [("a", "keep", "", "ada"), *kept]
+    assert desk.undo().images == 1
+    assert said(ws) == kept
+    assert versions.policy_changed(ws) is False
+    desk.take([Answer("b", "keep")])
+    desk.undo()
+    assert said(ws) == kept  # what the policy says now does come back
 
 
 @pytest.mark.parametrize("looked_at", [False, True])  # as the App's panel does between two acts

@@ -25,6 +25,10 @@ def test_how_it_stands(ws: Workspace) -> None:
         Desk(ws, "ada").take([Answer(image_id, "keep")])
     told = run("review", ws.root, "--by", "bob").splitlines()
     assert (told[0], told[-1]) == ("Nothing waits for bob.", f'Next: curate decide "{ws.root}"')
+    run("decide", ws.root)
+    assert run("review", ws.root, "--by", "bob").splitlines()[-1] == f'Next: curate apply "{ws.root}"'
+    Desk(ws, "ada").take([Answer(image_id, "drop")])
+    assert run("review", ws.root, "--by", "bob").splitlines()[-1] == f'Next: curate decide "{ws.root}"'
 
 
 def test_names_cannot_break_a_line(ws: Workspace) -> None:

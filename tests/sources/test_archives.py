@@ -48,6 +48,26 @@ def test_zip(tmp_path: Path) -> None:
     assert skipped == [Skipped("set/notes.txt", "not an image")]
 
 
+@pytest.mark.parametrize(
+    ("name", "stored", "flagged"),
+    [
+        ("chürch/猫.png", "utf-8", True),
+        ("chürch/猫.png", "utf-8", False),  # as Info-ZIP does
+        ("chürch/ä.png", "cp437", False),
+        ("cat/1.png", "ascii", False),
+    ],
+)
+def test_names_in_a_zip_whatever_its_flag_says(tmp_path: Path, name: str, stored: str, flagged: bool) -> None:
+    plain = "".join(letter if letter.isascii() else "_" * len(letter.encode(stored)) for letter in name)
+    packed = bytearray(make_zip(tmp_path / "a.zip", {plain: png(1)}).read_bytes())
+    packed = packed.replace(plain.encode(), name.encode(stored))
+    if flagged:
+        packed[7] |= 8
+        packed[packed.index(b"PK\x01\x02") + 9] |= 8
+    (tmp_path / "a.zip").write_bytes(packed)
+    assert [sample.name for sample in read(tmp_path / "a.zip")[0]] == [name]
+
+
 @pytest.mark.parametrize("name", EVIL_NAMES)
 @pytest.mark.parametrize("make", [make_tar, make_zip])
 def test_archives_whose_names_lead_out_are_refused(tmp_path: Path, make: Callable[..., Path], name: str) -> None:

@@ -6,7 +6,11 @@ import pytest
 
 from curate import sources
 from curate.errors import UserError
+from curate.export import export
+from curate.ingest.add import add
 from curate.sources import Sample
+from curate.tables import read_manifest
+from curate.workspace import Workspace
 from tests.conftest import write_tree
 from tests.sources.reading import read
 
@@ -44,7 +48,9 @@ CSV_PROBLEMS = {
     "twice": ("path,label\na.png,cat\nsub/b.png,dog\n./a.png,dog\n", "line 4: './a.png' stands in line 2"),
     "leaves the root": ("path,label\na.png,cat\n../x.png,cat\n", r"line 3: .*--root"),
     "absolute": ("path,label\n/etc/passwd,cat\n", r"line 2: .*--root"),
-    "empty path": ("path,label\n,cat\n", "line 2"),
+    "empty path": ("path,label\n,cat\n", "line 2 has no path"),
+    "blank path": ('path,label\n" ",cat\n', "line 2 has no path"),
+    "leaves the root, as Windows has it": ("path,label\n..\\.,cat\n", r"line 2: .*--root"),
     "unknown split": ("path,label,split\na.png,cat,dev\n", "line 2: no split is called 'dev'"),
     "an open quote": ('path,label\na.png,"cat\nb.png,dog\nc.png,cat\n', "line 2: unexpected end of data"),
     "an open quote in the header": ('path,"label\na.png,cat\n', "line 1: unexpected end of data"),
@@ -68,6 +74,19 @@ def test_csv_problems_name_the_line(tmp_path: Path, case: str) -> None:
         read(make_csv(tmp_path, text))
 
 
+def test_rows_of_empty_cells_are_left_out(tmp_path: Path) -> None:
+    samples, _ = read(make_csv(tmp_path, "path,label,split\n,,\na.png,cat,\n , ,\n,\n"))
+    assert [sample.name for sample in samples] == ["a.png"]
+
+
+def test_paths_of_windows_are_read_where_there_is_no_file_as_named(tmp_path: Path) -> None:
+    table = make_csv(tmp_path, "path,label\nsub\\b.png,cat\nsub\\c.png,cat\nd\\e.png,cat\n")
+    write_tree(tmp_path, ["sub\\c.png", "sub/c.png"])
+    samples, _ = read(table)
+    assert [sample.name for sample in samples] == ["sub/b.png", "sub\\c.png", "d\\e.png"]
+    assert [Path(sample.path).exists() for sample in samples] == [True, True, False]
+
+
 def test_csv_that_is_not_utf8(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_bytes("path,label\na.png,Bär\n".encode("latin1"))
     with pytest.raises(UserError, match="UTF-8"):
@@ -78,3 +97,11 @@ def test_csv_that_is_not_utf8(tmp_path: Path) -> None:
 def test_folder_with_a_table_is_known_by_its_header(tmp_path: Path, header: str) -> None:
     make_csv(tmp_path, f"{header}\na.png,cat\n", "labels.csv")
     assert sources.recognise(tmp_path) == ("folder" if ", " in header else "csv")
+
+
+def test_a_carriage_return_in_a_name_or_label_comes_back(tmp_path: Path) -> None:
+    ws = Workspace(tmp_path / "ws")
+    add(ws, write_tree(tmp_path / "photos", ["ca\rt/a\rb.png", "dog/c.png"]))
+    export(read_manifest(ws), ws.root, tmp_path / "out", "csv")
+    samples, _ = read(tmp_path / "out")
+    assert {(sample.label, Path(sample.path).is_file()) for sample in samples} == {("ca\rt", True), ("dog", True)}

@@ -1,6 +1,7 @@
 """Parquet: tables of Hugging Face, which hold the images, and tables of paths."""
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -35,6 +36,44 @@ def test_parquet_of_hugging_face(tmp_path: Path) -> None:
         ("train", "", png(3)),
     ]
     assert samples[1].name == "train/cat/1.png"
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (pa.array([b"cat", "Bär".encode(), None]), ["cat", "Bär", ""]),
+        (pa.array([0.0, 1.0, float("nan")]), ["0", "1", ""]),
+        (pa.array([0.0, None, -1.0]), ["0", "", "-1"]),
+        (pa.array([True, False, None]), ["True", "False", ""]),
+        (pa.array(["nan", "1.0", ""]), ["nan", "1.0", ""]),
+        (pa.array(["a", "b", "a"]).dictionary_encode(), ["a", "b", "a"]),
+        (pa.array([b"\xff", b"", b""]), "row 1: label .* is not UTF-8"),
+        (pa.array([0.0, 0.5, 1.0]), "row 2: label 0.5; a label is text or a whole number"),
+        (pa.array([0.0, 1.0, float("inf")]), "row 3: label inf; a label is"),
+        (pa.array([date(2024, 1, 1)] * 3), "column 'label' is of type date32.*, and must hold text or whole numbers"),
+    ],
+)
+def test_labels_of_other_types_than_text(tmp_path: Path, labels: pa.Array, expected: list[str] | str) -> None:
+    pq.write_table(pa.table({"path": ["a.png", "b.png", "c.png"], "label": labels}), tmp_path / "t.parquet")
+    if isinstance(expected, str):
+        with pytest.raises(UserError, match=expected):
+            read(tmp_path / "t.parquet")
+        return
+    assert [sample.label for sample in read(tmp_path / "t.parquet")[0]] == expected
+
+
+def test_fractions_of_a_class_label_are_its_codes(tmp_path: Path) -> None:
+    features = {"label": {"_type": "ClassLabel", "names": ["cat", "dog"]}}
+    hugging_face(tmp_path / "t.parquet", {"path": ["a.png", "b.png"], "label": [1.0, float("nan")]}, features)
+    assert [sample.label for sample in read(tmp_path / "t.parquet")[0]] == ["dog", ""]
+
+
+def test_a_path_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    for name in ("train-0", "val-0"):
+        (tmp_path / "data").mkdir(exist_ok=True)
+        pq.write_table(pa.table({"path": ["a.png"], "label": ["cat"]}), tmp_path / "data" / f"{name}.parquet")
+    with pytest.raises(UserError, match=r"val-0.parquet, row 1: 'a.png' stands in .*train-0.parquet, row 1 already"):
+        read(tmp_path / "data")
 
 
 def test_parquet_of_paths(tmp_path: Path) -> None:

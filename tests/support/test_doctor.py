@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from curate import registry
 from curate.errors import UserError
 from curate.support import doctor
 from curate.support.doctor import Check, examine
@@ -62,3 +63,11 @@ def test_database_by_address_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert check.found == "the database at 127.0.0.1:1 does not answer within 2 s"
     assert (check.ok, check.required) == (False, False)
     assert "FIFTYONE_DATABASE_URI" in check.mend
+
+
+def test_what_other_packages_add_is_imported() -> None:
+    fine = doctor._brought(registry.Brought("finder", "theirs", "json", "their-package"))
+    assert fine == Check("finder theirs", "json of the package their-package")
+    broken = doctor._brought(registry.Brought("layout", "theirs", "not_there", "their-package"))
+    assert (broken.ok, broken.mend) == (False, "mend it, or 'pip uninstall their-package'")
+    assert "layout 'theirs' of the package their-package does not load: ModuleNotFoundError" in broken.found

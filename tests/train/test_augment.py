@@ -105,8 +105,29 @@ def test_wherever_a_pipeline_normalises_networks_do_that_alone(steps: list) -> N
 
 
 @pytest.mark.parametrize(
+    ("steps", "levels"),
+    [
+        ([A.Normalize(), A.Pad(2)], [124, 116, 104]),  # 0 is the mean colour
+        ([A.Normalize(), A.Pad(2, fill=(-99, 0.5, 99))], [0, 145, 255]),
+        ([A.ToFloat(), A.Normalize(max_pixel_value=1), A.pytorch.ToTensorV2(), A.Pad(2)], [124, 116, 104]),
+        ([A.ToFloat(), A.PadIfNeeded(SIDE + 4, SIDE + 4, fill=0.2)], [51, 51, 51]),
+        ([A.Normalize(normalization="image"), A.Pad(2, border_mode=1)], [9, 9, 9]),
+        ([A.Pad(2, fill=7), A.Normalize()], [7, 7, 7]),
+    ],
+)
+def test_a_border_is_filled_with_the_level_that_a_float_stands_for(steps: list, levels: list[int]) -> None:
+    asked = A.Compose([*steps, A.RandomCrop(SIDE, SIDE)])
+    shown = augmented(images=torch.full_like(IMAGES, 9), augment=A.to_dict(asked))
+    assert [set(channel.unique().tolist()) for channel in shown.unbind(1)] == [{9, level} for level in levels]
+
+
+@pytest.mark.parametrize(
     ("augment", "says"),
     [
+        (
+            A.to_dict(A.Compose([A.Normalize(normalization="image"), A.Pad(2), A.RandomCrop(SIDE, SIDE)])),
+            "Pad fills a border after Normalize, whose floats are other levels in each image; put Pad first",
+        ),
         (A.to_dict(A.Compose([A.CenterCrop(8, 8)])), "the pipeline makes 8 x 8 px of images of 16 x 16 px"),
         (A.to_dict(A.Compose([A.RandomCrop(32, 32)])), "RandomCrop cuts 32 x 32 px out of images of 16 x 16 px"),
         ({"a": 1}, "no pipeline"),

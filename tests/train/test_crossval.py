@@ -113,6 +113,14 @@ def test_an_image_is_predicted_by_a_network_that_did_not_see_it() -> None:
     assert (result.pred_probs.argmax(1) == random.numpy()).mean() < 0.25
 
 
+def test_accuracy_is_of_the_images_that_count() -> None:
+    image_set, counted = digits(60), np.arange(60) % 3 == 0
+    result = cross_validate(replace(QUICK, epochs=1), image_set, folds=2, counted=counted)
+    right = result.pred_probs.argmax(1) == image_set.labels.numpy()
+    assert result.fold_accuracy == tuple(right[counted & (result.fold == fold)].mean() for fold in (0, 1))
+    assert result.fold_accuracy != tuple(right[result.fold == fold].mean() for fold in (0, 1))
+
+
 def test_margins_have_a_row_for_each_epoch_that_steps_make() -> None:
     """The networks of folds that differ by an image may take another number of epochs."""
     config = replace(QUICK, steps=5, batch_size=16)

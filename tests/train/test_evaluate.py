@@ -36,6 +36,8 @@ def test_accuracy_and_confusion() -> None:
 def test_leak_free_counts_only_the_images_named() -> None:
     evaluation = evaluate(predictions([0, 1, 1]), image_set([0, 0, -1]), leak_free=np.array([False, True, True]))
     assert (evaluation.accuracy_leak_free, evaluation.leak_free_count) == (0.0, 1)
+    every_one_leaks = evaluate(predictions([0, 1, 1]), image_set([0, 0, -1]), leak_free=np.array([False, False, True]))
+    assert (every_one_leaks.accuracy_leak_free, every_one_leaks.leak_free_count) == (None, 0)
 
 
 @pytest.mark.parametrize(

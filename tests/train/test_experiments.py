@@ -15,7 +15,7 @@ from curate.workspace import Workspace
 from tests.command import run_json
 from tests.conftest import write_digits
 from tests.train.digits import digits
-from train import experiments
+from train import experiments, recipes
 from train import loop as looping
 from train.blocks import Network
 from train.config import TrainConfig
@@ -111,6 +111,25 @@ def test_a_workspace_is_trained_and_tested_on_its_own_splits(tmp_path: Path, wor
     assert result["seeds"] == [0, 1]
     assert result["claims"] == []
     assert [row["seeds"] for row in result["table"]] == [2]
+
+
+def test_an_arms_own_settings_hold_before_those_of_the_data(tmp_path: Path, workspace: Workspace) -> None:
+    """`best` is trained as by `--recipe fast`, which has `pad`; AlexNet has none of its own."""
+    asked = ("--scale", "smoke", "--only", "alexnet", "--only", "best", "--seeds", "1")
+    workspace.path("recipe.yaml").write_text("name: ours\ntrain: {lr: 7, flip: false, pad: 3, crop_area: 0.5}\n")
+    trained = run_json("reproduce", "ladder", workspace.root, *asked, "--out", tmp_path / "out")["settings"]
+    looked_at = ("flip", "pad", "crop_area", "lr")
+    fast = recipes.load("fast")
+    assert [trained["alexnet"][name] for name in looked_at] == [False, 3, 0.5, 0.01]
+    assert [trained["best"][name] for name in looked_at] == [False, fast["pad"], 0.5, fast["lr"]]
+
+
+@pytest.mark.parametrize(("asked", "size"), [((), 16), (("--set", "image_size=12"), 12)])
+def test_digits_are_of_the_size_that_is_recorded(asked: tuple[str, ...], size: int, tmp_path: Path) -> None:
+    common = ("reproduce", "degradation", "--scale", "smoke", "--only", "resnet20", "--out", tmp_path)
+    result = run_json(*common, *asked)
+    assert result["data"]["image_size"] == result["settings"]["resnet20"]["image_size"] == size
+    assert result["data"]["name"].endswith(f"{size} px")
 
 
 # What people can mend

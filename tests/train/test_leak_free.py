@@ -34,8 +34,12 @@ def scanned(root: Path, *words: str) -> Workspace:
 def clean(workspace: Workspace, learned: list[int] | None = None) -> list[int] | None:
     """The places of those without a twin, among the words; None where it is not known."""
     images = tables.read_manifest(workspace)
-    ids = images["image_id"].iloc[[60 + place for place in learned or []]]
-    free = training.leak_free(workspace, images, training.test_rows_of(workspace, images), ids)
+    return without_twin(workspace, images.iloc[[60 + place for place in learned or []]])
+
+
+def without_twin(workspace: Workspace, learned: pd.DataFrame) -> list[int] | None:
+    images = tables.read_manifest(workspace)
+    free = training.leak_free(workspace, images, training.test_rows_of(workspace, images), learned)
     return None if free is None else [int(Path(image_id).stem) - 60 for image_id in free]
 
 
@@ -52,6 +56,17 @@ def clean(workspace: Workspace, learned: list[int] | None = None) -> list[int] |
 )
 def test_no_image_that_training_shows(words: list[str], learned: list[int], free: list[int], tmp_path: Path) -> None:
     assert clean(scanned(tmp_path, *words), learned) == free
+
+
+@pytest.mark.parametrize(("word", "free"), [("7 train", [2]), ("7- train", [2]), ("9 train", [1, 2])])
+def test_images_of_then_that_have_left_leak_too(word: str, free: list[int], tmp_path: Path) -> None:
+    workspace = scanned(tmp_path, word, "7 test", "8 test")
+    images = tables.read_manifest(workspace)
+    with workspace.writing("add", {}) as transaction:
+        transaction.write_table(MANIFEST, images.drop(index=60).reset_index(drop=True))
+    verbs.scan(workspace, only=["split_leak"], settings={}, engine=Local(1))
+    assert clean(workspace) == [1, 2]
+    assert without_twin(workspace, images[images["split"] == "train"]) == free
 
 
 def test_nothing_is_said_of_images_that_the_scan_has_not_seen(tmp_path: Path) -> None:

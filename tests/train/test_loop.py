@@ -177,6 +177,11 @@ def test_too_few_images_are_an_error(count: int) -> None:
         train(SHORT, digits(100).subset(torch.arange(count)))
 
 
+def test_images_of_another_size_than_is_asked_for_are_refused() -> None:
+    with pytest.raises(UserError, match="image_size = 32 for training images of 16 px"):
+        train(replace(SHORT, image_size=32), digits(20))
+
+
 def test_two_images_of_one_class_train() -> None:
     image_set = digits(100).subset((digits(100).labels == 3).nonzero()[:2, 0])
     assert len(train(replace(SHORT, epochs=1), replace(image_set)).history) == 1

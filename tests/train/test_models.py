@@ -3,6 +3,7 @@
 import copy
 import functools
 import re
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -106,6 +107,56 @@ def test_an_unknown_name_lists_the_known() -> None:
 def test_a_bad_option_is_named(name: str, options: dict[str, Any], says: str) -> None:
     with pytest.raises(UserError, match=says):
         build(name, **options)
+
+
+THEIRS = """
+from __future__ import annotations
+from typing import Literal
+from torch import nn
+from train.blocks import Network
+
+def theirs(*, SIGNATURE) -> Network:
+    return GIVES
+"""
+FLAT = "Network(nn.Flatten(), embedding_dim=192, num_classes=num_classes)"
+USUAL = "num_classes: int, image_size: int"
+
+
+def written(monkeypatch: pytest.MonkeyPatch, signature: str, gives: str = FLAT) -> None:
+    """A network `theirs` of an installed package, in the place of all others."""
+    module = ModuleType("theirs_of_another_package")
+    exec(THEIRS.replace("SIGNATURE", signature).replace("GIVES", gives), vars(module))
+    monkeypatch.setattr(models.registry, "functions", lambda package: {"theirs": vars(module)["theirs"]})
+    monkeypatch.setattr(models.registry, "package_of", lambda part: "their-package")
+
+
+def test_annotations_may_be_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    written(monkeypatch, f'{USUAL}, depth: Literal[2, 3], kind: Literal["a", "b"] = "a", drop: float = 0.5')
+    assert models.names() == ["theirs2", "theirs3"]
+    assert models.options("theirs2") == {"kind": ("a", "one of: a, b"), "drop": (0.5, "a number from 0 up to 1")}
+    assert models.build("theirs3", num_classes=5, image_size=8, options={"kind": "b"}).training
+
+
+@pytest.mark.parametrize(
+    ("signature", "gives", "says"),
+    [
+        ("num_classes: int", FLAT, "has to take image_size"),
+        (f"{USUAL}, depth: int", FLAT, "depth has to be a Literal of the depths"),
+        (f"{USUAL}, width: int = 3", FLAT, "option width has to be a Literal of texts, a bool or a float"),
+        (f"{USUAL}, width: Literal[1, 2] = 1", FLAT, "option width has to be a Literal of texts"),
+        (f"{USUAL}, wide: bool", FLAT, "option wide has to be .* with a default"),
+        (f"{USUAL}, wide: Bool = False", FLAT, "network 'theirs' of the package their-package failed: NameError"),
+        (USUAL, "nn.Linear(3, num_classes)", "network 'theirs' gave a Linear; it has to be a train.blocks.Network"),
+        (USUAL, FLAT.replace("192", "7"), "network 'theirs' of the package their-package failed: RuntimeError: mat1"),
+        (USUAL, FLAT.replace("=num_classes", "=7"), r"gave logits of shape \(2, 7\); it has to be \(2, 10\)"),
+    ],
+)
+def test_a_network_that_is_none_is_named(
+    signature: str, gives: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(monkeypatch, signature, gives)
+    with pytest.raises(UserError, match=says):
+        models.build("theirs", num_classes=10, image_size=8)
 
 
 @pytest.mark.parametrize("name", NAMES)

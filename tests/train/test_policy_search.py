@@ -6,14 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from curate.augment.pipeline import as_dict, read_pipeline
 from curate.errors import UserError
-from curate.workspace import Workspace
+from curate.results.interval import share_interval
+from curate.workspace import MANIFEST, Workspace
 from tests.command import run_json
+from tests.pictures import Picture, evidence_of
 from tests.train.digits import QUICK, digits
-from train import policy_search
+from train import policy_search, verbs
 from train.config import TrainConfig
 from train.data import ImageSet
 from train.loop import Trained, train
@@ -88,11 +91,67 @@ def test_files_that_are_refused(tmp_path: Path, files: dict[str, str], message: 
 
 def test_look_alikes_are_held_out_together() -> None:
     groups = np.arange(120) // 2
-    trained, held_out = split(IMAGES, groups, seed=0)
+    trained, held_out = split(IMAGES, groups, np.ones(120, bool), seed=0)
     assert len(trained) + len(held_out) == 120
     assert 12 <= len(held_out) <= 36
     ids = {int(name.split("/")[1]) // 2 for name in held_out.image_ids}
     assert not ids & {int(name.split("/")[1]) // 2 for name in trained.image_ids}
+
+
+def test_what_does_not_count_is_trained_on_alone() -> None:
+    """Every second image was generated from the one before it."""
+    counted = np.arange(120) % 2 == 0
+    trained, held_out = split(IMAGES, np.arange(120) // 2, counted, seed=0)
+    assert {int(name.split("/")[1]) % 2 for name in held_out.image_ids} == {0}
+    assert len(trained) == 120 - 2 * len(held_out)
+
+
+@pytest.mark.parametrize(
+    ("parents", "counts"),
+    [
+        (["", "", ""], [True, True, True]),
+        (["", "set/0", "set/0"], [True, False, False]),
+        (["set/2", "set/2", ""], [False, False, True]),
+        (["gone", "gone", ""], [True, False, True]),
+        ([], []),
+    ],
+)
+def test_one_of_each_family_counts(parents: list[str], counts: list[bool]) -> None:
+    rows = pd.DataFrame({"image_id": [f"set/{at}" for at in range(len(parents))], "parent_id": parents}, dtype="str")
+    assert verbs.one_of_each(rows.set_axis(np.arange(len(rows)) + 7)).tolist() == counts
+
+
+@pytest.mark.parametrize(
+    ("words", "held_out"),
+    [
+        (["7 val", "8 val"], {"7", "8"}),
+        (["7 val", "0 val", "8 val"], {"7", "8"}),  # 0 is trained on
+        (["0 val"], None),  # a part of what is trained on
+        (["7 val", "7 val generated", "8 val"], {"7", "8"}),
+    ],
+    ids=str,
+)
+def test_no_image_is_measured_on_that_is_trained_on(
+    words: list[str], held_out: set[str] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every, pictures = [*(f"{number} train" for number in range(7)), *words, "9 test"], []
+    for number, place, *generated in map(str.split, every):
+        pixels = np.random.default_rng(int(number)).integers(0, 256, (16, 16, 3), np.uint8)
+        parent = f"set/{len(pictures) - 1:04d}.png" if generated else ""
+        pictures.append(Picture(pixels, "ab"[int(number) % 2], place, parent))
+    evidence = evidence_of(tmp_path, pictures)
+    with evidence.workspace.writing("add", {}) as transaction:
+        transaction.write_table(MANIFEST, evidence.manifest)
+    asked: list[ImageSet] = []
+    monkeypatch.setattr(
+        policy_search, "search", lambda _, images, measured, *__, **___: asked.extend([images, measured])
+    )
+    verbs.search_policies(evidence.workspace, data="raw", settings={"image_size": 16, "flip": False})
+    trained, measured = ([Path(image_id).stem for image_id in images.image_ids] for images in asked)
+    shows = {f"{at:04d}": word.split()[0] for at, word in enumerate(every)}
+    assert not {shows[each] for each in trained} & {shows[each] for each in measured}
+    assert len(measured) == len({shows[each] for each in measured})
+    assert held_out is None or {shows[each] for each in measured} == held_out
 
 
 # The search
@@ -133,7 +192,7 @@ def test_every_candidate_has_a_place_and_an_interval(searched: tuple[Found, list
     assert [place.round for place in found.places] == sorted((place.round for place in found.places), reverse=True)
     for place in found.places:
         assert 0 <= place.accuracy <= 1
-        assert place.half_width >= 0
+        assert place.half_width > 0 or place.n > 1
         assert place.n == (SEEDS if place.round == 3 else 1)
         assert (place.difference is None) == (place.candidate == RECIPE)
         assert (place.difference_half_width is None) == (place.candidate == RECIPE or place.n == 1)
@@ -201,7 +260,17 @@ def test_halving(tmp_path: Path, asked: list[Tried], epochs: int, at: list[int])
     assert found.clear
     assert found.places[0].difference == pytest.approx(0.5)
     assert found.places[3].difference is None  # the recipe took no part in the second round
-    assert found.places[4].half_width == pytest.approx(1.96 * (0.3 * 0.7 / 60) ** 0.5)
+    low, high = share_interval(18, 60)
+    assert found.places[4].half_width == pytest.approx(max(0.3 - low, high - 0.3))
+    assert found.seconds == len({(each.candidate, each.epochs, each.seed) for each in asked})
+
+
+def test_right_about_all_has_an_interval(tmp_path: Path, asked: list[Tried], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ACCURACY, "mixup", 1.0)
+    monkeypatch.setattr(policy_search, "SEEDS", 1)
+    found = search(CONFIG, IMAGES, HELD_OUT, candidates(CONFIG, SIDE)[:5], tmp_path)
+    assert found.places[0].accuracy == 1
+    assert found.places[0].half_width == pytest.approx(1 - share_interval(60, 60)[0])
 
 
 def test_a_lead_of_an_image_in_each_training_is_not_clear(

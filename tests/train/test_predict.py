@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,12 @@ from curate.engine import Local
 from curate.errors import UserError
 from curate.tables import read_manifest
 from curate.verbs import scan
-from curate.workspace import DECISIONS, Workspace
+from curate.workspace import DECISIONS, MANIFEST, Workspace
 from tests.command import invoke, run
 from tests.conftest import add, png
+from train import rounds
 from train.checkpoint import Epoch
+from train.config import TrainConfig
 from train.predict import _as_dealt, predict
 from train.rounds import Place
 
@@ -82,6 +85,46 @@ def test_a_recipe_takes_the_place_of_the_profiles(workspace: Workspace) -> None:
     assert (done.config.optimizer, done.config.skip_easy, done.config.label_smoothing) == ("sgd", 0, 0.1)
     done = predict(workspace, profile="quick", folds=2, settings=SETTINGS, at_once=1)
     assert done.config.optimizer == "muon"
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[TrainConfig, np.ndarray]]:
+    """The settings that `predict` would train with, and the images that would count."""
+
+    def ask(workspace: Workspace, **arguments: object) -> tuple[TrainConfig, np.ndarray]:
+        told: list[tuple[TrainConfig, np.ndarray]] = []
+
+        def run(config: TrainConfig, *_: object, counted: np.ndarray, **__: object) -> None:
+            told.append((config, counted))
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(rounds, "run", run)
+        with pytest.raises(KeyboardInterrupt):
+            predict(workspace, **arguments)  # type: ignore[arg-type]
+        return told[0]
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("recipe", "settings", "epochs"), [(None, {}, 20), ("best", {}, 60), ("best", {"epochs": 3}, 3), ("fast", {}, 15)]
+)
+def test_a_recipe_brings_its_epochs(
+    workspace: Workspace, asked: Callable, recipe: str | None, settings: dict[str, object], epochs: int
+) -> None:
+    settings = {"image_size": 16, "device": "cpu", **settings}
+    config, _ = asked(workspace, profile="quick", recipe=recipe, settings=settings)
+    assert config.epochs == epochs
+
+
+def test_a_generated_image_does_not_count_beside_its_original(workspace: Workspace, asked: Callable) -> None:
+    images = read_manifest(workspace)
+    first, second = images.index[images["split"] == "train"][:2]
+    images.loc[second, "parent_id"] = images.loc[first, "image_id"]
+    with workspace.writing("add", {}) as transaction:
+        transaction.write_table(MANIFEST, images)
+    _, counted = asked(workspace, settings=SETTINGS)
+    assert counted.tolist() == [True, False] + [True] * 28
 
 
 def test_the_workspace_says_on_which_device(workspace: Workspace) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+from curate.cli.learn import describe
 from curate.errors import UserError
 from curate.images import content_hash, encode_png
 from tests.train.digits import QUICK, digits
@@ -70,6 +71,9 @@ def test_a_run_writes_its_folder(rows: pd.DataFrame, tmp_path: Path) -> None:
     assert result.accuracy.half_width is not None
     assert result.accuracy_flip is None  # digits are not mirrored
     assert result.leak_free_images == 10
+    predicted = pd.read_parquet(folder / "predicted.parquet")
+    right = (predicted["seed-1"] == predicted["label"])[predicted["leak_free"]]
+    assert right.mean() == pytest.approx(result.accuracy_leak_free.values[1])  # type: ignore[union-attr]
     assert np.sum(result.confusion) == 2 * 30
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert [line["seed"] for line in lines] == [0, 1]
@@ -77,6 +81,27 @@ def test_a_run_writes_its_folder(rows: pd.DataFrame, tmp_path: Path) -> None:
     assert saved.classes == CLASSES
     probs = predict(saved.model, digits(30, start=60).images).probs
     assert (probs.argmax(1) == digits(30, start=60).labels.numpy()).mean() == pytest.approx(result.accuracy.values[-1])
+
+
+def test_where_every_test_image_leaks_it_is_said(rows: pd.DataFrame, tmp_path: Path) -> None:
+    result = run(rows, tmp_path, leak_free_ids=())
+    assert (result.accuracy_leak_free, result.leak_free_images) == (None, 0)
+    lines = describe(result)
+    assert [line for line in lines if "leaked" in line or "nan" in line] == []
+    assert sum(line.startswith("Every test image has a twin in the training set") for line in lines) == 1
+    assert "NaN" not in "".join(path.read_text() for path in (tmp_path / "run").glob("*.json*"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"), [({}, "after 0.5 of 1 epochs."), ({"steps": 20}, "after 0.5 of 6.7 epochs.")], ids=str
+)
+def test_what_time_allowed_is_told_of_what_was_asked_for(
+    rows: pd.DataFrame, tmp_path: Path, settings: dict[str, int], says: str
+) -> None:
+    """In batches of 16, 60 images are three steps of an epoch where steps are counted."""
+    whole = run(rows, tmp_path)
+    cut = replace(whole, config=replace(whole.config, **settings), epochs_done=(0.5,), cut_short=True)
+    assert f"The time budget ended training {says}" in describe(cut)
 
 
 def test_an_interrupted_run_resumes(rows: pd.DataFrame, tmp_path: Path) -> None:

@@ -99,3 +99,14 @@ def test_all_are_seen_again_before_time_is_up(ticking: None) -> None:
     assert 5 < len(seen) < 80
     assert min(seen[1:-3]) < 125
     assert seen[0] == seen[-2] == 150
+
+
+def test_all_are_seen_again_where_the_clock_ends_training_after_few_epochs(ticking: None) -> None:
+    """The budget is for about three and a half: nobody knows how many there will be."""
+    history = train(replace(QUICK, epochs=100, skip_easy=0.5, time_budget=38.0), digits(150)).history
+    whole = [epoch.images / epoch.share for epoch in history]
+    assert len(whole) in (4, 5)
+    assert whole[1] < 125
+    late = [sum(each.seconds for each in history[: at + 1]) >= 0.9 * 38 for at in range(len(history))]
+    assert [round(images) for images, is_late in zip(whole, late, strict=True) if is_late] == [150] * sum(late)
+    assert late[-1]

@@ -1,12 +1,13 @@
 """Tables that were edited, damaged or removed by hand, and the way back."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from curate import tables, verbs, versions
 from curate.errors import UserError
-from curate.workspace import DECISIONS, MANIFEST, VERSIONED, Workspace, read_table
+from curate.workspace import DECISIONS, HISTORY, LEDGER, MANIFEST, VERSIONED, Workspace, read_table
 from tests.workspace.contents import contents
 from tests.workspace.processes import apply, decide
 
@@ -67,6 +68,35 @@ def test_deleting_a_table_by_hand_becomes_a_version(full: Workspace) -> None:
     assert full.ledger()[-2].writes == {DECISIONS: ""}
     versions.restore(full, last)
     assert full.has(DECISIONS)
+
+
+@pytest.mark.parametrize("ledger", [True, False])
+def test_an_earlier_version_put_back_by_other_means_is_an_edit(full: Workspace, ledger: bool) -> None:
+    """By git, say; no verb was killed. So is everything where the ledger was lost."""
+    before = full.path(DECISIONS).read_bytes()
+    decide(full.root)
+    full.path(DECISIONS).write_bytes(before)
+    if not ledger:
+        full.path(LEDGER).unlink()
+    apply(full.root)
+    assert [entry.command for entry in full.ledger()[-2:]] == ["edit", "apply"]
+    assert len(full.ledger()) == 2 or ledger
+
+
+def test_tables_that_come_without_their_history_are_kept(full: Workspace, tmp_path: Path) -> None:
+    """As by git, which has the ledger alone: what is on the disk as a verb comes can be brought back."""
+    clone = tmp_path / "clone"
+    shutil.copytree(full.root, clone, ignore=shutil.ignore_patterns(HISTORY))
+    apply(clone)
+    for name in VERSIONED:
+        data = (clone / name).read_bytes()
+        assert Workspace(clone).version_file(name, Workspace(clone).hash(name)).read_bytes() == data
+    shutil.copytree(clone, full.root, dirs_exist_ok=True, ignore=shutil.ignore_patterns(HISTORY))  # as by a pull
+    pulled = full.path(DECISIONS).read_bytes()
+    decide(full.root)
+    assert full.path(DECISIONS).read_bytes() != pulled
+    versions.restore(full, full.ledger()[-1].version - 1)
+    assert full.path(DECISIONS).read_bytes() == pulled
 
 
 def test_overwriting_in_place_leaves_the_history(full: Workspace) -> None:

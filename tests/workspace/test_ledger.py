@@ -51,6 +51,14 @@ def test_damaged_line_in_the_middle_is_named(tmp_path: Path, line: bytes) -> Non
         Workspace(tmp_path).ledger()
 
 
+@pytest.mark.parametrize("versions", [(1, 2, 2), (1, 2, 3, 2, 3)])
+def test_lines_of_two_branches_are_named(tmp_path: Path, versions: tuple[int, ...]) -> None:
+    (tmp_path / LEDGER).write_bytes(b"".join(good(version) + b"\n" for version in versions))
+    line, before = (4, 3) if len(versions) > 3 else (3, 2)
+    with pytest.raises(UserError, match=rf"line {line}: version 2 comes after version {before}; .* keep one branch's"):
+        Workspace(tmp_path).state(2)
+
+
 @pytest.mark.parametrize("text", ["photos/caf\u00e9", "a\nb", "a\u2028b", "a\u0085b", "\udcff", '"', "\x1b[31m"])
 def test_any_argument_survives_the_ledger(tmp_path: Path, text: str) -> None:
     workspace = Workspace(tmp_path)

@@ -10,20 +10,30 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Mapping
-from typing import get_args
+from typing import Literal, get_args, get_origin
+
+import torch
 
 from curate import registry
 from curate.errors import UserError, known
 from train.blocks import Network
 
 Option = str | bool | float
+NEEDED = ("num_classes", "image_size")
+"""What every network is built with."""
 
 
 def families() -> dict[str, dict[str, Callable[..., Network]]]:
-    """File -> its networks by name, each as a function of `num_classes`, `image_size` and its options."""
+    """File -> its networks by name, each as a function of `num_classes`, `image_size` and its options.
+
+    Raises `UserError` for a function that does not take what the head of this module says.
+    """
     found: dict[str, dict[str, Callable[..., Network]]] = {}
     for family, function in registry.functions(sys.modules[__name__]).items():
-        depth = inspect.signature(function).parameters.get("depth")
+        with registry.blaming(f"network {family!r}", function):
+            parameters = _parameters(function)
+            _check_signature(f"network {family!r} ({function.__module__})", parameters)
+        depth = parameters.get("depth")
         if depth is None:
             found[family] = {family: function}
         else:
@@ -41,11 +51,29 @@ def build(name: str, *, num_classes: int, image_size: int, options: Mapping[str,
     """A fresh network, its weights drawn from torch's global generator.
 
     It maps images of `image_size` x `image_size` pixels to `num_classes` logits; `features` gives its embeddings.
-    Raises `UserError` for an unknown name or option, and for images that are too small for the network.
+    Raises `UserError` for an unknown name or option, for images that are too small for the network, and for one of an
+    installed package that gives something else.
     """
     options = options or {}
     check(name, options)
-    return _function(name)(num_classes=num_classes, image_size=image_size, **options)
+    function = _function(name)
+    written = getattr(function, "func", function)
+    with registry.blaming(f"network {name!r}", written):
+        network = function(num_classes=num_classes, image_size=image_size, **options)
+        if registry.package_of(written):
+            _try_out(name, network, num_classes, image_size)
+    return network
+
+
+def _try_out(name: str, network: object, num_classes: int, image_size: int) -> None:
+    """Raises `UserError` where it gives no logits of images."""
+    if not isinstance(network, Network):
+        raise UserError(f"network {name!r} gave a {type(network).__name__}; it has to be a train.blocks.Network")
+    with torch.no_grad():
+        shape = tuple(network.eval()(torch.zeros(2, 3, image_size, image_size)).shape)
+    network.train()
+    if shape != (2, num_classes):
+        raise UserError(f"network {name!r} gave logits of shape {shape}; it has to be {(2, num_classes)} here")
 
 
 def check(name: str, options: Mapping[str, Option]) -> None:
@@ -87,9 +115,25 @@ def _function(name: str) -> Callable[..., Network]:
     return found[name]
 
 
+def _parameters(function: Callable[..., Network]) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(function, eval_str=True).parameters
+
+
 def _options(function: Callable[..., Network]) -> dict[str, inspect.Parameter]:
-    own = ("num_classes", "image_size", "depth")
-    return {name: each for name, each in inspect.signature(function).parameters.items() if name not in own}
+    return {name: each for name, each in _parameters(function).items() if name not in (*NEEDED, "depth")}
+
+
+def _check_signature(where: str, parameters: Mapping[str, inspect.Parameter]) -> None:
+    """See `families`. where: which network it is, for the error."""
+    if missing := [name for name in NEEDED if name not in parameters]:
+        raise UserError(f"{where} has to take {missing[0]}")
+    if "depth" in parameters and not get_args(parameters["depth"].annotation):
+        raise UserError(f"{where}: depth has to be a Literal of the depths that there are")
+    for name, each in parameters.items():
+        texts = get_origin(each.annotation) is Literal and all(isinstance(it, str) for it in get_args(each.annotation))
+        fits = (each.annotation in (bool, float) or texts) and each.default is not each.empty
+        if name not in (*NEEDED, "depth") and not fits:
+            raise UserError(f"{where}: option {name} has to be a Literal of texts, a bool or a float, with a default")
 
 
 def _takes(annotation: object) -> str:

@@ -19,6 +19,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 import pandas as pd
 
+from curate.csv_text import WAY_OUT
 from curate.errors import UserError
 from curate.ingest.archives import DAMAGE, is_zip
 from curate.review import jobs
@@ -29,6 +30,8 @@ QUESTION, DROP = f"{OWN}question", f"{OWN}drop"
 ANNOTATIONS = "annotations.xml"
 NAMED = re.compile(r"\d+-([0-9a-f]{16})\.\w+")
 """File names of a job."""
+OFFICE = {"[Content_Types].xml", "mimetype"}
+"""Members of an .xlsx and an .ods file, which are zip files, too."""
 MAX_BYTES = 1 << 30
 """Larger annotations are not read: 1 GB, a million images and more."""
 LONGEST_VALUE = 4000
@@ -208,6 +211,8 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
     try:
         with zipfile.ZipFile(path) as archive:
             inside = [one for one in archive.infolist() if PurePosixPath(one.filename).name == ANNOTATIONS]
+            if not inside and OFFICE & set(archive.namelist()):
+                raise UserError(f"{pasted(path)} is a spreadsheet's own file; {WAY_OUT}")
             if not inside:
                 raise UserError(f"{pasted(path)} holds no {ANNOTATIONS}; export as 'CVAT for images 1.1'")
             if inside[0].file_size > MAX_BYTES:

@@ -45,6 +45,8 @@ class Check:
     question: str
     to_reach: str
     """The figure that would do, and where it comes from."""
+    signals: tuple[str, ...] = ()
+    """Those that it computes: their versions go beside the figures."""
 
 
 class Missing(Exception):

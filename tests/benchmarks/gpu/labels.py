@@ -108,7 +108,7 @@ def predicted(job: Job, image_set: ImageSet, given: np.ndarray) -> Judged:
         on_epoch=None,
     )
     ended = time.perf_counter()
-    manifest = pd.DataFrame({"split": ["train"] * len(given)})
+    manifest = pd.DataFrame({"split": "train", "parent_id": ""}, index=range(len(given)))
     twins = pd.DataFrame({"row": np.zeros(0, np.int64), "label": np.zeros(0, np.int64)})  # none are looked for here
     doubt = label_doubt(manifest, given, said.pred_probs, said.repeats, twins)
     seconds = ended - started, time.perf_counter() - ended

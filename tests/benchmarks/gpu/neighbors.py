@@ -1,4 +1,4 @@
-"""All pairs of a million vectors that are alike, and the nearest of each, every vector compared with every other."""
+"""The nearest of each of a million embeddings, every vector compared with every other, as `predict` looks for them."""
 
 import time
 from collections.abc import Callable
@@ -10,18 +10,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from curate.predictions import NEIGHBORS
 from tests.benchmarks.gpu.job import Figures, Job, Parts
 from tests.benchmarks.record import spread
-from train.nearest import above, nearest
+from train.nearest import nearest
 
 COUNT, FEW = 1_000_000, 3_000
 """Vectors; in a trial."""
-WIDE, NARROW = 512, 48
-"""Dimensions: of a network's embeddings, and of what look-alikes are searched by."""
-LEAST = 0.9
-"""Similarity of a pair. About 2.6 million pairs of a million vectors are that alike, and some of all degrees around."""
-MOST = 46
-"""Nearest vectors of each."""
+SIZE = 512
+"""Dimensions: those of the embeddings of `resnet18`."""
+MOST = NEIGHBORS + 1
+"""Nearest vectors of each, itself included."""
 MEMBERS = 50
 """Vectors in a cluster, on average."""
 CLOSE, LOOSE = 0.2, 1.5
@@ -37,7 +36,7 @@ CHECKED = 512
 """Rows compared with a float64 product, half of them near-copies."""
 BLOCK = 65_536
 """Vectors in a block of that product."""
-QUERIES = 100_000
+QUERIES = 10_000
 """Of the million, that faiss is asked for: all would take it minutes."""
 FAISS_SECONDS = 30
 """With less left it isn't tried."""
@@ -45,12 +44,8 @@ Found = TypeVar("Found")
 
 
 def neighbors(job: Job) -> Parts:
-    """Pairs above a threshold, the nearest of each vector, and faiss on the processor for these."""
-    count = FEW if job.small else COUNT
-    vectors, planted = clustered(count, WIDE, job.device)
-    yield f"pairs of {LEAST} and more", pairs(job, vectors, planted)
-    del vectors
-    vectors, planted = clustered(count, NARROW, job.device)
+    """The nearest of each vector, and faiss on the processor for some."""
+    vectors, planted = clustered(FEW if job.small else COUNT, SIZE, job.device)
     figures, positions = closest(job, vectors, planted)
     yield "nearest", figures
     if job.left() > FAISS_SECONDS:
@@ -73,32 +68,6 @@ def clustered(count: int, size: int, device: str) -> tuple[Tensor, Tensor]:
     lengths = FURTHEST * torch.rand(len(planted), generator=draw, device=device)
     vectors[planted[:, 1]] = F.normalize(vectors[planted[:, 0]] + noise(len(planted), lengths))
     return vectors, planted
-
-
-def pairs(job: Job, vectors: Tensor, planted: Tensor) -> Figures:
-    """Seconds for all pairs, results on the host; the share of planted pairs among them, of those that are alike
-    enough; and how many pairs of some rows differ from what a float64 product finds."""
-    count = len(vectors)
-    above(vectors[:WARM_UP], least=LEAST, device=job.device)
-    (a, b, similarity), figures = timed(job, lambda: above(vectors, least=LEAST, device=job.device))
-    found = a * count + b  # in ascending order, as `above` sorts them
-    left, right = (vectors[side].double() for side in planted.T)
-    alike = planted[(left * right).sum(1).float() >= LEAST].cpu().numpy()
-    wanted = alike.min(1) * count + alike.max(1)
-    rows = sample(planted, count)
-    asked = np.isin(a, rows) | np.isin(b, rows)
-    exact = np.unique(by_float64(vectors, rows, LEAST))
-    return {
-        "vectors": count,
-        "dimensions": vectors.shape[1],
-        **figures,
-        "pairs": len(found),
-        "lowest": float(similarity.min()),
-        "planted": len(wanted),
-        "recall": float(np.isin(wanted, found).mean()),
-        "rows_checked": len(rows),
-        "differences": len(np.setxor1d(exact, found[asked])),
-    }
 
 
 def closest(job: Job, vectors: Tensor, planted: Tensor) -> tuple[Figures, np.ndarray]:
@@ -164,18 +133,6 @@ def sample(planted: Tensor, count: int) -> np.ndarray:
     copies = planted[: CHECKED // 2, 1].cpu().numpy()
     rest = np.linspace(0, count - 1, CHECKED).astype(np.int64)
     return np.unique(np.concatenate([copies, np.setdiff1d(rest, copies)[::2]]))
-
-
-def by_float64(vectors: Tensor, rows: np.ndarray, least: float) -> np.ndarray:
-    """Pairs of these rows with any that are alike enough, as a * N + b for a < b; some are named twice."""
-    row = torch.from_numpy(rows).to(vectors.device)
-    asked, named = vectors[row].double(), []
-    for first in range(0, len(vectors), BLOCK):
-        product = (asked @ vectors[first : first + BLOCK].double().T).float()
-        own, other = (product >= least).nonzero().unbind(1)
-        a, b = row[own], first + other
-        named.append((torch.minimum(a, b) * len(vectors) + torch.maximum(a, b))[a != b].cpu().numpy())
-    return np.concatenate(named)
 
 
 def shared(first: np.ndarray, second: np.ndarray) -> float:

@@ -13,7 +13,7 @@ import torch
 from curate.files import write_bytes_atomic
 from tests.benchmarks.gpu.checks import CHECKS
 from tests.benchmarks.gpu.job import Figures, Job, Missing
-from tests.benchmarks.record import ROOT, hardware
+from tests.benchmarks.record import ROOT, hardware, versions
 
 MISSING = 3
 """Exit status where the check could not be made for lack of something."""
@@ -52,6 +52,7 @@ def write(out: Path, name: str, job: Job, parts: dict[str, Figures], seconds: fl
         "device": torch.cuda.get_device_name() if job.device == "cuda" else "cpu",
         "torch": torch.__version__,
         "hardware": hardware(),
+        "signals": versions(CHECKS[name].signals),
         "trial": job.small,
         "complete": complete,
         "seconds": seconds,

@@ -89,6 +89,12 @@ def _other(path: Path) -> None:
         archive.writestr("instances_default.json", "{}")
 
 
+def _spreadsheet(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("xl/workbook.xml", "<workbook/>")
+        archive.writestr("[Content_Types].xml", "<Types/>")
+
+
 def _encrypt(path: Path) -> None:
     """The bit in both headers that says so."""
     data = path.read_bytes()
@@ -104,6 +110,7 @@ def _encrypt(path: Path) -> None:
         (_cut, "damaged, cut short or encrypted"),
         (_flip, "damaged, cut short or encrypted|no XML of CVAT"),
         (_encrypt, "damaged, cut short or encrypted"),
+        (_spreadsheet, "is a spreadsheet's own file; save it as CSV in UTF-8"),
         (_other, "holds no annotations.xml; export as 'CVAT for images 1.1'"),
     ],
 )

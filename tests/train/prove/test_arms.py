@@ -96,6 +96,22 @@ def test_a_truth_that_is_not_whole_is_told(fresh: Workspace, tmp_path: Path) -> 
     assert plan(fresh, truth=tmp_path / "truth.csv").truth_is_whole
 
 
+def test_true_labels_are_also_those_of_generated_images(fresh: Workspace, tmp_path: Path) -> None:
+    rows = read_table(fresh.path(MANIFEST))
+    truth = rows.query("split == 'train'")[["image_id", "label"]].reset_index(drop=True)
+    truth.loc[5, "label"] = "9" if truth["label"][5] != "9" else "8"
+    truth.to_csv(tmp_path / "truth.csv", index=False)
+    original = rows[rows["image_id"] == truth["image_id"][5]]
+    made = original.assign(image_id="augmented/5", parent_id=original["image_id"], content_hash="5" * 32)
+    write_manifest(fresh, pd.concat([rows, made], ignore_index=True))
+    change(fresh)
+    found = plan(fresh, truth=tmp_path / "truth.csv")
+    clean = next(arm for arm in found.arms if arm.name == "clean")
+    assert clean.rows["label"][clean.rows["image_id"] == "augmented/5"].to_list() == [truth["label"][5]]
+    assert found.truth_is_whole
+    assert clean.right_labels == 1
+
+
 def test_relabels_alone_need_no_random_drops(fresh: Workspace) -> None:
     decide(fresh, *[(image_id, "relabel", "9", "policy", "label_error") for image_id in trained_on(fresh)[:3]])
     arms, _, notes = names(fresh, controls=True)

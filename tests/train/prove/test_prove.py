@@ -1,17 +1,22 @@
 """`prove` on a few dozen digits: fair arms, a result that reads back, and nothing trained twice."""
 
+import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from curate import report, tables, verbs
+from curate.errors import UserError
 from curate.manifest import data_hash
 from curate.report.proved import proved
 from curate.results import proof, runs
-from curate.results.proof import Proof
+from curate.results.proof import RAW, Proof, Seeds
 from curate.workspace import MANIFEST, Workspace, read_table
+from tests.train.digits import digits
 from tests.train.prove.workspaces import (
     RUN,
     SETTINGS,
@@ -26,12 +31,17 @@ from tests.train.prove.workspaces import (
     timeless,
     trained_on,
 )
+from train import trial as trials
 from train import verbs as training
+from train.arms import Arm, Question
 from train.checkpoint import Epoch
+from train.config import TrainConfig
 from train.data import load_images
 from train.evaluate import predict
-from train.prove import prove
+from train.prove import _gap_closed, prove
 from train.run import load_model
+from train.schedule import with_steps_of
+from train.trial import Trial
 
 # What comes of it
 
@@ -76,6 +86,7 @@ def test_the_leak_is_told_apart(done: Workspace) -> None:
     for arm in found.arms:
         assert arm.leak_free is not None
         assert arm.leak_free.values == pytest.approx(run_of(done, arm.name)["accuracy_leak_free"]["values"])
+        assert predicted(done, arm.name)["leak_free"].sum() == 19
 
 
 @pytest.mark.parametrize("arm", ["raw", "curated"])
@@ -177,13 +188,54 @@ def test_seeds_are_added_to_earlier_ones(again: Workspace) -> None:
 
 def test_seeds_of_other_settings_are_not_mixed_in(again: Workspace) -> None:
     line = said(again, settings={**SETTINGS, "epochs": 3})
-    assert "prove-raw were trained with other settings (epochs 2 → 3, steps 8 → 12)" in line
+    assert "prove-raw were trained with other settings (epochs 2 → 3): give those again, " in line
     assert "--fresh" in line
     heard: Heard = []
     prove(again, settings={**SETTINGS, "epochs": 1}, seeds=2, fresh=True, on_epoch=hearing(heard))
     assert [each for each in heard if each[0] == "raw"] == [("raw", 0, 1), ("raw", 1, 1)]
     assert run_of(again, "raw")["config"]["epochs"] == 1
     assert run_of(again, "raw")["seeds"] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("kept", "asked", "says"),
+    [
+        ({"images": 60}, {"images": 50}, ""),  # batches are as large as the smallest set
+        ({"images": 60}, {"images": 50, "lr": 0.2}, "(lr 0.1 → 0.2): give those again, or start anew with --fresh"),
+        ({"images": 60}, {"images": 60, "skip_easy": 0.5}, ""),  # which is off in a proof
+        ({"images": 60, "without": "asked"}, {"images": 60, "lr": 0.2}, "(lr 0.0968"),  # as it was kept before
+        ({"images": 60}, {"images": 50, "seed": 1, "device": "auto"}, ""),
+    ],
+    ids=str,
+)
+def test_settings_are_refused_as_they_were_given(
+    tmp_path: Path, kept: dict[str, Any], asked: dict[str, Any], says: str
+) -> None:
+    """Those that follow from the sets are not."""
+    raw = pd.DataFrame({"content_hash": ["a"], "label": ["1"]})
+
+    def prepare(images: int, without: str = "", **settings: object) -> None:
+        config = TrainConfig(**{"steps": 10, "batch_size": 64, "lr": 0.1, "device": "cpu", **settings})
+        fitted = with_steps_of(config, 75, fewest=images)
+        assert fitted.batch_size == images
+        key = trials._key(fitted, ["1"], "raw", "test")
+        nothing = digits(2)
+        trial = Trial(tmp_path, fitted, {RAW: Arm(RAW, "", raw, None)}, {RAW: key}, nothing, {}, nothing, None)
+        trials.prepare(trial, config, False)
+        path = tmp_path / "runs" / "prove-raw" / "config.json"
+        path.write_text(
+            json.dumps({name: value for name, value in json.loads(path.read_text()).items() if name != without})
+        )
+
+    prepare(**kept)
+    (tmp_path / "runs" / "prove-raw" / "seed-0").mkdir()
+    (tmp_path / "runs" / "prove-raw" / "seed-0" / "result.json").touch()
+    if not says:
+        prepare(**asked)
+        return
+    with pytest.raises(UserError) as caught:
+        prepare(**asked)
+    assert says in str(caught.value)
 
 
 def test_another_device_or_seed_is_no_other_setting(again: Workspace) -> None:
@@ -333,6 +385,19 @@ def test_only_raw_and_curated_keep_their_network(all_arms: tuple[Workspace, Proo
     kept = sorted(path.parent.name for path in workspace.root.glob("runs/*/model.safetensors"))
     assert kept == ["prove-curated", "prove-raw"]
     assert len(report.write(workspace).read_text(encoding="utf-8")) > 1000
+
+
+@pytest.mark.parametrize(
+    ("clean", "reached"),
+    [("clean", 0.5), ("curated", 1.0), (None, None)],  # the curated set stands for the clean one; no truth was given
+)
+def test_the_gap_is_closed_by_whatever_set_holds_the_true_labels(clean: str | None, reached: float | None) -> None:
+    right = {"raw": [1, 0, 0, 0], "curated": [1, 1, 0, 0], "clean": [1, 1, 1, 0]}
+    seeds = {
+        name: Seeds({0: np.array(each, bool)}) for name, each in right.items() if name in ("raw", "curated", clean)
+    }
+    questions = [Question("curated", "", "raw", "curated"), *([Question("clean", "", "raw", clean)] if clean else [])]
+    assert _gap_closed(seeds, questions) == reached
 
 
 # At the same time

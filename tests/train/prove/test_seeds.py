@@ -22,7 +22,8 @@ from tests.train.prove.workspaces import (
     run_of,
 )
 from train import parallel
-from train.prove import prove
+from train.arms import Question
+from train.prove import _train, prove
 
 
 def test_seeds_are_added_until_the_answer_is_clear(fresh: Workspace) -> None:
@@ -138,3 +139,32 @@ def test_a_training_has_its_place_however_many_are_finished(fresh: Workspace, mo
         prove(fresh, settings=SETTINGS, seeds=2, on_epoch=hearing([], ("raw", 1, 1)))
     prove(fresh, settings=SETTINGS, seeds=2)
     assert asked == [[("raw", 0), ("curated", 0), ("raw", 1), ("curated", 1)]] * 2
+
+
+class Answered:
+    """A rule by which raw and curated are told apart by four seeds, and the step not by five."""
+
+    fixed = False
+    questions = (Question("curated", "", "raw", "curated"), Question("step", "", "without", "curated"))
+    needs = (4, 6)
+
+    def open(self, trial: object, done: dict[str, dict[int, object]]) -> list[Question]:
+        return [one for one, needs in zip(self.questions, self.needs, strict=True) if len(done[one.before]) < needs]
+
+
+def test_what_an_interrupted_block_has_finished_closes_no_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a training that is left had another place, and other threads."""
+    asked: list[list[tuple[str, int]]] = []
+
+    def each(function: object, jobs: list[tuple[str, int]], **settings: object) -> list[str]:
+        asked.append(jobs)
+        return ["trained"] * len(jobs)
+
+    monkeypatch.setattr(parallel, "each", each)
+    four = [("raw", 3), ("curated", 3), ("without", 3)]
+    for finished in ([], four[:1], four[:2]):  # when it was interrupted
+        kept = [(name, seed) for seed in range(3) for name in ("raw", "curated", "without")] + finished
+        done = {name: {seed: "kept" for arm, seed in kept if arm == name} for name in ("raw", "curated", "without")}
+        monkeypatch.setattr("train.trial.kept", lambda *_, done=done: done)
+        _train(None, Answered(), range(5), None, 1, None)  # type: ignore[arg-type]
+    assert asked == [four, [("without", 4), ("curated", 4)]] * 3
