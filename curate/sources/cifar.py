@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, ClassVar
@@ -57,7 +58,7 @@ def read(path: Path, options: Options) -> Iterator[Sample]:
                     f"{path}: {name} has label {label}, but there are {len(classes)} classes; fetch it again"
                 )
             stem = Path(names[at]).stem if names else f"{count[split]:05d}"
-            folder = classes[label].replace("/", "_")
+            folder = re.sub(r"/|^\.+$", "_", classes[label])  # a path of one step, whatever the class is called
             yield Sample(f"{split}/{folder}/{stem}.png", classes[label], split, data=encode_png(image))
             count[split] += 1
 

@@ -71,7 +71,7 @@ REFUSED: dict[str, tuple[str, bytes, str]] = {
     ),
     "bytes that are numbers": ("a.parquet", texts.table(image=[{"bytes": 5}], label=["x"]), "must hold images"),
     "paths that are numbers": ("a.parquet", texts.table(path=[5], label=["x"]), "'path' is of type int64"),
-    "lists for labels": ("a.parquet", texts.table(image=[PNG], label=[[1]]), "must hold one value a row"),
+    "lists for labels": ("a.parquet", texts.table(image=[PNG], label=[[1]]), "must hold text or whole numbers"),
     "names that are none": (
         "a.parquet",
         texts.table(
