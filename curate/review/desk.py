@@ -71,8 +71,9 @@ class Desk:
     def take(self, answers: Sequence[Answer]) -> Taken:
         """Write the answers down: on the disk when this returns.
 
-        They replace what this person, or the policy, said of these images. Raises `UserError` for an unknown action or
-        class, and where another verb writes meanwhile and does not end; then nothing is written.
+        They replace what this person, or the policy, said of these images. What this person has said before, and nobody
+        else has spoken of, is not written again: a key that was pressed twice is one act to undo. Raises `UserError` for
+        an unknown action or class, and where another verb writes meanwhile and does not end; then nothing is written.
         """
         self._check(answers)
         with self.workspace.locked():
@@ -86,10 +87,13 @@ class Desk:
                 for answer, is_there in zip(answers, known_, strict=True)
                 if is_there
             }
-            if rows:
-                table = self.decisions()
-                replaced = table["image_id"].isin(rows) & table["by"].isin([self.by, POLICY])
-                self._write(table[~replaced], list(rows.values()), _rows(table[replaced]))
+            table = self.decisions()
+            about = table[table["image_id"].isin(rows)]
+            own, others = about[about["by"] == self.by], about["image_id"][about["by"] != self.by]
+            again = {row["image_id"] for row in _rows(own) if row | {"at": at} == rows[row["image_id"]]} - set(others)
+            if new := [row for image_id, row in rows.items() if image_id not in again]:
+                replaced = table["image_id"].isin(rows.keys() - again) & table["by"].isin([self.by, POLICY])
+                self._write(table[~replaced], new, _rows(table[replaced]))
         return Taken(len(rows), gone, conflicts=conflicts)
 
     def undo(self) -> Taken | None:

@@ -167,8 +167,11 @@ def test_the_app_from_the_first_key_to_the_last(ws: Workspace, page: Any, review
         if field.count():
             page.keyboard.press("Enter")
             page.keyboard.press("Control+Enter")
-        page.wait_for_timeout(3000)
-        return said(ws) == {CAT[2]: "drop", CAT[3]: "relabel dog"}
+        for _ in range(50):
+            if said(ws) == {CAT[2]: "drop", CAT[3]: "relabel dog"}:
+                return True
+            page.wait_for_timeout(200)
+        return False
 
     until(entered)
     field.wait_for(state="detached")

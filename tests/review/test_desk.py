@@ -64,6 +64,18 @@ def test_undo_goes_back_act_by_act(ws: Workspace) -> None:
     assert said(ws) == BY_POLICY
 
 
+def test_an_answer_that_is_given_twice_is_one_act(ws: Workspace) -> None:
+    """But one that settles what another person has said meanwhile is an act of its own."""
+    ada, bob = Desk(ws, "ada"), Desk(ws, "bob")
+    for _ in range(2):
+        assert ada.take([Answer("a", "keep", "", "dark")]).images == 1
+    assert len(journal.read(ws)) == 1
+    ada.take([Answer("a", "keep", "", "light")])
+    bob.take([Answer("a", "drop")])
+    ada.take([Answer("a", "keep", "", "light")])
+    assert len(journal.read(ws)) == 4
+
+
 def test_two_people_are_kept_apart(ws: Workspace) -> None:
     ada, bob = Desk(ws, "ada"), Desk(ws, "bob")
     ada.take([Answer("a", "keep")])

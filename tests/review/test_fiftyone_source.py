@@ -296,7 +296,8 @@ def test_the_command_line(fiftyone: ModuleType, full: Workspace, tmp_path: Path)
         return subprocess.run([sys.executable, "-m", "curate", *arguments], capture_output=True, text=True, timeout=100)
 
     done = run("export", str(full.root), "out", "--as", "fiftyone", "--data", "raw", "--json")
-    assert json.loads(done.stdout) == {"dest": "fiftyone:out", "layout": "fiftyone", "images": 9, "left_out": 0}
+    told = {"dest": "fiftyone:out", "layout": "fiftyone", "images": 9, "left_out": 0, "generated": 0, "warnings": []}
+    assert json.loads(done.stdout) == told
     assert done.stderr == ""
     done = run("add", str(tmp_path / "again"), "fiftyone:out")
     assert done.stdout.startswith("fiftyone:out: 9 images added")
