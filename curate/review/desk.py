@@ -72,8 +72,9 @@ class Desk:
         """Write the answers down: on the disk when this returns.
 
         They replace what this person, or the policy, said of these images. What this person has said before, and nobody
-        else has spoken of, is not written again: a key that was pressed twice is one act to undo. Raises `UserError` for
-        an unknown action or class, and where another verb writes meanwhile and does not end; then nothing is written.
+        else has spoken of, is not written again: a key that was pressed twice is one act to undo. Raises `UserError`
+        for an unknown action or class, and where another verb writes meanwhile and does not end; then nothing is
+        written.
         """
         self._check(answers)
         with self.workspace.locked():
