@@ -11,7 +11,7 @@ from curate import manifest, predictions, tables
 from curate.csv_text import read_csv
 from curate.errors import UserError
 from curate.predictions import Predictions
-from curate.wording import pasted, plural
+from curate.wording import pasted, plural, some
 from curate.workspace import Workspace
 
 IMAGE_ID = "image_id"
@@ -61,7 +61,7 @@ def bring(workspace: Workspace, table: Path, embeddings: Path | None = None) -> 
     warnings = [f"{told} of {pasted(workspace.root)} that can be decoded"] if strange else []
     if unknown:
         told = plural(len(unknown), "column is a class", "columns are classes")
-        warnings.append(f"{told} that no image has ({_some(unknown)}); take out what is no class")
+        warnings.append(f"{told} that no image has ({some([*map(repr, unknown)])}); take out what is no class")
     return Brought(str(workspace.root / predictions.FILE), len(rows), len(classes), warnings)
 
 
@@ -96,10 +96,6 @@ def _probabilities(table: pd.DataFrame) -> np.ndarray:
     return np.where((probs < 0) & (probs > -predictions.OFF), 0, probs)
 
 
-def _some(names: list[str]) -> str:
-    return ", ".join(map(repr, names[:3])) + (", …" if len(names) > 3 else "")
-
-
 def _check(table: pd.DataFrame, path: Path, there: list[str], unknown: list[str]) -> None:
     """Raises `UserError` for what are no probabilities, for an image twice, and for classes of another set.
 
@@ -107,9 +103,8 @@ def _check(table: pd.DataFrame, path: Path, there: list[str], unknown: list[str]
     """
     classes = [*there, *unknown]
     if missing := sorted(set(there) - set(table.columns)):
-        raise UserError(
-            f"{pasted(path)} has no column for {plural(len(missing), 'class', 'classes')}: {_some(missing)}"
-        )
+        lacking = plural(len(missing), "class", "classes")
+        raise UserError(f"{pasted(path)} has no column for {lacking}: {some([*map(repr, missing)])}")
     if (twice := table[IMAGE_ID].duplicated()).any():
         raise UserError(
             f"{pasted(path)}, line {table.index[twice][0]}: {table[IMAGE_ID][twice].iloc[0]!r} stands twice"
@@ -120,7 +115,7 @@ def _check(table: pd.DataFrame, path: Path, there: list[str], unknown: list[str]
         line, row = table.index[~fine][0], probs[~fine][0]
         outside = [f"{name!r} is {value:.3g}" for name, value in zip(classes, row, strict=True) if not 0 <= value <= 1]
         told = outside[0] if outside else f"the sum is {row.sum():.3g}"
-        aside = f"; {_some(unknown)} of its columns {'is' if len(unknown) == 1 else 'are'} no class here"
+        aside = f"; {some([*map(repr, unknown)])} of its columns {'is' if len(unknown) == 1 else 'are'} no class here"
         raise UserError(
             f"{pasted(path)}, line {line}: {told}; probabilities are from 0 to 1 with a sum of 1 (softmax makes them "
             f"of logits){aside if unknown else ''}"

@@ -8,6 +8,7 @@ import csv
 import io
 import re
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 
@@ -70,8 +71,7 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
     """
     table = table.copy(deep=False)
     texts = [table[name] for name in table.columns if not pd.api.types.is_numeric_dtype(table[name])]
-    has_return = any("\r" in str(name) for name in table.columns)
-    has_return |= any(column.str.contains("\r", regex=False).any() for column in texts)
+    quoted = quoting(pd.Series([*map(str, table.columns)], dtype="str"), *texts)
     for column in texts:
         _refuse(
             table, column, column.str.contains("\0", regex=False, na=False), "holds a NUL character, which no CSV holds"
@@ -81,8 +81,14 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
         table[column.name] = column.mask(
             column.str.match(FORMULA, na=False) & ~column.str.fullmatch(NUMBER, na=False), "'" + column
         )
-    # Python's csv quotes a cell with a lone carriage return only where it quotes all; unquoted it would end the row.
-    table.to_csv(path, index=False, lineterminator="\n", quoting=csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL)
+    table.to_csv(path, index=False, lineterminator="\n", quoting=quoted)
+
+
+def quoting(*columns: pd.Series) -> Literal[0, 1]:
+    """How a table of these texts is quoted: all of it where a cell holds a carriage return. Python's csv quotes a lone
+    one only then, and unquoted it would end the row."""
+    has_return = any(column.str.contains("\r", regex=False).any() for column in columns)
+    return csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL
 
 
 def _plain(cell: str) -> str:

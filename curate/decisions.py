@@ -8,6 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
+from curate import wording
 from curate.errors import UserError
 from curate.recipe import Rule
 from curate.wording import middle, plural
@@ -353,7 +354,7 @@ def _keep_times(new: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
 def some(names: Iterable[str]) -> str:
     """The first 20 of them, on one line."""
     listed = [name if name.isprintable() else repr(name) for name in islice(names, 21)]
-    return ", ".join([*listed[:20], "…"] if len(listed) > 20 else listed)
+    return wording.some(listed, 20)
 
 
 def _refuse(decisions: pd.DataFrame, bad: pd.Series, column: str, where: str, why: str) -> None:

@@ -123,7 +123,7 @@ class Evidence:
         self._note_renewed([Measure(found[name])])
         own = {"store": folder(self.workspace.root, Measure(found[name])), "engine": self.engine}
         needs = {need: own[need] if need in own else self.get(need) for need in registry.needs(found[name])}
-        with registry.blaming(f"signal {name!r}", found[name]):
+        with registry.Blaming(f"signal {name!r}", found[name]):
             return found[name](**needs)
 
     def _note_renewed(self, measures: list[Measure]) -> None:

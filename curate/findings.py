@@ -149,7 +149,7 @@ def scan(evidence: Evidence, chosen: Mapping[str, Callable], settings: Settings)
             result: object = scores[name]
         else:
             needs = [evidence.get(need) for need in registry.needs(function)]
-            with registry.blaming(f"finder {name!r}", function):
+            with registry.Blaming(f"finder {name!r}", function):
                 result = function(*needs, **settings.get(name, {}))
         tables.append(_as_findings(name, result, evidence.manifest))
     return pd.concat(tables, ignore_index=True) if tables else empty()

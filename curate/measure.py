@@ -138,6 +138,7 @@ def measure_batch(batch: list[tuple[str, ...]], *, measures: list[Measure]) -> t
             item,
             [name == "gray" for name in inspect.signature(item.function).parameters if name in PER_IMAGE],
             dict(item.settings),
+            registry.Blaming(_called(item), item.function),
         )
         for item in measures
     ]
@@ -150,8 +151,8 @@ def measure_batch(batch: list[tuple[str, ...]], *, measures: list[Measure]) -> t
         gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         image.flags.writeable = gray.flags.writeable = False  # all measures are given the same
         hashes.append(digest)
-        for item, wants_gray, settings in calls:
-            with registry.blaming(_called(item), item.function):
+        for item, wants_gray, settings, blaming in calls:
+            with blaming:
                 value = item.function(*[gray if wants else image for wants in wants_gray], **settings)
             values[item.name].append(_checked(item, value))
     return hashes, values
@@ -278,7 +279,7 @@ def _stacked(column: pa.ChunkedArray) -> np.ndarray:
 def _absent(item: Measure, count: int) -> np.ndarray:
     """What `_align` gives where no image has a value; the value of a black image tells the shape and the type."""
     black = np.zeros((8, 8, 3), np.uint8)
-    with registry.blaming(_called(item), item.function):
+    with registry.Blaming(_called(item), item.function):
         value = np.asarray(
             item.function(*[black[:, :, 0] if need == "gray" else black for need in registry.needs(item.function)])
         )

@@ -9,8 +9,7 @@ import importlib
 import inspect
 import pkgutil
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
@@ -113,22 +112,24 @@ def package_of(part: Callable | ModuleType) -> str:
     return next((each.package for each in theirs if each.module.partition(".")[0] == top), "")
 
 
-@contextmanager
-def blaming(what: str, part: Callable | ModuleType) -> Iterator[None]:
+class Blaming:
     """What fails in the block, in code that an installed package brought, is a `UserError` that names it.
 
-    what: how `part`, the function or module that runs, is called in the error: `finder 'dark'`.
+    what: how `part`, the function or module that runs, is called in the error: `finder 'dark'`. May be entered again.
     """
-    try:
-        yield
-    except (UserError, MemoryError):
-        raise
-    except Exception as error:
-        if package := package_of(part):
+
+    def __init__(self, what: str, part: Callable | ModuleType) -> None:
+        self.what, self.part = what, part
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if not isinstance(error, Exception) or isinstance(error, UserError | MemoryError):
+            return
+        if package := package_of(self.part):
             raise UserError(
-                f"{what} of the package {package} failed: {_said(error)}; 'curate --verbose' shows where"
+                f"{self.what} of the package {package} failed: {_said(error)}; 'curate --verbose' shows where"
             ) from error
-        raise
 
 
 def _said(error: Exception) -> str:

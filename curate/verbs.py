@@ -12,7 +12,7 @@ from curate.errors import UserError
 from curate.evidence import Evidence
 from curate.labels import answers, threshold
 from curate.tables import read_answers, read_decisions, read_findings, read_manifest
-from curate.wording import pasted
+from curate.wording import pasted, some
 from curate.workspace import CURATED, FINDINGS, RAN, RECIPE, Workspace
 
 
@@ -238,7 +238,7 @@ def uncovered(evidence: Evidence) -> list[str]:
         )
     if gone := evidence.unmeasured():
         told = f"{len(gone):,} images are missing or changed since 'curate add' and were not looked at"
-        warnings.append(f"{told}: {_named(pd.Series(gone))}; put them back, or add them again")
+        warnings.append(f"{told}: {some(gone)}; put them back, or add them again")
     if not predictions.exists(evidence.workspace):
         return warnings
     images, found = evidence.manifest, evidence.get("predictions")
@@ -250,16 +250,11 @@ def uncovered(evidence: Evidence) -> list[str]:
             if brought
             else "they came or changed after 'curate predict', run it again"
         )
-        warnings.append(f"{len(lacking):,} images have no prediction ({_named(lacking)}): {reason}")
+        warnings.append(f"{len(lacking):,} images have no prediction ({some(lacking.to_list())}): {reason}")
     unknown = images[(images["label"] != "") & ~images["label"].isin(found.classes)]
     if len(unknown):
-        which = _named(unknown["label"].drop_duplicates())
+        which = some(unknown["label"].drop_duplicates().to_list())
         way_out = f"{pasted(str(brought))} has no column for them" if brought else "'curate predict' learns them"
         reason = f"these labels were not judged; {way_out}"
         warnings.append(f"{len(unknown):,} images have labels that the predictions do not know ({which}): {reason}")
     return warnings
-
-
-def _named(values: pd.Series) -> str:
-    """The first few, and that there are more."""
-    return ", ".join(values.iloc[:3]) + (", …" if len(values) > 3 else "")

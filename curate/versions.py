@@ -5,7 +5,7 @@ import pandas as pd
 from curate import apply, decisions, recipe, reviewers
 from curate.errors import UserError
 from curate.wording import pasted
-from curate.workspace import CURATED, DECIDED_BY, DECISIONS, MANIFEST, VERSIONED, Entry, Workspace, read_table
+from curate.workspace import CURATED, DECIDED_BY, DECISIONS, FINDINGS, MANIFEST, VERSIONED, Entry, Workspace, read_table
 
 RULE = "reviewers"
 """The argument under which the ledger has the recipe's rule for several people on one image, with an `apply` by it."""
@@ -74,6 +74,17 @@ def policy_changed(workspace: Workspace) -> bool | None:
     if last is None:
         return None
     return last.arguments.get("policy") is None and last.arguments[DECIDED_BY] != now
+
+
+def just_decided(workspace: Workspace) -> bool:
+    """Whether nothing has come to images, findings and decisions since a policy decided."""
+    decided, digest = False, ""
+    for entry in workspace.ledger():
+        decided = DECIDED_BY in entry.arguments or (
+            decided and not entry.writes.keys() & {MANIFEST, FINDINGS, DECISIONS}
+        )
+        digest = entry.writes.get(DECISIONS, digest)
+    return decided and digest == workspace.hash(DECISIONS)
 
 
 def _applied(workspace: Workspace, hashes: dict[str, str]) -> list[Entry]:

@@ -3,6 +3,7 @@
 import math
 import re
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 MIDDLE = 34
@@ -17,6 +18,11 @@ def count(value: float) -> str:
 def plural(value: int, one: str, many: str) -> str:
     """12,345 with the word that fits it."""
     return f"{value:,} {one if value == 1 else many}"
+
+
+def some(names: Sequence[str], most: int = 3) -> str:
+    """The first few names, and that there are more."""
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
 
 
 def percent(share: float | None, half_width: float | None = None, digits: int = 2) -> str:

@@ -13,18 +13,8 @@ from curate.errors import UserError
 from curate.images import ImageError, decode, encode_jpeg, encode_png
 from curate.planted import DEFECTS
 from curate.sources import Options, Sample, digits
+from tests.planting import COUNTS, planted_in
 
-COUNTS = {
-    "exact_copies": 4,
-    "near_copies": 6,
-    "conflicting_copies": 3,
-    "leaks": 8,
-    "blank": 3,
-    "dark": 3,
-    "light": 3,
-    "blurred": 3,
-    "undecodable": 6,
-}
 NOTHING = dict.fromkeys(COUNTS, 0)
 
 
@@ -36,8 +26,7 @@ def originals() -> list[Sample]:
 
 @pytest.fixture(scope="module")
 def planted(originals: list[Sample]) -> tuple[dict[str, Sample], pd.DataFrame]:
-    samples, table = plant.plant(originals, seed=1, **COUNTS)
-    return {sample.name: sample for sample in samples}, table
+    return planted_in(originals)
 
 
 def rows(planted: tuple[dict[str, Sample], pd.DataFrame], defect: str) -> list[tuple[Sample, pd.Series]]:

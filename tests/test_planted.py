@@ -6,29 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from curate import plant
 from curate.errors import UserError
 from curate.images import ImageError, content_hash, decode, pixel_hash
 from curate.planted import DEFECTS, score_findings
 from curate.sources import Options, Sample, digits
-
-COUNTS = {
-    "exact_copies": 4,
-    "near_copies": 6,
-    "conflicting_copies": 3,
-    "leaks": 8,
-    "blank": 3,
-    "dark": 3,
-    "light": 3,
-    "blurred": 3,
-    "undecodable": 6,
-}
+from tests.planting import planted_in
 
 
 @pytest.fixture(scope="module")
 def planted() -> tuple[dict[str, Sample], pd.DataFrame]:
-    samples, table = plant.plant(list(digits.read(Path(), Options()))[:400], seed=1, **COUNTS)
-    return {sample.name: sample for sample in samples}, table
+    return planted_in(list(digits.read(Path(), Options()))[:400])
 
 
 def rows(planted: tuple[dict[str, Sample], pd.DataFrame], defect: str) -> list[pd.Series]:

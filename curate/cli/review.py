@@ -90,6 +90,7 @@ def _status(workspace: "Workspace", name: str, *, budget: int | None, second: in
     from curate import recipe, reviewers, tables, verbs
     from curate.decisions import POLICY
     from curate.review import asking
+    from curate.versions import just_decided
 
     images = tables.read_manifest(workspace)
     said = tables.read_answers(workspace, images)
@@ -124,20 +125,7 @@ def _status(workspace: "Workspace", name: str, *, budget: int | None, second: in
     if len(waiting):
         output.say(f"Next: curate review {root} --fiftyone, or --sheet for a page that needs no server")
     else:
-        output.say(f"Next: curate {'apply' if _just_decided(workspace) else 'decide'} {root}")
-
-
-def _just_decided(workspace: "Workspace") -> bool:
-    """Whether nothing has come to images, findings and decisions since a policy decided."""
-    from curate.workspace import DECIDED_BY, DECISIONS, FINDINGS, MANIFEST
-
-    decided, digest = False, ""
-    for entry in workspace.ledger():
-        decided = DECIDED_BY in entry.arguments or (
-            decided and not entry.writes.keys() & {MANIFEST, FINDINGS, DECISIONS}
-        )
-        digest = entry.writes.get(DECISIONS, digest)
-    return decided and digest == workspace.hash(DECISIONS)
+        output.say(f"Next: curate {'apply' if just_decided(workspace) else 'decide'} {root}")
 
 
 def _waits(kinds: "pd.Series", clusters: int, name: str) -> str:

@@ -7,9 +7,7 @@ from curate.results.interval import shares_half_width
 from curate.results.proof import Proof
 from curate.results.runs import Run
 from curate.results.side_by_side import difference, other_tests, unlike
-
-NAMED = 3
-"""Settings that are named where runs differ in more."""
+from curate.wording import some
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ def _unlike(before: Run, run: Run) -> str:
     if reason := other_tests(before, run):
         return f"its test images ({reason})"
     settings = [f"{each.name} ({each.before} and {each.after})" for each in unlike(before, run)]
-    return ", ".join(settings[:NAMED]) + (", …" if len(settings) > NAMED else "")
+    return some(settings)
 
 
 def _beside(before: Run, run: Run, proof: Proof | None) -> Compared:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from curate.ingest import kinds, split_rule
 from curate.sources import Skipped
-from curate.wording import pasted, plural
+from curate.wording import pasted, plural, some
 from curate.workspace import DECISIONS
 
 NAMES_IN_A_WARNING = 3
@@ -180,11 +180,6 @@ def _names(skipped: list[Skipped], why: str) -> list[str]:
 def count(skipped: list[Skipped]) -> dict[str, int]:
     """How many were left out for each reason."""
     return dict(Counter(item.why for item in skipped))
-
-
-def some(names: list[str]) -> str:
-    """The first few names, and that there are more."""
-    return ", ".join(names[:NAMES_IN_A_WARNING]) + (", …" if len(names) > NAMES_IN_A_WARNING else "")
 
 
 def in_brackets(counts: dict[str, int]) -> str:

@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from curate import portable
-from curate.ingest.added import some
 from curate.ingest.layout import places, split_of, split_of_shard
+from curate.wording import some
 
 
 def doubtful(names: Sequence[str]) -> list[str]:

@@ -4,10 +4,10 @@ import pandas as pd
 
 from curate.errors import UserError, known
 from curate.manifest import SPLITS
+from curate.wording import some
 
 Rule = str | dict[str, float]
 """A split for every image, or the share of each split: they add up to 1."""
-CLASSES_TOLD = 3
 WAY_OUT = "each image is drawn by its content, and these were too few: give a larger share, or make folders called so"
 
 
@@ -61,6 +61,5 @@ def without_images(rule: Rule | None, new: set[str], after: pd.DataFrame) -> lis
     for split in [name for name, share in rule.items() if share] if isinstance(rule, dict) else []:
         there = set(after["label"][after["split"] == split])
         if lacking := sorted(new - there - {""}):
-            some = ", ".join(map(repr, lacking[:CLASSES_TOLD])) + (", …" if len(lacking) > CLASSES_TOLD else "")
-            told.append(f"--split left {split} without an image of {some}; {WAY_OUT}")
+            told.append(f"--split left {split} without an image of {some([*map(repr, lacking)])}; {WAY_OUT}")
     return told

@@ -9,7 +9,7 @@ from curate.errors import UserError
 from curate.ingest.layout import split_of
 from curate.manifest import SPLITS
 from curate.sources import Options
-from curate.wording import middle
+from curate.wording import middle, some
 
 COLUMNS_IN_AN_ERROR, LONGEST_CELL = 20, 100
 
@@ -29,7 +29,7 @@ def column(options: Options, what: str, there: Sequence[str], where: str, *, nee
     if not any(there):
         raise UserError(f"{where} is empty; its first line must name the columns, for instance: path,label,split")
     none = f", or --column {what}= if there is none" if what == "label" else ""
-    listed = ", ".join(map(shown, there[:COLUMNS_IN_AN_ERROR])) + (", …" if len(there) > COLUMNS_IN_AN_ERROR else "")
+    listed = some([*map(shown, there)], COLUMNS_IN_AN_ERROR)
     raise UserError(f"{where} has no column {name!r}; there are: {listed} (--column {what}=NAME{none})")
 
 

@@ -18,6 +18,7 @@ from curate.decisions import ACTIONS, COLUMNS, POLICY, Action
 from curate.errors import UserError, alike, known
 from curate.files import file_hash, replacing
 from curate.review import journal
+from curate.wording import some
 from curate.workspace import DECIDED_BY, DECISIONS, MANIFEST, Workspace, timestamp
 
 CLASSES_NAMED = 20
@@ -189,8 +190,7 @@ def unknown_class(label: str, classes: list[str]) -> UserError:
     close = alike(label, classes, 3)
     if close:
         return UserError(f"no class is called {label!r}; did you mean {' or '.join(map(repr, close))}?")
-    more = ", …" if len(classes) > CLASSES_NAMED else ""
-    return UserError(f"no class is called {label!r}; there are: {', '.join(classes[:CLASSES_NAMED])}{more}")
+    return UserError(f"no class is called {label!r}; there are: {some(classes, CLASSES_NAMED)}")
 
 
 def _row(answer: Answer, by: str, at: str) -> journal.Row:

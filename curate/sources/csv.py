@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from curate import leaving
+from curate import csv_text, leaving
 from curate.errors import UserError
 from curate.ingest import tables
 from curate.sources import Options, Sample
@@ -48,10 +48,9 @@ def read(path: Path, options: Options) -> Iterator[Sample]:
 def write(table: pd.DataFrame, root: Path, dest: Path) -> int:
     """`labels.csv` (path, label, split, image_id, and parent_id if any is generated) beside `images/<split>/`."""
     columns = ["label", "split", "image_id", *(["parent_id"] if (table["parent_id"] != "").any() else [])]
-    has_return = any(table[name].str.contains("\r", regex=False).any() for name in ("image_id", "path", "label"))
+    quoted = csv_text.quoting(*(table[name] for name in ("image_id", "path", "label")))
     with (dest / TABLE).open("w", encoding="utf-8", newline="") as file:
-        # as in `csv_text.write_csv`: a lone carriage return is quoted only where all is
-        lines = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL)
+        lines = csv.writer(file, lineterminator="\n", quoting=quoted)
         lines.writerow(["path", *columns])
         names = leaving.Names()
         count = 0

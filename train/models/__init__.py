@@ -30,7 +30,7 @@ def families() -> dict[str, dict[str, Callable[..., Network]]]:
     """
     found: dict[str, dict[str, Callable[..., Network]]] = {}
     for family, function in registry.functions(sys.modules[__name__]).items():
-        with registry.blaming(f"network {family!r}", function):
+        with registry.Blaming(f"network {family!r}", function):
             parameters = _parameters(function)
             _check_signature(f"network {family!r} ({function.__module__})", parameters)
         depth = parameters.get("depth")
@@ -58,7 +58,7 @@ def build(name: str, *, num_classes: int, image_size: int, options: Mapping[str,
     check(name, options)
     function = _function(name)
     written = getattr(function, "func", function)
-    with registry.blaming(f"network {name!r}", written):
+    with registry.Blaming(f"network {name!r}", written):
         network = function(num_classes=num_classes, image_size=image_size, **options)
         if registry.package_of(written):
             _try_out(name, network, num_classes, image_size)
