@@ -129,7 +129,7 @@ def test_one_of_each_family_counts(parents: list[str], counts: list[bool]) -> No
         (["0 val"], None),  # a part of what is trained on
         (["7 val", "7 val generated", "8 val"], {"7", "8"}),
     ],
-    ids=str,
+    ids=["none of them", "some of them", "all of them", "with a generated one"],
 )
 def test_no_image_is_measured_on_that_is_trained_on(
     words: list[str], held_out: set[str] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
