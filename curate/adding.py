@@ -8,13 +8,26 @@ from pathlib import Path
 import pandas as pd
 
 from curate import apply as applying
-from curate import deciding, decisions, finders, findings, manifest, recipe, registry, reviewers, tables, verbs
+from curate import (
+    authorship,
+    deciding,
+    decisions,
+    finders,
+    findings,
+    manifest,
+    recipe,
+    registry,
+    reviewers,
+    scans,
+    tables,
+)
 from curate.csv_text import read_csv, write_csv
 from curate.engine import Engine
 from curate.errors import UserError
 from curate.evidence import Evidence
 from curate.files import replacing
 from curate.labels import pool
+from curate.policy import apply_rules
 from curate.wording import pasted
 from curate.workspace import DECISIONS, FINDINGS, Workspace, timestamp
 
@@ -75,7 +88,7 @@ def select(workspace: Workspace, *, budget: int | None, out: Path | None, engine
         rows = rows.astype({"suggested_prob": "float64", "score": "float64"}).round({"suggested_prob": 3, "score": 4})
         with replacing(dest) as temporary:
             write_csv(temporary, rows[list(COLUMNS)])
-    return Selected(str(dest), len(rows), int(pool.unlabelled(images).sum()), verbs.uncovered(evidence))
+    return Selected(str(dest), len(rows), int(pool.unlabelled(images).sum()), scans.uncovered(evidence))
 
 
 def pseudo(workspace: Workspace, *, sure: float | None, engine: Engine) -> PseudoLabelled:
@@ -89,13 +102,13 @@ def pseudo(workspace: Workspace, *, sure: float | None, engine: Engine) -> Pseud
     rules = [rule for rule in own.policy if rule.finder == PSEUDO]
     with workspace.writing("pseudo", {"sure": sure}) as transaction:
         images = tables.read_manifest(workspace)
-        said = deciding.signed(workspace, tables.read_answers(workspace, images))
+        said, told = authorship.signed(workspace, images)
         by_people = said[said["by"] != decisions.POLICY]
         settled = reviewers.settle(by_people, images, own.reviewers)
         evidence = Evidence(workspace, _as_decided(images, by_people, settled), engine)
         table = _find(PSEUDO, evidence, asked)
         transaction.write_table(FINDINGS, _merged(workspace, PSEUDO, table, images))
-        decided = decisions.decide(table, images, rules or [RULE], said, at=timestamp()).decisions
+        decided = apply_rules(table, images, rules or [RULE], said, at=timestamp()).decisions
         rest = said[~_pseudo(said)]
         new = decided[(decided["by"] == decisions.POLICY) & ~decided["image_id"].isin(rest["image_id"])]
         merged = pd.concat([rest, new], ignore_index=True).astype("str")
@@ -106,7 +119,7 @@ def pseudo(workspace: Workspace, *, sure: float | None, engine: Engine) -> Pseud
         {str(name): int(count) for name, count in new["label"].value_counts().sort_index().items()},
         int(pool.unlabelled(images).sum()),
         float(1 - probs.astype("float64").mean()) if len(probs) else 0.0,
-        verbs.uncovered(evidence) + _too_few_labels(evidence, asked) + _without_rule(workspace, rules),
+        told + scans.uncovered(evidence) + _too_few_labels(evidence, asked) + _without_rule(workspace, rules),
     )
 
 
@@ -115,7 +128,7 @@ def undo_pseudo(workspace: Workspace) -> int:
     how many labels."""
     with workspace.writing("pseudo", {"undo": True}) as transaction:
         images = tables.read_manifest(workspace)
-        said = deciding.signed(workspace, tables.read_answers(workspace, images))
+        said = authorship.signed(workspace, images).table
         gone = _pseudo(said)
         if workspace.has(DECISIONS):
             transaction.write_table(DECISIONS, said[~gone])
@@ -192,7 +205,9 @@ def _refuse_to_lose(dest: Path, said: pd.DataFrame, workspace: Workspace) -> Non
     answered = there[(there[deciding.ANSWER] != "").any(axis=1)]
     label_alone = (answered["action"] == "") & (answered["label"] != "")  # which `decide` takes for `relabel`
     lost = answered.assign(action=answered["action"].where(~label_alone, "relabel"))
-    for table in itertools.chain([said], deciding.as_written(workspace)):  # what was taken over may have changed since
+    for table in itertools.chain(
+        [said], authorship.as_written(workspace)
+    ):  # what was taken over may have changed since
         if lost.empty:
             break
         by_people = table[table["by"] != decisions.POLICY]

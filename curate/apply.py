@@ -9,7 +9,7 @@ CHANGES = ("added", "dropped", "labelled", "relabelled", "moved", "changed")
 
 
 @dataclass(frozen=True)
-class Applied:
+class Curated:
     """A curated manifest, and what was done to make it."""
 
     table: pd.DataFrame
@@ -36,7 +36,7 @@ def about_each(images: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
     return own.where(~follows, of_original)
 
 
-def apply(manifest: pd.DataFrame, decisions: pd.DataFrame, *, include_test: bool = False) -> Applied:
+def apply(manifest: pd.DataFrame, decisions: pd.DataFrame, *, include_test: bool = False) -> Curated:
     """The manifest without what was dropped and with the labels that were decided; order and columns stay.
 
     An image of the pool that is given a label moves to `train`. Generated images follow their parent, see `about_each`.
@@ -52,7 +52,7 @@ def apply(manifest: pd.DataFrame, decisions: pd.DataFrame, *, include_test: bool
     labelled = (action == "relabel") & (manifest["split"] == "pool")
     table.loc[labelled, "split"] = "train"
     table = table[~drop].reset_index(drop=True)
-    return Applied(
+    return Curated(
         table,
         int(drop.sum()),
         int((relabel & ~labelled).sum()),

@@ -1,24 +1,18 @@
 """Deciding, as functions: what the policy and people say of findings, who is asked, whose answers come back."""
 
-import getpass
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
-from curate import REVIEWER, decisions, findings, recipe, reviewers
+from curate import authorship, decisions, findings, jobs, recipe, reviewers, scans
 from curate.csv_text import read_csv
 from curate.errors import UserError
 from curate.labels import answers, queue
-from curate.review import jobs, journal
-from curate.tables import read_answers, read_findings, read_manifest, renamed
-from curate.verbs import stale
+from curate.policy import Ruling, apply_rules
+from curate.tables import read_findings, read_manifest
 from curate.wording import middle, pasted, plural
-from curate.workspace import DECIDED_BY, DECISIONS, EDIT, FINDINGS, HISTORY, RECIPE, Workspace, read_table, timestamp
+from curate.workspace import DECIDED_BY, DECISIONS, FINDINGS, RECIPE, Workspace, read_table, timestamp
 
 REVIEW = "review.csv"
 ANSWER = ["action", "label", "note"]
@@ -42,6 +36,8 @@ class Decided:
     """People's decisions on labels, which have set the probabilities of wrong labels right."""
     worth: queue.Worth | None
     """What answers to the labels in `review.csv` are worth; None where answers were taken over: `decide` tells then."""
+    taken_over: int | None = None
+    """Answers of an import that say something new; None of a policy."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,7 @@ class Asking:
 
     findings: pd.DataFrame
     """As people's answers have set them right."""
-    decided: decisions.Decided
+    ruling: Ruling
     review: pd.DataFrame
     worth: queue.Worth
     answers: answers.Answers
@@ -68,15 +64,15 @@ def ask(
     where: str = "",
 ) -> Asking:
     """Read findings and answers, and what the rules make of them; nothing is written. by: who edited the decisions by
-    hand, see `signed`. where: the rules stand; "" for the workspace's recipe."""
+    hand, see `authorship.signed`. where: the rules stand; "" for the workspace's recipe."""
     _check_rules(rules, where or pasted(workspace.path(RECIPE)))
     scanned = read_findings(workspace)
-    earlier, told = _taken_in(workspace, images, by)
+    earlier, told = authorship.signed(workspace, images, by)
     settled = reviewers.settle(earlier, images, recipe.in_workspace(workspace).reviewers)
     found, _ = answers.calibrate(scanned, settled, images)
-    decided = decisions.decide(found, images, rules, earlier, at=timestamp())
-    review, worth = queue.review(decided, found, images, rules, budget=budget)
-    return Asking(found, decided, review, worth, answers.counted(answers.answered(settled, scanned, images)), told)
+    ruling = apply_rules(found, images, rules, earlier, at=timestamp())
+    review, worth = queue.review(ruling, found, images, rules, budget=budget)
+    return Asking(found, ruling, review, worth, answers.counted(answers.answered(settled, scanned, images)), told)
 
 
 def decide(
@@ -104,9 +100,9 @@ def decide(
             images = read_manifest(workspace)
             _refuse_to_lose_answers(workspace)
             asking = ask(workspace, images, rules, budget, by, where=where)
-            transaction.write_table(DECISIONS, asking.decided.decisions)
+            transaction.write_table(DECISIONS, asking.ruling.decisions)
             transaction.write_table(REVIEW, asking.review)
-    table, conflicts = asking.decided.decisions, asking.decided.conflicts
+    table, conflicts = asking.ruling.decisions, asking.ruling.conflicts
     result = _decided(workspace, table, len(asking.review), conflicts, asking.answers, asking.worth)
     warnings = asking.warnings + result.warnings + _without_probabilities(workspace, asking.findings, rules)
     warnings += _mostly_dropped(images, table, where)
@@ -123,7 +119,7 @@ def _check_rules(rules: list[recipe.Rule], where: str) -> None:
 
 
 def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decided:
-    """Take over people's decisions: from a CSV, or the export of a label job, see `curate.review.jobs`.
+    """Take over people's decisions: from a CSV, or the export of a label job, see `curate.jobs`.
 
     Rows of the policy stand in a copy of the decisions: they are nobody's word, but for those that somebody edited.
     Those of another workspace's policy are left out.
@@ -131,16 +127,16 @@ def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decide
     if not path.is_file() and not jobs.recognise(path):
         way_out = f"'curate decide {pasted(workspace.root)}' writes {pasted(workspace.path(REVIEW))} to fill in"
         raise UserError(f"{pasted(path)} is no file; {way_out}")
-    name = reviewer(by)
+    name = authorship.reviewer(by)
     rule = recipe.in_workspace(workspace).reviewers
     left = 0
     with workspace.writing("decide", {"import": str(path), "by": name}) as transaction:
         images = read_manifest(workspace)
         table = _imported(path, images)
-        by_policy = _by_policy(workspace, table)
+        by_policy = authorship.rows_by_policy(workspace, table)
         imported = decisions.check(table[~by_policy.own & ~by_policy.foreign], images, str(path))
         decisions.refuse_idle_labels(imported, str(path))
-        there, edits = _taken_in(workspace, images, name)
+        there, edits = authorship.signed(workspace, images, name)
         older = decisions.older(imported, there)
         merged = decisions.merge(there, imported[~older], by=name, at=timestamp())
         merged = decisions.in_order(merged, images)
@@ -154,50 +150,11 @@ def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decide
     said = answers.counted(answers.answered(reviewers.settle(merged, images, rule), scanned, images))
     about_these = merged[merged["image_id"].isin(imported["image_id"])]
     result = _decided(workspace, merged, left, reviewers.disagreements(about_these, images, rule), said, None)
-    told = lone_notes(table) + _foreign(int(by_policy.foreign.sum()))
+    fresh = int(decisions.changed(merged, there).sum())
+    told = lone_notes(table) + authorship.foreign_rows(int(by_policy.foreign.sum()))
     told += _left_out(int((older & decisions.changed(imported, there)).sum()))
-    return replace(result, warnings=edits + result.warnings + [f"{pasted(path)}: {line}" for line in told])
-
-
-class _ByPolicy(NamedTuple):
-    """Which rows of decisions stand in the policy's name, and what they are. A row that is neither was edited."""
-
-    own: pd.Series
-    """As a verb wrote them here, in this version or an earlier one."""
-    foreign: pd.Series
-    """Of an image and a time of which no version here has a decision of the policy."""
-
-
-def _by_policy(workspace: Workspace, table: pd.DataFrame) -> _ByPolicy:
-    """What becomes of rows of the policy.
-
-    A row that a person edited is not the policy's own, also where the policy once said the same of the image: its time
-    is that of another decision. A time as a spreadsheet writes it says nothing.
-    """
-    rows = table.reindex(columns=list(decisions.COLUMNS), fill_value="")
-    rows = rows.assign(by=rows["by"].str.strip())
-    rows = rows[rows["by"] == decisions.POLICY]
-    same, said, timed, about = (np.zeros(len(rows), bool) for _ in range(4))
-    for version in as_written(workspace):
-        if same.all():
-            break
-        before = version[version["by"] == decisions.POLICY]
-        same |= decisions.is_in(rows, before, [*decisions.SAID, "at"])
-        said |= decisions.is_in(rows, before, decisions.SAID)
-        timed |= decisions.is_in(rows, before, ["image_id", "at"])
-        about |= decisions.is_in(rows, before, ["image_id"])
-    own = same | (said & ~timed)
-    known = timed | (about & ~rows["at"].str.fullmatch(decisions.TIME).to_numpy())
-    is_own, is_foreign = (table.index.isin(rows.index[which]) for which in (own, ~own & ~known))
-    return _ByPolicy(pd.Series(is_own, index=table.index), pd.Series(is_foreign, index=table.index))
-
-
-def as_written(workspace: Workspace) -> Iterator[pd.DataFrame]:
-    """The decisions as verbs wrote them, newest first, as far as the history has them: a repository may hold the ledger
-    alone."""
-    for digest, version in reversed(_versions(workspace).items()):
-        if digest == version.made_of and workspace.keeps(DECISIONS, digest):
-            yield read_table(workspace.version_file(DECISIONS, digest))
+    warnings = edits + result.warnings + [f"{pasted(path)}: {line}" for line in told]
+    return replace(result, warnings=warnings, taken_over=fresh)
 
 
 def _not_said(review: pd.DataFrame, imported: pd.DataFrame, images: pd.DataFrame) -> pd.Series:
@@ -221,132 +178,9 @@ def _left_out(older: int) -> list[str]:
     return [f"{older:,} {are} older than what {their} reviewer has said since, which stays"] if older else []
 
 
-def _foreign(count: int) -> list[str]:
-    """A line on rows of a policy that never decided here."""
-    told = plural(count, "row of another workspace's policy was", "rows of another workspace's policy were")
-    return [f"{told} left out; put a name under 'by' where a person stands for what it says"] if count else []
-
-
 def _imported(path: Path, images: pd.DataFrame) -> pd.DataFrame:
     """Answers in a CSV table, or in the export of a labelling tool."""
     return jobs.read(path, images) if jobs.recognise(path) else read_csv(path)
-
-
-def signed(workspace: Workspace, table: pd.DataFrame, by: str | None = None) -> pd.DataFrame:
-    """The decisions, those that were edited in the file by hand under the name of who edited, see `reviewer`, with the
-    time of the edit: a person's word holds. It is that of rows without a name, and of rows of the policy that were
-    edited. One that was taken out is that person's `keep`, so that it stays undone.
-
-    table: the decisions as `read_answers` gives them.
-    """
-    return _signed(workspace, table, by)[0]
-
-
-def _taken_in(workspace: Workspace, images: pd.DataFrame, by: str | None) -> tuple[pd.DataFrame, list[str]]:
-    """The decisions, `signed`, and a line on whatever of the file does not stand in them."""
-    table, told = _signed(workspace, read_answers(workspace, images), by)
-    return table, _of_renamed(workspace, images) + told
-
-
-def _signed(workspace: Workspace, table: pd.DataFrame, by: str | None) -> tuple[pd.DataFrame, list[str]]:
-    """`signed`, and lines on what is not plain from the edit."""
-    edited, keeps, told = table["by"] == "", decisions.empty(), []
-    if edit := _edit(workspace):
-        if edit.made_of and not workspace.keeps(DECISIONS, edit.made_of):
-            told.append(_untold(workspace))
-        else:
-            before = read_table(workspace.version_file(DECISIONS, edit.made_of)) if edit.made_of else decisions.empty()
-            by_policy = _by_policy(workspace, table)
-            edited |= (table["by"] == decisions.POLICY) & ~by_policy.own & ~by_policy.foreign
-            table = decisions.timed(table, before, at=edit.at)
-            told += _foreign(int(by_policy.foreign.sum()))
-            if not by_policy.foreign.any():  # else the file is no edit of the one before
-                keeps = _taken_out(workspace, before).assign(action="keep", label="", note="", at=edit.at)
-    if not edited.any() and keeps.empty:
-        return table, told
-    name = reviewer(by)
-    said_before = (table["by"] == name) & table["image_id"].isin(table["image_id"][edited])
-    table = table.assign(by=table["by"].where(~edited, name))[~said_before]
-    return pd.concat([table, keeps.assign(by=name)], ignore_index=True).astype("str"), told + _kept(keeps, name)
-
-
-class _Version(NamedTuple):
-    """Decisions as they were."""
-
-    made_of: str
-    """The hash of the version that this is an edit of, by hand; its own where a verb or a review has left it so, and ""
-    for no decisions at all."""
-    at: str
-
-
-def _versions(workspace: Workspace) -> dict[str, _Version]:
-    """The versions of the decisions by their hash, as the ledger has them, and then as they are now. What `restore`
-    brought back is what it was before."""
-    written = [
-        (entry.command, entry.writes[DECISIONS], entry.at) for entry in workspace.ledger() if DECISIONS in entry.writes
-    ]
-    written.append((EDIT, workspace.hash(DECISIONS), timestamp()))
-    versions, before = {"": _Version("", "")}, ""
-    for command, digest, at in written:
-        is_new = digest not in versions or versions[digest].made_of != digest
-        if command == EDIT and is_new and digest != before:
-            versions[digest] = _Version(versions[before].made_of, at)
-        elif command != EDIT and (command != "restore" or digest not in versions):
-            versions[digest] = _Version(digest, at)
-        before = digest
-    return versions
-
-
-def _edit(workspace: Workspace) -> _Version | None:
-    """The decisions as they are now, where somebody edited them by hand; None where a verb or a review has left them
-    so."""
-    now = workspace.hash(DECISIONS)
-    edit = _versions(workspace)[now]
-    left_so = edit.made_of == now or any(now == act.decisions for act in journal.read(workspace))
-    return None if left_so else edit
-
-
-def _taken_out(workspace: Workspace, before: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the policy of the version before, of images that are there and of which the file says nothing now."""
-    now = read_table(workspace.path(DECISIONS)).reindex(columns=list(decisions.COLUMNS), fill_value="")
-    said = now["image_id"][(now["action"] != "") | (now["label"] != "")]
-    out = before[(before["by"] == decisions.POLICY) & ~before["image_id"].isin(said)]
-    return out if out.empty else out[out["image_id"].isin(read_manifest(workspace)["image_id"])]
-
-
-def _kept(keeps: pd.DataFrame, name: str) -> list[str]:
-    """A line on images whose rows were taken out."""
-    one, many = "row of the policy was taken out, and is", "rows of the policy were taken out, and are"
-    told = f"{plural(len(keeps), one, many)} 'keep' by {name} now: {decisions.some(keeps['image_id'])}"
-    return [f"{told}; take it out again for the policy to decide anew"] if len(keeps) else []
-
-
-def _untold(workspace: Workspace) -> str:
-    """A line on edits that cannot be told from what the policy said."""
-    missing = f"{DECISIONS} was edited, and the version before is not in {pasted(workspace.path(HISTORY))}"
-    way_out = "put your name under 'by' in those that you edited ('curate restore' brings the edit back)"
-    return f"{missing}: rows of the policy stay the policy's; {way_out}"
-
-
-def _of_renamed(workspace: Workspace, images: pd.DataFrame) -> list[str]:
-    """A line on people's decisions for classes that are gone."""
-    if not workspace.has(DECISIONS):
-        return []
-    table = read_table(workspace.path(DECISIONS))
-    rows = table[renamed(workspace, table, images)]
-    return decisions.of_gone_classes(decisions.complete(rows, images))
-
-
-def reviewer(by: str | None) -> str:
-    """The name under which decisions are taken: the one given, that of the environment, or that of the account."""
-    if by is not None:
-        return reviewers.checked_name(by, "--by")
-    if named := os.environ.get(REVIEWER):
-        return reviewers.checked_name(named, REVIEWER)
-    try:
-        return reviewers.checked_name(getpass.getuser(), "the account's name")
-    except (KeyError, OSError):
-        raise UserError(f"this account has no name; give yours in the variable {REVIEWER}") from None
 
 
 def _decided(
@@ -360,7 +194,7 @@ def _decided(
     by_people = int((table["by"] != decisions.POLICY).sum())
     actions = {str(name): int(count) for name, count in table["action"].value_counts().items()}
     written = str(workspace.path(DECISIONS))
-    return Decided(written, actions, by_people, for_review, conflicts, stale(workspace), said, worth)
+    return Decided(written, actions, by_people, for_review, conflicts, scans.warnings(workspace), said, worth)
 
 
 def _without_probabilities(workspace: Workspace, found: pd.DataFrame, rules: list[recipe.Rule]) -> list[str]:

@@ -1,7 +1,6 @@
-"""Decisions: what is to happen to an image, who says so, because of which finder; and policies over findings."""
+"""Decisions: what is to happen to an image, who says so, because of which finder; what a table of them may hold."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import islice
 from typing import Literal, get_args
 
@@ -10,7 +9,6 @@ import pandas as pd
 
 from curate import wording
 from curate.errors import UserError
-from curate.recipe import Rule
 from curate.wording import middle, plural
 
 Action = Literal["keep", "drop", "relabel"]
@@ -36,32 +34,6 @@ RESERVED = ";\n\r\0"
 """Signs that a reviewer's name may not hold: names are joined by the first."""
 MERGE_MARK = r"(<{7}|\|{7}|={7}|>{7})( .*)?"
 """A line that git leaves where two branches changed the same rows."""
-REVIEW_COLUMNS = (
-    "image_id",
-    "action",
-    "label",
-    "note",
-    "because",
-    "given_label",
-    "suggested_label",
-    "score",
-    "gain",
-    "group",
-    "related_id",
-    "path",
-)
-"""The columns of the review list: the first four are for the person, the others say why it is asked. `gain` and `group`
-are of labels alone, see `curate.labels.queue`; 0 and "" elsewhere."""
-
-
-@dataclass(frozen=True)
-class Decided:
-    """What a policy makes of findings."""
-
-    decisions: pd.DataFrame
-    review: pd.DataFrame
-    conflicts: list[str]
-    """A line for each image over which rules disagree, or that is left to people as its twin is dropped, too."""
 
 
 def empty() -> pd.DataFrame:
@@ -166,47 +138,6 @@ def refuse_idle_labels(answers: pd.DataFrame, where: str) -> None:
         _refuse(answers, idle, "label", where, why)
 
 
-def decide(
-    findings: pd.DataFrame, manifest: pd.DataFrame, rules: list[Rule], earlier: pd.DataFrame, *, at: str
-) -> Decided:
-    """Apply `rules` to findings: decisions of the policy beside those of people, and what is left for a person.
-
-    The first rule that fits an image decides; where a later one would do something else, the conflict is named. A
-    person's decision beats the policy's and is never asked again. The policy's own earlier decisions are replaced; one
-    that comes out the same keeps its time, so that the same inputs give the same file. Labels are asked about and given
-    where they belong: generated images, which follow their original, are at most dropped. A copy is not dropped where
-    the image that was to stay is dropped for something else, such as its label: people are asked.
-    """
-    by_people = earlier[earlier["by"] != POLICY]
-    matches = _matches(findings, manifest, rules)
-    matches = matches[~matches["image_id"].isin(by_people["image_id"])]
-    chosen = matches.drop_duplicates("image_id").copy()
-    chosen["because"] = _reasons(matches, chosen)
-    last = _last_of_a_photo(matches, chosen, by_people, manifest)
-    chosen["action"] = chosen["action"].mask(last, "review")
-    taken = chosen[chosen["action"] != "review"]
-    relabels = taken["action"] == "relabel"
-    new = pd.DataFrame(
-        {
-            "image_id": taken["image_id"],
-            "action": taken["action"],
-            "label": taken["suggested_label"].where(relabels, ""),
-            "by": POLICY,
-            "because": taken["because"],
-            "note": taken["detail"],
-            "at": at,
-        }
-    )
-    new = _keep_times(new, earlier)
-    decisions = in_order(pd.concat([by_people, new], ignore_index=True).astype("str"), manifest)
-    review = chosen[chosen["action"] == "review"].merge(manifest[["image_id", "label", "path"]], on="image_id")
-    review = review.rename(columns={"label": "given_label"})
-    review = review.assign(action="", label="", note="", gain=0.0, group="")
-    names = zip(chosen["image_id"][last], chosen["related_id"][last], strict=True)
-    left = [f"{copy}: left to people, as {kept}, which it shows once more, is dropped, too" for copy, kept in names]
-    return Decided(decisions, review[list(REVIEW_COLUMNS)], _conflicts(matches) + left)
-
-
 def older(imported: pd.DataFrame, earlier: pd.DataFrame) -> pd.Series:
     """Which rows were said before what the same person says of the image in `earlier`: an export holds all answers each
     time. A row without a time, or with one that a spreadsheet wrote in its own way, is not older."""
@@ -251,79 +182,6 @@ def _others(earlier: pd.DataFrame, fresh: pd.DataFrame) -> pd.DataFrame:
     return earlier[~own & ~((earlier["by"] == POLICY) & earlier["image_id"].isin(fresh["image_id"])).to_numpy()]
 
 
-def _matches(findings: pd.DataFrame, manifest: pd.DataFrame, rules: list[Rule]) -> pd.DataFrame:
-    """Every finding with every rule that takes it: in the order of the rules, within a rule the worst score first."""
-    about = manifest.set_index("image_id")
-    found = findings.assign(split=findings["image_id"].map(about["split"]))
-    original = found["image_id"].map(about["parent_id"]) == ""
-    about_image = found["suggested_label"] == ""  # and not about a label, in which generated images follow theirs
-    classes = set(manifest["label"]) - {""}
-    tables = []
-    for order, rule in enumerate(rules):
-        mine = (found["finder"] == rule.finder) & found["split"].isin(rule.splits)
-        mine &= original | ((rule.action == "drop") & about_image)
-        table = found[mine & _fits(found, rule)].copy()
-        table["action"], table["order"] = rule.action, order
-        if rule.action == "relabel":  # without a suggestion, or one of a class that is gone, somebody has to look
-            table.loc[~table["suggested_label"].isin(classes), "action"] = "review"
-        tables.append(table)
-    matches = pd.concat(tables) if tables else found.iloc[:0].assign(action="", order=0)
-    return matches.sort_values(["order", "score", "image_id"], kind="stable")
-
-
-def askable(findings: pd.DataFrame, manifest: pd.DataFrame, rules: list[Rule]) -> pd.Series:
-    """The image_ids that these rules may act on, whether the finder flagged them or not: within their limits."""
-    limits = [rule.model_copy(update={"below": 1.0 if rule.below is None else rule.below}) for rule in rules]
-    return _matches(findings, manifest, limits)["image_id"].drop_duplicates()
-
-
-def _fits(found: pd.DataFrame, rule: Rule) -> pd.Series:
-    """Whether findings are within the limits of a rule; one without limits takes what is flagged."""
-    if rule.below is None and rule.sure is None:
-        return found["flagged"]
-    below = found["score"] < (np.inf if rule.below is None else rule.below)
-    return below if rule.sure is None else below & (found["suggested_prob"] >= rule.sure)
-
-
-def _reasons(matches: pd.DataFrame, chosen: pd.DataFrame) -> pd.Series:
-    """The finders that are behind what was chosen for each image, joined by ";"; those that it beat are left out."""
-    asked = pd.MultiIndex.from_frame(matches[["image_id", "action"]])
-    behind = matches[asked.isin(pd.MultiIndex.from_frame(chosen[["image_id", "action"]]))]
-    relabel = behind["action"] == "relabel"
-    labels = behind["image_id"].map(chosen.set_index("image_id")["suggested_label"])
-    behind = behind[~relabel | (behind["suggested_label"] == labels)]
-    reasons = behind.drop_duplicates(["image_id", "finder"]).groupby("image_id", sort=False)["finder"].agg(";".join)
-    return chosen["image_id"].map(reasons).astype("str")
-
-
-def _last_of_a_photo(
-    matches: pd.DataFrame, chosen: pd.DataFrame, by_people: pd.DataFrame, manifest: pd.DataFrame
-) -> pd.Series:
-    """Which of the chosen would be dropped as a copy alone, while the one to stay is dropped for something else."""
-    drops = matches[matches["action"] == "drop"]
-    otherwise = drops["image_id"][~drops["finder"].isin(TWINS)]
-    taken, copy = chosen["action"] == "drop", chosen["finder"].isin(TWINS)
-    said = by_people[(by_people["action"] == "drop") & ~by_people["because"].str.split(";").str[0].isin(TWINS)]
-    gone = pd.concat([chosen["image_id"][taken & ~copy], said["image_id"]])
-    gone = gone[~gone.isin(manifest["image_id"][manifest["split"] == "test"])]  # `apply` may well leave these alone
-    return taken & copy & chosen["related_id"].isin(gone) & ~chosen["image_id"].isin(otherwise)
-
-
-def _conflicts(matches: pd.DataFrame) -> list[str]:
-    """Images that rules would drop, relabel or keep in several ways, with what was taken and what it beat.
-
-    A later rule for the same finder is no conflict: it is for those that the earlier one does not take.
-    """
-    acting = matches[matches["action"] != "review"].drop_duplicates(["image_id", "finder"])
-    what = acting["action"] + (" to " + acting["suggested_label"]).where(acting["action"] == "relabel", "")
-    acting = acting.assign(what=what).drop_duplicates(["image_id", "what"])
-    lines = []
-    for image_id, group in acting[acting["image_id"].duplicated(keep=False)].groupby("image_id", sort=True):
-        named = [f"{row.what} ({row.finder})" for row in group.itertuples()]
-        lines.append(f"{image_id}: {named[0]} beats {', '.join(named[1:])}")
-    return lines
-
-
 def in_order(decisions: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
     """The decisions in the order of the manifest."""
     order = pd.Index(manifest["image_id"]).get_indexer(pd.Index(decisions["image_id"]))
@@ -341,14 +199,6 @@ def is_in(decisions: pd.DataFrame, others: pd.DataFrame, columns: Iterable[str])
     """Which rows stand among `others`, as far as these columns go: shape (N,), bool."""
     columns = list(columns)
     return pd.MultiIndex.from_frame(decisions[columns]).isin(pd.MultiIndex.from_frame(others[columns]))
-
-
-def _keep_times(new: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
-    same = ["image_id", "action", "label", "by", "because"]
-    times = earlier.drop_duplicates(same)[[*same, "at"]].rename(columns={"at": "earlier_at"})
-    merged = new.merge(times, on=same, how="left")
-    merged["at"] = merged["earlier_at"].fillna(merged["at"])
-    return merged[list(COLUMNS)]
 
 
 def some(names: Iterable[str]) -> str:

@@ -17,26 +17,6 @@ from curate.workspace import Workspace
 
 PREDICTED = ("pred_probs", "embeddings", "repeats", "neighbors", "margins")
 """What `curate predict` leaves, see `curate.predictions.Predictions`."""
-GIVEN = {
-    "image": "one image: RGB, shape (H, W, 3), uint8; the function runs once per image",
-    "gray": "the same image in grey: shape (H, W), uint8",
-    "manifest": "the table of all images, one row each; the order of everything below",
-    "labels": "shape (N,), positions in `classes`, -1 for unlabelled",
-    "classes": "the names of the classes, sorted",
-    "pred_probs": "out-of-fold probabilities from `curate predict`: shape (N, K), rows sum to 1, NaN where none",
-    "embeddings": "from `curate predict`: shape (N, D), all from one network, NaN where none",
-    "repeats": "the probabilities of each of its R rounds: shape (R, N, K); None where another program predicted",
-    "neighbors": "rows of the most similar images that were held out together, by round: shape (R, N, 10), -1 where "
-    "none; None where another program predicted",
-    "margins": "of the given label in each of E epochs of training on it: shape (N, E), NaN where none; None where "
-    "another program predicted",
-}
-"""What a finder or a signal may ask for, and what it is; besides these, every signal by its name."""
-GIVEN_TO_SIGNALS = {
-    "store": "a folder of its own, of this version of it, in which it keeps what took long",
-    "engine": "`curate.engine.Engine`, by which it takes workers",
-}
-"""What signals of the whole set may ask for, too."""
 
 
 def wanted(functions: Iterable[Callable]) -> set[str]:
@@ -115,8 +95,8 @@ class Evidence:
         found = registry.functions(signals)
         if name not in found:
             raise UserError(
-                f"no signal is called {name!r}{meant(name, [*GIVEN, *found])}; a finder may ask for: "
-                f"{', '.join([*GIVEN, *found])}"
+                f"no signal is called {name!r}{meant(name, [*registry.GIVEN, *found])}; a finder may ask for: "
+                f"{', '.join([*registry.GIVEN, *found])}"
             )
         if is_per_image(found[name]):
             return self.measure([Measure(found[name])])[name]

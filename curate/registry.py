@@ -23,6 +23,28 @@ GROUPS = {"curate.finders": "finder", "curate.signals": "signal", "curate.source
 OURS = {group.partition(".")[0] for group in GROUPS}
 SIDE_BY_SIDE = ("curate.finders", "curate.signals")
 """Groups whose names must differ from each other's, too: what is measured of an image lies in `signals/NAME/`."""
+GIVEN = {
+    "image": "one image: RGB, shape (H, W, 3), uint8; the function runs once per image",
+    "gray": "the same image in grey: shape (H, W), uint8",
+    "manifest": "the table of all images, one row each; the order of everything below",
+    "labels": "shape (N,), positions in `classes`, -1 for unlabelled",
+    "classes": "the names of the classes, sorted",
+    "pred_probs": "out-of-fold probabilities from `curate predict`: shape (N, K), rows sum to 1, NaN where none",
+    "embeddings": "from `curate predict`: shape (N, D), all from one network, NaN where none",
+    "repeats": "the probabilities of each of its R rounds: shape (R, N, K); None where another program predicted",
+    "neighbors": "rows of the most similar images that were held out together, by round: shape (R, N, 10), -1 where "
+    "none; None where another program predicted",
+    "margins": "of the given label in each of E epochs of training on it: shape (N, E), NaN where none; None where "
+    "another program predicted",
+}
+"""What a finder or a signal may ask for, and what it is; besides these, every signal by its name."""
+GIVEN_TO_SIGNALS = {
+    "store": "a folder of its own, of this version of it, in which it keeps what took long",
+    "engine": "`curate.engine.Engine`, by which it takes workers",
+}
+"""What signals of the whole set may ask for, too."""
+KEPT_BESIDE_SIGNALS = ("predictions", "decoded", "review_thumbnails")
+"""Folders in `signals/` that are not of signals."""
 SHOWN = 200
 """Characters of an error in somebody else's code that are shown; `--verbose` shows all."""
 
@@ -72,10 +94,7 @@ def _taken(group: str) -> dict[str, str]:
     of the group itself."""
     if group not in SIDE_BY_SIDE:
         return {}
-    from curate.evidence import GIVEN, GIVEN_TO_SIGNALS  # it imports this module
-    from curate.support.shape import FOLDERS_OF_SIGNALS
-
-    found = dict.fromkeys((*GIVEN, *GIVEN_TO_SIGNALS, *FOLDERS_OF_SIGNALS), "what curate itself gives or keeps")
+    found = dict.fromkeys((*GIVEN, *GIVEN_TO_SIGNALS, *KEPT_BESIDE_SIGNALS), "what curate itself gives or keeps")
     for other in SIDE_BY_SIDE:
         if other != group:
             found |= {name: f"{other}.{name}" for name in _own(other)}

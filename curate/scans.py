@@ -6,8 +6,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from curate import finders, findings, predictions, recipe, registry
-from curate.manifest import learned
-from curate.wording import plural
+from curate.evidence import Evidence
+from curate.manifest import decodable, learned
+from curate.wording import pasted, plural, some
 from curate.workspace import EDIT, FINDINGS, MANIFEST, RAN, Entry, Workspace, read_table
 
 OUTSIDE = ("restore", EDIT, "interrupted")
@@ -94,6 +95,46 @@ def stale(workspace: Workspace, wanted: Iterable[str], scans: Scans) -> list[str
     if otherwise:
         reasons.append(f"the recipe's settings, or curate, have changed since {', '.join(otherwise)} ran")
     return reasons
+
+
+def warnings(workspace: Workspace) -> list[str]:
+    """A line on each reason why the findings are older than what they are about, with the way out."""
+    scanned = of(workspace)
+    way_out = f"'curate scan {pasted(workspace.root)}' brings the findings up to date"
+    return [f"{why}: {way_out}" for why in stale(workspace, scanned, scanned)]
+
+
+def uncovered(evidence: Evidence) -> list[str]:
+    """What the findings do not cover: images without prediction, and files that changed or vanished since `add`; and
+    what was kept by another version of curate."""
+    warnings = []
+    if evidence.renewed:
+        names = ", ".join(sorted(set(evidence.renewed)))
+        warnings.append(
+            f"what another version of curate had found was found anew, as this one finds otherwise: {names}"
+        )
+    if gone := evidence.unmeasured():
+        told = f"{len(gone):,} images are missing or changed since 'curate add' and were not looked at"
+        warnings.append(f"{told}: {some(gone)}; put them back, or add them again")
+    if not predictions.exists(evidence.workspace):
+        return warnings
+    images, found = evidence.manifest, evidence.get("predictions")
+    brought = found.summary.get("from")
+    lacking = images["image_id"][~found.present & decodable(images)]
+    if len(lacking):
+        reason = (
+            f"{pasted(str(brought))} has no row of them, or they have changed since"
+            if brought
+            else "they came or changed after 'curate predict', run it again"
+        )
+        warnings.append(f"{len(lacking):,} images have no prediction ({some(lacking.to_list())}): {reason}")
+    unknown = images[(images["label"] != "") & ~images["label"].isin(found.classes)]
+    if len(unknown):
+        which = some(unknown["label"].drop_duplicates().to_list())
+        way_out = f"{pasted(str(brought))} has no column for them" if brought else "'curate predict' learns them"
+        reason = f"these labels were not judged; {way_out}"
+        warnings.append(f"{len(unknown):,} images have labels that the predictions do not know ({which}): {reason}")
+    return warnings
 
 
 def _ran(entry: Entry) -> Mapping[str, str]:

@@ -31,31 +31,15 @@ def read_images(workspace: Workspace, data: str) -> pd.DataFrame:
 
 def read_answers(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
     """The decisions file, checked against the manifest: a row per image and person; none where there is no file. Rows
-    that `add` left behind are left out, see `decisions.outdated` and `renamed`: they must not lock out the verb that
-    replaces them.
+    that `add` left behind are left out, see `decisions.outdated` and `versions.renamed`: they must not lock out the
+    verb that replaces them.
     """
     path = workspace.path(DECISIONS)
     if not path.exists():
         return decisions.empty()
     table = read_table(path)
-    left_behind = decisions.outdated(table, images) | renamed(workspace, table, images)
+    left_behind = decisions.outdated(table, images) | versions.renamed(workspace, table, images)
     return decisions.check(table[~left_behind], images, str(path))
-
-
-def renamed(workspace: Workspace, table: pd.DataFrame, images: pd.DataFrame) -> pd.Series:
-    """Which decisions of people give a label that no image has any more and one had in an earlier manifest, as far as
-    the history has these: the class was renamed at its source. Another unknown label is a slip of the pen."""
-    rows = decisions.complete(table, images)
-    rows = rows[(rows["by"] != decisions.POLICY) & (rows["action"] == "relabel")]
-    unknown = ~rows["label"].isin(images["label"].unique())
-    wanted, gone = set(rows["label"][unknown]) - {""}, set[str]()
-    for digest in reversed([entry.writes[MANIFEST] for entry in workspace.ledger() if entry.writes.get(MANIFEST)]):
-        if not wanted:
-            break
-        if workspace.keeps(MANIFEST, digest):
-            found = wanted & set(read_table(workspace.version_file(MANIFEST, digest))["label"])
-            wanted, gone = wanted - found, gone | found
-    return (unknown & rows["label"].isin(gone)).reindex(table.index, fill_value=False)
 
 
 def read_decisions(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from curate.errors import UserError
 from curate.evidence import Evidence
 from curate.labels import answers, threshold
 from curate.tables import read_answers, read_decisions, read_findings, read_manifest
-from curate.wording import pasted, some
+from curate.wording import pasted
 from curate.workspace import CURATED, FINDINGS, RAN, RECIPE, Workspace
 
 
@@ -59,7 +59,7 @@ def scan(workspace: Workspace, *, only: list[str] | None, settings: findings.Set
         transaction.write_table(FINDINGS, table)
     flagged = {name: int(table["flagged"][table["finder"] == name].sum()) for name in chosen}
     not_run = [] if only else sorted(set(findings.select(None, True)) - set(chosen))
-    return Scanned(str(workspace.path(FINDINGS)), flagged, not_run, uncovered(evidence))
+    return Scanned(str(workspace.path(FINDINGS)), flagged, not_run, scans.uncovered(evidence))
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ def apply(workspace: Workspace, *, include_test: bool) -> Applied:
         applied.relabelled,
         applied.labelled,
         len(applied.test_left_alone),
-        _decided_otherwise(workspace) + stale(workspace),
+        _decided_otherwise(workspace) + scans.warnings(workspace),
     )
 
 
@@ -216,45 +216,5 @@ def _decided_otherwise(workspace: Workspace) -> list[str]:
     return [f"the recipe's policy has changed since it decided: 'curate decide {pasted(workspace.root)}' decides anew"]
 
 
-def stale(workspace: Workspace) -> list[str]:
-    """A warning where the findings are older than what they are about."""
-    behind = scans.of(workspace)
-    way_out = f"'curate scan {pasted(workspace.root)}' brings the findings up to date"
-    return [f"{why}: {way_out}" for why in scans.stale(workspace, behind, behind)]
-
-
 def _merge_settings(base: findings.Settings, over: findings.Settings) -> dict[str, dict[str, object]]:
     return {name: {**base.get(name, {}), **over.get(name, {})} for name in [*base, *over]}
-
-
-def uncovered(evidence: Evidence) -> list[str]:
-    """What the findings do not cover: images without prediction, and files that changed or vanished since `add`; and
-    what was kept by another version of curate."""
-    warnings = []
-    if evidence.renewed:
-        names = ", ".join(sorted(set(evidence.renewed)))
-        warnings.append(
-            f"what another version of curate had found was found anew, as this one finds otherwise: {names}"
-        )
-    if gone := evidence.unmeasured():
-        told = f"{len(gone):,} images are missing or changed since 'curate add' and were not looked at"
-        warnings.append(f"{told}: {some(gone)}; put them back, or add them again")
-    if not predictions.exists(evidence.workspace):
-        return warnings
-    images, found = evidence.manifest, evidence.get("predictions")
-    brought = found.summary.get("from")
-    lacking = images["image_id"][~found.present & manifest.decodable(images)]
-    if len(lacking):
-        reason = (
-            f"{pasted(str(brought))} has no row of them, or they have changed since"
-            if brought
-            else "they came or changed after 'curate predict', run it again"
-        )
-        warnings.append(f"{len(lacking):,} images have no prediction ({some(lacking.to_list())}): {reason}")
-    unknown = images[(images["label"] != "") & ~images["label"].isin(found.classes)]
-    if len(unknown):
-        which = some(unknown["label"].drop_duplicates().to_list())
-        way_out = f"{pasted(str(brought))} has no column for them" if brought else "'curate predict' learns them"
-        reason = f"these labels were not judged; {way_out}"
-        warnings.append(f"{len(unknown):,} images have labels that the predictions do not know ({which}): {reason}")
-    return warnings

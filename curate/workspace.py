@@ -43,7 +43,7 @@ RAN = "ran"
 DECIDED_BY = "rules"
 """Argument of a decision's entry that says by which rules; nobody gives it."""
 JOURNAL = "review.jsonl"
-"""What people decided in a review, as it came: a line per act, see `curate.review.journal`."""
+"""What people decided in a review, as it came: a line per act, see `curate.journal`."""
 SECONDS_TO_WAIT = 10
 """How long a writer waits for another before it gives up."""
 

@@ -19,7 +19,7 @@ import command_reference
 import gpu_tables
 import study_tables
 
-from curate import evidence, finders, recipe, registry, signals, sources
+from curate import finders, recipe, registry, signals, sources
 from curate.augment import listing
 from train import config, experiments, models, recipes
 from train.reproduce import scales
@@ -169,9 +169,9 @@ def _signals() -> str:
         benchmark_tables.table(
             ["parameter", "is"],
             [
-                *[[f"`{name}`", told] for name, told in evidence.GIVEN.items()],
+                *[[f"`{name}`", told] for name, told in registry.GIVEN.items()],
                 ["a signal's name", "its value for all images"],
-                *[[f"`{name}`", f"for signals alone: {told}"] for name, told in evidence.GIVEN_TO_SIGNALS.items()],
+                *[[f"`{name}`", f"for signals alone: {told}"] for name, told in registry.GIVEN_TO_SIGNALS.items()],
             ],
         ),
     ]

@@ -13,10 +13,9 @@ from pathlib import Path
 import pytest
 import typer
 
-from curate import sources
+from curate import jobs, sources
 from curate.cli import app
 from curate.errors import UserError
-from curate.review import jobs
 from curate.workspace import Workspace
 from tests.command import invoke, run
 from train.profiles import PROFILES

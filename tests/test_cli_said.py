@@ -73,6 +73,15 @@ def test_closing_lines_say_what_was_written_and_what_comes_next(scanned: Workspa
     assert "Restored curated.parquet of version 4. Next:" in told
 
 
+def test_an_import_says_how_much_of_it_is_new(scanned: Workspace) -> None:
+    image_id = read_table(scanned.path(MANIFEST))["image_id"].iloc[0]
+    answers = scanned.path("mine.csv")
+    answers.write_text(f"image_id,action\n{image_id},keep\n")
+    asked = ("decide", scanned.root, "--import", answers, "--by", "ada")
+    assert f"1 answer taken over from {answers}.\n" in run(*asked)
+    assert f"0 answers taken over from {answers}: none is new.\n" in run(*asked)
+
+
 def test_decisions_on_test_images_are_told(scanned: Workspace) -> None:
     test_image = read_table(scanned.path(MANIFEST)).query("split == 'test'")["image_id"].iloc[0]
     scanned.path(DECISIONS).write_text(f"image_id,action\n{test_image},drop\n")

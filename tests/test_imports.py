@@ -69,9 +69,37 @@ def test_imports_follow_the_design(path: Path) -> None:
     ):
         verbs = ("verbs", "deciding", "adding", "cli", "review", "report", "gate")
         assert [name for name in names if any(within(name, f"curate.{verb}") for verb in verbs)] == []
+    if place.startswith(("curate/labels/", "curate/likeness/")):
+        assert [name for name in names if within(name, "curate.signals")] == []
     if place.startswith("curate/signals/"):
         assert [name for name in names if within(name, "curate.finders") or within(name, "curate.signals")] == []
     assert [name for name in names if within(name, "tests") or within(name, "datasets")] == []
+
+
+def test_packages_import_each_other_one_way() -> None:
+    """But for layouts and the way in, which take each other's types: what one needs of another is below both."""
+    places = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in FILES
+        if path.is_relative_to(ROOT / "curate")
+    }
+    needs: dict[str, set[str]] = {}
+    for name, path in places.items():
+        modules = {other if other in places else other.rpartition(".")[0] for other in imports(path)} & set(places)
+        needs.setdefault(package(name), set()).update({package(other) for other in modules} - {package(name)})
+    circles = set[str]()
+    for name in needs:
+        seen, found = set[str](), set(needs[name])
+        while found:
+            seen |= found
+            found = {other for each in found for other in needs.get(each, ())} - seen
+        circles |= {name} & seen
+    assert circles == {"curate.ingest", "curate.leaving", "curate.sources"}
+
+
+def package(name: str) -> str:
+    """The package of `curate` that a module is in, or the module itself where it lies at the top."""
+    return ".".join(name.split(".")[:2])
 
 
 @pytest.mark.parametrize(

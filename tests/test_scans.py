@@ -55,12 +55,12 @@ def test_the_scans_behind_the_findings(entries: list[Entry], digest: str, ran: d
 def test_findings_older_than_the_images_are_told_finder_by_finder(workspace: Workspace, tmp_path: Path) -> None:
     """A later scan of one finder alone makes only that one's findings new."""
     verbs.scan(workspace, only=None, settings={}, engine=Local())
-    assert verbs.stale(workspace) == []
+    assert scans.warnings(workspace) == []
     write_digits(tmp_path / "more", 8, first=50)
     add(workspace, tmp_path / "more")
-    assert "images were added or changed since the last scan: 'curate scan" in verbs.stale(workspace)[0]
+    assert "images were added or changed since the last scan: 'curate scan" in scans.warnings(workspace)[0]
     verbs.scan(workspace, only=["dark"], settings={}, engine=Local())
-    warned = verbs.stale(workspace)
+    warned = scans.warnings(workspace)
     assert len(warned) == 1
     assert "exact_duplicate" in warned[0]
     assert "dark" not in warned[0]
@@ -80,7 +80,7 @@ def test_findings_of_a_finder_that_is_gone_stop_nothing(workspace: Workspace, mo
     found = registry.functions(finders)
     del found["blurry"]
     monkeypatch.setattr(registry, "functions", registered(finders, found))
-    assert verbs.stale(workspace) == []
+    assert scans.warnings(workspace) == []
 
 
 @pytest.mark.parametrize(
@@ -97,17 +97,17 @@ def test_other_settings_in_the_recipe_make_findings_old(
 ) -> None:
     verbs.scan(workspace, only=None, settings=at_once, engine=Local())
     workspace.path("recipe.yaml").write_text(f"name: ours\n{recipe}\n")
-    warned = verbs.stale(workspace)
+    warned = scans.warnings(workspace)
     told = f"the recipe's settings, or curate, have changed since {', '.join(named)} ran"
     assert [told in line for line in warned] == [True] * bool(named)
     verbs.scan(workspace, only=None, settings={}, engine=Local())
-    assert verbs.stale(workspace) == []
+    assert scans.warnings(workspace) == []
 
 
 def test_another_version_of_a_signal_makes_findings_old(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     verbs.scan(workspace, only=None, settings={}, engine=Local())
     monkeypatch.setattr(tones, "VERSION", tones.VERSION + 1)
-    (warned,) = verbs.stale(workspace)
+    (warned,) = scans.warnings(workspace)
     assert "have changed since dark" in warned
     assert "exact_duplicate" not in warned
 

@@ -16,7 +16,7 @@ from curate.results.proof import CLEAN, CURATED, RANDOM, RAW
 from curate.results.runs import PROVE
 from curate.wording import pasted, plural
 from curate.workspace import Workspace
-from train.verbs import train_rows_of
+from train.rows import train_rows_of
 
 FILE = ["path", "content_hash", "width", "height", "error"]
 """Columns of the manifest that say what an image's file holds."""

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
 
+from curate import recipe
 from curate.errors import UserError, known
+from curate.workspace import Workspace
 from train import models
 from train.budget import parse_seconds
 
@@ -189,3 +191,15 @@ class TrainConfig:
     def as_dict(self) -> dict[str, object]:
         """The settings by name, ready for JSON."""
         return asdict(self)
+
+
+def configure(workspace: Workspace, settings: Mapping[str, object]) -> TrainConfig:
+    """The training settings of the workspace's recipe, changed by `settings`."""
+    return TrainConfig.from_mapping({**recipe.in_workspace(workspace).train, **settings})
+
+
+def by_epochs(config: TrainConfig) -> TrainConfig:
+    """The settings themselves; raises `UserError` where they count steps, in verbs that go by epochs."""
+    if config.steps is not None:
+        raise UserError(f"steps = {config.steps}; this verb goes by epochs: set epochs, and leave steps out")
+    return config

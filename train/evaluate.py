@@ -24,7 +24,7 @@ mirroring is on. Those of Jordan 2024, "94 % on CIFAR-10 in 3.29 seconds", secti
 
 
 @dataclass(frozen=True)
-class Predictions:
+class Outputs:
     """What a network says about N images."""
 
     probs: np.ndarray
@@ -74,7 +74,7 @@ def predict(
     multi_crop: bool = False,
     batch_size: int = 500,
     precision: Precision = "auto",
-) -> Predictions:
+) -> Outputs:
     """Probabilities and embeddings of `images`, shape (N, 3, S, S), uint8, on the device the model is on.
 
     flip: also average with the mirror images; twice the time. multi_crop: also average over shifted views; three times
@@ -99,7 +99,7 @@ def predict(
 
 def _in_batches(
     model: Network, images: Images, flip: bool, multi_crop: bool, batch_size: int, precision: Precision
-) -> Predictions:
+) -> Outputs:
     device = model.pixel_mean.device
     shifts = SHIFTS if multi_crop else SHIFTS[:1]
     single, flipped, averaged, embeddings = [], [], [], []
@@ -122,7 +122,7 @@ def _in_batches(
         if multi_crop:
             averaged.append(total)
     width = model.head.out_features
-    return Predictions(
+    return Outputs(
         probs=_array(single, width),
         probs_flip=_array(flipped, width) if flip else None,
         probs_multi_crop=_array(averaged, width) if multi_crop else None,
@@ -141,7 +141,7 @@ def shifted(images: Tensor, shift: int) -> Tensor:
     return images[:, :, line][:, :, :, line] if shift else images
 
 
-def evaluate(predictions: Predictions, image_set: ImageSet, *, leak_free: np.ndarray | None = None) -> Evaluation:
+def evaluate(predictions: Outputs, image_set: ImageSet, *, leak_free: np.ndarray | None = None) -> Evaluation:
     """Compare predictions with labels. leak_free: shape (N,), bool, images that have no twin in the training set."""
     labels = image_set.labels.numpy()
     has = labels >= 0

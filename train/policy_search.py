@@ -63,7 +63,7 @@ class Tried:
 
 
 @dataclass(frozen=True)
-class Place:
+class Standing:
     """How a candidate did in the last round that it took part in."""
 
     candidate: str
@@ -84,7 +84,7 @@ class Place:
 class Found:
     """What came of a search."""
 
-    places: tuple[Place, ...]
+    places: tuple[Standing, ...]
     """Best first."""
     best: str
     clear: bool
@@ -229,9 +229,9 @@ def _trained(
     return found
 
 
-def _places(rounds: Sequence[Sequence[Tried]], images: int) -> list[Place]:
+def _places(rounds: Sequence[Sequence[Tried]], images: int) -> list[Standing]:
     """Each candidate's last round; those of the last one first, best first."""
-    places: dict[str, Place] = {}
+    places: dict[str, Standing] = {}
     for number, trained in enumerate(rounds):
         names = list(dict.fromkeys(each.candidate for each in trained))
         for name in sorted(names, key=lambda name: -_mean(trained, name)):
@@ -240,7 +240,7 @@ def _places(rounds: Sequence[Sequence[Tried]], images: int) -> list[Place]:
     return sorted(places.values(), key=lambda place: (-place.round, -place.accuracy))
 
 
-def _place(trained: Sequence[Tried], name: str, number: int, images: int) -> Place:
+def _place(trained: Sequence[Tried], name: str, number: int, images: int) -> Standing:
     own, recipe = ([each for each in trained if each.candidate == wanted] for wanted in (name, RECIPE))
     accuracies = [each.accuracy for each in own]
     mean, half = mean_interval(accuracies)
@@ -254,7 +254,7 @@ def _place(trained: Sequence[Tried], name: str, number: int, images: int) -> Pla
             np.stack([_right(a, images) - _right(b, images) for a, b in pairs]), at_all_times=False
         )
         difference, difference_half = lead.mean, lead.half_width
-    return Place(name, number, own[0].epochs, mean, half, len(own), difference, difference_half)
+    return Standing(name, number, own[0].epochs, mean, half, len(own), difference, difference_half)
 
 
 def _right(tried: Tried, images: int) -> np.ndarray:
@@ -266,7 +266,7 @@ def _mean(trained: Sequence[Tried], name: str) -> float:
     return fmean(each.accuracy for each in trained if each.candidate == name)
 
 
-def _above_zero(place: Place) -> bool:
+def _above_zero(place: Standing) -> bool:
     half_width = place.difference_half_width
     return place.difference is not None and half_width is not None and place.difference > half_width
 

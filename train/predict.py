@@ -20,11 +20,11 @@ from curate.wording import pasted
 from curate.workspace import Workspace
 from train import parallel, profiles, rounds
 from train.checkpoint import Epoch
-from train.config import TrainConfig
+from train.config import TrainConfig, by_epochs, configure
 from train.data import common_size, load_images
 from train.profiles import Profile
 from train.rounds import Place, Said
-from train.verbs import by_epochs, configure, one_of_each
+from train.rows import one_of_each
 
 
 @dataclass(frozen=True)

@@ -20,13 +20,14 @@ from train import event_files, parallel
 from train import trial as trials
 from train.arms import Arm, Plan, Question, planned
 from train.checkpoint import Epoch
+from train.config import configure
 from train.data import common_size
 from train.hardware import choose_device, describe
 from train.result import RunResult, write_result
+from train.rows import eval_rows_of, leaks_unknown
 from train.run import check_classes
 from train.schedule import with_steps_of
 from train.trial import Done, Trial
-from train.verbs import configure, leaks_unknown, test_rows_of
 
 SEEDS_AT_MOST = 10
 """Where no number is given: a difference that is not clear by then is below 1.3 deviations between seeds."""
@@ -122,7 +123,7 @@ def measure(
         event_files.check_installed()
     ends = None if budget is None else time.monotonic() + budget
     images = tables.read_manifest(workspace)
-    test_rows = test_rows_of(workspace, images)
+    test_rows = eval_rows_of(workspace, images)
     for arm in plan.arms[:2]:
         check_classes(arm.rows, test_rows, within=arm.name)
     asked = config = configure(workspace, settings)

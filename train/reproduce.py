@@ -20,8 +20,8 @@ from train.config import OF_SETS, TrainConfig
 from train.data import ImageSet, load_images
 from train.hardware import choose_device, describe
 from train.pixels import resize
+from train.rows import eval_rows_of, train_rows_of
 from train.study import Claim, Outcome, Scale, Study, arm_config, forget, image_set, result_path, stratified
-from train.verbs import test_rows_of, train_rows_of
 
 HEADINGS = {
     "train_error_percent": "training error, %",
@@ -188,7 +188,7 @@ def read_workspace(workspace: Workspace, scale: Scale, size: int | None) -> tupl
     """Training and test images of a workspace's manifest, no more than the scale wants. size: their side in pixels;
     None: chosen from the images."""
     raw = tables.read_manifest(workspace)
-    train_rows, test_rows = train_rows_of(raw), test_rows_of(workspace, raw)
+    train_rows, test_rows = train_rows_of(raw), eval_rows_of(workspace, raw)
     if train_rows.empty:
         raise UserError(f"{pasted(workspace.root)} has no labelled training images; add some with --split train")
     classes = manifest.classes(raw[manifest.decodable(raw)])

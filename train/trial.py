@@ -23,8 +23,8 @@ from train.checkpoint import CHECKPOINT, Epoch
 from train.config import TrainConfig
 from train.data import ImageSet, load_images
 from train.result import RESULT, SeedResult, read_seed, write_seed
+from train.rows import leak_free
 from train.run import train_seed
-from train.verbs import leak_free
 
 BATCHES = 2
 """How batches are made where steps are counted: other seeds were trained otherwise. 2: all of one size."""

@@ -5,34 +5,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from curate import manifest, portable, recipe, scans, tables
-from curate.decisions import LEAK
-from curate.engine import Local
+from curate import manifest, portable, tables
 from curate.errors import UserError, known
-from curate.evidence import Evidence
-from curate.likeness.duplicates import PROBABILITY, families, groups
-from curate.likeness.leaks import leaks
+from curate.likeness.duplicates import groups
 from curate.results.runs import PROVE
 from curate.wording import pasted
 from curate.workspace import Workspace
 from train import parallel, policy_search, run
 from train.checkpoint import Epoch
-from train.config import TrainConfig
+from train.config import TrainConfig, by_epochs, configure
 from train.data import common_size, load_images
 from train.onnx_file import Exported, write_onnx
 from train.result import RESULT, WEIGHTS, RunResult
+from train.rows import duplicate_pairs, eval_rows_of, leak_free, one_of_each, train_rows_of
 from train.run import load_model, train_run
 
 SEARCH = "augment-search"
 """The folder among the runs in which `search_policies` keeps what it trains."""
-
-
-def configure(workspace: Workspace, settings: Mapping[str, object]) -> TrainConfig:
-    """The training settings of the workspace's recipe, changed by `settings`."""
-    return TrainConfig.from_mapping({**recipe.in_workspace(workspace).train, **settings})
 
 
 def train(
@@ -106,7 +97,7 @@ def search_policies(
     tried = policy_search.candidates(config, size, files)
     with workspace.locked(f"runs/{SEARCH}"):
         images = load_images(rows, workspace.root, classes=classes, image_size=size)
-        together = pd.Series(groups(raw, _duplicate_pairs(workspace, raw)), raw["image_id"])
+        together = pd.Series(groups(raw, duplicate_pairs(workspace, raw)), raw["image_id"])
         of_rows = together[rows["image_id"]].to_numpy()
         unseen = val[one_of_each(val) & ~together[val["image_id"]].isin(of_rows).to_numpy()]
         if len(unseen):
@@ -152,7 +143,7 @@ def _asked(workspace: Workspace, data: str, settings: Mapping[str, object], name
             f"{pasted(workspace.root)} has {there} training images and none of them has a label; add labelled ones "
             "with --split train"
         )
-    test_rows = test_rows_of(workspace, raw)
+    test_rows = eval_rows_of(workspace, raw)
     run_name = name or f"{data}-{config.model}"
     if not re.fullmatch(r"[\w][\w.-]*", run_name):
         raise UserError(f"--name {run_name!r} must be letters, digits, '.', '_' and '-'")
@@ -179,75 +170,3 @@ def export_onnx(workspace: Workspace, run_name: str, out: Path | None = None) ->
     exported = write_onnx(out or run_dir / "model.onnx", load_model(run_dir))
     workspace.note("onnx", {"run": run_name, "written": exported.written})
     return exported
-
-
-def train_rows_of(images: pd.DataFrame) -> pd.DataFrame:
-    """The images that can be trained on: labelled, decodable, of the training split."""
-    return manifest.learned(images).reset_index(drop=True)
-
-
-def one_of_each(rows: pd.DataFrame) -> np.ndarray:
-    """Which rows count where accuracy is measured, one of each family: the original, or, where it is not among them,
-    the first that was generated from it. Shape (N,), bool."""
-    originals_first = np.argsort((rows["parent_id"] != "").to_numpy(), kind="stable")
-    counts = np.zeros(len(rows), bool)
-    counts[originals_first] = ~pd.Series(families(rows)[originals_first]).duplicated()
-    return counts
-
-
-def test_rows_of(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
-    """The images that are evaluated on: those of `test`, or of `val` where there is no test split.
-
-    Raises `UserError` where there are none.
-    """
-    rows = manifest.tested(images).reset_index(drop=True)
-    if rows.empty:
-        way_out = (
-            "add some with --split test, or make the workspace anew with 'curate add … --split train=0.8,test=0.2'"
-        )
-        raise UserError(f"{pasted(workspace.root)} has no labelled test images to evaluate on; {way_out}")
-    return rows
-
-
-def leak_free(
-    workspace: Workspace, images: pd.DataFrame, test_rows: pd.DataFrame, learned: pd.DataFrame
-) -> list[str] | None:
-    """Test images that no training image shows, by the pairs that `split_leak` goes by; None where it has not looked
-    at these images as they are now, see `leaks_unknown`.
-
-    images: the manifest, of which `test_rows` are a part. learned: what is trained on, which may come out of the pool,
-    or of an earlier manifest; the training split counts whether it is or not.
-    """
-    if LEAK not in scans.of(workspace) or leaks_unknown(workspace):
-        return None
-    gone = learned[~learned["image_id"].isin(images["image_id"])].drop_duplicates("image_id")
-    images = pd.concat([images, gone], ignore_index=True)
-    pairs = _duplicate_pairs(workspace, images)
-    images = images.assign(split=images["split"].mask(images["image_id"].isin(learned["image_id"]), "train"))
-    asked = recipe.in_workspace(workspace).scan.get(LEAK, {}).get("probability")
-    found = leaks(images, pairs, probability=PROBABILITY if asked is None else float(asked))
-    found = found[(images["split"] == "train").to_numpy()[found["row"]]]
-    leaked = test_rows["image_id"].isin(images["image_id"].iloc[found["other"]])
-    leaked |= test_rows["pixel_hash"].isin(test_rows["pixel_hash"][leaked])  # and the copies of it
-    return test_rows["image_id"][~leaked].to_list()
-
-
-def _duplicate_pairs(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
-    """Of all these images, as a scan has them: what one has found is kept, the rest is measured."""
-    with workspace.locked():
-        pairs: pd.DataFrame = Evidence(workspace, images, Local()).get("duplicate_pairs")
-    return pairs
-
-
-def leaks_unknown(workspace: Workspace) -> list[str]:
-    """Why what `split_leak` has found is not true any more, in a line; nothing where it is, or has not been looked."""
-    reasons = scans.stale(workspace, [LEAK], scans.of(workspace))
-    again = f"'curate scan {pasted(workspace.root)}' first"
-    return [f"no accuracy without leaked test images: {reason}; {again}" for reason in reasons]
-
-
-def by_epochs(config: TrainConfig) -> TrainConfig:
-    """The settings themselves; raises `UserError` where they count steps, in verbs that go by epochs."""
-    if config.steps is not None:
-        raise UserError(f"steps = {config.steps}; this verb goes by epochs: set epochs, and leave steps out")
-    return config

@@ -12,7 +12,7 @@ from curate.wording import pasted, plural
 if TYPE_CHECKING:
     from curate.augment.bench import Bench
     from curate.augment.materialize import Augmented
-    from train.policy_search import Found, Place, Tried
+    from train.policy_search import Found, Standing, Tried
 
 augment = typer.Typer(
     help="Augment with a pipeline of Albumentations: see it, time it, keep the images.",
@@ -243,7 +243,7 @@ def _say_found(found: "Found", ws: Path, asked: str) -> None:
         output.say(f"Wrote {best}. Next: curate train {pasted(ws)} --augment {best}{asked}")
 
 
-def _difference(place: "Place") -> str:
+def _difference(place: "Standing") -> str:
     if place.difference is None:
         return ""
     half = "" if place.difference_half_width is None else f" ± {100 * place.difference_half_width:.2f}"

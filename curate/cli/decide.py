@@ -56,6 +56,9 @@ def decide(
     if as_json:
         output.print_json(result)
         return
+    if imported:
+        taken_over = plural(result.taken_over or 0, "answer", "answers")
+        output.say(f"{taken_over} taken over from {pasted(imported)}{'' if result.taken_over else ': none is new'}.")
     output.say(f"Decisions: {output.counts(result.actions)}; {result.by_people:,} of them by people.")
     if result.answers.count:
         said = result.answers

@@ -181,7 +181,7 @@ def findings(
         workspace, finder=finder, flagged_only=not (everything or image), at=at, image_ids=image
     )
     not_run = scans.not_run(workspace, pasted(ws), [finder], scans.of(workspace)) if finder else {}
-    output.warn(verbs.stale(workspace) + [f"{name} has not looked at this set" for name in not_run])
+    output.warn(scans.warnings(workspace) + [f"{name} has not looked at this set" for name in not_run])
     table = listed.table.head(top)
     if as_json:
         output.print_json({"findings": table, "decisions": listed.decisions} if image else table)
@@ -203,10 +203,10 @@ def findings(
 
 def _summarise(workspace: "Workspace", finder: str | None, at: str | None, as_json: bool) -> None:
     """`curate findings --summary`."""
-    from curate import verbs
+    from curate import scans, verbs
 
     summary = verbs.summarise(workspace, finder=finder, at=at)
-    output.warn(verbs.stale(workspace))
+    output.warn(scans.warnings(workspace))
     if as_json:
         output.print_json(summary)
         return

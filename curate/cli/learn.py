@@ -52,6 +52,8 @@ def train(
     from curate.errors import UserError
     from curate.workspace import Workspace
     from train import distributed, verbs
+    from train.config import configure
+    from train.rows import leaks_unknown
 
     if processes > 1 and (at_once or 1) > 1:
         raise UserError(
@@ -69,7 +71,7 @@ def train(
     if data is None and distributed.first() and versions.is_current(workspace):
         output.warn(["this trains on the set as it came; '--data curated' takes the curated one"])
     data = data or "raw"
-    with distributed.joined(verbs.configure(workspace, settings).device):
+    with distributed.joined(configure(workspace, settings).device):
         if not distributed.first():
             verbs.help_train(workspace, data=data, seeds=seeds, settings=settings, name=name)
             return
@@ -87,7 +89,7 @@ def train(
     if as_json:
         output.print_json(result)
         return
-    output.warn(verbs.leaks_unknown(workspace))
+    output.warn(leaks_unknown(workspace))
     output.say(*describe(result), f"Wrote {pasted(run_dir)}. Next: curate report {pasted(ws)}")
 
 

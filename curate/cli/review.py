@@ -53,7 +53,7 @@ def review(
     as_json: options.Json = False,
 ) -> None:
     """Look at what was found, decide, and have it written down: in FiftyOne, on a page, or as a label job."""
-    from curate import deciding
+    from curate import authorship
     from curate.review import verb as reviews
     from curate.workspace import Workspace
 
@@ -69,7 +69,7 @@ def review(
         page = to / "review.html" if to.is_dir() else to.with_name(f"{to.name}.html")
         raise UserError(f"--to {pasted(to)} must name a page: --to {pasted(page)}")
     workspace = Workspace.open(ws)
-    name = deciding.reviewer(by)
+    name = authorship.reviewer(by)
     if fiftyone:
         _open_app(workspace, name, port=port or PORT, budget=budget, second=second, browser=browser, as_json=as_json)
     elif sheet or job:
@@ -87,7 +87,7 @@ def review(
 
 def _status(workspace: "Workspace", name: str, *, budget: int | None, second: int, as_json: bool) -> None:
     """How the review stands: what waits, who agrees with whom, what people disagree on."""
-    from curate import recipe, reviewers, tables, verbs
+    from curate import recipe, reviewers, scans, tables
     from curate.decisions import POLICY
     from curate.review import asking
     from curate.versions import just_decided
@@ -99,7 +99,7 @@ def _status(workspace: "Workspace", name: str, *, budget: int | None, second: in
     waiting = asked.table[asked.table["asked"]]
     disputed = reviewers.disputed(said, images, rule)
     agreement = reviewers.agreement(said, images)
-    output.warn(verbs.stale(workspace))
+    output.warn(scans.warnings(workspace))
     if as_json:
         people = said["by"][said["by"] != POLICY].value_counts()
         output.print_json(

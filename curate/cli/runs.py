@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from curate.results.flips import Flip, Flips
     from curate.results.run_table import Row
     from curate.results.runs import Runs
-    from curate.results.side_by_side import ClassChange, Comparison, Difference
+    from curate.results.side_by_side import ClassChange, Comparison, RunDifference
     from curate.workspace import Workspace
 
 
@@ -138,7 +138,7 @@ def _say_comparison(compared: "Comparison", top: int) -> None:
     output.say(*[f"Caution. {caution}" for caution in compared.cautions])
 
 
-def _difference(item: "Difference") -> dict[str, str]:
+def _difference(item: "RunDifference") -> dict[str, str]:
     from curate.results.runs import MEASURES
     from curate.wording import percent, signed
 

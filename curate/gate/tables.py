@@ -132,13 +132,14 @@ def leaks(facts: Facts, limit: int) -> Check:
 
 
 def images_per_class(facts: Facts, limit: int) -> Check:
-    """The training images of the smallest class.
+    """The training images of the smallest class; generated ones, which show their originals once more, do not count.
 
     Also of classes that were dropped as a whole; one that was relabelled as a whole is no class any more."""
     gone = facts.manifest[~facts.manifest["image_id"].isin(facts.images["image_id"])]
     still = facts.manifest["label"][facts.manifest["image_id"].isin(facts.images["image_id"])]
     labels = sorted((set(facts.images["label"]) | (set(gone["label"]) - set(still))) - {""})
-    counts = learned(facts.images)["label"].value_counts().reindex(labels, fill_value=0)
+    originals = learned(facts.images[facts.images["parent_id"] == ""])
+    counts = originals["label"].value_counts().reindex(labels, fill_value=0)
     way_out = f"curate add {facts.ws} SOURCE"
     if not labels:
         return Check(

@@ -8,10 +8,10 @@ import pandas as pd
 from curate.engine import Local
 from curate.evidence import Evidence
 from curate.ingest.added import NearDuplicate
-from curate.likeness import duplicates
+from curate.likeness import SIDE, duplicates
 from curate.measure import Measure, folder, measure_batch, without_value
 from curate.signals.duplicate_pairs import duplicate_pairs
-from curate.signals.thumbnail import SIDE, thumbnail
+from curate.signals.thumbnail import thumbnail
 from curate.workspace import Workspace
 
 

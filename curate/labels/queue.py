@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from curate.decisions import POLICY, REVIEW_COLUMNS, Decided, askable
+from curate.decisions import POLICY
 from curate.labels.answers import LABEL_ERROR
+from curate.policy import REVIEW_COLUMNS, Ruling, askable
 from curate.recipe import Rule
 
 RIGHT, WRONG = 1.0, -2.0
@@ -74,7 +75,7 @@ def ordered(labels: pd.DataFrame, budget: int | None = None) -> pd.DataFrame:
 
 
 def review(
-    decided: Decided, findings: pd.DataFrame, images: pd.DataFrame, rules: list[Rule], *, budget: int | None = None
+    ruling: Ruling, findings: pd.DataFrame, images: pd.DataFrame, rules: list[Rule], *, budget: int | None = None
 ) -> tuple[pd.DataFrame, Worth]:
     """The review list with the labels first, in the order in which to ask, then what other finders found, as it was.
 
@@ -82,8 +83,8 @@ def review(
     an answer is worth `LEAST`: also those that it relabels or drops because of `label_error`, as a person knows better.
     budget: so many labels at most; what other finders found as well stays in any case.
     """
-    left = decided.review
-    labels = _labels(decided, findings, images, rules)
+    left = ruling.review
+    labels = _labels(ruling, findings, images, rules)
     listed = ordered(labels, budget)
     stop_after, total = worth(listed["gain"].to_numpy())
     left_out = worth(labels["gain"].to_numpy())[0] - stop_after
@@ -94,9 +95,9 @@ def review(
     return table[list(REVIEW_COLUMNS)], Worth(len(listed), total, stop_after, left_out)
 
 
-def _labels(decided: Decided, findings: pd.DataFrame, images: pd.DataFrame, rules: list[Rule]) -> pd.DataFrame:
+def _labels(ruling: Ruling, findings: pd.DataFrame, images: pd.DataFrame, rules: list[Rule]) -> pd.DataFrame:
     """A row for each label that there may be to ask about, with `REVIEW_COLUMNS`; people's own are never among them."""
-    left, taken = decided.review, decided.decisions
+    left, taken = ruling.review, ruling.decisions
     by_label = (taken["because"].str.split(";").str[0] == LABEL_ERROR) & taken["action"].isin(["drop", "relabel"])
     settled = taken["image_id"][(taken["by"] != POLICY) | ~by_label]
     mine = findings[findings["finder"] == LABEL_ERROR]

@@ -16,8 +16,7 @@ from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
 from curate.engine import threads
-from curate.likeness import views
-from curate.signals.thumbnail import SIDE
+from curate.likeness import SIDE, views
 
 Result = TypeVar("Result")
 

@@ -5,8 +5,7 @@ from functools import cache
 import numpy as np
 from scipy.fft import dct
 
-from curate.likeness import alignment, views
-from curate.signals.thumbnail import SIDE
+from curate.likeness import SIDE, alignment, views
 
 GRID = SIDE // 2
 """Details are pixels of 16 x 16."""

@@ -16,9 +16,8 @@ import numpy as np
 
 from curate.engine import Engine
 from curate.files import TEMPORARY_PREFIX, make_folder, replacing
-from curate.likeness import alignment, details, search, views
+from curate.likeness import THUMBNAIL, alignment, details, search, views
 from curate.likeness.shared import Shared
-from curate.signals import thumbnail as signal
 
 FILE = "links.npz"
 SENT = f"{TEMPORARY_PREFIX}sent-"
@@ -184,11 +183,11 @@ def _read(store: Path) -> tuple[np.ndarray, np.ndarray, Links]:
     thumbnails of another version."""
     damage = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
     with suppress(*damage), (store / FILE).open("rb") as file, np.load(file, allow_pickle=False) as content:
-        if content["thumbnail_version"] == signal.VERSION:
+        if content["thumbnail_version"] == THUMBNAIL:
             return content["hashes"], content["coarse"], Links(*[content[field.name] for field in fields(Links)])
     return _nothing()
 
 
 def _write(store: Path, names: np.ndarray, coarse: np.ndarray, links: Links) -> None:
     with replacing(store / FILE) as temporary, temporary.open("wb") as file:
-        np.savez(file, hashes=names, coarse=coarse, thumbnail_version=signal.VERSION, **vars(links))
+        np.savez(file, hashes=names, coarse=coarse, thumbnail_version=THUMBNAIL, **vars(links))

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from curate.signals.thumbnail import SIDE
+from curate.likeness import SIDE
 
 PLAIN, MIRRORED, TRIMMED, FIRST_PART = range(4)
 PARTS = [

@@ -11,7 +11,7 @@ from curate.manifest import data_hash, learned
 from curate.results import runs
 from curate.results.proof import Proof
 from curate.results.runs import Run
-from curate.results.side_by_side import Comparison, Difference, compare, other_tests, unlike
+from curate.results.side_by_side import Comparison, RunDifference, compare, other_tests, unlike
 from curate.workspace import Workspace
 
 CONFUSION_CLASSES = 20
@@ -50,7 +50,7 @@ class Worth:
         return self.comparisons[0].after if self.comparisons else self.runs[-1]
 
     @property
-    def gain(self) -> Difference | None:
+    def gain(self) -> RunDifference | None:
         """What curating was worth, by the first comparison; None where not the data alone differ, or where it is of an
         earlier set."""
         first = self.comparisons[0] if self.comparisons else None

@@ -32,7 +32,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Difference:
+class RunDifference:
     """After minus before, as a share (0.01 is one percentage point), of one measure."""
 
     measure: str
@@ -65,7 +65,7 @@ class Comparison:
     before: Run
     after: Run
     settings: list[Setting]
-    differences: list[Difference]
+    differences: list[RunDifference]
     """In the order of `MEASURES`."""
     class_changes: list[ClassChange]
     """The greatest loss first."""
@@ -100,7 +100,7 @@ def compare(before: Run, after: Run, *, first: int, proof: Proof | None = None) 
     )
 
 
-def difference(before: Run, after: Run, *, proof: Proof | None = None) -> Difference:
+def difference(before: Run, after: Run, *, proof: Proof | None = None) -> RunDifference:
     """That in accuracy, single view, of two runs that were measured on the same test images; see `compare`."""
     return _difference(MEASURE, before, after, _said(before, after), at_all_times=_until_clear(before, after, proof))
 
@@ -153,7 +153,7 @@ def _settings(before: Run, after: Run) -> list[Setting]:
     return [each for each in values if each.before != each.after]
 
 
-def _difference(measure: str, before: Run, after: Run, said: Said | None, *, at_all_times: bool) -> Difference:
+def _difference(measure: str, before: Run, after: Run, said: Said | None, *, at_all_times: bool) -> RunDifference:
     common = paired.common(before.seeds, after.seeds)
     least = _least_deviation(measure, before, after, said)
     old, new = _values(before, measure, common), _values(after, measure, common)
@@ -164,7 +164,7 @@ def _difference(measure: str, before: Run, after: Run, said: Said | None, *, at_
     means, numbers = (float(old.mean()), float(new.mean())), (len(old), len(new))
     verdict = paired.verdict(means[1] - means[0], half, None, min(numbers))
     known = half if math.isfinite(half) else None
-    return Difference(measure, *means, means[1] - means[0], known, numbers, bool(common), verdict)
+    return RunDifference(measure, *means, means[1] - means[0], known, numbers, bool(common), verdict)
 
 
 def _values(run: Run, measure: str, seeds: Sequence[int]) -> np.ndarray:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from curate import deciding, recipe, reviewers, tables
+from curate import authorship, journal, recipe, reviewers, tables
 from curate.errors import UserError
-from curate.review import asking, dataset, journal, samples, twins, verdicts
+from curate.review import asking, dataset, samples, twins, verdicts
 from curate.review.desk import Answer, Desk, Taken, signature
 from curate.review.pace import Pace, pace
 from curate.wording import plural
@@ -80,7 +80,7 @@ def session(data: "fo.Dataset") -> Session:
         raise UserError(
             f"dataset {data.name!r} is not of a workspace of curate; open one with 'curate review WS --fiftyone'"
         )
-    by = deciding.reviewer(None)
+    by = authorship.reviewer(None)
     with _opening:
         if (root, by) not in _sessions:
             workspace = Workspace.open(Path(root))

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from curate import manifest, predictions, remote, tables, verbs
+from curate import manifest, predictions, remote, scans, tables
 from curate.errors import UserError
 from curate.files import file_hash
+from curate.mongo.database import fiftyone, leave, reachable
 from curate.review import acting, asking, dataset, hand_edits, samples, views
-from curate.review.database import fiftyone, leave, reachable
 from curate.review.desk import Desk
 from curate.review.server import HOST
 from curate.review.thumbnails import give_thumbnails
@@ -73,7 +73,9 @@ def prepare(workspace: Workspace, by: str, *, budget: int | None, second: int) -
         views.save_views(data)
         if embeddings:
             views.embed(data, embeddings, file_hash(workspace.root / predictions.FILE))
-    return Opened(data, acting.begin(workspace, by, asked), synced, warnings + _missing(paths) + verbs.stale(workspace))
+    return Opened(
+        data, acting.begin(workspace, by, asked), synced, warnings + _missing(paths) + scans.warnings(workspace)
+    )
 
 
 def take_by_hand(desk: Desk, data: "fo.Dataset", shown: Callable[[list[str]], None] | None = None) -> list[str]:

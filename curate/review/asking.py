@@ -83,7 +83,7 @@ def asked(
     if predicted is None and predictions.exists(workspace):
         predicted = predictions.read(workspace, images)
     table = lay_out(rows, asking.findings, images, None if predicted is None else predicted.embeddings)
-    gone = asking.decided.decisions["image_id"][asking.decided.decisions["action"] == "drop"]
+    gone = asking.ruling.decisions["image_id"][asking.ruling.decisions["action"] == "drop"]
     last = asking.review["image_id"][asking.review["related_id"].isin(gone)]
     table["proposal"] = table["proposal"].mask(table["image_id"].isin(last), "")  # who accepts would lose the photo
     goes = ~table["asked"] & (table["score"] == 1) & table["image_id"].isin(gone)

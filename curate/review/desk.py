@@ -12,12 +12,11 @@ from typing import Any
 
 import pandas as pd
 
-from curate import deciding, decisions, manifest, tables
+from curate import authorship, decisions, journal, manifest, tables
 from curate.csv_text import write_csv
 from curate.decisions import ACTIONS, COLUMNS, POLICY, Action
 from curate.errors import UserError, alike, known
 from curate.files import file_hash, replacing
-from curate.review import journal
 from curate.wording import some
 from curate.workspace import DECIDED_BY, DECISIONS, MANIFEST, Workspace, timestamp
 
@@ -146,7 +145,7 @@ class Desk:
         if known_ == signature(path):
             return ()
         self.workspace.note_edits()
-        table = deciding.signed(self.workspace, tables.read_answers(self.workspace, self.images()), self.by)
+        table = authorship.signed(self.workspace, self.images(), self.by).table
         self._taken_in = self._read[DECISIONS] = (signature(path), table)
         return () if before is None else _changes(before, table, self.by)
 

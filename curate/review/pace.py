@@ -5,8 +5,8 @@ from datetime import datetime
 
 import numpy as np
 
+from curate.journal import Act
 from curate.labels import queue
-from curate.review.journal import Act
 from curate.wording import plural
 
 BREAK = 120

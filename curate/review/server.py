@@ -114,7 +114,7 @@ async def _refuse(scope: Scope, send: Send, why: str) -> None:
 def main(port: int, name: str, seen: set[str]) -> None:
     """Serve until the process is ended. The dataset that will be looked at is made ready, so that no key waits."""
     os.environ["FIFTYONE_SERVER"] = "1"
-    from curate.review.database import fiftyone
+    from curate.mongo.database import fiftyone
 
     fiftyone()
     threading.Thread(target=_make_ready, args=(name,), daemon=True).start()

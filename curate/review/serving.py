@@ -17,8 +17,8 @@ import pandas as pd
 
 from curate import REVIEWER, manifest, remote, tables
 from curate.errors import UserError
+from curate.mongo.database import gone
 from curate.review import acting, dataset
-from curate.review.database import gone
 from curate.review.server import HOST, packed
 from curate.review.thumbnails import THUMBNAILS
 from curate.workspace import Workspace

@@ -4,9 +4,9 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from curate import manifest, tables
+from curate import jobs, manifest, tables
 from curate.labels import queue
-from curate.review import asking, jobs, sheet
+from curate.review import asking, sheet
 from curate.wording import pasted
 from curate.workspace import Workspace
 

@@ -3,9 +3,9 @@
 import cv2
 import numpy as np
 
-VERSION = 3
-SIDE = 32
-"""At 16 pixels, handwritten digits that differ cannot be told from digits that were shifted (measured)."""
+from curate.likeness import SIDE, THUMBNAIL
+
+VERSION = THUMBNAIL
 
 
 def thumbnail(gray: np.ndarray) -> np.ndarray:

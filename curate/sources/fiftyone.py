@@ -36,7 +36,7 @@ def read(name: str, options: Options) -> Iterator[Sample]:
 
     Raises `UserError` for videos, groups and patches, and where two fields may be the label.
     """
-    from curate.review import database
+    from curate.mongo import database
 
     fo = database.fiftyone()
     with database.reachable():
@@ -59,7 +59,7 @@ def write(table: pd.DataFrame, root: Path, name: str) -> int:
 
     Raises `UserError` where there is a dataset of that name; it is left alone.
     """
-    from curate.review import database
+    from curate.mongo import database
 
     paths = dict(zip(table["image_id"], manifest.locate(table, root), strict=True))
     if away := next((path for path in paths.values() if remote.is_url(path)), None):

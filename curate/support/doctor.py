@@ -138,7 +138,7 @@ def _disk(folder: str) -> Check:
 
 def _database() -> Check:
     """FiftyOne's mongod: given by address, or in FiftyOne's own package. One on the PATH is of no use to it."""
-    from curate.review import database, mongod
+    from curate.mongo import database, mongod
 
     if uri := database.address():
         why = database.silence(uri, ANSWER_SECONDS)

@@ -19,7 +19,6 @@ FILES = (
     *("ledger.jsonl", "review.jsonl", "recipe.yaml", "proof.json", "review.html", "report.html"),
 )
 FOLDERS = ("history", "signals", "runs", "images", "downloads", crash.FOLDER)
-FOLDERS_OF_SIGNALS = ("predictions", "decoded", "review_thumbnails")
 SUFFIXES = (
     *(".parquet", ".csv", ".json", ".jsonl", ".yaml", ".html", ".log", ".lock"),
     *(".npy", ".npz", ".u8", ".safetensors", ".onnx", ".png", ".jpg"),
@@ -31,10 +30,11 @@ VERSION = re.compile(r"\d+(\.\d+)*((a|b|rc|\.dev|\.post)\d+)*")
 def own_words() -> set[str]:
     """Names of curate's own, those of the command line and of training left out."""
     from curate import finders, findings, manifest, recipe, registry, signals, sources
-    from curate.decisions import COLUMNS, REVIEW_COLUMNS
+    from curate.decisions import COLUMNS
+    from curate.policy import REVIEW_COLUMNS
 
     found = {*manifest.COLUMNS, *manifest.SPLITS, *findings.COLUMNS, *COLUMNS, *REVIEW_COLUMNS, *recipe.names()}
-    found |= {*registry.modules(signals), *FOLDERS_OF_SIGNALS, *sources.layouts()}
+    found |= {*registry.modules(signals), *registry.KEPT_BESIDE_SIGNALS, *sources.layouts()}
     found |= {*get_args(recipe.RuleAction), *get_args(recipe.Checked)}
     models: list[type[BaseModel]] = [recipe.Recipe, *recipe.NESTED.values()]
     for model in models:

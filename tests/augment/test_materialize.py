@@ -18,6 +18,7 @@ from curate.files import TEMPORARY_PREFIX
 from curate.images import content_hash, pixel_hash, read_image
 from curate.ingest.add import add
 from curate.likeness import duplicates
+from curate.policy import apply_rules
 from curate.recipe import Rule
 from curate.workspace import DECISIONS, MANIFEST, Workspace, read_table
 from tests.conftest import write_tree
@@ -313,7 +314,7 @@ def test_rules_drop_augmented_images_at_most(ws: Workspace, crops: Path) -> None
     def taken(finder: str, action: str, suggested: str = "") -> list[str]:
         findings = found(*[(name, finder, 0.1, suggested) for name in (original, generated)])
         rules = [Rule.model_validate({"finder": finder, "action": action})]
-        result = decisions.decide(findings, rows(ws), rules, decisions.empty(), at="")
+        result = apply_rules(findings, rows(ws), rules, decisions.empty(), at="")
         return sorted([*result.decisions["image_id"], *result.review["image_id"]])
 
     assert taken("dark", "drop") == sorted([original, generated])

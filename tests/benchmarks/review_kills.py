@@ -22,8 +22,8 @@ from typing import Any
 import pandas as pd
 import psutil
 
-from curate import tables
-from curate.review import journal, sheet
+from curate import journal, tables
+from curate.review import sheet
 from curate.workspace import Workspace
 from tests.benchmarks.record import record
 from tests.benchmarks.review_command import Review, chromium, end, ended, free_port, launch, mongod, opened, server

@@ -23,6 +23,7 @@ from cleanlab.rank import get_label_quality_scores
 from curate import apply, decisions, predictions, recipe, tables
 from curate.labels import answers
 from curate.manifest import label_codes
+from curate.policy import apply_rules
 from curate.review import asking
 from curate.workspace import Workspace
 from tests.benchmarks import label_errors, label_sets
@@ -147,7 +148,7 @@ def left_wrong(ws: Workspace, said: dict[str, str], truth: dict[str, str]) -> fl
         dtype="str",
     )
     found, _ = answers.calibrate(tables.read_findings(ws), people, images)
-    decided = decisions.decide(found, images, recipe.in_workspace(ws).policy, people, at="")
+    decided = apply_rules(found, images, recipe.in_workspace(ws).policy, people, at="")
     curated = apply.apply(images, decided.decisions).table
     curated = curated[curated["split"] == "train"]
     return float(

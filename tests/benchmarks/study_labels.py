@@ -34,11 +34,11 @@ from curate.workspace import Workspace
 from tests.benchmarks import label_sets
 from tests.benchmarks.record import circumstances, earlier, record, signals_of
 from train import prove, recipes
-from train import verbs as training
 from train.arms import Arm, Plan, Question
 from train.budget import parse_seconds
 from train.checkpoint import Epoch
 from train.predict import predict
+from train.rows import train_rows_of
 
 DROP, CLEANLAB = "drop", "cleanlab"
 FINDERS = ("label_error", "split_leak")
@@ -136,10 +136,10 @@ def plan(ws: Workspace) -> Plan:
     seen: dict[str, str] = {}
     arms = []
     for name, (says, table) in sets.items():
-        usable = training.train_rows_of(table)
+        usable = train_rows_of(table)
         if seen.setdefault(data_hash(usable), name) == name:  # true labels may be the given ones
             arms.append(Arm(name, says, usable, steps.labels_right(usable, truth)))
-    count = steps.lost(arms[0].rows, training.train_rows_of(dropped))
+    count = steps.lost(arms[0].rows, train_rows_of(dropped))
     if count:
         arms.append(replace(arms[0], name=RANDOM, says="as many dropped at random", dropped=count))
     questions = [

@@ -19,10 +19,10 @@ from tests.benchmarks import label_sets
 from tests.benchmarks.record import circumstances, earlier, record, signals_of
 from tests.benchmarks.study_labels import FINDERS, tell
 from train import prove, recipes
-from train import verbs as training
 from train.arms import Arm, Plan, Question
 from train.experiments import ladder
 from train.predict import predict
+from train.rows import train_rows_of
 from train.study import stratified
 
 WHAT = "The sets that are named: CIFAR-10 as a JPEG copy, Imagenette at 32 px; test images untouched"
@@ -96,7 +96,7 @@ def curate(ws: Workspace, profile: str, settings: dict[str, object]) -> None:
 
 def both(ws: Workspace, count: int | None, *, prefix: str) -> Plan:
     """Raw and curated, of the same images as far as curating left them."""
-    raw, curated = (training.train_rows_of(tables.read_images(ws, data)) for data in (RAW, CURATED))
+    raw, curated = (train_rows_of(tables.read_images(ws, data)) for data in (RAW, CURATED))
     if count is not None and count < len(raw):
         raw = raw.iloc[stratified(raw["label"].to_numpy(), count, seed=0)].reset_index(drop=True)
         curated = curated[curated["image_id"].isin(raw["image_id"])].reset_index(drop=True)

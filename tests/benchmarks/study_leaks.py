@@ -25,9 +25,9 @@ from tests.benchmarks import label_sets
 from tests.benchmarks.record import record, signals_of
 from tests.benchmarks.study_labels import SCALES, tell
 from train import prove, recipes
-from train import verbs as training
 from train.arms import Arm, Plan, Question
 from train.result import PREDICTED
+from train.rows import eval_rows_of, train_rows_of
 
 FREE, PLANTED = "leak_free", "planted"
 COPIES = 100
@@ -67,8 +67,8 @@ def plan(ws: Workspace) -> tuple[Plan, dict[str, set[str]]]:
     images = tables.read_manifest(ws)
     found = read_table(ws.path(FINDINGS))
     leaks = found[(found["finder"] == "split_leak") & found["flagged"]]
-    rows = training.train_rows_of(images)
-    tested = training.test_rows_of(ws, images)
+    rows = train_rows_of(images)
+    tested = eval_rows_of(ws, images)
     shown = tested[~tested["image_id"].isin(leaks["related_id"])].groupby("label").head(COPIES)
     away = np.random.default_rng(0).choice(len(rows), len(shown), replace=False)
     sets = {

@@ -23,7 +23,7 @@ from train import models
 from train.config import TrainConfig
 from train.data import ImageSet, load_images
 from train.loop import train
-from train.verbs import train_rows_of
+from train.rows import train_rows_of
 
 BATCH, IMAGES, SIDE = 128, 4096, 2048
 ROUNDS = {"resnet20": 5, "resnet18": 2}

@@ -13,12 +13,11 @@ import numpy as np
 import pyarrow.parquet as pq
 from safetensors import safe_open
 
-from curate import findings, manifest, predictions, tables
+from curate import findings, journal, manifest, predictions, tables
 from curate.csv_text import read_csv
 from curate.files import TEMPORARY_PREFIX, file_hash
 from curate.images import decode
 from curate.results import runs
-from curate.review import journal
 from curate.workspace import CURATED, FINDINGS, HISTORY, LEDGER, MANIFEST, VERSIONED, Workspace, read_table
 
 WS = "ws"

@@ -23,7 +23,7 @@ from curate import registry
 from tests import forked
 from tests.crash.moments import Moments
 
-WALKED = ("curate.finders", "curate.signals", "curate.sources", "curate.review.jobs")
+WALKED = ("curate.finders", "curate.signals", "curate.sources", "curate.jobs")
 TRAINING = (
     "train.verbs",
     "train.predict",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from curate import REVIEWER, adding, deciding, findings, verbs, versions
+from curate import REVIEWER, adding, authorship, deciding, findings, verbs, versions
 from curate.augment.materialize import materialize
 from curate.augment.wanted import Target
 from curate.csv_text import read_csv, write_csv
@@ -54,7 +54,7 @@ def test_edits_by_hand_are_signed_as_the_environment_says(reviewed: Workspace, m
     path = reviewed.path(DECISIONS)
     path.write_text(path.read_text().replace(",drop,", ",keep,"))
     monkeypatch.setenv(REVIEWER, "bob")
-    monkeypatch.setattr(deciding.getpass, "getuser", lambda: 1 / 0)
+    monkeypatch.setattr(authorship.getpass, "getuser", lambda: 1 / 0)
     deciding.decide(reviewed, reviewed.path("policy.yaml"))
     assert read_csv(path)["by"].tolist() == ["bob"]
 

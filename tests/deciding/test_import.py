@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from curate import REVIEWER, deciding, verbs
+from curate import REVIEWER, authorship, deciding, verbs
 from curate.csv_text import read_csv, write_csv
 from curate.errors import UserError
 from curate.workspace import DECISIONS, FINDINGS, MANIFEST, Workspace, read_table
@@ -39,7 +39,7 @@ def test_an_account_without_a_name_is_told_what_to_do(reviewed: Workspace, monke
     path = reviewed.path(DECISIONS)
     path.write_text(path.read_text().replace(",drop,", ",keep,"))
     monkeypatch.delenv(REVIEWER, raising=False)
-    monkeypatch.setattr(deciding.getpass, "getuser", lambda: {}["uid"])
+    monkeypatch.setattr(authorship.getpass, "getuser", lambda: {}["uid"])
     with pytest.raises(UserError, match="this account has no name; give yours in the variable CURATE_REVIEWER"):
         deciding.decide(reviewed, reviewed.path("policy.yaml"))
 

@@ -160,6 +160,11 @@ def test_images_of_the_smallest_class(
     assert check.status == ("passed" if count >= 2 else "failed")
 
 
+def test_generated_images_make_a_class_no_larger() -> None:
+    generated = images(*PETS, ("dog0-1", "train", "dog"), parents={"dog0-1": "dog0"})
+    assert tables.images_per_class(facts(judged=generated), 3).measured == 2
+
+
 def test_images_that_cannot_be_decoded_are_none() -> None:
     broken = images(*PETS).assign(error=["truncated PNG" if row[0] == "dog0" else "" for row in PETS])
     assert tables.images_per_class(facts(judged=broken), 2).measured == 1

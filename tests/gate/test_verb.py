@@ -20,6 +20,7 @@ from tests.gate.conftest import Called, contents, failed, leak
 from tests.gate.facts import PETS
 from tests.tables import decided, found, images
 from train.predict import predict
+from train.rows import train_rows_of
 
 
 def test_a_fresh_set_passes_after_the_default_policy(digits: Workspace, call: Called) -> None:
@@ -157,7 +158,7 @@ def test_runs_of_the_trainer(digits: Workspace, call: Called) -> None:
 
 def test_the_hash_of_the_training_images_is_the_trainers(digits: Workspace) -> None:
     curated = read_table(digits.path(CURATED))
-    assert data_hash(learned(curated)) == data_hash(train.verbs.train_rows_of(curated))
+    assert data_hash(learned(curated)) == data_hash(train_rows_of(curated))
 
 
 @pytest.mark.parametrize(

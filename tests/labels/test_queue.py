@@ -6,8 +6,8 @@ import pytest
 
 from curate import decisions, findings
 from curate.cli.decide import worth_line
-from curate.decisions import REVIEW_COLUMNS, decide
 from curate.labels.queue import Worth, gain, ordered, review, worth
+from curate.policy import REVIEW_COLUMNS, apply_rules
 from curate.recipe import Rule
 from tests.tables import decided, images
 
@@ -34,7 +34,7 @@ def listed(
     table: pd.DataFrame, *rules: Rule, earlier: pd.DataFrame | None = None, budget: int | None = None
 ) -> tuple[pd.DataFrame, Worth]:
     before = decisions.empty() if earlier is None else earlier
-    result = decide(table, IMAGES, list(rules), before, at="2026-01-01T12:00:00Z")
+    result = apply_rules(table, IMAGES, list(rules), before, at="2026-01-01T12:00:00Z")
     return review(result, table, IMAGES, list(rules), budget=budget)
 
 

@@ -119,7 +119,7 @@ def test_a_damaged_file_is_made_again(evidence: Evidence, asked: list[int], dama
 def test_thumbnails_of_another_version_are_compared_anew(
     evidence: Evidence, asked: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(links.signal, "VERSION", links.signal.VERSION + 1)
+    monkeypatch.setattr(links, "THUMBNAIL", links.THUMBNAIL + 1)
     again(evidence, evidence.manifest)
     assert asked == [7]
 

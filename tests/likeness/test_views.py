@@ -4,8 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from curate.likeness import alignment, details, views
-from curate.signals.thumbnail import SIDE
+from curate.likeness import SIDE, alignment, details, views
 from tests.pictures import photos
 
 

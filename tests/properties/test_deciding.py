@@ -4,15 +4,15 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate import decisions, reviewers
+from curate import decisions, journal, reviewers
 from curate.apply import apply, diff
-from curate.decisions import POLICY, decide, in_order, merge
+from curate.decisions import POLICY, in_order, merge
+from curate.journal import Act
 from curate.manifest import SPLITS
+from curate.policy import apply_rules
 from curate.recipe import Reviewers, Rule
 from curate.results.steps import PEOPLE as BY_PEOPLE
 from curate.results.steps import alone, is_supplement, lost, randomly_dropped, steps, without
-from curate.review import journal
-from curate.review.journal import Act
 from tests.properties.drawn import FINDERS, PEOPLE, decisions_on, findings_on, manifests
 
 ANYBODY = PEOPLE | st.just(POLICY)
@@ -104,7 +104,7 @@ def test_people_beat_the_policy_and_are_not_asked_again(data: st.DataObject) -> 
     manifest = data.draw(manifests())
     found, rules = data.draw(findings_on(manifest)), data.draw(RULES)
     earlier = data.draw(decisions_on(manifest, ANYBODY))
-    result = decide(found, manifest, rules, earlier, at=LATER)
+    result = apply_rules(found, manifest, rules, earlier, at=LATER)
     people, theirs = earlier[earlier["by"] != POLICY], result.decisions[result.decisions["by"] != POLICY]
     pd.testing.assert_frame_equal(in_order(people, manifest), theirs.reset_index(drop=True))
     of_policy = result.decisions[result.decisions["by"] == POLICY]
@@ -119,12 +119,12 @@ def test_people_beat_the_policy_and_are_not_asked_again(data: st.DataObject) -> 
 def test_deciding_again_gives_the_same_file_and_taking_back_gives_the_one_before(data: st.DataObject) -> None:
     manifest = data.draw(manifests())
     found, rules = data.draw(findings_on(manifest)), data.draw(RULES)
-    first = decide(found, manifest, rules, decisions.empty(), at=NOON).decisions
-    again = decide(found, manifest, rules, first, at=LATER).decisions
+    first = apply_rules(found, manifest, rules, decisions.empty(), at=NOON).decisions
+    again = apply_rules(found, manifest, rules, first, at=LATER).decisions
     pd.testing.assert_frame_equal(again, first)
     said = merge(first, data.draw(decisions_on(manifest, PEOPLE)), by="ada", at=NOON)
     taken_back = said[said["by"] == POLICY]
-    after = decide(found, manifest, rules, taken_back, at=NOON).decisions
+    after = apply_rules(found, manifest, rules, taken_back, at=NOON).decisions
     pd.testing.assert_frame_equal(after, first)
 
 

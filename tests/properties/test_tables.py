@@ -9,14 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate import adding, deciding, decisions, findings, manifest
+from curate import adding, deciding, decisions, findings, journal, manifest, policy
 from curate.csv_text import read_csv, write_csv
 from curate.errors import UserError
 from curate.results import proof
 from curate.results.interval import Score
 from curate.results.paired import Difference
 from curate.results.proof import ArmScore, Compared, Proof, Split
-from curate.review import journal
 from curate.versions import restore
 from curate.workspace import CURATED, DECISIONS, FINDINGS, MANIFEST, VERSIONED, Workspace, read_table
 from tests.properties.drawn import CELLS, texts
@@ -26,7 +25,7 @@ TABLES = {
     CURATED: manifest.COLUMNS,
     FINDINGS: findings.COLUMNS,
     DECISIONS: dict.fromkeys(decisions.COLUMNS, "str"),
-    deciding.REVIEW: dict.fromkeys(decisions.REVIEW_COLUMNS, "str"),
+    deciding.REVIEW: dict.fromkeys(policy.REVIEW_COLUMNS, "str"),
     adding.SELECTED: dict.fromkeys(adding.COLUMNS, "str"),
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 import pytest
 
-from curate.review import database, mongod
+from curate.mongo import database, mongod
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 """What Debian, Ubuntu and Google call it."""

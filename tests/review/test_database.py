@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from curate.errors import UserError
-from curate.review import database, mongod
+from curate.mongo import database, mongod
 from curate.support import doctor
 
 Start = Callable[..., tuple[int, psutil.Process]]
@@ -52,7 +52,7 @@ def in_a_process(code: str, **environment: str) -> subprocess.CompletedProcess[s
     program = f"""
 import sys
 from curate.errors import UserError
-from curate.review import database
+from curate.mongo import database
 try:
 {lines}
 except UserError as error:

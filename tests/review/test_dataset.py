@@ -8,9 +8,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from curate import deciding, tables, verbs
+from curate import deciding, journal, scans, tables
 from curate.errors import UserError
-from curate.review import app, dataset, journal, samples, thumbnails, views
+from curate.review import app, dataset, samples, thumbnails, views
 from curate.review.desk import Answer, Desk
 from curate.workspace import DECISIONS, Workspace, read_table
 from tests.review.small import workspace
@@ -208,7 +208,7 @@ def test_a_label_that_was_corrected_and_added_again_is_no_edit(ws: Workspace) ->
     relabel_in_manifest(ws, **{CAT: "dog", NIGHT: "cat", "pets/train/cat/07.png": ""})
     assert app.take_by_hand(Desk(ws, "ada"), data) == []  # an App that is still open
     again = opened(ws)
-    assert again.warnings == verbs.stale(ws)
+    assert again.warnings == scans.warnings(ws)
     assert not ws.has(DECISIONS)
     assert [sample(again.data, image_id).ground_truth.label for image_id in (CAT, NIGHT)] == ["dog", "cat"]
     assert sample(again.data, "pets/train/cat/07.png").ground_truth is None
@@ -238,7 +238,7 @@ def test_a_dataset_that_does_not_say_which_label_it_showed(ws: Workspace) -> Non
     mine.tags = ["curate:drop"]
     mine.save()
     again = opened(ws)
-    assert (again.warnings, sample(again.data, CAT).ground_truth.label) == (verbs.stale(ws), "dog")
+    assert (again.warnings, sample(again.data, CAT).ground_truth.label) == (scans.warnings(ws), "dog")
     assert read_table(ws.path(DECISIONS))["image_id"].to_list() == [NIGHT]
     assert sample(again.data, NIGHT).ground_truth.label == "dog"
 

@@ -11,9 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from curate import deciding, tables, verbs, versions
+from curate import deciding, journal, tables, verbs, versions
 from curate.errors import UserError
-from curate.review import journal
 from curate.review.desk import Answer, Desk
 from curate.workspace import DECISIONS, FINDINGS, JOURNAL, MANIFEST, RECIPE, Workspace, read_table
 from tests.tables import decided, found, images

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from curate.review.journal import Act
+from curate.journal import Act
 from curate.review.pace import pace
 
 

@@ -10,7 +10,7 @@ from curate.results.interval import mean_interval
 from tests.train.digits import digits
 from train import models
 from train.data import ImageSet
-from train.evaluate import Predictions, calibration_error, evaluate, predict, shifted
+from train.evaluate import Outputs, calibration_error, evaluate, predict, shifted
 
 CERTAIN = np.eye(3, dtype=np.float32)
 
@@ -20,8 +20,8 @@ def image_set(labels: list[int]) -> ImageSet:
     return ImageSet(images, torch.tensor(labels), tuple(map(str, range(len(labels)))), ("a", "b", "c"))
 
 
-def predictions(classes: list[int]) -> Predictions:
-    return Predictions(CERTAIN[classes], None, None, np.zeros((len(classes), 2), np.float32))
+def predictions(classes: list[int]) -> Outputs:
+    return Outputs(CERTAIN[classes], None, None, np.zeros((len(classes), 2), np.float32))
 
 
 def test_accuracy_and_confusion() -> None:

@@ -10,7 +10,7 @@ from curate.engine import Local
 from curate.workspace import FINDINGS, MANIFEST, Workspace, read_table
 from tests.pictures import Picture, digits, evidence_of
 from tests.test_finders import compressed
-from train import verbs as training
+from train.rows import eval_rows_of, leak_free, leaks_unknown
 
 
 def scanned(root: Path, *words: str) -> Workspace:
@@ -39,7 +39,7 @@ def clean(workspace: Workspace, learned: list[int] | None = None) -> list[int] |
 
 def without_twin(workspace: Workspace, learned: pd.DataFrame) -> list[int] | None:
     images = tables.read_manifest(workspace)
-    free = training.leak_free(workspace, images, training.test_rows_of(workspace, images), learned)
+    free = leak_free(workspace, images, eval_rows_of(workspace, images), learned)
     return None if free is None else [int(Path(image_id).stem) - 60 for image_id in free]
 
 
@@ -71,11 +71,11 @@ def test_images_of_then_that_have_left_leak_too(word: str, free: list[int], tmp_
 
 def test_nothing_is_said_of_images_that_the_scan_has_not_seen(tmp_path: Path) -> None:
     workspace = scanned(tmp_path, "7 train", "7+ test", "8 test")
-    assert training.leaks_unknown(workspace) == []
+    assert leaks_unknown(workspace) == []
     with workspace.writing("add", {}) as transaction:
         transaction.write_table(MANIFEST, tables.read_manifest(workspace).iloc[1:].reset_index(drop=True))
     assert clean(workspace) is None
-    (why,) = training.leaks_unknown(workspace)
+    (why,) = leaks_unknown(workspace)
     assert why.startswith("no accuracy without leaked test images: images were added or changed since split_leak ran; ")
 
 

@@ -21,6 +21,7 @@ from train.config import TrainConfig
 from train.data import ImageSet
 from train.loop import Trained, train
 from train.policy_search import RECIPE, SEEDS, TRAININGS, Candidate, Found, Tried, candidates, search, split
+from train.rows import one_of_each
 
 SIDE = 16
 CONFIG = replace(QUICK, epochs=2, batch_size=32)
@@ -118,7 +119,7 @@ def test_what_does_not_count_is_trained_on_alone() -> None:
 )
 def test_one_of_each_family_counts(parents: list[str], counts: list[bool]) -> None:
     rows = pd.DataFrame({"image_id": [f"set/{at}" for at in range(len(parents))], "parent_id": parents}, dtype="str")
-    assert verbs.one_of_each(rows.set_axis(np.arange(len(rows)) + 7)).tolist() == counts
+    assert one_of_each(rows.set_axis(np.arange(len(rows)) + 7)).tolist() == counts
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,7 @@
 import json
 import zipfile
 
-from curate import decisions
-from curate.review import jobs
+from curate import decisions, jobs
 from tests.fuzz.contract import answered, file
 from tests.fuzz.targets.archives import zipped
 from tests.tables import images

@@ -12,10 +12,10 @@ from curate.workspace import MANIFEST, Workspace, read_table
 from tests.conftest import write_digits
 from tests.train.prove.workspaces import IMAGES, SETTINGS, change, decide, names, plan, said, trained_on
 from train import trial as trials
-from train import verbs as training
 from train.arms import Arm, Plan, Question, planned
 from train.config import TrainConfig
 from train.prove import measure, prove
+from train.rows import eval_rows_of, train_rows_of
 
 
 def test_the_only_step_is_all_of_curating(fresh: Workspace) -> None:
@@ -47,7 +47,7 @@ def test_each_seed_has_random_drops_of_its_own(fresh: Workspace) -> None:
     made = plan(fresh, controls=True)
     images = tables.read_manifest(fresh)
     config = TrainConfig.from_mapping(SETTINGS)
-    trial = trials.make(fresh, images, training.test_rows_of(fresh, images), made, config, at_once=1)
+    trial = trials.make(fresh, images, eval_rows_of(fresh, images), made, config, at_once=1)
     ids = [set(trial.train_set("random", seed).image_ids) for seed in (0, 1, 0)]
     assert [len(each) for each in ids] == [54] * 3
     assert ids[0] == ids[2] != ids[1]
@@ -71,7 +71,7 @@ def test_a_set_of_then_keeps_the_labels_that_nobody_has_any_more(fresh: Workspac
     made, images = plan(fresh, since=then), tables.read_manifest(fresh)
     assert made.notes == (f"1 image of then is taken as the files are now: what they held at version {then} is gone",)
     config = TrainConfig.from_mapping(SETTINGS)
-    trial = trials.make(fresh, images, training.test_rows_of(fresh, images), made, config, at_once=1)
+    trial = trials.make(fresh, images, eval_rows_of(fresh, images), made, config, at_once=1)
     raw = trial.train_set("raw", 0)
     assert raw.classes[raw.labels[raw.image_ids.index(first)]] == "7s"
     assert (raw.labels >= 0).all()
@@ -203,7 +203,7 @@ def test_a_reason_in_words_of_a_person_is_a_folder_all_the_same(fresh: Workspace
 
 def test_sets_of_other_names_are_compared(fresh: Workspace) -> None:
     """As studies do; nothing but the sets themselves is told apart."""
-    rows = training.train_rows_of(tables.read_manifest(fresh))
+    rows = train_rows_of(tables.read_manifest(fresh))
     arms = (Arm("raw", "all", rows, None), Arm("half", "half of it", rows[::2].reset_index(drop=True), None))
     asked = Plan(arms, (Question("half", "half minus raw", "raw", "half"),), ())
     found = measure(fresh, asked, settings=SETTINGS, seeds=2)

@@ -32,13 +32,13 @@ from tests.train.prove.workspaces import (
     trained_on,
 )
 from train import trial as trials
-from train import verbs as training
 from train.arms import Arm, Question
 from train.checkpoint import Epoch
 from train.config import TrainConfig
 from train.data import load_images
 from train.evaluate import predict
 from train.prove import _gap_closed, prove
+from train.rows import eval_rows_of, train_rows_of
 from train.run import load_model
 from train.schedule import with_steps_of
 from train.trial import Trial
@@ -99,7 +99,7 @@ def test_an_arm_is_a_run_like_others(done: Workspace, arm: str) -> None:
     assert run.seeds == (0, 1)
     saved = load_model(folder)
     images = read_table(done.path(MANIFEST))
-    test_set = load_images(training.test_rows_of(done, images), done.root, classes=saved.classes, image_size=8)
+    test_set = load_images(eval_rows_of(done, images), done.root, classes=saved.classes, image_size=8)
     guessed = predict(saved.model, test_set.images).probs.argmax(1)
     assert [saved.classes[k] for k in guessed] == predicted(done, arm)["seed-0"].to_list()  # the first seed's network
 
@@ -257,7 +257,7 @@ def test_changed_decisions_train_the_curated_set_alone(again: Workspace) -> None
     assert {arm for arm, _, _ in heard} == {"curated"}
     assert not (run / "model.onnx").exists()
     assert found.arms[1].images == 50
-    rows = training.train_rows_of(tables.read_images(again, "curated"))
+    rows = train_rows_of(tables.read_images(again, "curated"))
     assert run_of(again, "curated")["data_hash"] == data_hash(rows)
 
 

@@ -8,10 +8,10 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
-from curate.review import jobs
-from curate.review.jobs import label_studio
+from curate import jobs
+from curate.jobs import label_studio
 from tests.conftest import png
-from tests.review.jobs.exports import (
+from tests.jobs.exports import (
     CLASSES,
     WHEN,
     answers,

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from curate.errors import UserError
-from curate.review import mongod
+from curate.mongo import mongod
 
 SECONDS = 5
 """How long a database may take to answer. FiftyOne alone would wait for 30."""

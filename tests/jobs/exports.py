@@ -8,9 +8,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 import pandas as pd
 
-from curate import decisions
-from curate.review import jobs
-from curate.review.jobs import label_studio
+from curate import decisions, jobs
+from curate.jobs import label_studio
 from tests.conftest import png
 
 HOSTILE = [

@@ -14,9 +14,9 @@ from xml.sax.saxutils import quoteattr
 
 import pandas as pd
 
+from curate import jobs
 from curate.errors import UserError
-from curate.review import jobs
-from curate.review.jobs import Picture, Said
+from curate.jobs import Picture, Said
 from curate.wording import pasted
 
 EMBEDDED_BYTES = 32 << 20

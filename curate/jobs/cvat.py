@@ -19,11 +19,11 @@ from xml.sax.saxutils import escape, quoteattr
 
 import pandas as pd
 
+from curate import jobs
 from curate.csv_text import WAY_OUT
 from curate.errors import UserError
 from curate.ingest.archives import DAMAGE, is_zip
-from curate.review import jobs
-from curate.review.jobs import OWN, Picture, Said
+from curate.jobs import OWN, Picture, Said
 from curate.wording import pasted
 
 QUESTION, DROP = f"{OWN}question", f"{OWN}drop"

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from tests.conftest import png
-from tests.review.jobs.exports import CLASSES, question
+from tests.jobs.exports import CLASSES, question
 
 
 @pytest.fixture(autouse=True)

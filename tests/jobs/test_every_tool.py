@@ -7,13 +7,12 @@ import cv2
 import pandas as pd
 import pytest
 
-from curate import decisions
+from curate import decisions, jobs
 from curate.errors import UserError
 from curate.images import decode
-from curate.review import jobs
-from curate.review.jobs import cvat
+from curate.jobs import cvat
 from tests.conftest import picture, png
-from tests.review.jobs.exports import (
+from tests.jobs.exports import (
     CLASSES,
     HOSTILE,
     cvat_xml,

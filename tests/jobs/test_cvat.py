@@ -9,11 +9,11 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
+from curate import jobs
 from curate.errors import UserError
-from curate.review import jobs
-from curate.review.jobs import cvat
+from curate.jobs import cvat
 from tests.conftest import png
-from tests.review.jobs.exports import CLASSES, answers, cvat_xml, cvat_zip, manifest_of, names_of
+from tests.jobs.exports import CLASSES, answers, cvat_xml, cvat_zip, manifest_of, names_of
 
 
 def test_cvat_job(asked: pd.DataFrame, tmp_path: Path) -> None:

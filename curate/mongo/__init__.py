@@ -1,0 +1,1 @@
+"""FiftyOne's database: mongod, which keeps it, and FiftyOne itself, imported late and connected to it."""
