@@ -13,10 +13,11 @@ from curate.engine import Local
 from curate.errors import UserError
 from curate.ingest.add import add
 from curate.ingest.incoming import told
+from curate.layouts import Options, Sample
 from curate.planted import score_findings
 from curate.recipe import dump, load
 from curate.results.proof import Proof
-from curate.sources import Options, Sample, digits
+from curate.sources import digits
 from curate.wording import pasted, percent
 from curate.workspace import FINDINGS, MANIFEST, RECIPE, Workspace, read_table
 

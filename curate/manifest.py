@@ -27,6 +27,9 @@ COLUMNS = {
     "error": "str",  # why it cannot be decoded, or that its file is gone; "" where it can
 }
 
+GONE = "the file is gone"
+"""`error` of an image that its source does not hold any more."""
+
 
 def empty() -> pd.DataFrame:
     """A manifest without rows."""

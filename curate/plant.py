@@ -15,8 +15,8 @@ import pandas as pd
 
 from curate.errors import UserError
 from curate.images import ImageError, decode, encode_jpeg, encode_png, read_bytes
+from curate.layouts import Sample
 from curate.planted import COLUMNS, DEFECTS
-from curate.sources import Sample
 
 NEAR_KINDS = ("shifted by 1 px", "brightened by 20 levels", "recompressed as JPEG")
 CONTRAST_LEFT = 0.08

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from curate import plant
-from curate.sources import Sample
+from curate.layouts import Sample
 
 COUNTS = {
     "exact_copies": 4,

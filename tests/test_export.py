@@ -15,11 +15,12 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from curate import leaving, sources
+from curate import sources
 from curate.errors import UserError
 from curate.export import export
 from curate.images import content_hash
 from curate.ingest.add import add
+from curate.layouts import leaving
 from curate.portable import MAX_NAME_BYTES, MAX_PATH, MIN_NAME, portable, same, why_not
 from curate.sources import parquet
 from curate.workspace import MANIFEST, Workspace

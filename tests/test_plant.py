@@ -11,8 +11,9 @@ import pytest
 from curate import plant
 from curate.errors import UserError
 from curate.images import ImageError, decode, encode_jpeg, encode_png
+from curate.layouts import Options, Sample
 from curate.planted import DEFECTS
-from curate.sources import Options, Sample, digits
+from curate.sources import digits
 from tests.planting import COUNTS, planted_in
 
 NOTHING = dict.fromkeys(COUNTS, 0)

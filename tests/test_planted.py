@@ -8,8 +8,9 @@ import pytest
 
 from curate.errors import UserError
 from curate.images import ImageError, content_hash, decode, pixel_hash
+from curate.layouts import Options, Sample
 from curate.planted import DEFECTS, score_findings
-from curate.sources import Options, Sample, digits
+from curate.sources import digits
 from tests.planting import planted_in
 
 

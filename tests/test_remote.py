@@ -11,9 +11,8 @@ from curate import remote, verbs
 from curate.engine import Local
 from curate.errors import UserError
 from curate.images import ImageError, encode_png, read_bytes
-from curate.ingest import tables
 from curate.ingest.add import add
-from curate.sources import Options
+from curate.layouts import Options, tables
 from curate.tables import read_manifest
 from curate.workspace import FINDINGS, Workspace
 from tests.conftest import picture

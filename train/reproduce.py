@@ -12,7 +12,8 @@ from curate import __version__, manifest, recipe, registry, tables
 from curate.errors import UserError, known
 from curate.files import write_bytes_atomic, write_json
 from curate.images import decode
-from curate.sources import Options, digits
+from curate.layouts import Options
+from curate.sources import digits
 from curate.wording import pasted
 from curate.workspace import Workspace
 from train import experiments, figures, parallel, plots

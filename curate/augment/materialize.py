@@ -26,7 +26,7 @@ from curate.engine import Local
 from curate.errors import UserError
 from curate.files import json_hash
 from curate.images import content_hash, pixel_hash
-from curate.ingest.unpack import Unpacking, publish, put, unpacking
+from curate.layouts.unpack import Unpacking, publish, put, unpacking
 from curate.wording import pasted
 from curate.workspace import CURATED, MANIFEST, Workspace
 

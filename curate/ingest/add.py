@@ -25,9 +25,10 @@ from curate import decisions, manifest, sources
 from curate.errors import UserError
 from curate.ingest import added, classes, naming, reading, split_rule
 from curate.ingest.added import Added, NearDuplicate
-from curate.ingest.merge import GONE, gone_files, merge, not_in_source
-from curate.ingest.unpack import publish, unpacking
-from curate.sources import Named, Options, Skipped, Why
+from curate.ingest.merge import gone_files, merge, not_in_source
+from curate.layouts import Options, Skipped, Why
+from curate.layouts.unpack import publish, unpacking
+from curate.sources import Named
 from curate.workspace import DECISIONS, MANIFEST, Workspace, read_table
 
 NEAR: Why = "near-duplicate of what is there"
@@ -94,7 +95,7 @@ def add(
             new, back = ({path.removeprefix(f"images/{name}/") for path in paths} for paths in (kept["path"], known))
             back &= publish(to, new | back)
             gone = gone_files(after, name, here, read.paths)
-            after.loc[gone, "error"] = GONE
+            after.loc[gone, "error"] = manifest.GONE
             by_people = _by_people(workspace, before)
             followed = manifest.follow_originals(before, after)
             if len(kept) or gone.any():

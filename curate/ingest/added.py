@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from curate.ingest import kinds, split_rule
-from curate.sources import Skipped
+from curate.ingest import split_rule
+from curate.layouts import Skipped, kinds
 from curate.wording import pasted, plural, some
 from curate.workspace import DECISIONS
 
@@ -49,7 +49,7 @@ class Added:
     missing: int
     """Of these, rows whose file is not there."""
     left_out: dict[str, int]
-    """Counts of what is no image of this source, by reason (see `sources.Why`)."""
+    """Counts of what is no image of this source, by reason (see `curate.layouts.Why`)."""
     left_out_names: dict[str, list[str]]
     """The first few of these."""
     by_split: dict[str, int]

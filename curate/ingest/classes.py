@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from curate import portable
-from curate.ingest.layout import places, split_of, split_of_shard
+from curate.layouts.folders import places, split_of, split_of_shard
 from curate.wording import some
 
 

@@ -7,8 +7,9 @@ from curate import recipe, sources
 from curate.errors import UserError
 from curate.ingest.add import LeaveOut, add
 from curate.ingest.added import Added
+from curate.layouts import Options
 from curate.recipe import Recipe
-from curate.sources import Named, Options
+from curate.sources import Named
 from curate.wording import plural
 from curate.workspace import RECIPE, Workspace
 

@@ -9,10 +9,8 @@ import pandas as pd
 
 from curate.errors import UserError
 from curate.ingest.split_rule import usual
-from curate.ingest.unpack import unique
-
-GONE = "the file is gone"
-"""Error of an image that a source does not hold any more."""
+from curate.layouts.unpack import unique
+from curate.manifest import GONE
 
 
 def merge(

@@ -8,8 +8,7 @@ import pandas as pd
 
 from curate.errors import UserError
 from curate.images import ImageError, read_unchanged
-from curate.ingest import archives
-from curate.ingest import layout as folders
+from curate.layouts import archives, folders
 from curate.sources import Named
 from curate.workspace import Workspace
 

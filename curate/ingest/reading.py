@@ -9,11 +9,10 @@ import pandas as pd
 
 from curate import manifest
 from curate.engine import Local
-from curate.ingest import layout as folders
 from curate.ingest import split_rule
 from curate.ingest.examine import Seen, crashed, examine_batch
-from curate.ingest.unpack import Unpacking, put, unique
-from curate.sources import Sample, Skipped
+from curate.layouts import Sample, Skipped, folders
+from curate.layouts.unpack import Unpacking, put, unique
 
 
 @dataclass

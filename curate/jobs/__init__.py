@@ -25,7 +25,7 @@ from curate import manifest, registry
 from curate.errors import UserError, known
 from curate.export import new_folder
 from curate.images import ImageError, content_hash, decode, encode_png, read_bytes
-from curate.leaving import SUFFIX_BY_START, suffix_of
+from curate.layouts.leaving import SUFFIX_BY_START, suffix_of
 from curate.wording import pasted
 
 COLUMNS = ("image_id", "action", "label", "by", "note", "at")

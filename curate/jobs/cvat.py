@@ -22,8 +22,8 @@ import pandas as pd
 from curate import jobs
 from curate.csv_text import WAY_OUT
 from curate.errors import UserError
-from curate.ingest.archives import DAMAGE, is_zip
 from curate.jobs import OWN, Picture, Said
+from curate.layouts.archives import DAMAGE, is_zip
 from curate.wording import pasted
 
 QUESTION, DROP = f"{OWN}question", f"{OWN}drop"

@@ -3,7 +3,8 @@
 A source module has
 
 * `recognises(path: Path) -> bool`: whether a file or folder looks like this layout; cheap, reads a few names at most.
-* `read(path: Path, options: Options) -> Iterator[Sample | Skipped]`: the images, in a stable order, not decoded.
+* `read(path: Path, options: Options) -> Iterator[Sample | Skipped]`: the images, in a stable order, not decoded. What
+  it takes and gives is in `curate.layouts`.
 * `write(table, root: Path, dest: Path) -> int`, where images can leave in this layout: copy the rows' files into the
   empty folder `dest`, return how many. What it writes, `read` gives back with the same splits, labels and bytes.
 * `PRIORITY`, an int: of several that recognise a path, the highest is taken (a CIFAR archive is a tar file, too).
@@ -16,72 +17,17 @@ The docstring's first line is its line in `curate sources`.
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Literal
 
 import pandas as pd
 
 from curate import registry
 from curate.errors import UserError, known
+from curate.layouts import Options, Sample, Skipped
 from curate.manifest import SPLITS
 from curate.remote import is_url
-
-Why = Literal[
-    "not an image",
-    "image format that is not read",
-    "name without a suffix",
-    "link or device",
-    "folder that cannot be read",
-    "link to a folder that is read anyway",
-    "name that is not UTF-8",
-    "in the workspace itself",
-    "near-duplicate of what is there",
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One image as a source gives it: a file that stays where it is (`path`), or bytes out of an archive (`data`)."""
-
-    name: str
-    """Relative path within the source, with forward slashes; becomes the part of `image_id` after the source's name."""
-    label: str | None = None
-    """"" for an unlabelled image; None where the folders in `name` say it (see `curate.ingest.layout`)."""
-    split: str = ""
-    """One of the manifest's splits; "" where the layout says nothing and folders or the split rule of `add` decide."""
-    path: str = ""
-    """Absolute path; a string, because a million Path objects cost seconds."""
-    data: bytes | None = None
-    error: str = ""
-    """Why there is no image at all, for instance a table's row without bytes."""
-    image_id: str = ""
-    """What it was called in the workspace that it was exported from."""
-    parent_id: str = ""
-    """What its original was called there, for a generated image."""
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """Something in a source that is left out, and counted."""
-
-    name: str
-    why: Why
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the command line or a recipe says about how to read a source."""
-
-    columns: dict[str, str] = field(default_factory=dict)
-    """For tables: which column holds `path`, `image`, `label`, `split`, where the names differ from these. An empty
-    name says that there is no such column: `{"label": ""}` for unlabelled images."""
-    root: Path | str | None = None
-    """For tables: the folder that paths are relative to and must stay in, or the URL of one in an object store; by
-    default the table's own."""
-    classes: dict[str, str] = field(default_factory=dict)
-    """Label as the source has it -> label to use, where the source's are not readable."""
 
 
 @dataclass(frozen=True)

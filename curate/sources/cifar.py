@@ -11,8 +11,7 @@ import numpy as np
 
 from curate.errors import UserError
 from curate.images import encode_png
-from curate.ingest import archives
-from curate.sources import Options, Sample
+from curate.layouts import Options, Sample, archives
 
 PRIORITY = 30
 SIDE = 32

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from curate import csv_text, leaving
+from curate import csv_text
 from curate.errors import UserError
-from curate.ingest import tables
-from curate.sources import Options, Sample
+from curate.layouts import Options, Sample, leaving, tables
 
 PRIORITY = 20
 ORIGINALS = True

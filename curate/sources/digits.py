@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from curate.images import encode_png
-from curate.sources import Options, Sample
+from curate.layouts import Options, Sample
 
 PRIORITY = 0
 SIDE_PX = 32

@@ -8,11 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from curate import leaving, manifest, remote
+from curate import manifest, remote
 from curate.errors import UserError, known
-from curate.ingest import tables
-from curate.ingest.layout import SPLIT_FOLDERS
-from curate.sources import Options, Sample
+from curate.layouts import Options, Sample, leaving, tables
+from curate.layouts.folders import SPLIT_FOLDERS
 
 PRIORITY = 0
 DATABASE = True

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from curate import leaving, portable
+from curate import portable
 from curate.errors import UserError
-from curate.ingest import kinds
-from curate.ingest.layout import UNLABELLED_FOLDER
-from curate.sources import Options, Sample, Skipped
+from curate.layouts import Options, Sample, Skipped, kinds, leaving
+from curate.layouts.folders import UNLABELLED_FOLDER
 
 PRIORITY = 0
 

@@ -11,11 +11,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate import leaving
 from curate.errors import UserError
-from curate.ingest import tables
-from curate.ingest.layout import split_of_shard
-from curate.sources import Options, Sample
+from curate.layouts import Options, Sample, leaving, tables
+from curate.layouts.folders import split_of_shard
 
 PRIORITY = 20
 ORIGINALS = True

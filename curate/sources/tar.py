@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from curate.images import MAX_BYTES, too_large
-from curate.ingest import archives, kinds
-from curate.sources import Options, Sample, Skipped
+from curate.layouts import Options, Sample, Skipped, archives, kinds
 
 PRIORITY = 10
 

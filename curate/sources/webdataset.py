@@ -10,12 +10,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from curate import leaving
 from curate.errors import UserError
 from curate.images import IMAGE_SUFFIXES, MAX_BYTES, too_large
-from curate.ingest import archives, kinds
-from curate.ingest.layout import split_of_shard
-from curate.sources import Options, Sample, Skipped
+from curate.layouts import Options, Sample, Skipped, archives, kinds, leaving
+from curate.layouts.folders import split_of_shard
 
 PRIORITY = 15
 ORIGINALS = True

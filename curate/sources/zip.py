@@ -7,8 +7,7 @@ from pathlib import Path
 
 from curate.errors import UserError
 from curate.images import MAX_BYTES, too_large
-from curate.ingest import archives, kinds
-from curate.sources import Options, Sample, Skipped
+from curate.layouts import Options, Sample, Skipped, archives, kinds
 
 PRIORITY = 10
 ENTRY = 100

@@ -4,7 +4,7 @@
 the rounds of ours. Beside the time stands what each finds: how many pairs, and how many of the near-duplicates that
 people found (ciFAIR, Barz and Denzler 2020). The peers share a virtual environment of their own, without torch:
     python3.11 -m venv PEERS && PEERS/bin/pip install --no-deps imagededup==0.3.3 && PEERS/bin/pip install \
-        fastdup==2.54 scipy pywavelets
+        fastdup==2.54 scipy pywavelets matplotlib tqdm scikit-learn
 and CURATE_PEERS=PEERS in the environment. fastdup's licence is for non-commercial use.
 """
 

@@ -12,7 +12,8 @@ import pandas as pd
 
 from curate.demo import write_images
 from curate.ingest.add import add
-from curate.sources import Options, digits
+from curate.layouts import Options
+from curate.sources import digits
 from curate.workspace import MANIFEST, Workspace, read_table
 from tests.benchmarks.record import ROOT, data
 

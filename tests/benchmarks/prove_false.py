@@ -16,8 +16,8 @@ from scipy import stats
 
 from curate import deciding, tables, verbs
 from curate.ingest.add import add
+from curate.layouts import Options
 from curate.results.proof import Proof
-from curate.sources import Options
 from curate.workspace import Workspace
 from tests.benchmarks import label_sets
 from tests.benchmarks.record import earlier, record

@@ -15,10 +15,10 @@ from curate import csv_text, recipe
 from curate.cli import output
 from curate.engine import CRASHED
 from curate.errors import UserError
-from curate.ingest import archives
 from curate.ingest.add import add
+from curate.layouts import Options, Sample, archives
 from curate.review import sheet
-from curate.sources import Options, Sample, webdataset
+from curate.sources import webdataset
 from curate.sources.parquet import _rows_at_once
 from curate.workspace import MANIFEST, Workspace, read_table
 from tests.hostile import containers, pickles, pictures, texts

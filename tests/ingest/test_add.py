@@ -19,7 +19,7 @@ from curate.ingest import classes, incoming, split_rule
 from curate.ingest.add import add
 from curate.ingest.added import outdated
 from curate.ingest.incoming import Request
-from curate.sources import Options, Sample
+from curate.layouts import Options, Sample
 from curate.workspace import DECISIONS, MANIFEST, Workspace
 from tests import pictures
 from tests.conftest import png, write_tree

@@ -18,7 +18,8 @@ from curate.errors import UserError
 from curate.export import export
 from curate.ingest import incoming
 from curate.ingest.add import add
-from curate.sources import Named, Options, Sample
+from curate.layouts import Options, Sample
+from curate.sources import Named
 from curate.workspace import MANIFEST, Workspace
 from tests.conftest import png, write_tree
 

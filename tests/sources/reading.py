@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 from curate import sources
-from curate.sources import Options, Sample, Skipped
+from curate.layouts import Options, Sample, Skipped
 
 
 def read(path: Path, name: str = "", **options: object) -> tuple[list[Sample], list[Skipped]]:

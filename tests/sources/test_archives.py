@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from curate.errors import UserError
-from curate.sources import Skipped
+from curate.layouts import Skipped
 from tests.conftest import png
 from tests.sources.reading import EVIL_NAMES, make_tar, make_zip, read
 

@@ -8,7 +8,7 @@ from curate import sources
 from curate.errors import UserError
 from curate.export import export
 from curate.ingest.add import add
-from curate.sources import Sample
+from curate.layouts import Sample
 from curate.tables import read_manifest
 from curate.workspace import Workspace
 from tests.conftest import write_tree

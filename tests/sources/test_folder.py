@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from curate.sources import Skipped
+from curate.layouts import Skipped
 from tests.conftest import png, write_tree
 from tests.sources.reading import read
 

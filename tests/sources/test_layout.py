@@ -9,9 +9,9 @@ import pytest
 from curate import sources
 from curate.errors import UserError
 from curate.export import export
-from curate.ingest import layout
 from curate.ingest.add import add
-from curate.sources import Named, Sample
+from curate.layouts import Options, Sample, folders
+from curate.sources import Named
 from curate.workspace import MANIFEST, Workspace
 from tests.tables import images
 
@@ -55,12 +55,12 @@ PLACES = {
 @pytest.mark.parametrize("case", PLACES)
 def test_split_and_label_from_folders(case: str) -> None:
     names, expected = PLACES[case]
-    assert layout.places(names) == expected
+    assert folders.places(names) == expected
 
 
 def test_shard_names_say_splits() -> None:
     shards = {"train-00000-of-00001.parquet": "train", "cifar10-validation-0001.tar": "val", "shard-1.tar": ""}
-    assert {name: layout.split_of_shard(name) for name in shards} == shards
+    assert {name: folders.split_of_shard(name) for name in shards} == shards
 
 
 def test_every_layout_keeps_the_contract() -> None:
@@ -109,7 +109,7 @@ def test_a_layout_that_fails_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
     failed = "layout 'theirs' of the package their-package failed: KeyError: 'x'"
     layout_of(monkeypatch, read=fail, write=lambda table, root, dest: None)
     with pytest.raises(UserError, match=failed):
-        list(sources.read("theirs", tmp_path, sources.Options()))
+        list(sources.read("theirs", tmp_path, Options()))
     with pytest.raises(UserError, match="gave None; it has to be the number of images"):
         export(images(("a", "train", "cat")), tmp_path, tmp_path / "dest", "theirs")
     assert not (tmp_path / "dest").exists()

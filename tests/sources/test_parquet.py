@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate.errors import UserError
-from curate.sources import Sample
+from curate.layouts import Sample
 from tests.conftest import png, write_tree
 from tests.sources.reading import read
 

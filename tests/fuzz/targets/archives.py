@@ -7,9 +7,9 @@ import lzma
 import tarfile
 import zipfile
 
-from curate.ingest import layout
-from curate.ingest.unpack import safe_path, unique
-from curate.sources import Options, Sample, tar, webdataset
+from curate.layouts import Options, Sample, folders
+from curate.layouts.unpack import safe_path, unique
+from curate.sources import tar, webdataset
 from curate.sources import zip as zip_file
 from tests.fuzz.contract import answered, file
 
@@ -45,7 +45,7 @@ def one(data: bytes) -> None:
             assert not inside.startswith("/"), sample.name
             assert not {"", ".", ".."} & set(inside.split("/")), sample.name
             assert "\0" not in inside, sample.name
-        assert len(layout.places([sample.name for sample in found])) == len(found)
+        assert len(folders.places([sample.name for sample in found])) == len(found)
 
 
 def packed(members: "list | tuple", form: int) -> bytes:

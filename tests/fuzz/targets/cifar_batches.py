@@ -4,7 +4,8 @@ import pickle
 
 import numpy as np
 
-from curate.sources import Options, cifar
+from curate.layouts import Options
+from curate.sources import cifar
 from tests.fuzz.contract import answered, file
 
 FILES = ("data_batch_1", "data_batch_1.bin", "train", "train.bin", "batches.meta", "batches.meta.txt")

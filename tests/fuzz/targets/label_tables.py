@@ -2,7 +2,8 @@
 
 import os
 
-from curate.sources import Options, Sample, csv
+from curate.layouts import Options, Sample
+from curate.sources import csv
 from tests.fuzz.contract import answered, file, scratch
 
 NAMED = (Options(), Options(columns={"path": "file", "label": ""}), Options(classes={"0": "cat"}))

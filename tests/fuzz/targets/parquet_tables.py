@@ -5,7 +5,8 @@ import io
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate.sources import Options, Sample, parquet
+from curate.layouts import Options, Sample
+from curate.sources import parquet
 from tests.fuzz.contract import answered, file
 
 

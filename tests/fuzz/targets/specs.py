@@ -5,8 +5,8 @@ from collections.abc import Callable
 from curate import findings, recipe
 from curate.cli import options
 from curate.ingest import split_rule
-from curate.ingest.archives import safe_name
 from curate.labels import threshold
+from curate.layouts.archives import safe_name
 from curate.results import run_table
 from curate.reviewers import checked_name
 from tests.fuzz.contract import answered, file

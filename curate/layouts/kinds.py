@@ -3,7 +3,7 @@
 import os
 
 from curate.images import IMAGE_SUFFIXES
-from curate.sources import Why
+from curate.layouts import Why
 
 BESIDE_FILES = frozenset({"__MACOSX", "@eaDir"})
 """Folders of what macOS and Synology keep beside files; thumbnails among it."""

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from curate import remote
 from curate.errors import UserError
-from curate.ingest.layout import split_of
+from curate.layouts import Options
+from curate.layouts.folders import split_of
 from curate.manifest import SPLITS
-from curate.sources import Options
 from curate.wording import middle, some
 
 COLUMNS_IN_AN_ERROR, LONGEST_CELL = 20, 100

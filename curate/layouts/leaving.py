@@ -13,8 +13,7 @@ from curate import manifest
 from curate.errors import UserError
 from curate.headers import AVIF, PNM, TIFF
 from curate.images import IMAGE_SUFFIXES, ImageError, read_unchanged
-from curate.ingest.merge import GONE
-from curate.ingest.unpack import safe_path, unique
+from curate.layouts.unpack import safe_path, unique
 from curate.portable import MAX_PATH, portable
 from curate.wording import pasted
 
@@ -55,7 +54,7 @@ def images(table: pd.DataFrame, root: Path) -> Iterator[Image]:
     Rows without a content hash never had one and are left out, as are those whose file is known to be gone. Raises
     `UserError` where a file has gone or changed since it was added.
     """
-    table = table[table["error"] != GONE]
+    table = table[table["error"] != manifest.GONE]
     paths = manifest.locate(table, root)
     names = ["image_id", "split", "label", "parent_id", "content_hash"]
     for image_id, split, label, parent_id, digest, path in zip(*(table[name] for name in names), paths, strict=True):
