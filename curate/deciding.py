@@ -153,6 +153,7 @@ def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decide
     fresh = int(decisions.changed(merged, there).sum())
     told = lone_notes(table) + authorship.foreign_rows(int(by_policy.foreign.sum()))
     told += _left_out(int((older & decisions.changed(imported, there)).sum()))
+    told += _nothing_said(imported, fresh)
     warnings = edits + result.warnings + [f"{pasted(path)}: {line}" for line in told]
     return replace(result, warnings=warnings, taken_over=fresh)
 
@@ -170,6 +171,13 @@ def lone_notes(table: pd.DataFrame) -> list[str]:
     has, their = ("row has", "its") if count == 1 else ("rows have", "their")
     way_out = f"fill in {their} 'action', or take {their} note out"
     return [f"{count:,} {has} a note and no action: {way_out}"] if count else []
+
+
+def _nothing_said(imported: pd.DataFrame, fresh: int) -> list[str]:
+    """A line on answers of which none is new, or none at all."""
+    if imported.empty:
+        return ["no row says what to do: fill in the column 'action', save the file, and import it again"]
+    return [] if fresh else ["nothing in it is new"]
 
 
 def _left_out(older: int) -> list[str]:

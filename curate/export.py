@@ -77,6 +77,8 @@ def new_folder(dest: Path) -> Iterator[Path]:
 
 
 def _refuse_full(dest: Path) -> None:
+    if dest.resolve() == Path.cwd():  # its place would be taken under the shell that stands in it
+        raise UserError(f"{dest} is the folder that you are in; export to a new folder in it")
     if dest.is_mount():
         raise UserError(f"{dest} is a mount point; export to a new folder in it")
     if dest.exists() and (not dest.is_dir() or any(dest.iterdir())):

@@ -1,11 +1,17 @@
 """The tables of a workspace, read and checked: one that is missing is told with the verb that writes it."""
 
+from pathlib import Path
+
 import pandas as pd
 
 from curate import decisions, findings, manifest, recipe, reviewers, versions
 from curate.errors import UserError
-from curate.wording import pasted
+from curate.remote import is_url
+from curate.wording import pasted, plural
 from curate.workspace import CURATED, DECISIONS, FINDINGS, MANIFEST, Workspace, read_table
+
+LOOKED_AT = 2_000
+"""Files that are looked for, at most about so many: a second, also on a slow disk."""
 
 
 def read_manifest(workspace: Workspace) -> pd.DataFrame:
@@ -50,3 +56,20 @@ def read_decisions(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
 def read_findings(workspace: Workspace) -> pd.DataFrame:
     """The findings, also those that an earlier version of curate wrote."""
     return findings.complete(workspace.read_table(FINDINGS, written_by=f"curate scan {pasted(workspace.root)}"))
+
+
+def files_gone(workspace: Workspace, images: pd.DataFrame, *, needed: bool = False) -> list[str]:
+    """A line where files are not where a table says; of many images some are looked at, from all over it.
+
+    images: with the column `path`. needed: raise `UserError` where none of them is there.
+    """
+    some_of_them = images.iloc[:: len(images) // LOOKED_AT + 1]
+    paths = [path for path in manifest.locate(some_of_them, workspace.root) if not is_url(path)]
+    gone = [path for path in paths if not Path(path).exists()]
+    if not gone:
+        return []
+    way_out = "put them back, or 'curate add' their folder again"
+    told = f"{len(gone):,} of {plural(len(paths), 'file', 'files')} looked for, such as {pasted(gone[0])}: {way_out}"
+    if needed and len(gone) == len(paths):
+        raise UserError(f"no image is where it was: {told}")
+    return [f"images are not where they were: {told}"]

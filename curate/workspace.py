@@ -119,6 +119,8 @@ class Workspace:
         """
         if not (root / MANIFEST).is_file() and not (root / LEDGER).is_file():
             way_out = f"make one with 'curate add {pasted(root)} SOURCE'"
+            if root.is_dir() and any(root.glob("*")):
+                way_out = f"make one of the images in it with 'curate add WS {pasted(root)}'"
             raise UserError(f"{pasted(root)} is no workspace (it has no {MANIFEST}); {way_out}")
         return cls(root)
 

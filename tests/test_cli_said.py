@@ -1,16 +1,19 @@
 """What the verbs print: JSON for machines, and text for people, with what was written and what comes next."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import typer
 
-from curate import verbs
+from curate import tables, verbs
 from curate.cli import app, output
 from curate.errors import UserError
+from curate.report import making
 from curate.workspace import DECISIONS, FINDINGS, LEDGER, MANIFEST, Workspace, read_table
 from tests.command import invoke, run, run_json
+from tests.conftest import write_tree
 from tests.tables import decided, found
 
 
@@ -79,7 +82,11 @@ def test_an_import_says_how_much_of_it_is_new(scanned: Workspace) -> None:
     answers.write_text(f"image_id,action\n{image_id},keep\n")
     asked = ("decide", scanned.root, "--import", answers, "--by", "ada")
     assert f"1 answer taken over from {answers}.\n" in run(*asked)
-    assert f"0 answers taken over from {answers}: none is new.\n" in run(*asked)
+    again = invoke(*asked)
+    assert f"0 answers taken over from {answers}.\n" in again.stdout
+    assert f"{answers}: nothing in it is new" in again.stderr
+    answers.write_text(f"image_id,action\n{image_id},\n")
+    assert "no row says what to do: fill in the column 'action'" in invoke(*asked).stderr
 
 
 def test_decisions_on_test_images_are_told(scanned: Workspace) -> None:
@@ -123,8 +130,9 @@ def test_a_finder_that_has_not_run_is_no_clean_bill(workspace: Workspace) -> Non
 
 
 def test_a_set_that_no_decision_changes_is_not_to_be_proven(workspace: Workspace) -> None:
-    told = run("apply", workspace.root)
-    assert f"No decision changes the set. Next: curate findings {workspace.root}" in told
+    assert f"No decision changes the set. Next: curate scan {workspace.root}" in run("apply", workspace.root)
+    run("scan", workspace.root, "--only", "dark")
+    assert f"No decision changes the set. Next: curate findings {workspace.root}" in run("apply", workspace.root)
 
 
 def test_what_one_finder_says_often_does_not_hide_the_rest(scanned: Workspace) -> None:
@@ -180,3 +188,43 @@ def test_who_has_applied_decisions_is_told_that_training_takes_the_raw_set(works
     assert warned()
     assert not warned("--data", "raw")
     assert not warned("--data", "curated")
+
+
+def test_photos_and_workspace_in_the_wrong_order(scanned: Workspace, fails: Callable[..., str]) -> None:
+    photos = scanned.root.parent / "my photos"
+    write_tree(photos, ["cat/1.png"])
+    told = fails("add", photos, scanned.root)
+    assert f"{scanned.root} is a workspace; did you mean 'curate add {scanned.root} \"{photos}\"'?" in told
+    assert f"make one of the images in it with 'curate add WS \"{photos}\"'" in fails("scan", photos)
+
+
+def test_verbs_that_show_pictures_tell_of_those_that_are_gone(tmp_path: Path) -> None:
+    photos = write_tree(tmp_path / "photos", [f"train/cat/{number}.png" for number in range(3)])
+    root = tmp_path / "ws"
+    run("add", root, photos)
+    first = read_table(root / MANIFEST)["image_id"].iloc[0]
+    with Workspace(root).writing("scan", {}) as transaction:
+        transaction.write_table(FINDINGS, found((first, "outlier", 0.1)))
+    (photos / "train/cat/2.png").unlink()
+    assert "images are not where they were: 1 of 3 files looked for" in invoke("report", root).stderr
+    assert "1 image to answer" in run("review", root, "--sheet", "--by", "ada")
+    page = (root / "review.html").read_bytes()
+    photos.rename(tmp_path / "moved")
+    assert "no image is where it was" in str(invoke("review", root, "--sheet", "--by", "ada", refused=True).exception)
+    assert (root / "review.html").read_bytes() == page
+    run("add", root, tmp_path / "moved")
+    assert "images are not where they were: 3 of 3 files" in invoke("restore", root, "1").stderr
+
+
+def test_a_report_says_what_is_out_of_date(workspace: Workspace, tmp_path: Path) -> None:
+    def missing() -> dict[str, str]:
+        steps = making.missing_steps(workspace, tables.read_manifest(workspace), [])
+        return {step.command.split()[1]: step.what for step in steps}
+
+    run("scan", workspace.root, "--only", "dark")
+    run("decide", workspace.root)
+    assert {"scan", "decide"}.isdisjoint(missing())
+    run("add", workspace.root, write_tree(tmp_path / "more", ["train/0/new.png"]))
+    assert missing()["scan"] == "findings that are up to date (images were added or changed since dark ran)"
+    run("scan", workspace.root, "--set", "blurry.limit=0.9")
+    assert missing()["decide"] == "decisions on what was found since"

@@ -386,3 +386,11 @@ def test_twins_in_an_archive_get_files_of_their_own(tmp_path: Path) -> None:
     table = read(ws)
     assert table["path"].map(same).nunique() == len(names)
     assert sorted(table["label"]) == ["Cat", "cat", "cat"]
+
+
+def test_the_folder_one_stands_in_stays(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    with pytest.raises(UserError, match="is the folder that you are in; export to a new folder in it"):
+        export(read(workspace), workspace.root, Path(), "folder")

@@ -64,3 +64,16 @@ def test_a_pipe_takes_all(capsys: pytest.CaptureFixture) -> None:
     said = capsys.readouterr().out
     for text in ("photos/train/eight/im0127.png", "photos/train/eight/im0128.png", "eight and three"):
         assert text in said
+
+
+def test_names_with_spaces_end_as_they_did(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    table = pd.DataFrame({"image_id": [f"Neue Bilder/train/a class/IMG {number} neu.png" for number in range(3)]})
+    said = printed(table, 24, monkeypatch, capsys)
+    assert all(f"IMG {number} neu.png" in said for number in range(3))
+
+
+def test_tables_are_whole_in_a_pipe(capsys: pytest.CaptureFixture) -> None:
+    row = {"image_id": "x" * 200, "related_id": "y" * 200, "detail": "a b " * 50 + "end"}
+    output.print_table(pd.DataFrame([row]))
+    line = capsys.readouterr().out.splitlines()[3]
+    assert [len(part) for part in line.replace("a b ", "abcd").split()] == [200, 200, 203]

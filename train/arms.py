@@ -15,7 +15,7 @@ from curate.results import steps
 from curate.results.proof import CLEAN, CURATED, RANDOM, RAW
 from curate.results.runs import PROVE
 from curate.wording import pasted, plural
-from curate.workspace import Workspace
+from curate.workspace import FINDINGS, Workspace
 from train.rows import train_rows_of
 
 FILE = ["path", "content_hash", "width", "height", "error"]
@@ -190,6 +190,8 @@ def _nothing_changed(workspace: Workspace, images: pd.DataFrame, since: int | No
     why = f"{same}: no decision changes it, so there is nothing to prove"
     if any(steps.is_supplement(step) for step in steps.steps(images, decisions.empty())):
         return f"{why}; images that were added are in both: --since VERSION compares with the set of before"
+    if not workspace.has(FINDINGS):
+        return f"{why}; 'curate scan {pasted(root)}' finds what may be wrong"
     return f"{why}; 'curate findings {pasted(root)}' lists what may be wrong, 'curate decide {pasted(root)}' acts on it"
 
 

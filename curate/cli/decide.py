@@ -58,7 +58,7 @@ def decide(
         return
     if imported:
         taken_over = plural(result.taken_over or 0, "answer", "answers")
-        output.say(f"{taken_over} taken over from {pasted(imported)}{'' if result.taken_over else ': none is new'}.")
+        output.say(f"{taken_over} taken over from {pasted(imported)}.")
     output.say(f"Decisions: {output.counts(result.actions)}; {result.by_people:,} of them by people.")
     if result.answers.count:
         said = result.answers
@@ -104,7 +104,7 @@ def apply(
 ) -> None:
     """Carry out the decisions: manifest and decisions in, curated.parquet out; no image file is touched."""
     from curate import verbs
-    from curate.workspace import Workspace
+    from curate.workspace import FINDINGS, Workspace
 
     result = verbs.apply(Workspace.open(ws), include_test=include_test)
     output.warn(result.warnings)
@@ -116,7 +116,8 @@ def apply(
         output.say(f"{left} left alone; --include-test carries out all.")
     labelled = f", {result.labelled:,} of the pool labelled" if result.labelled else ""
     changed = result.dropped or result.relabelled or result.labelled
-    next_step = "Next: curate prove" if changed else "No decision changes the set. Next: curate findings"
+    found = "curate findings" if Workspace(ws).has(FINDINGS) else "curate scan"
+    next_step = "Next: curate prove" if changed else f"No decision changes the set. Next: {found}"
     output.say(
         f"{result.images:,} images, {result.dropped:,} dropped, {result.relabelled:,} relabelled{labelled}.",
         f"Wrote {pasted(result.written)}. {next_step} {pasted(ws)}",

@@ -76,11 +76,13 @@ def restore(
     as_json: options.Json = False,
 ) -> None:
     """Go back to an earlier version of the tables; what is there now stays in the history."""
-    from curate import versions
-    from curate.workspace import Workspace
+    from curate import tables, versions
+    from curate.workspace import MANIFEST, Workspace
 
     workspace = Workspace.open(ws)
     restored = versions.restore(workspace, version)
+    if MANIFEST in restored and workspace.has(MANIFEST):
+        output.warn(tables.files_gone(workspace, tables.read_manifest(workspace)))
     if as_json:
         output.print_json({"version": version, "restored": restored})
         return

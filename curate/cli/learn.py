@@ -120,10 +120,13 @@ def onnx(
 @app.command(epilog="Example: curate report ws")
 def report(ws: options.Workspace, as_json: options.Json = False) -> None:
     """Write report.html: everything about the workspace for people, in one file."""
+    from curate import scans, tables
     from curate.report import write
     from curate.workspace import Workspace
 
-    path = write(Workspace.open(ws))
+    workspace = Workspace.open(ws)
+    path = write(workspace)
+    output.warn(scans.warnings(workspace) + tables.files_gone(workspace, tables.read_manifest(workspace)))
     if as_json:
         output.print_json({"written": path})
         return

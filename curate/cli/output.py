@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-WIDE = 240
-"""Characters of a line that goes into a file or a pipe."""
+FILE_NAMES = ("image_id", "related_id", "path", "like")
+"""Columns whose texts tell more by their end."""
 SHORT, NARROW = 20, 13
 """Characters up to which a column stays whole, and that a longer one has at least. Chosen by eye."""
 BETWEEN, EDGES = 3, 2
@@ -40,7 +40,7 @@ def print_table(table: "pd.DataFrame", columns: list[str] | None = None) -> None
     cells = {name: [_cell(value) for value in table[name]] for name in columns}
     natural = {name: max(map(cell_len, (name, *cells[name]))) for name in columns}
     to_terminal = sys.stdout.isatty()
-    console = Console(width=None if to_terminal else WIDE)
+    console = Console(width=None if to_terminal else EDGES + sum(natural.values()) + BETWEEN * len(natural))
     widths = _fitted(natural, console.width) if to_terminal else natural
     view = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name, width in widths.items():
@@ -48,11 +48,12 @@ def print_table(table: "pd.DataFrame", columns: list[str] | None = None) -> None
         view.add_column(
             name,
             justify="right" if numeric else "left",
-            min_width=min(width, WIDE),
-            overflow="ellipsis" if to_terminal else "fold",
+            min_width=width,
+            overflow="ellipsis",
         )
     for row in zip(*(cells[name] for name in widths), strict=True):
-        view.add_row(*[Text(_end(text, width)) for text, width in zip(row, widths.values(), strict=True)])
+        fitted = zip(widths.items(), row, strict=True)
+        view.add_row(*[Text(_end(text, width) if name in FILE_NAMES else text) for (name, width), text in fitted])
     console.print(view)
     if left_out := [name for name in columns if name not in widths]:
         console.print(f"Left out, as the terminal is narrow: {', '.join(left_out)}; they are in --json.", markup=False)
@@ -75,10 +76,10 @@ def _fitted(natural: dict[str, int], width: int) -> dict[str, int]:
 
 
 def _end(text: str, width: int) -> str:
-    """A text without spaces, as names of files are, that ends as it did: `…/cat/1.jpg`; others as they are."""
+    """A name of a file that ends as it did: `…/cat/1.jpg`."""
     from rich.cells import cell_len
 
-    if cell_len(text) <= width or " " in text:
+    if cell_len(text) <= width:
         return text
     while cell_len(text) > width - 1:
         text = text[1:]

@@ -53,7 +53,7 @@ def review(
     as_json: options.Json = False,
 ) -> None:
     """Look at what was found, decide, and have it written down: in FiftyOne, on a page, or as a label job."""
-    from curate import authorship
+    from curate import authorship, scans
     from curate.review import verb as reviews
     from curate.workspace import Workspace
 
@@ -70,10 +70,12 @@ def review(
         raise UserError(f"--to {pasted(to)} must name a page: --to {pasted(page)}")
     workspace = Workspace.open(ws)
     name = authorship.reviewer(by)
+    output.warn(scans.warnings(workspace) if sheet or job else [])
     if fiftyone:
         _open_app(workspace, name, port=port or PORT, budget=budget, second=second, browser=browser, as_json=as_json)
     elif sheet or job:
         result = reviews.write(workspace, name, to, job=job, budget=budget, second=second)
+        output.warn(result.warnings)
         if as_json:
             output.print_json(result)
             return

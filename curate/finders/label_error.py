@@ -94,14 +94,16 @@ def _details(names: np.ndarray, given: np.ndarray, fits: np.ndarray, doubt: pd.D
     kind = np.where((second >= PLAUSIBLE) & (top >= PLAUSIBLE), "ambiguous: ", "")
     kind = np.where((doubt["wrong"] >= FITS) & ~fits, "no class fits: ", kind)
     evidence = doubt["twins"], doubt["neighbor_agreement"], doubt["late_learning"]
-    columns = (kind, names[predicted], top, names[given], own, *evidence)
+    meant = np.where(fits & (doubt["suggested"] != predicted), names[doubt["suggested"]], "")
+    columns = (kind, names[predicted], top, names[given], own, meant, doubt["suggested_prob"], *evidence)
     return [
         f"{what}networks say {name} {p:.2f}"
         + (f", {label} {q:.2f}" if label != name else "")
+        + (f"; {other} {r:.2f} as it is labelled {label}" if other else "")
         + (f"; twins {twins:+.1f}" if abs(twins) >= 0.05 else "")
         + (f"; {near:.0%} of neighbours agree" if near == near else "")
         + (f"; learned late {late:.2f}" if late == late else "")
-        for what, name, p, label, q, twins, near, late in zip(*columns, strict=True)
+        for what, name, p, label, q, other, r, twins, near, late in zip(*columns, strict=True)
     ]
 
 

@@ -10,8 +10,8 @@ from curate.ingest.added import Added
 from curate.layouts import Options
 from curate.recipe import Recipe
 from curate.sources import Named
-from curate.wording import plural
-from curate.workspace import RECIPE, Workspace
+from curate.wording import pasted, plural, some
+from curate.workspace import LEDGER, MANIFEST, RECIPE, Workspace
 
 DOWNLOADS = "downloads"
 
@@ -43,6 +43,10 @@ def add_source(workspace: Workspace, source: str, request: Request, *, workers: 
             f"{source!r} is a recipe, and here lies a file or folder of that name: './{source}' is the latter; for the "
             "recipe, run this in another folder"
         )
+    if (path / LEDGER).is_file() and (path / MANIFEST).is_file():
+        meant = f"'curate add {pasted(source)} {pasted(workspace.root)}'"
+        way_out = f"did you mean {meant}? 'curate export' hands the images of a workspace on"
+        raise UserError(f"{pasted(source)} is a workspace; {way_out}")
     place = path if path.exists() else sources.named(source)
     if place and source not in recipe.names():
         if request.local:
@@ -122,7 +126,13 @@ def told(added: Added) -> str:
     broken = added.undecodable - added.missing
     parts += [f"{broken:,} cannot be decoded"] if broken else []
     parts += [plural(added.missing, "without its file", "without their files")] if added.missing else []
-    parts += [f"{count:,} left out ({why})" for why, count in added.left_out.items()]
+    parts += [f"{count:,} left out ({why}: {_first(added, why, count)})" for why, count in added.left_out.items()]
     splits = ", ".join(f"{split} {count:,}" for split, count in added.by_split.items())
     classes = plural(len([label for label in added.by_class if label]), "class", "classes")
     return "; ".join(parts) + (f" ({splits}; {classes}; read as {added.layout})" if splits else "")
+
+
+def _first(added: Added, why: str, count: int) -> str:
+    """The names of the first that were left out for a reason, on one line."""
+    names = [name if name.isprintable() else repr(name) for name in added.left_out_names[why][:3]]
+    return some([*names, ""] if count > len(names) else names, len(names))

@@ -20,10 +20,16 @@ def merge(
 
     said: for each row whether somebody said its split. source: its name. alone: whether nothing else that is there has
     that name. `rows` is changed: it gets the split that holds, and the `image_id` and source that a file had before it
-    was moved, or another `image_id` where a file that was moved has kept it; `parent_id` follows that.
+    was moved, or another `image_id` where a file that was moved has kept it; `parent_id` follows that. A file that was
+    moved into a source without any label keeps its own, unless that source says that it is of the pool.
     """
     at = _known(before, rows, source)
     earlier = _moved_from(before, rows, at, source if alone else "")
+    silent = ~(np.array(said, bool) & (rows["split"] == "pool").to_numpy()) & (rows["label"] == "").all()
+    kept = silent & (earlier >= 0)
+    rows.loc[kept, "label"] = before["label"].iloc[earlier[kept]].to_numpy()
+    unsaid = kept & ~np.array(said, bool)
+    rows.loc[unsaid, "split"] = before["split"].iloc[earlier[unsaid]].to_numpy()
     at = np.where(earlier >= 0, earlier, at)
     known, names = at >= 0, ["image_id", "source"]
     given = rows["image_id"].to_list()
@@ -44,6 +50,8 @@ def merge(
     fate = np.full(len(rows), "added", dtype=object)
     keys = zip(rows["content_hash"], rows["label"], np.where(said, rows["split"], ""), strict=True)
     fate[[key in there for key in keys]] = "skipped"
+    files = [pd.MultiIndex.from_frame(table[["path", "content_hash"]]) for table in (rows, before)]
+    fate[silent & files[0].isin(files[1])] = "skipped"  # that file, with its label, under another source's name
     called = dict(zip(given, _called(same_content, rows, (fate == "skipped") & ~known), strict=True))
     rows["parent_id"] = pd.Series([called.get(name, "") for name in rows["parent_id"]], dtype="str", index=rows.index)
     fate[known] = _compare(before.iloc[at[known]], rows[known], alone)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from curate import manifest, predictions
+from curate import manifest, predictions, scans
 from curate.results.runs import Run, trained, untrained
 from curate.wording import pasted
-from curate.workspace import CURATED, DECISIONS, FINDINGS, Entry, Workspace
+from curate.workspace import CURATED, DECIDED_BY, DECISIONS, FINDINGS, Entry, Workspace
 
 LISTED = 200
 """Versions that the table lists, the latest ones."""
@@ -48,12 +48,29 @@ def missing_steps(workspace: Workspace, images: pd.DataFrame, finished: Iterable
     steps = [
         (predictions.exists(workspace), Step("predictions by networks that had not seen the image", predict)),
         (workspace.has(FINDINGS), Step("findings", f"curate scan {root}")),
+        *[(False, Step(f"findings that are up to date ({why})", f"curate scan {root}")) for why in _stale(workspace)],
         (workspace.has(DECISIONS), Step("decisions", f"curate decide {root}")),
+        (not _found_since(workspace), Step("decisions on what was found since", f"curate decide {root}")),
         (workspace.has(CURATED), Step("the curated set", f"curate apply {root}")),
         (tested, Step("labelled test images to measure on", f"curate add {root} SOURCE --split test")),
         (not untrained(finished), Step("networks trained on both sets alike, to compare", f"curate prove {root}")),
     ]
     return [step for done, step in steps if not done]
+
+
+def _stale(workspace: Workspace) -> list[str]:
+    """Why the findings are older than what they are about."""
+    scanned = scans.of(workspace)
+    return scans.stale(workspace, scanned, scanned)
+
+
+def _found_since(workspace: Workspace) -> bool:
+    """Whether other findings came after a policy decided last."""
+    decided = found = 0
+    for entry in workspace.ledger():
+        decided = entry.version if DECIDED_BY in entry.arguments else decided
+        found = entry.version if FINDINGS in entry.writes else found
+    return 0 < decided < found
 
 
 def _version(entry: Entry) -> Version:

@@ -101,7 +101,7 @@ function lose(why) {
   database = null;
   document.documentElement.dataset.lost = why;
   $("lost").hidden = false;
-  $("lost").textContent = `This browser keeps no answers (${why}). They are in this window alone: save decisions.csv before you close it.`;
+  $("lost").textContent = `This browser keeps no answers (${why}). They are in this window alone: save answers.csv before you close it.`;
   showKept();
 }
 
@@ -267,7 +267,7 @@ function goTo(number) {
 function onwards(from) {
   const after = find(from + 1, 1, pending);
   const next = after >= 0 ? after : find(0, 1, pending);
-  if (next < 0) say(`${$("said").textContent}. All are answered: S saves decisions.csv`);
+  if (next < 0) say(`${$("said").textContent}. All are answered: S saves answers.csv`);
   goTo(next < 0 || !visible(next) ? (from + 1 < rows.length ? from + 1 : from) : next);
 }
 
@@ -580,7 +580,7 @@ function save() {
   const lines = all.map((record) => COLUMNS.map((name) => cell(name === "by" ? by : record[name])).join(","));
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([`${[COLUMNS.join(","), ...lines].join("\n")}\n`], { type: "text/csv;charset=utf-8" }));
-  link.download = "decisions.csv";
+  link.download = "answers.csv";
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
   state.saved = state.number;
@@ -588,7 +588,7 @@ function save() {
   showKept();
   const old = earlier.length ? `, ${earlier.length} of them about images of an earlier sheet` : "";
   const alone = notes ? ` and ${several(notes, "note", "notes")} without an answer (not taken over)` : "";
-  $("saved-what").textContent = `decisions.csv with ${several(lines.length - notes, "answer", "answers")}${alone} was saved${old}.`;
+  $("saved-what").textContent = `answers.csv with ${several(lines.length - notes, "answer", "answers")}${alone} was saved${old}.`;
   $("saved").hidden = false;
   say($("saved-what").textContent);
 }

@@ -24,6 +24,8 @@ class Written:
     """Images that cannot be shown, and are not in a job for that."""
     worth: queue.Worth
     next: str
+    warnings: list[str]
+    """On files that are gone."""
 
 
 def write(
@@ -40,8 +42,9 @@ def write(
         count = jobs.write(job, asked.table, to, asked.classes)
         comes_back = f"the export comes back by: curate decide {root} --import EXPORT"
         told = f"load it as {pasted(to / 'README.txt')} says; {comes_back}"
-        return Written(str(to), count, int(asked.table["asked"].sum()) - count, asked.worth, told)
+        return Written(str(to), count, int(asked.table["asked"].sum()) - count, asked.worth, told, [])
     page = to or workspace.path(SHEET)
+    warnings = tables.files_gone(workspace, asked.table, needed=True)
     made = sheet.write(
         asked.table,
         page,
@@ -49,14 +52,15 @@ def write(
         workspace_id=identity(workspace),
         classes=manifest.classes(tables.read_manifest(workspace)),
         by=by,
-        command=f"curate decide {root} --import decisions.csv --by {name}",
+        command=f"curate decide {root} --import answers.csv --by {name}",
     )
     return Written(
         made.written,
         made.asked,
         0,
         asked.worth,
-        f"open it in a browser; its answers come back by: curate decide {root} --import decisions.csv --by {name}",
+        f"open it in a browser; its answers come back by: curate decide {root} --import answers.csv --by {name}",
+        warnings,
     )
 
 

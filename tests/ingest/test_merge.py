@@ -241,3 +241,25 @@ def test_other_sources_may_be_away(ws: Workspace, tree: Tree, tmp_path: Path) ->
     away.rename(tmp_path / "hidden")
     assert add(ws, tree("cat/1.png", "cat/2.png", "cat/3.png", root="here")).warnings == []
     assert rows(ws)["error"].tolist() == [""] * 3
+
+
+@pytest.mark.parametrize(
+    ("folder", "split", "label"),
+    [("flat", "train", "cat"), ("flat/test", "test", "cat"), ("flat/unlabelled", "pool", "")],
+)
+def test_a_file_moved_to_where_nothing_says_a_label_keeps_its_own(
+    ws: Workspace, tree: Tree, tmp_path: Path, folder: str, split: str, label: str
+) -> None:
+    root = tree("train/cat/1.png")
+    add(ws, root)
+    (tmp_path / folder).mkdir(parents=True)
+    (root / "train/cat/1.png").rename(tmp_path / folder / "1.png")
+    assert add(ws, tmp_path / "flat").changed == 1
+    assert rows(ws)[["split", "label"]].to_numpy().tolist() == [[split, label]]
+
+
+def test_a_class_folder_alone_adds_nothing_new(ws: Workspace, tree: Tree) -> None:
+    root = tree("cat/1.png", "dog/2.png")
+    add(ws, root)
+    assert add(ws, root / "cat").skipped == 1
+    assert rows(ws)["label"].tolist() == ["cat", "dog"]

@@ -125,7 +125,7 @@ def test_copies_out_of_an_archive_leave_no_file(ws: Workspace, more: Path, tmp_p
 @pytest.mark.parametrize(
     ("options", "left", "said"),
     [
-        (["--near", "skip"], 1, "3 left out (near-duplicate of what is there)"),
+        (["--near", "skip"], 1, "3 left out (near-duplicate of what is there: "),
         (["--near", "keep"], 4, "Near-duplicates of what was there, 3:"),
         ([], 4, ""),
     ],

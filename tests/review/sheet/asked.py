@@ -11,7 +11,7 @@ from tests.pictures import digits
 
 EVIL = '<img src=x onerror="document.title=1">'
 CLASSES = ["1", "7", "bird", "big bird", "a,b", EVIL]
-COMMAND = "curate decide ws --import decisions.csv"
+COMMAND = "curate decide ws --import answers.csv"
 # cluster, image_id, given_label, suggested_label, prob, gain, odd
 LABELS = [
     ("l", "set/l1.png", "1", "7", 0.9, 0.3, False),

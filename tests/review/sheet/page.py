@@ -33,7 +33,7 @@ def saved(page: Any) -> pd.DataFrame:
     """What the page saves now, as `curate decide --import` reads it."""
     with page.expect_download() as download:
         page.get_by_role("button", name="Save").click()
-    assert download.value.suggested_filename == "decisions.csv"
+    assert download.value.suggested_filename == "answers.csv"
     return read_csv(Path(download.value.path()))
 
 

@@ -33,7 +33,7 @@ def test_the_way_out(small: Path, open_page: Callable[..., Any]) -> None:
     page.get_by_label("Your name").fill("Ada L.")
     table = saved(page)
     assert page.locator("#saved").inner_text().splitlines()[0] == (
-        f"decisions.csv with 4 answers was saved. Take the answers over with: {COMMAND}"
+        f"answers.csv with 4 answers was saved. Take the answers over with: {COMMAND}"
     )
     assert list(table.columns) == list(decisions.COLUMNS)
     assert table["image_id"].to_list() == ["set/l3.png", "set/m1.png", "set/m2.png", "set/d1.png"]
@@ -65,7 +65,7 @@ def test_a_note_alone_is_saved_and_told(small: Path, open_page: Callable[..., An
     press(page, "n", "o", "'what is it?'", "Enter")
     table = saved(page)
     assert table[["action", "note"]].to_numpy().tolist() == [["keep", ""], ["", "what is it?"]]
-    told = "decisions.csv with 1 answer and 1 note without an answer (not taken over) was saved."
+    told = "answers.csv with 1 answer and 1 note without an answer (not taken over) was saved."
     assert page.locator("#saved-what").inner_text() == told
 
 
