@@ -20,6 +20,7 @@ REVIEW_COLUMNS = (
     "gain",
     "group",
     "related_id",
+    "detail",
     "path",
 )
 """The columns of the review list: the first four are for the person, the others say why it is asked. `gain` and `group`

@@ -357,6 +357,7 @@ def test_augmented_images_have_no_say_in_a_conflict(tmp_path: Path) -> None:
     assert found["row"].to_list() == [0, 1]
     assert found["flagged"].all()
     assert (found["suggested_label"] == "").all()  # one against one
+    assert found["related_id"].str[-8:-4].astype(int).to_list() == [1, 0]
 
 
 # --- settings: a slip in one would flag everything, or nothing, without a word ---

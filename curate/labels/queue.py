@@ -121,4 +121,4 @@ def _labels(ruling: Ruling, findings: pd.DataFrame, images: pd.DataFrame, rules:
         because=because.where(~unnamed, because + ";" + LABEL_ERROR),
         related_id=rows["related_id"].where(related == "", related),
         **dict.fromkeys(("action", "label", "note"), ""),
-    ).drop(columns=["group", "finder", "flagged", "detail"])
+    ).drop(columns=["group", "finder", "flagged"])
