@@ -75,6 +75,8 @@ class Listed:
     """People's decisions on labels, by which probabilities were set right."""
     decisions: pd.DataFrame
     """About the images that were asked for; else none."""
+    disagreements: list[str]
+    """What several people say about these, a line each; see `curate.reviewers.disagreements`."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,10 @@ def list_findings(
     table = table.drop(columns="split").assign(count=table["finder"].map(table["finder"].value_counts()))
     table = table.sort_values(["score", "count", "finder", "image_id"], ignore_index=True)
     about_these = told.decisions[told.decisions["image_id"].isin(image_ids)]
-    return Listed(table.drop(columns="count"), expected, told.calibration.answers, about_these)
+    said = read_answers(workspace, told.images) if image_ids else told.decisions.iloc[:0]
+    rule = recipe.in_workspace(workspace).reviewers
+    differ = reviewers.disagreements(said[said["image_id"].isin(image_ids)], told.images, rule)
+    return Listed(table.drop(columns="count"), expected, told.calibration.answers, about_these, differ)
 
 
 def summarise(workspace: Workspace, *, finder: str | None, at: str | None = None) -> Summary:

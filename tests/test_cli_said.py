@@ -157,6 +157,10 @@ def test_all_about_one_image(scanned: Workspace) -> None:
     assert f"{ids[1]}: drop, decided by policy because of dark\n" in both
     with pytest.raises(UserError, match=r"'nobody' is no image of .*; there are: '.*', …"):
         run("findings", scanned.root, "--image", "nobody")
+    differ = decided((ids[0], "relabel", "7", "ada"), (ids[0], "keep", "", "bob"))
+    differ.to_csv(scanned.path(DECISIONS), index=False)
+    told = run("findings", scanned.root, "--image", ids[0])
+    assert f"{ids[0]}: ada says relabel 7, bob says keep; nothing counts (majority)" in told
 
 
 def test_findings_in_figures(scanned: Workspace) -> None:

@@ -184,7 +184,8 @@ def findings(
     output.warn(scans.warnings(workspace) + [f"{name} has not looked at this set" for name in not_run])
     table = listed.table.head(top)
     if as_json:
-        output.print_json({"findings": table, "decisions": listed.decisions} if image else table)
+        about = {"findings": table, "decisions": listed.decisions, "disagreements": listed.disagreements}
+        output.print_json(about if image else table)
         return
     columns = ["image_id", "finder", "score", "given_label", "suggested_label", "related_id", "detail"]
     if listed.expected:
@@ -195,6 +196,7 @@ def findings(
         what = f"relabel to {said['label']}" if said["action"] == "relabel" else said["action"]
         because = f" because of {said['because'].replace(';', ', ')}" if said["because"] else ""
         output.say(output.one_line(f"{said['image_id']}: {what}, decided by {said['by']}{because}"))
+    output.say(*map(output.one_line, listed.disagreements))
     if listed.expected:
         output.say(*expectation(listed.expected, listed.answers))
     next_step = next(iter(not_run.values()), f"curate decide {pasted(ws)}")

@@ -170,5 +170,5 @@ def disputes(facts: Facts, limit: int) -> Check:
     if count:
         first = f"{facts.disputed.index[0]} ({facts.disputed.iloc[0]})"
         reason = f"people disagree about {plural(count, 'image', 'images')}, such as {first}"
-    way_out = f"curate review {facts.ws}"
+    way_out = f"curate review {facts.ws} --sheet --by NAME"  # of one who has not said yet
     return bounded(Check("disputes", "passed", reason, count, "at most", limit, way_out))
