@@ -77,3 +77,9 @@ def test_tables_are_whole_in_a_pipe(capsys: pytest.CaptureFixture) -> None:
     output.print_table(pd.DataFrame([row]))
     line = capsys.readouterr().out.splitlines()[3]
     assert [len(part) for part in line.replace("a b ", "abcd").split()] == [200, 200, 203]
+
+
+def test_a_long_word_is_wrapped_and_not_cut(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    table = pd.DataFrame({"command": ["add"], "arguments": ["source=/data/" + "x" * 60 + "/photos2"]})
+    said = printed(table, 40, monkeypatch, capsys)
+    assert "".join(said.split()).endswith("/photos2")

@@ -49,7 +49,7 @@ def print_table(table: "pd.DataFrame", columns: list[str] | None = None) -> None
             name,
             justify="right" if numeric else "left",
             min_width=width,
-            overflow="ellipsis",
+            overflow="fold",
         )
     for row in zip(*(cells[name] for name in widths), strict=True):
         fitted = zip(widths.items(), row, strict=True)

@@ -6,7 +6,10 @@
 * The same `image_id` with another file, label or split replaces the row and is counted as changed; a split that
   nobody said is no reason to.
 * A file that has moved, within its folder, with it or within its archive, keeps its `image_id`, and so what was decided
-  about it; the row takes its new place, label and split. One that is gone stays as an image that cannot be decoded.
+  about it; the row takes its new place, label and split. Where nothing says a label, as in a folder without class
+  folders, it keeps the one that it has: the folder `unlabelled/` takes it away. One that is gone stays as an image that
+  cannot be decoded.
+* A file that is there with another source, and comes without a label, is the same image.
 * A split that nobody said follows the label: an image of the pool that has one now is for training, and the other way
   round.
 * A source is named after its folder or file. Another source of the same name gets a number: `photos-2`. A source that
@@ -109,6 +112,7 @@ def add(
     told += classes.alike(set(after["label"]), set(rows["label"]))
     if not elsewhere:
         told += added.not_in_source(not_in_source(after, name, read.paths), workspace.root)
+    told += added.unlabelled(_unlabelled(before, after))
     told += added.decided(_decided(by_people, before, after), workspace.root)
     told += decisions.of_gone_classes(_of_gone_classes(by_people, before, after))
     return replace(done, restored=len(back), gone=int(gone.sum()), warnings=done.warnings + told)
@@ -133,6 +137,13 @@ def _decided(by_people: pd.DataFrame, before: pd.DataFrame, after: pd.DataFrame)
     there = after.merge(before[["image_id", "content_hash", "label"]], on="image_id", suffixes=("", "_before"))
     other = (there["content_hash"] != there["content_hash_before"]) | (there["label"] != there["label_before"])
     return there["image_id"][other & there["image_id"].isin(by_people["image_id"])].to_list()
+
+
+def _unlabelled(before: pd.DataFrame, after: pd.DataFrame) -> list[str]:
+    """The images that had a label before; those of val and test are told of anyway."""
+    measured_on = after["split"].isin(["val", "test"])
+    bare = after[(after["label"] == "") & (after["parent_id"] == "") & ~measured_on]["image_id"]
+    return bare[bare.isin(before["image_id"][before["label"] != ""])].to_list()
 
 
 def _of_gone_classes(by_people: pd.DataFrame, before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:

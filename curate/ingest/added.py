@@ -135,6 +135,13 @@ def _not_measured(rows: pd.DataFrame) -> list[str]:
     return [f"{told}: {some(names.to_list())}; {way_out}"] if len(names) else []
 
 
+def unlabelled(names: list[str]) -> list[str]:
+    """A line on images whose label the source took away."""
+    told = plural(len(names), "image has no label any more", "images have no label any more")
+    way_out = "nothing is learned from them until they are added again with one"
+    return [f"{told}: {some(names)}; {way_out}"] if names else []
+
+
 def dim(number: int) -> list[str]:
     """A line on images that hold 12 bits or fewer in 16."""
     told = plural(number, "image of 16 bits a channel uses", "images of 16 bits a channel use")

@@ -44,8 +44,9 @@ def add_source(workspace: Workspace, source: str, request: Request, *, workers: 
             "recipe, run this in another folder"
         )
     if (path / LEDGER).is_file() and (path / MANIFEST).is_file():
-        meant = f"'curate add {pasted(source)} {pasted(workspace.root)}'"
-        way_out = f"did you mean {meant}? 'curate export' hands the images of a workspace on"
+        other = workspace.root.is_dir() and not workspace.has(MANIFEST)
+        meant = f"did you mean 'curate add {pasted(source)} {pasted(workspace.root)}'? " if other else ""
+        way_out = f"{meant}'curate export {pasted(source)} FOLDER' hands its images on"
         raise UserError(f"{pasted(source)} is a workspace; {way_out}")
     place = path if path.exists() else sources.named(source)
     if place and source not in recipe.names():

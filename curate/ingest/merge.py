@@ -14,26 +14,27 @@ from curate.manifest import GONE
 
 
 def merge(
-    before: pd.DataFrame, rows: pd.DataFrame, said: list[bool], source: str, *, alone: bool = True
+    before: pd.DataFrame, rows: pd.DataFrame, said: pd.DataFrame, source: str, *, alone: bool = True
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """The manifest with `rows`, and what became of each: added, changed or skipped. Compared with `before` alone.
 
-    said: for each row whether somebody said its split. source: its name. alone: whether nothing else that is there has
-    that name. `rows` is changed: it gets the split that holds, and the `image_id` and source that a file had before it
-    was moved, or another `image_id` where a file that was moved has kept it; `parent_id` follows that. A file that was
-    moved into a source without any label keeps its own, unless that source says that it is of the pool.
+    said: for each row whether somebody said its `split`, and its `label`. source: its name. alone: whether nothing else
+    that is there has that name. `rows` is changed: it gets the split that holds, and the `image_id` and source that a
+    file had before it was moved, or has in another source, with its label where none is said; or another `image_id`
+    where a moved file has kept it; `parent_id` follows that. What has no label goes to `pool` instead of `train`.
     """
     at = _known(before, rows, source)
+    elsewhere = _by_path(before["path"].where(before["source"] != source, ""), rows)
+    elsewhere[(at >= 0) | (rows["label"] != "")] = -1  # of files with two labels both stay: they are findings
+    at = np.maximum(at, elsewhere)
     earlier = _moved_from(before, rows, at, source if alone else "")
-    silent = ~(np.array(said, bool) & (rows["split"] == "pool").to_numpy()) & (rows["label"] == "").all()
-    kept = silent & (earlier >= 0)
-    rows.loc[kept, "label"] = before["label"].iloc[earlier[kept]].to_numpy()
-    unsaid = kept & ~np.array(said, bool)
-    rows.loc[unsaid, "split"] = before["split"].iloc[earlier[unsaid]].to_numpy()
-    at = np.where(earlier >= 0, earlier, at)
+    at = np.maximum(at, earlier)
     known, names = at >= 0, ["image_id", "source"]
     given = rows["image_id"].to_list()
     rows.loc[known, names] = before[names].iloc[at[known]].to_numpy()
+    keeps = (elsewhere >= 0) | ((earlier >= 0) & ~said["label"] & (rows["label"] == ""))
+    rows.loc[keeps, "label"] = before["label"].iloc[at[keeps]].to_numpy()
+    rows.loc[(rows["label"] == "") & (rows["split"] == "train"), "split"] = "pool"  # nobody can learn from it yet
     ids = set(before["image_id"])
     taken = [place < 0 and name in ids for place, name in zip(at, rows["image_id"], strict=True)]
     ids.update(rows["image_id"])
@@ -43,15 +44,13 @@ def merge(
     there |= {(digest, label, "") for digest, label, _ in there}
     old = list(zip(before["split"], before["label"], strict=True))
     splits = [
-        split if place < 0 or spoken or old[place][0] == usual(old[place][1]) else old[place][0]
-        for place, spoken, split in zip(at, said, rows["split"], strict=True)
+        split if place < 0 or spoken or (old[place][0] == usual(old[place][1]) and not keep) else old[place][0]
+        for place, spoken, keep, split in zip(at, said["split"], keeps, rows["split"], strict=True)
     ]
     rows["split"] = pd.Series(splits, dtype="str", index=rows.index)
     fate = np.full(len(rows), "added", dtype=object)
-    keys = zip(rows["content_hash"], rows["label"], np.where(said, rows["split"], ""), strict=True)
+    keys = zip(rows["content_hash"], rows["label"], np.where(said["split"], rows["split"], ""), strict=True)
     fate[[key in there for key in keys]] = "skipped"
-    files = [pd.MultiIndex.from_frame(table[["path", "content_hash"]]) for table in (rows, before)]
-    fate[silent & files[0].isin(files[1])] = "skipped"  # that file, with its label, under another source's name
     called = dict(zip(given, _called(same_content, rows, (fate == "skipped") & ~known), strict=True))
     rows["parent_id"] = pd.Series([called.get(name, "") for name in rows["parent_id"]], dtype="str", index=rows.index)
     fate[known] = _compare(before.iloc[at[known]], rows[known], alone)
@@ -80,12 +79,17 @@ def _called(there: pd.DataFrame, rows: pd.DataFrame, as_twin: np.ndarray) -> lis
 
 def _known(before: pd.DataFrame, rows: pd.DataFrame, source: str) -> np.ndarray:
     """Which row of the manifest each file has, by its path, else by its name; -1 for none: shape (N,)."""
-    paths = before["path"].where(before["source"] == source, "")
-    own = np.flatnonzero((paths != "") & ~paths.duplicated(keep=False))
-    found = pd.Index(paths.iloc[own]).get_indexer(pd.Index(rows["path"].mask(rows["path"].duplicated(keep=False), "")))
-    by_path = np.append(own, -1)[found]
+    by_path = _by_path(before["path"].where(before["source"] == source, ""), rows)
     by_name = pd.Index(before["image_id"]).get_indexer(pd.Index(rows["image_id"]))
     return np.where(by_path >= 0, by_path, np.where(np.isin(by_name, by_path), -1, by_name))
+
+
+def _by_path(paths: pd.Series, rows: pd.DataFrame) -> np.ndarray:
+    """Which row of the manifest has the path of each file, -1 for none or several: shape (N,). paths: of the manifest,
+    "" where they do not count."""
+    single = np.flatnonzero((paths != "") & ~paths.duplicated(keep=False))
+    wanted = rows["path"].mask(rows["path"].duplicated(keep=False), "")
+    return np.append(single, -1)[pd.Index(paths.iloc[single]).get_indexer(pd.Index(wanted))]
 
 
 def _compare(old: pd.DataFrame, new: pd.DataFrame, alone: bool) -> list[str]:

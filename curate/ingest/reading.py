@@ -85,24 +85,26 @@ def rows(
     classes: dict[str, str],
     rule: split_rule.Rule | None,
     fallback: str,
-) -> tuple[pd.DataFrame, list[bool]]:
-    """Rows of the manifest, and for each whether somebody said its split.
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows of the manifest, and for each whether somebody said its `split`, and its `label`: shape (N, 2), bool.
 
     source: its name. label: for all images; None: what the source, else the folders, say. classes: label as the source
     has it -> label to use. rule: a split for all, or shares for labelled images whose split nothing says. fallback: the
-    split of those after that, "" for `train`. What has no label goes to `pool` instead of `train`, whoever said so.
+    split of those after that, "" for `train`, or for `pool` without a label. That an image has no label is said by a
+    column, or a folder for unlabelled images.
     """
     places = folders.places(read.names)
     taken: set[str] = set()
-    ids, labels, splits, said = [], [], [], []
+    ids, labels, splits, said, labelled = [], [], [], [], []
     for name, given, split, place, file in zip(read.names, read.labels, read.splits, places, seen, strict=True):
         ids.append(f"{source}/{unique(_text(name), taken)}")
         found = place[1] if given is None else given
         by_folder = "" if given and folders.split_of(given) == place[0] else place[0]  # a class may be called `train`
         labels.append(_text(label if label is not None else classes.get(found, found)).strip())
         split, by_somebody = _split(split or by_folder, labels[-1], rule, fallback, file)
-        splits.append(split if labels[-1] or split != "train" else "pool")  # nobody can learn from it yet
+        splits.append(split)
         said.append(by_somebody)
+        labelled.append(label is not None or given is not None or bool(found) or by_folder == "pool")
     at = {name: number for number, name in enumerate(read.image_ids) if name and not read.parent_ids[number]}
     parents = [at.get(name, -1) for name in read.parent_ids]
     columns: dict[str, list] = {
@@ -121,7 +123,7 @@ def rows(
         "pixel_hash": [file.pixel_hash for file in seen],
         "error": [file.error for file in seen],
     }
-    return manifest.from_rows(columns), said
+    return manifest.from_rows(columns), pd.DataFrame({"split": said, "label": labelled}, dtype=bool)
 
 
 def _text(name: str) -> str:

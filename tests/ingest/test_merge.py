@@ -71,7 +71,8 @@ def test_a_split_is_not_lost_when_nothing_says_one(ws: Workspace, tree: Tree) ->
     ("names", "split", "after"),
     [
         (("1.png", "cat/1.png"), None, "train"),
-        (("cat/1.png", "1.png"), None, "pool"),
+        (("cat/1.png", "unlabelled/1.png"), None, "pool"),
+        (("cat/1.png", "1.png"), None, "train"),  # nothing says that it is no cat any more
         (("cat/1.png", "dog/1.png"), "pool", "pool"),  # somebody said so
         (("1.png", "cat/1.png"), "test", "test"),
     ],
@@ -81,6 +82,7 @@ def test_a_split_that_nobody_said_follows_the_label(
 ) -> None:
     root = tree(names[0], *(f"{name}/0.png" for name in ("cat", "dog")))
     add(ws, root, split=split)
+    (root / names[1]).parent.mkdir(exist_ok=True)
     (root / names[0]).rename(root / names[1])
     assert add(ws, root).changed == 1
     assert rows(ws).set_index("path").loc[str(root / names[1]), "split"] == after
@@ -263,3 +265,34 @@ def test_a_class_folder_alone_adds_nothing_new(ws: Workspace, tree: Tree) -> Non
     add(ws, root)
     assert add(ws, root / "cat").skipped == 1
     assert rows(ws)["label"].tolist() == ["cat", "dog"]
+
+
+@pytest.mark.parametrize(
+    ("table", "split", "kept"),
+    [("", None, "cat"), ("", "train", "cat"), ("path,label\n1.png,\n2.png,dog\n", None, "")],
+    ids=["flat", "flat, for training", "a table says that it has none"],
+)
+def test_a_label_is_taken_away_only_where_it_is_said_and_then_told(
+    ws: Workspace, tree: Tree, tmp_path: Path, table: str, split: str | None, kept: str
+) -> None:
+    root = tree("cat/1.png", "dog/2.png")
+    add(ws, root)
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for name in ("cat/1.png", "dog/2.png"):
+        (root / name).rename(flat / Path(name).name)
+    if table:
+        (flat / "labels.csv").write_text(table)
+    told = add(ws, flat, split=split).warnings
+    table_now = rows(ws)
+    assert table_now["image_id"].tolist() == ["photos/cat/1.png", "photos/dog/2.png"]
+    assert table_now["label"].tolist() == [kept, "dog"]
+    assert table_now["split"].tolist() == ["train" if kept else "pool", "train"]
+    assert [line.split(":")[0] for line in told] == ([] if kept else ["1 image has no label any more"])
+
+
+def test_a_class_folder_alone_for_another_split_moves_its_images(ws: Workspace, tree: Tree) -> None:
+    root = tree("cat/1.png", "dog/2.png")
+    add(ws, root)
+    assert add(ws, root / "cat", split="test").changed == 1
+    assert rows(ws)[["split", "label"]].to_numpy().tolist() == [["test", "cat"], ["train", "dog"]]
