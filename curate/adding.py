@@ -123,19 +123,21 @@ def pseudo(workspace: Workspace, *, sure: float | None, engine: Engine) -> Pseud
     )
 
 
-def undo_pseudo(workspace: Workspace) -> int:
-    """Take back the labels that `pseudo` gave, and the findings behind them; those that people changed stay. Returns
-    how many labels."""
+def undo_pseudo(workspace: Workspace) -> tuple[int, list[str]]:
+    """Take back the labels that `pseudo` gave, and the findings behind them; those that people changed stay.
+
+    Returns how many labels, and a line on each edit by hand of which something became that is not plain from it.
+    """
     with workspace.writing("pseudo", {"undo": True}) as transaction:
         images = tables.read_manifest(workspace)
-        said = authorship.signed(workspace, images).table
+        said, told = authorship.signed(workspace, images)
         gone = _pseudo(said)
         if workspace.has(DECISIONS):
             transaction.write_table(DECISIONS, said[~gone])
         if workspace.has(FINDINGS):
             found = tables.read_findings(workspace)
             transaction.write_table(FINDINGS, found[found["finder"] != PSEUDO].reset_index(drop=True))
-    return int(gone.sum())
+    return int(gone.sum()), told
 
 
 def with_answers(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:

@@ -40,6 +40,7 @@ def signed(workspace: Workspace, images: pd.DataFrame, by: str | None = None) ->
             edited |= (table["by"] == decisions.POLICY) & ~by_policy.own & ~by_policy.foreign
             table = decisions.timed(table, before, at=edit.at)
             told += foreign_rows(int(by_policy.foreign.sum()))
+            table, edited = table[~by_policy.foreign], edited[~by_policy.foreign]
             if not by_policy.foreign.any():  # else the file is no edit of the one before
                 keeps = _taken_out(workspace, before, images).assign(action="keep", label="", note="", at=edit.at)
     if not edited.any() and keeps.empty:

@@ -74,7 +74,7 @@ def _read(path: Path) -> pd.DataFrame:
             table = pq.read_table(path).to_pandas()
         except ValueError as error:
             raise UserError(f"{pasted(path)} cannot be read as Parquet: {str(error).splitlines()[0]}") from None
-        table = table.reset_index(drop=IMAGE_ID not in table.index.names)
+        table = table.reset_index(drop=IMAGE_ID in table.columns or IMAGE_ID not in table.index.names)
         table.columns = table.columns.astype("str")
     else:
         table = read_csv(path)

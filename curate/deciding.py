@@ -153,7 +153,7 @@ def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decide
     fresh = int(decisions.changed(merged, there).sum())
     told = lone_notes(table) + authorship.foreign_rows(int(by_policy.foreign.sum()))
     told += _left_out(int((older & decisions.changed(imported, there)).sum()))
-    told += _nothing_said(imported, fresh)
+    told += _nothing_said(table, fresh)
     warnings = edits + result.warnings + [f"{pasted(path)}: {line}" for line in told]
     return replace(result, warnings=warnings, taken_over=fresh)
 
@@ -173,9 +173,10 @@ def lone_notes(table: pd.DataFrame) -> list[str]:
     return [f"{count:,} {has} a note and no action: {way_out}"] if count else []
 
 
-def _nothing_said(imported: pd.DataFrame, fresh: int) -> list[str]:
+def _nothing_said(table: pd.DataFrame, fresh: int) -> list[str]:
     """A line on answers of which none is new, or none at all."""
-    if imported.empty:
+    rows = table.reindex(columns=ANSWER, fill_value="")
+    if ((rows["action"] == "") & (rows["label"] == "")).all():
         return ["no row says what to do: fill in the column 'action', save the file, and import it again"]
     return [] if fresh else ["nothing in it is new"]
 

@@ -232,3 +232,7 @@ def test_a_report_says_what_is_out_of_date(workspace: Workspace, tmp_path: Path)
     assert missing()["scan"] == "findings that are up to date (images were added or changed since dark ran)"
     run("scan", workspace.root, "--set", "blurry.limit=0.9")
     assert missing()["decide"] == "decisions on what was found since"
+    version = workspace.ledger()[-1].version
+    run("decide", workspace.root)
+    run("restore", workspace.root, str(version - 2))  # with findings that were decided on
+    assert "decide" not in missing()

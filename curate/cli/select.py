@@ -57,17 +57,18 @@ def pseudo(
     """Label the images without a label that networks are sure of, as decisions that can be taken back."""
     from curate import adding
     from curate.engine import Local
-    from curate.workspace import Workspace
+    from curate.workspace import CURATED, Workspace
 
     workspace = Workspace.open(ws)
     if undo and sure is not None:
         raise UserError("--sure is for new labels, not for --undo; leave one of them out")
     if undo:
-        count = adding.undo_pseudo(workspace)
+        count, told = adding.undo_pseudo(workspace)
+        output.warn(told)
         if as_json:
             output.print_json({"taken_back": count})
         else:
-            next_step = f"Next: curate apply {pasted(ws)}" if count else "Nothing changed: 'curate pseudo' gave none."
+            next_step = f"Next: curate apply {pasted(ws)}" if count else "No label of 'curate pseudo' stands."
             output.say(f"Took back {plural(count, 'label', 'labels')}. {next_step}")
         return
     result = adding.pseudo(workspace, sure=sure, engine=Local(workers))
@@ -79,7 +80,8 @@ def pseudo(
     output.say(f"Labelled {count:,} of {result.waiting:,} images of the pool: {output.counts(result.labels)}.")
     if not count:
         more = f"curate select {pasted(ws)} says which images to label by hand"
-        output.say(f"No label of 'curate pseudo' stands now. Next: a lower --sure gives more; {more}")
+        applied = f"; curate apply {pasted(ws)} renews the curated set" if workspace.has(CURATED) else ""
+        output.say(f"No label of 'curate pseudo' stands now. Next: a lower --sure gives more; {more}{applied}")
         return
     wrong = result.expected_wrong
     output.say(f"Expected wrong: {percent(wrong, digits=1)} % of them, about {round(wrong * count):,}.")

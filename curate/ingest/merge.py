@@ -44,7 +44,7 @@ def merge(
     there |= {(digest, label, "") for digest, label, _ in there}
     old = list(zip(before["split"], before["label"], strict=True))
     splits = [
-        split if place < 0 or spoken or (old[place][0] == usual(old[place][1]) and not keep) else old[place][0]
+        old[place][0] if place >= 0 and _stays(old[place], split, spoken, keep) else split
         for place, spoken, keep, split in zip(at, said["split"], keeps, rows["split"], strict=True)
     ]
     rows["split"] = pd.Series(splits, dtype="str", index=rows.index)
@@ -53,6 +53,8 @@ def merge(
     fate[[key in there for key in keys]] = "skipped"
     called = dict(zip(given, _called(same_content, rows, (fate == "skipped") & ~known), strict=True))
     rows["parent_id"] = pd.Series([called.get(name, "") for name in rows["parent_id"]], dtype="str", index=rows.index)
+    same = elsewhere >= 0
+    rows.loc[same, "parent_id"] = before["parent_id"].iloc[elsewhere[same]].to_numpy()
     fate[known] = _compare(before.iloc[at[known]], rows[known], alone)
     changed, added = fate == "changed", fate == "added"
     order = np.arange(len(before) + changed.sum() + added.sum())
@@ -60,6 +62,14 @@ def merge(
     order = np.concatenate([order[: len(before)], order[len(before) + changed.sum() :]])
     after = pd.concat([before, rows[changed], rows[added]], ignore_index=True).iloc[order].reset_index(drop=True)
     return after, fate
+
+
+def _stays(old: tuple[str, str], split: str, spoken: bool, keeps: bool) -> bool:
+    """Whether an image stays in the split that it has. old: split and label. spoken: whether somebody said the new one.
+    keeps: whether it keeps a label that nothing says, with which it is nothing for the pool."""
+    if keeps:
+        return not spoken or split == "pool"
+    return not spoken and old[0] != usual(old[1])
 
 
 def _called(there: pd.DataFrame, rows: pd.DataFrame, as_twin: np.ndarray) -> list[str]:

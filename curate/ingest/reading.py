@@ -100,6 +100,7 @@ def rows(
         ids.append(f"{source}/{unique(_text(name), taken)}")
         found = place[1] if given is None else given
         by_folder = "" if given and folders.split_of(given) == place[0] else place[0]  # a class may be called `train`
+        found = found.strip()
         labels.append(_text(label if label is not None else classes.get(found, found)).strip())
         split, by_somebody = _split(split or by_folder, labels[-1], rule, fallback, file)
         splits.append(split)

@@ -65,12 +65,11 @@ def _stale(workspace: Workspace) -> list[str]:
 
 
 def _found_since(workspace: Workspace) -> bool:
-    """Whether other findings came after a policy decided last."""
-    decided = found = 0
-    for entry in workspace.ledger():
-        decided = entry.version if DECIDED_BY in entry.arguments else decided
-        found = entry.version if FINDINGS in entry.writes else found
-    return 0 < decided < found
+    """Whether a scan has left the findings as they are now, and no policy has decided on these."""
+    now, entries = workspace.hash(FINDINGS), workspace.ledger()
+    scanned = next((entry.command == "scan" for entry in entries if entry.writes.get(FINDINGS) == now), False)
+    decided = [entry.reads.get(FINDINGS) for entry in entries if DECIDED_BY in entry.arguments]
+    return scanned and workspace.has(DECISIONS) and bool(decided) and now not in decided
 
 
 def _version(entry: Entry) -> Version:

@@ -118,6 +118,8 @@ def test_another_workspaces_decisions_in_the_place_of_these(reviewed: Workspace)
     path, ids = reviewed.path(DECISIONS), read_table(reviewed.path(MANIFEST))["image_id"]
     header = path.read_text().splitlines()[0]
     path.write_text(f"{header}\n{ids[9]},drop,,policy,dark,,2020-01-01T00:00:00Z\n{ids[8]},drop,,eve,,,\n")
+    images = read_table(reviewed.path(MANIFEST))
+    assert authorship.signed(reviewed, images, "ada").table["by"].to_list() == ["eve"]  # whoever writes them next
     result = deciding.decide(reviewed, reviewed.path("policy.yaml"), by="ada")
     assert (result.actions, result.by_people) == ({"drop": 2}, 1)
     assert any(line.startswith("1 row of another workspace's policy was left out") for line in result.warnings)

@@ -296,3 +296,10 @@ def test_a_class_folder_alone_for_another_split_moves_its_images(ws: Workspace, 
     add(ws, root)
     assert add(ws, root / "cat", split="test").changed == 1
     assert rows(ws)[["split", "label"]].to_numpy().tolist() == [["test", "cat"], ["train", "dog"]]
+
+
+def test_what_keeps_its_label_is_not_put_into_the_pool(ws: Workspace, tree: Tree) -> None:
+    root = tree("cat/1.png", "dog/2.png")
+    add(ws, root)
+    assert add(ws, root / "cat", split="pool").changed == 0
+    assert rows(ws)["split"].tolist() == ["train", "train"]

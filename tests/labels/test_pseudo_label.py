@@ -165,10 +165,10 @@ def test_labels_are_decided_applied_and_taken_back(ws: Workspace) -> None:
     curated = read_table(ws.path(CURATED)).set_index("image_id")
     assert set(curated.loc[by_pseudo["image_id"], "split"]) == {"train"}
     assert (curated["split"] == "pool").sum() == LABELLED - count
-    assert adding.undo_pseudo(ws) == count
+    assert adding.undo_pseudo(ws) == (count, [])
     assert said(ws).equals(before)
     assert set(read_table(ws.path(FINDINGS))["finder"]) == {"label_error", "dark"}
-    assert adding.undo_pseudo(ws) == 0
+    assert adding.undo_pseudo(ws) == (0, [])
 
 
 def test_decide_comes_to_the_same_and_keeps_them(ws: Workspace) -> None:
@@ -228,7 +228,7 @@ def test_more_than_the_labels_can_tell_is_said(ws: Workspace) -> None:
     assert f"Labelled 0 of {LABELLED}" in result.output
     assert "No label of 'curate pseudo' stands now. Next: a lower --sure" in result.output
     assert "Wrote" not in result.output
-    assert run("pseudo", ws.root, "--undo").startswith("Took back 0 labels. Nothing changed")
+    assert run("pseudo", ws.root, "--undo").startswith("Took back 0 labels. No label of 'curate pseudo' stands.")
 
 
 def test_undo_and_sure_do_not_go_together(ws: Workspace) -> None:
