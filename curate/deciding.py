@@ -47,7 +47,10 @@ class Asking:
     findings: pd.DataFrame
     """As people's answers have set them right."""
     ruling: Ruling
+    disputed: pd.DataFrame
+    """What people disagree about, as rows of the review list; `detail` says who says what."""
     review: pd.DataFrame
+    """What the policy leaves to people."""
     worth: queue.Worth
     answers: answers.Answers
     warnings: list[str]
@@ -68,11 +71,14 @@ def ask(
     _check_rules(rules, where or pasted(workspace.path(RECIPE)))
     scanned = read_findings(workspace)
     earlier, told = authorship.signed(workspace, images, by)
-    settled = reviewers.settle(earlier, images, recipe.in_workspace(workspace).reviewers)
+    rule = recipe.in_workspace(workspace).reviewers
+    settled = reviewers.settle(earlier, images, rule)
     found, _ = answers.calibrate(scanned, settled, images)
     ruling = apply_rules(found, images, rules, earlier, at=timestamp())
     review, worth = queue.review(ruling, found, images, rules, budget=budget)
-    return Asking(found, ruling, review, worth, answers.counted(answers.answered(settled, scanned, images)), told)
+    disputed = queue.once_more(reviewers.disputed(earlier, images, rule), found, images)
+    said = answers.counted(answers.answered(settled, scanned, images))
+    return Asking(found, ruling, disputed, review, worth, said, told)
 
 
 def decide(
@@ -83,7 +89,8 @@ def decide(
     *,
     dry_run: bool = False,
 ) -> Decided:
-    """Write decisions by policy, and `review.csv` for what a person is asked; with `dry_run` tell of them alone.
+    """Write decisions by policy, and `review.csv` for what a person is asked, first what people disagree about; with
+    `dry_run` tell of them alone.
 
     People's earlier answers set the probabilities of `label_error` right before the rules are read. budget: so many
     labels are asked about at most, those that matter most; what other finders leave to people is asked in any case.
@@ -101,9 +108,10 @@ def decide(
             _refuse_to_lose_answers(workspace)
             asking = ask(workspace, images, rules, budget, by, where=where)
             transaction.write_table(DECISIONS, asking.ruling.decisions)
-            transaction.write_table(REVIEW, asking.review)
+            transaction.write_table(REVIEW, pd.concat([asking.disputed, asking.review], ignore_index=True))
     table, conflicts = asking.ruling.decisions, asking.ruling.conflicts
-    result = _decided(workspace, table, len(asking.review), conflicts, asking.answers, asking.worth)
+    waiting = len(asking.disputed) + len(asking.review)
+    result = _decided(workspace, table, waiting, conflicts, asking.answers, asking.worth)
     warnings = asking.warnings + result.warnings + _without_probabilities(workspace, asking.findings, rules)
     warnings += _mostly_dropped(images, table, where)
     return replace(result, warnings=warnings, written="" if dry_run else result.written)
@@ -141,13 +149,14 @@ def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decide
         merged = decisions.merge(there, imported[~older], by=name, at=timestamp())
         merged = decisions.in_order(merged, images)
         transaction.write_table(DECISIONS, merged)
+        settled = reviewers.settle(merged, images, rule)
         if workspace.has(REVIEW):
-            review, decided = _read_review(workspace), merged["image_id"][merged["by"] != decisions.POLICY]
-            review = review[_not_said(review, imported, images) | ~review["image_id"].isin(decided)]
+            review = _read_review(workspace)
+            review = review[_waits(review, imported, settled["image_id"][settled["by"] != decisions.POLICY], images)]
             left = len(review)
             transaction.write_table(REVIEW, review)
     scanned = read_findings(workspace) if workspace.has(FINDINGS) else findings.empty()
-    said = answers.counted(answers.answered(reviewers.settle(merged, images, rule), scanned, images))
+    said = answers.counted(answers.answered(settled, scanned, images))
     about_these = merged[merged["image_id"].isin(imported["image_id"])]
     result = _decided(workspace, merged, left, reviewers.disagreements(about_these, images, rule), said, None)
     fresh = int(decisions.changed(merged, there).sum())
@@ -158,10 +167,12 @@ def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decide
     return replace(result, warnings=warnings, taken_over=fresh)
 
 
-def _not_said(review: pd.DataFrame, imported: pd.DataFrame, images: pd.DataFrame) -> pd.Series:
-    """Rows of `review.csv` with an answer, or a note, that is not among those taken over: somebody else's."""
+def _waits(review: pd.DataFrame, imported: pd.DataFrame, settled: pd.Series, images: pd.DataFrame) -> pd.Series:
+    """Rows of `review.csv` that stay in it: with an answer, or a note, that is not among those taken over, as it is
+    somebody else's; and without one about an image that people have not settled. settled: image_ids."""
     given = decisions.complete(review, images)
-    return (given[ANSWER] != "").any(axis=1) & ~decisions.is_in(given, imported, ["image_id", *ANSWER])
+    taken_over = decisions.is_in(given, imported, ["image_id", *ANSWER])
+    return (~given["image_id"].isin(settled)).where((given[ANSWER] == "").all(axis=1), ~taken_over)
 
 
 def lone_notes(table: pd.DataFrame) -> list[str]:

@@ -95,6 +95,20 @@ def review(
     return table[list(REVIEW_COLUMNS)], Worth(len(listed), total, stop_after, left_out)
 
 
+def once_more(details: pd.Series, findings: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the review list about images that are asked about again, each because of its worst finding, if any.
+
+    details: image_id -> what is told of it.
+    """
+    worst = findings[findings["image_id"].isin(details.index)].sort_values(["score", "finder"])
+    worst = worst.drop_duplicates("image_id").rename(columns={"finder": "because"}).set_index("image_id")
+    about = images.rename(columns={"label": "given_label"}).set_index("image_id")[["given_label", "path"]]
+    rows = about.loc[details.index].join(worst[["because", "suggested_label", "score", "related_id"]])
+    rows = rows.fillna({"because": "", "suggested_label": "", "score": 1.0, "related_id": ""})
+    rows = rows.assign(detail=details, gain=0.0, **dict.fromkeys(("action", "label", "note", "group"), ""))
+    return rows.rename_axis("image_id").reset_index()[list(REVIEW_COLUMNS)]
+
+
 def _labels(ruling: Ruling, findings: pd.DataFrame, images: pd.DataFrame, rules: list[Rule]) -> pd.DataFrame:
     """A row for each label that there may be to ask about, with `REVIEW_COLUMNS`; people's own are never among them."""
     left, taken = ruling.review, ruling.decisions

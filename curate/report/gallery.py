@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from curate import finders, registry
+from curate import finders, registry, scans
 from curate.decisions import ACTIONS
 from curate.labels import answers
 from curate.manifest import decodable, locate
@@ -69,6 +69,8 @@ class Gallery:
 
     finders: list[Finder]
     flagged: int
+    cautions: list[str]
+    """Why the findings are older than what they are about."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def gallery(workspace: Workspace, images: pd.DataFrame, decisions: pd.DataFrame)
                 groups=tuple(about.group(cluster, table) for cluster in clusters[name]),
             )
         )
-    return Gallery(listed, found["image_id"][found["flagged"]].nunique())
+    return Gallery(listed, found["image_id"][found["flagged"]].nunique(), scans.warnings(workspace))
 
 
 def _clusters(table: pd.DataFrame) -> Iterator[Cluster]:

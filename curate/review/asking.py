@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from curate import deciding, decisions, manifest, predictions, recipe, reviewers, tables
+from curate import deciding, decisions, manifest, predictions, recipe, tables
 from curate.decisions import POLICY
 from curate.labels import queue
 from curate.labels.answers import LABEL_ERROR
@@ -69,14 +69,16 @@ def asked(
     asking = deciding.ask(workspace, images, rules.policy, budget, by)
     said = tables.read_answers(workspace, images)
     mine = said["image_id"][said["by"] == by]
-    again = reviewers.disputed(said, images, rules.reviewers).drop(mine, errors="ignore")
-    others = said[(said["by"] != POLICY) & ~said["image_id"].isin([*mine, *again.index])]
+    again = asking.disputed[~asking.disputed["image_id"].isin(mine)]
+    others = said[(said["by"] != POLICY) & ~said["image_id"].isin([*mine, *again["image_id"]])]
     looks = others.drop_duplicates("image_id").sample(min(second, others["image_id"].nunique()), random_state=0)
+    looks = queue.once_more(pd.Series("", index=looks["image_id"], dtype="str"), asking.findings, images)
+    why = ["image_id", "because", "suggested_label", "score", "gain"]
     rows = pd.concat(
         [
-            _question(pd.Series(again.index, dtype="str"), DISPUTED, again.to_list(), asking.findings),
-            asking.review[["image_id", "because", "suggested_label", "score", "gain"]],
-            _question(looks["image_id"], SECOND_LOOK, "", asking.findings),
+            again[[*why, "detail"]].assign(title=DISPUTED),
+            asking.review[why],
+            looks[[*why, "detail"]].assign(title=SECOND_LOOK),
         ],
         ignore_index=True,
     )
@@ -85,7 +87,8 @@ def asked(
     table = lay_out(rows, asking.findings, images, None if predicted is None else predicted.embeddings)
     gone = asking.ruling.decisions["image_id"][asking.ruling.decisions["action"] == "drop"]
     last = asking.review["image_id"][asking.review["related_id"].isin(gone)]
-    table["proposal"] = table["proposal"].mask(table["image_id"].isin(last), "")  # who accepts would lose the photo
+    loses = table["image_id"].isin(last) & (table["proposal"] == "drop")  # who accepts would lose the photo
+    table["proposal"] = table["proposal"].mask(loses, "")
     goes = ~table["asked"] & (table["score"] == 1) & table["image_id"].isin(gone)
     table["score"] = table["score"].mask(goes, 0)  # nothing of the group says so, and yet it does not stay
     located = dict(zip(images["image_id"], manifest.locate(images, workspace.root), strict=True))
@@ -194,20 +197,3 @@ def _order(rows: pd.DataFrame, later: np.ndarray) -> pd.Series:
 
 def _at(embeddings: np.ndarray | None, where: np.ndarray) -> np.ndarray | None:
     return None if embeddings is None else embeddings[where]
-
-
-def _question(ids: pd.Series, title: str, detail: object, findings: pd.DataFrame) -> pd.DataFrame:
-    """A row for each image, as of the review list, with what the worst finding of it says."""
-    worst = findings[findings["image_id"].isin(ids)].sort_values(["score", "finder"]).drop_duplicates("image_id")
-    worst = worst.set_index("image_id").reindex(ids)
-    return pd.DataFrame(
-        {
-            "image_id": ids.to_numpy(),
-            "because": worst["finder"].fillna("").to_numpy(),
-            "suggested_label": worst["suggested_label"].fillna("").to_numpy(),
-            "score": worst["score"].fillna(1).to_numpy(),
-            "gain": 0.0,
-            "title": title,
-            "detail": detail,
-        }
-    )
