@@ -1,5 +1,6 @@
 """What the verbs print: JSON for machines, and text for people, with what was written and what comes next."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -230,6 +231,9 @@ def test_a_report_says_what_is_out_of_date(workspace: Workspace, tmp_path: Path)
     assert {"scan", "decide"}.isdisjoint(missing())
     run("add", workspace.root, write_tree(tmp_path / "more", ["train/0/new.png"]))
     assert missing()["scan"] == "findings that are up to date (images were added or changed since dark ran)"
+    run("report", workspace.root)
+    caution = r'id="findings-head">Findings</h2>\s*<p class="caution">.*images were added or changed since dark ran'
+    assert re.search(caution, (workspace.root / "report.html").read_text())
     run("scan", workspace.root, "--set", "blurry.limit=0.9")
     assert missing()["decide"] == "decisions on what was found since"
     version = workspace.ledger()[-1].version

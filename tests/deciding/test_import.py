@@ -57,6 +57,22 @@ def test_an_import_leaves_the_answers_that_others_have_typed(reviewed: Workspace
     assert image_id not in read_csv(reviewed.path(deciding.REVIEW))["image_id"].tolist()
 
 
+def test_what_people_disagree_about_is_asked_first_until_it_is_settled(reviewed: Workspace) -> None:
+    path, rules = reviewed.path(deciding.REVIEW), reviewed.path("policy.yaml")
+    first, second = read_csv(path)["image_id"]
+    for by, action in (("ada", "keep"), ("bob", "drop")):
+        reviewed.path("mine.csv").write_text(f"image_id,action\n{second},{action}\n")
+        deciding.import_decisions(reviewed, reviewed.path("mine.csv"), by)
+    assert deciding.decide(reviewed, rules, dry_run=True).for_review == 2
+    assert deciding.decide(reviewed, rules).for_review == 2
+    asked = read_csv(path).iloc[0]
+    assert asked[["image_id", "because", "detail"]].tolist() == [second, "label_error", "ada: keep; bob: drop"]
+    reviewed.path("mine.csv").write_text(f"image_id,action\n{first},keep\n")
+    assert deciding.import_decisions(reviewed, reviewed.path("mine.csv"), "eve").for_review == 1
+    assert deciding.import_decisions(reviewed, answer(reviewed, "drop"), "eve").for_review == 0
+    assert deciding.decide(reviewed, rules).for_review == 0
+
+
 @pytest.mark.parametrize("time", ["2023-11-14T22:13:20Z", "14.11.23 22:13", ""])
 def test_an_older_copy_of_the_decisions_brings_no_decision_of_the_policy_back(
     reviewed: Workspace, monkeypatch: pytest.MonkeyPatch, time: str

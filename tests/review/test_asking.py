@@ -105,6 +105,19 @@ def test_disputes_come_first_for_a_third_person(ws: Workspace) -> None:
     assert "night" not in asked(ws, "ada").table["image_id"].to_list()
 
 
+def test_a_new_label_loses_no_photo(ws: Workspace) -> None:
+    """Accepting a drop would, where the image that was to stay is dropped, too."""
+    other = {"flagged": True, "related_id": "dog05", "group": 1}
+    rows = [row("dog05", "dark", 0.1), row("dog06", "conflicting_labels", 0.3, suggested_label="cat", **other)]
+    with ws.writing("scan", {}) as transaction:
+        transaction.write_table(FINDINGS, found(*rows, row("dog07", "conflicting_labels", 0.3, **other)))
+    (ws.root / "recipe.yaml").write_text(
+        "policy: [{finder: dark, action: drop}, {finder: conflicting_labels, action: review}]\n"
+    )
+    proposal = asked(ws, "ada").table.set_index("image_id")["proposal"]
+    assert proposal[["dog06", "dog07"]].to_list() == ["relabel", ""]
+
+
 def test_a_second_look_is_drawn_from_what_others_decided(ws: Workspace) -> None:
     Desk(ws, "ada").take([Answer(f"cat{number:02}", "keep") for number in range(12)])
     table = asked(ws, "bob", second=4).table
