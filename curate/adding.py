@@ -207,9 +207,8 @@ def _refuse_to_lose(dest: Path, said: pd.DataFrame, workspace: Workspace) -> Non
     answered = there[(there[deciding.ANSWER] != "").any(axis=1)]
     label_alone = (answered["action"] == "") & (answered["label"] != "")  # which `decide` takes for `relabel`
     lost = answered.assign(action=answered["action"].where(~label_alone, "relabel"))
-    for table in itertools.chain(
-        [said], authorship.as_written(workspace)
-    ):  # what was taken over may have changed since
+    written = authorship.as_written(workspace)  # what was taken over may have changed since
+    for table in itertools.chain([said], written):
         if lost.empty:
             break
         by_people = table[table["by"] != decisions.POLICY]

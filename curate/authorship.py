@@ -8,9 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from curate import REVIEWER, decisions, journal, reviewers, versions
+from curate import REVIEWER, decisions, journal, reviewers, tables, versions
 from curate.errors import UserError
-from curate.tables import read_answers
 from curate.wording import pasted, plural
 from curate.workspace import DECISIONS, EDIT, HISTORY, Workspace, read_table, timestamp
 
@@ -29,7 +28,10 @@ def signed(workspace: Workspace, images: pd.DataFrame, by: str | None = None) ->
     time of the edit: a person's word holds. It is that of rows without a name, and of rows of the policy that were
     edited. One that was taken out is that person's `keep`, so that it stays undone.
     """
-    table, told = read_answers(workspace, images), _of_renamed(workspace, images)
+    file = tables.decisions_file(workspace)
+    renamed = versions.renamed(workspace, file, images)
+    table = tables.without(file, renamed, workspace, images)
+    told = decisions.of_gone_classes(decisions.complete(file[renamed], images))
     edited, keeps = table["by"] == "", decisions.empty()
     if edit := _edit(workspace):
         if edit.made_of and not workspace.keeps(DECISIONS, edit.made_of):
@@ -42,7 +44,7 @@ def signed(workspace: Workspace, images: pd.DataFrame, by: str | None = None) ->
             told += foreign_rows(int(by_policy.foreign.sum()))
             table, edited = table[~by_policy.foreign], edited[~by_policy.foreign]
             if not by_policy.foreign.any():  # else the file is no edit of the one before
-                keeps = _taken_out(workspace, before, images).assign(action="keep", label="", note="", at=edit.at)
+                keeps = _taken_out(file, before, images).assign(action="keep", label="", note="", at=edit.at)
     if not edited.any() and keeps.empty:
         return Signed(table, told)
     name = reviewer(by)
@@ -91,9 +93,9 @@ def foreign_rows(count: int) -> list[str]:
     return [f"{told} left out; put a name under 'by' where a person stands for what it says"] if count else []
 
 
-def _taken_out(workspace: Workspace, before: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+def _taken_out(file: pd.DataFrame, before: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     """Rows of the policy of the version before, of images that are there and of which the file says nothing now."""
-    now = read_table(workspace.path(DECISIONS)).reindex(columns=list(decisions.COLUMNS), fill_value="")
+    now = file.reindex(columns=list(decisions.COLUMNS), fill_value="")
     said = now["image_id"][(now["action"] != "") | (now["label"] != "")]
     out = before[(before["by"] == decisions.POLICY) & ~before["image_id"].isin(said)]
     return out[out["image_id"].isin(images["image_id"])]
@@ -111,15 +113,6 @@ def _untold(workspace: Workspace) -> str:
     missing = f"{DECISIONS} was edited, and the version before is not in {pasted(workspace.path(HISTORY))}"
     way_out = "put your name under 'by' in those that you edited ('curate restore' brings the edit back)"
     return f"{missing}: rows of the policy stay the policy's; {way_out}"
-
-
-def _of_renamed(workspace: Workspace, images: pd.DataFrame) -> list[str]:
-    """A line on people's decisions for classes that are gone."""
-    if not workspace.has(DECISIONS):
-        return []
-    table = read_table(workspace.path(DECISIONS))
-    rows = table[versions.renamed(workspace, table, images)]
-    return decisions.of_gone_classes(decisions.complete(rows, images))
 
 
 def as_written(workspace: Workspace) -> Iterator[pd.DataFrame]:

@@ -203,8 +203,7 @@ def is_in(decisions: pd.DataFrame, others: pd.DataFrame, columns: Iterable[str])
 
 def some(names: Iterable[str]) -> str:
     """The first 20 of them, on one line."""
-    listed = [name if name.isprintable() else repr(name) for name in islice(names, 21)]
-    return wording.some(listed, 20)
+    return wording.some([wording.printable(name) for name in islice(names, 21)], 20)
 
 
 def _refuse(decisions: pd.DataFrame, bad: pd.Series, column: str, where: str, why: str) -> None:

@@ -97,11 +97,16 @@ def stale(workspace: Workspace, wanted: Iterable[str], scans: Scans) -> list[str
     return reasons
 
 
-def warnings(workspace: Workspace) -> list[str]:
-    """A line on each reason why the findings are older than what they are about, with the way out."""
+def why_stale(workspace: Workspace) -> list[str]:
+    """Why the findings that are there now are older than what they are about, see `stale`."""
     scanned = of(workspace)
+    return stale(workspace, scanned, scanned)
+
+
+def warnings(workspace: Workspace) -> list[str]:
+    """A line on each reason of `why_stale`, with the way out."""
     way_out = f"'curate scan {pasted(workspace.root)}' brings the findings up to date"
-    return [f"{why}: {way_out}" for why in stale(workspace, scanned, scanned)]
+    return [f"{why}: {way_out}" for why in why_stale(workspace)]
 
 
 def uncovered(evidence: Evidence) -> list[str]:

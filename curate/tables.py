@@ -40,12 +40,19 @@ def read_answers(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
     that `add` left behind are left out, see `decisions.outdated` and `versions.renamed`: they must not lock out the
     verb that replaces them.
     """
-    path = workspace.path(DECISIONS)
-    if not path.exists():
-        return decisions.empty()
-    table = read_table(path)
-    left_behind = decisions.outdated(table, images) | versions.renamed(workspace, table, images)
-    return decisions.check(table[~left_behind], images, str(path))
+    table = decisions_file(workspace)
+    return without(table, versions.renamed(workspace, table, images), workspace, images)
+
+
+def decisions_file(workspace: Workspace) -> pd.DataFrame:
+    """The decisions file as it is, the index its lines; without rows where there is none."""
+    return read_table(workspace.path(DECISIONS)) if workspace.has(DECISIONS) else decisions.empty()
+
+
+def without(table: pd.DataFrame, renamed: pd.Series, workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
+    """`read_answers` of a decisions file that was read. renamed: see `versions.renamed`."""
+    left_behind = decisions.outdated(table, images) | renamed
+    return decisions.check(table[~left_behind], images, str(workspace.path(DECISIONS)))
 
 
 def read_decisions(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:

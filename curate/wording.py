@@ -25,6 +25,11 @@ def some(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + (", …" if len(names) > most else "")
 
 
+def printable(name: str) -> str:
+    """A name as it stands on one line: in quotes, with escapes, where it holds line ends or other control signs."""
+    return name if name.isprintable() else repr(name)
+
+
 def percent(share: float | None, half_width: float | None = None, digits: int = 2) -> str:
     """A share, 0 to 1, in per cent without the sign: `96.20 ± 0.41`, a dash where there is none."""
     if share is None or math.isnan(share):

@@ -39,7 +39,7 @@ def _judge(table: pd.DataFrame) -> pd.DataFrame:
     decided = counts.iloc[0] * 2 > len(table)
     flagged = (table["label"] != counts.index[0]).to_numpy() if decided else np.ones(len(table), bool)
     first = table.groupby("label", sort=False)["image_id"].first()
-    other = [next(label for label in counts.index if label != own) for own in table["label"]]
+    other = np.where(table["label"] == counts.index[0], counts.index[1], counts.index[0])
     return table.assign(
         score=share if decided else np.minimum(share, 0.49),
         flagged=flagged,

@@ -10,7 +10,7 @@ from curate.ingest.added import Added
 from curate.layouts import Options
 from curate.recipe import Recipe
 from curate.sources import Named
-from curate.wording import pasted, plural, some
+from curate.wording import pasted, plural, printable
 from curate.workspace import LEDGER, MANIFEST, RECIPE, Workspace
 
 DOWNLOADS = "downloads"
@@ -135,5 +135,5 @@ def told(added: Added) -> str:
 
 def _first(added: Added, why: str, count: int) -> str:
     """The names of the first that were left out for a reason, on one line."""
-    names = [name if name.isprintable() else repr(name) for name in added.left_out_names[why][:3]]
-    return some([*names, ""] if count > len(names) else names, len(names))
+    names = added.left_out_names[why]
+    return ", ".join(map(printable, names)) + (", …" if count > len(names) else "")

@@ -48,7 +48,10 @@ def missing_steps(workspace: Workspace, images: pd.DataFrame, finished: Iterable
     steps = [
         (predictions.exists(workspace), Step("predictions by networks that had not seen the image", predict)),
         (workspace.has(FINDINGS), Step("findings", f"curate scan {root}")),
-        *[(False, Step(f"findings that are up to date ({why})", f"curate scan {root}")) for why in _stale(workspace)],
+        *[
+            (False, Step(f"findings that are up to date ({why})", f"curate scan {root}"))
+            for why in scans.why_stale(workspace)
+        ],
         (workspace.has(DECISIONS), Step("decisions", f"curate decide {root}")),
         (not _found_since(workspace), Step("decisions on what was found since", f"curate decide {root}")),
         (workspace.has(CURATED), Step("the curated set", f"curate apply {root}")),
@@ -56,12 +59,6 @@ def missing_steps(workspace: Workspace, images: pd.DataFrame, finished: Iterable
         (not untrained(finished), Step("networks trained on both sets alike, to compare", f"curate prove {root}")),
     ]
     return [step for done, step in steps if not done]
-
-
-def _stale(workspace: Workspace) -> list[str]:
-    """Why the findings are older than what they are about."""
-    scanned = scans.of(workspace)
-    return scans.stale(workspace, scanned, scanned)
 
 
 def _found_since(workspace: Workspace) -> bool:
