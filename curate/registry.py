@@ -151,6 +151,13 @@ class Blaming:
             ) from error
 
 
+def faulty(what: str, part: Callable | ModuleType, says: str) -> UserError:
+    """The error for a function or module that is not what its group takes. says: `has no function 'dark'`."""
+    package = package_of(part)
+    where = _module_of(part) + f" of the package {package}" * bool(package)
+    return UserError(f"{what} ({where}) {says}; mend it" + f", or 'pip uninstall {package}'" * bool(package))
+
+
 def _said(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error)[:SHOWN]}".rstrip(": ")
 
@@ -161,17 +168,20 @@ def _module_of(part: Callable | ModuleType) -> str:
 
 def functions(package: ModuleType) -> dict[str, Callable]:
     """Every module's function of the same name: `finders/dark.py` gives `dark`."""
-    return {name: _function(name, module) for name, module in modules(package).items()}
+    return {name: function_of(name, module) for name, module in modules(package).items()}
 
 
-def _function(name: str, module: ModuleType) -> Callable:
+def function_of(name: str, module: ModuleType) -> Callable:
+    """The function that is called as its module is. Raises `UserError` where there is none."""
     function: Callable | None = getattr(module, name, None)
     if getattr(function, "__name__", None) != name or not callable(function):
-        raise UserError(
-            f"{getattr(module, '__file__', module.__name__)} has no function {name!r}: it has to be called as its file "
-            "is, or as its entry point"
-        )
+        raise faulty(repr(name), module, f"has no function of that name in {getattr(module, '__file__', None) or 'it'}")
     return function
+
+
+def check_module(name: str, module: ModuleType) -> None:
+    """Raises `UserError` for a module without such a function, or with a setting that has no default."""
+    settings(function_of(name, module))
 
 
 def pick(kind: str, name: str, package: ModuleType) -> Callable:
@@ -228,5 +238,5 @@ def settings(function: Callable) -> dict[str, object]:
         if parameter.kind == parameter.KEYWORD_ONLY
     }
     if bare := [name for name, default in found.items() if default is inspect.Parameter.empty]:
-        raise UserError(f"setting {bare[0]!r} of {function.__module__}.{function.__name__} has no default; give it one")
+        raise faulty(f"{function.__name__!r}", function, f"has a setting without a default, {bare[0]!r}")
     return found

@@ -45,7 +45,9 @@ def test_a_file_is_a_function_and_others_help(package: ModuleType) -> None:
 
 def test_a_function_that_is_called_otherwise_is_named_with_its_file(package: ModuleType) -> None:
     write(package, "dark", "drak")
-    with pytest.raises(UserError, match=r"dark\.py has no function 'dark': it has to be called as its file is"):
+    with pytest.raises(
+        UserError, match=r"'dark' \(walked_.*\.dark\) has no function of that name in .*dark\.py; mend it$"
+    ):
         registry.functions(package)
 
 
@@ -90,7 +92,10 @@ def test_an_installed_package_brings_a_finder(tmp_path: Path) -> None:
         (["labels = theirs"], "'labels' is in what curate itself gives or keeps and in theirs"),
         (["predictions = theirs"], "'predictions' is in what curate itself gives or keeps and in theirs"),
         (["theirs = theirs", "[curate.signals]", "theirs = theirs"], "'theirs' is in theirs and in theirs"),
-        (["mine = theirs"], "theirs.py has no function 'mine': it has to be called as its file is, or as its entry"),
+        (
+            ["mine = theirs"],
+            "'mine' (theirs of the package their-package) has no function of that name in theirs.py; mend",
+        ),
         (["theirs = no module"], "finder 'theirs' of the package their-package does not load: ModuleNotFoundError"),
         (["theirs ="], "finder 'theirs' of the package their-package does not load: ValueError"),
     ],
@@ -136,5 +141,7 @@ def test_a_changed_finder_of_an_installed_package_looks_anew(tmp_path: Path) -> 
 def test_a_setting_without_a_default_is_told(package: ModuleType) -> None:
     def dark(gray: object, *, side: int) -> None: ...
 
-    with pytest.raises(UserError, match=r"setting 'side' of .*dark has no default; give it one"):
+    with pytest.raises(
+        UserError, match=r"'dark' \(tests.test_registry\) has a setting without a default, 'side'; mend it"
+    ):
         registry.settings(dark)

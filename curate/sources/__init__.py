@@ -45,11 +45,14 @@ def layouts() -> dict[str, ModuleType]:
     """Every layout's module by its name. Raises `UserError` for one that lacks what a layout has to have."""
     found = registry.modules(sys.modules[__name__])
     for name, module in found.items():
-        if lacking := [each for each in ("recognises", "read", "PRIORITY") if not hasattr(module, each)]:
-            raise UserError(
-                f"layout {name!r} ({module.__name__}) has no {lacking[0]}; 'curate.sources' says what it is"
-            )
+        check_module(name, module)
     return found
+
+
+def check_module(name: str, module: ModuleType) -> None:
+    """Raises `UserError` for a module that lacks what a layout has to have."""
+    if lacking := [each for each in ("recognises", "read", "PRIORITY") if not hasattr(module, each)]:
+        raise registry.faulty(f"layout {name!r}", module, f"has no {lacking[0]}, see 'curate.sources'")
 
 
 def writable() -> dict[str, ModuleType]:

@@ -1,5 +1,6 @@
 """Is this machine ready: versions, what other packages add, devices, disk, FiftyOne's database."""
 
+import importlib
 import importlib.metadata
 import os
 import platform
@@ -50,7 +51,7 @@ def examine(folder: str) -> list[Check]:
         Check("curate", __version__),
         Check("python", platform.python_version()),
         *[_package(name) for name in PACKAGES],
-        *[_brought(each) for group in registry.GROUPS for each in registry.installed(group)],
+        *[_brought(group, each) for group in registry.GROUPS for each in registry.installed(group)],
         _opencv_alone(),
         _cores(),
         _gpu(),
@@ -66,11 +67,14 @@ def _package(name: str) -> Check:
         return Check(name, "missing", ok=False, mend=f"pip install {_wanted(name)}")
 
 
-def _brought(entry: registry.Brought) -> Check:
-    """Whether what an installed package adds to curate can be imported."""
+def _brought(group: str, entry: registry.Brought) -> Check:
+    """Whether what an installed package adds to curate can be imported, and is what its group takes."""
     name = f"{entry.kind} {entry.name}"
     try:
-        registry.load(entry)
+        module = registry.load(entry)
+        check = getattr(importlib.import_module(group), "check_module", registry.check_module)
+        with registry.Blaming(f"{entry.kind} {entry.name!r}", module):
+            check(entry.name, module)
     except UserError as error:
         found, _, mend = " ".join(str(error).split()).rpartition("; ")
         return Check(name, found, ok=False, mend=mend)

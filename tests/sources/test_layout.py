@@ -119,7 +119,7 @@ def test_a_layout_that_fails_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
         sources.recognise(tmp_path)
     layout_of(monkeypatch)
     del sources.registry.modules(sources)["theirs"].PRIORITY
-    with pytest.raises(UserError, match=r"layout 'theirs' .theirs. has no PRIORITY"):
+    with pytest.raises(UserError, match=r"layout 'theirs' \(theirs of the package their-package\) has no PRIORITY"):
         sources.layouts()
 
 

@@ -65,9 +65,20 @@ def test_database_by_address_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "FIFTYONE_DATABASE_URI" in check.mend
 
 
-def test_what_other_packages_add_is_imported() -> None:
-    fine = doctor._brought(registry.Brought("finder", "theirs", "json", "their-package"))
-    assert fine == Check("finder theirs", "json of the package their-package")
-    broken = doctor._brought(registry.Brought("layout", "theirs", "not_there", "their-package"))
-    assert (broken.ok, broken.mend) == (False, "mend it, or 'pip uninstall their-package'")
-    assert "layout 'theirs' of the package their-package does not load: ModuleNotFoundError" in broken.found
+@pytest.mark.parametrize(
+    ("group", "name", "module"),
+    [
+        ("curate.finders", "dark", "curate.finders.dark"),
+        ("curate.sources", "cifar", "curate.sources.cifar"),
+        ("train.models", "vgg16", "train.models.vgg16"),
+    ],
+)
+def test_what_other_packages_add_is_tried(group: str, name: str, module: str) -> None:
+    kind = registry.GROUPS[group]
+    fine = doctor._brought(group, registry.Brought(kind, name, module, "their-package"))
+    assert fine == Check(f"{kind} {name}", f"{module} of the package their-package")
+    missing = doctor._brought(group, registry.Brought(kind, name, "not_there", "their-package"))
+    assert (missing.ok, missing.mend) == (False, "mend it, or 'pip uninstall their-package'")
+    assert f"{kind} '{name}' of the package their-package does not load: ModuleNotFoundError" in missing.found
+    useless = doctor._brought(group, registry.Brought(kind, name, "json", "their-package"))
+    assert (useless.ok, "has no " in useless.found, useless.mend[:7]) == (False, True, "mend it")

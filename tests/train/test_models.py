@@ -140,15 +140,19 @@ def test_annotations_may_be_texts(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("signature", "gives", "says"),
     [
-        ("num_classes: int", FLAT, "has to take image_size"),
-        (f"{USUAL}, depth: int", FLAT, "depth has to be a Literal of the depths"),
-        (f"{USUAL}, width: int = 3", FLAT, "option width has to be a Literal of texts, a bool or a float"),
-        (f"{USUAL}, width: Literal[1, 2] = 1", FLAT, "option width has to be a Literal of texts"),
-        (f"{USUAL}, wide: bool", FLAT, "option wide has to be .* with a default"),
+        ("num_classes: int", FLAT, "does not take image_size"),
+        (f"{USUAL}, depth: int", FLAT, "takes a depth that is no Literal of the depths"),
+        (f"{USUAL}, width: int = 3", FLAT, "has an option width that is no Literal of texts, bool or float"),
+        (f"{USUAL}, width: Literal[1, 2] = 1", FLAT, "has an option width that is no Literal of texts"),
+        (f"{USUAL}, wide: bool", FLAT, "has an option wide that is no .* with a default"),
         (f"{USUAL}, wide: Bool = False", FLAT, "network 'theirs' of the package their-package failed: NameError"),
-        (USUAL, "nn.Linear(3, num_classes)", "network 'theirs' gave a Linear; it has to be a train.blocks.Network"),
+        (
+            USUAL,
+            "nn.Linear(3, num_classes)",
+            "network 'theirs' .* gave a Linear, no train.blocks.Network; mend it, or 'pip uninstall their",
+        ),
         (USUAL, FLAT.replace("192", "7"), "network 'theirs' of the package their-package failed: RuntimeError: mat1"),
-        (USUAL, FLAT.replace("=num_classes", "=7"), r"gave logits of shape \(2, 7\); it has to be \(2, 10\)"),
+        (USUAL, FLAT.replace("=num_classes", "=7"), r"gave logits of shape \(2, 7\) in place of \(2, 10\)"),
     ],
 )
 def test_a_network_that_is_none_is_named(

@@ -10,6 +10,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Literal, get_args, get_origin
 
 import torch
@@ -31,9 +32,7 @@ def families() -> dict[str, dict[str, Callable[..., Network]]]:
     found: dict[str, dict[str, Callable[..., Network]]] = {}
     for family, function in registry.functions(sys.modules[__name__]).items():
         with registry.Blaming(f"network {family!r}", function):
-            parameters = _parameters(function)
-            _check_signature(f"network {family!r} ({function.__module__})", parameters)
-        depth = parameters.get("depth")
+            depth = _check_function(family, function).get("depth")
         if depth is None:
             found[family] = {family: function}
         else:
@@ -61,19 +60,20 @@ def build(name: str, *, num_classes: int, image_size: int, options: Mapping[str,
     with registry.Blaming(f"network {name!r}", written):
         network = function(num_classes=num_classes, image_size=image_size, **options)
         if registry.package_of(written):
-            _try_out(name, network, num_classes, image_size)
+            _try_out(name, written, network, num_classes, image_size)
     return network
 
 
-def _try_out(name: str, network: object, num_classes: int, image_size: int) -> None:
-    """Raises `UserError` where it gives no logits of images."""
+def _try_out(name: str, function: Callable, network: object, num_classes: int, image_size: int) -> None:
+    """Raises `UserError` where what the function gave gives no logits of images."""
+    faulty = functools.partial(registry.faulty, f"network {name!r}", function)
     if not isinstance(network, Network):
-        raise UserError(f"network {name!r} gave a {type(network).__name__}; it has to be a train.blocks.Network")
+        raise faulty(f"gave a {type(network).__name__}, no train.blocks.Network")
     with torch.no_grad():
         shape = tuple(network.eval()(torch.zeros(2, 3, image_size, image_size)).shape)
     network.train()
     if shape != (2, num_classes):
-        raise UserError(f"network {name!r} gave logits of shape {shape}; it has to be {(2, num_classes)} here")
+        raise faulty(f"gave logits of shape {shape} in place of {(2, num_classes)}")
 
 
 def check(name: str, options: Mapping[str, Option]) -> None:
@@ -123,17 +123,25 @@ def _options(function: Callable[..., Network]) -> dict[str, inspect.Parameter]:
     return {name: each for name, each in _parameters(function).items() if name not in (*NEEDED, "depth")}
 
 
-def _check_signature(where: str, parameters: Mapping[str, inspect.Parameter]) -> None:
-    """See `families`. where: which network it is, for the error."""
+def check_module(name: str, module: ModuleType) -> None:
+    """Raises `UserError` for a module without a function that takes what the head of this one says."""
+    _check_function(name, registry.function_of(name, module))
+
+
+def _check_function(family: str, function: Callable[..., Network]) -> Mapping[str, inspect.Parameter]:
+    """The parameters of a file's function; else as `check_module`."""
+    parameters = _parameters(function)
+    faulty = functools.partial(registry.faulty, f"network {family!r}", function)
     if missing := [name for name in NEEDED if name not in parameters]:
-        raise UserError(f"{where} has to take {missing[0]}")
+        raise faulty(f"does not take {missing[0]}")
     if "depth" in parameters and not get_args(parameters["depth"].annotation):
-        raise UserError(f"{where}: depth has to be a Literal of the depths that there are")
+        raise faulty("takes a depth that is no Literal of the depths that there are")
     for name, each in parameters.items():
         texts = get_origin(each.annotation) is Literal and all(isinstance(it, str) for it in get_args(each.annotation))
         fits = (each.annotation in (bool, float) or texts) and each.default is not each.empty
         if name not in (*NEEDED, "depth") and not fits:
-            raise UserError(f"{where}: option {name} has to be a Literal of texts, a bool or a float, with a default")
+            raise faulty(f"has an option {name} that is no Literal of texts, bool or float with a default")
+    return parameters
 
 
 def _takes(annotation: object) -> str:
