@@ -28,23 +28,22 @@ def signed(workspace: Workspace, images: pd.DataFrame, by: str | None = None) ->
     time of the edit: a person's word holds. It is that of rows without a name, and of rows of the policy that were
     edited. One that was taken out is that person's `keep`, so that it stays undone.
     """
-    file = tables.decisions_file(workspace)
-    renamed = versions.renamed(workspace, file, images)
-    table = tables.without(file, renamed, workspace, images)
-    told = decisions.of_gone_classes(decisions.complete(file[renamed], images))
+    said = versions.renamed(workspace, tables.decisions_file(workspace), images)
+    table, told = tables.checked(said, workspace, images), list(said.told)
     edited, keeps = table["by"] == "", decisions.empty()
     if edit := _edit(workspace):
         if edit.made_of and not workspace.keeps(DECISIONS, edit.made_of):
             told.append(_untold(workspace))
         else:
             before = read_table(workspace.version_file(DECISIONS, edit.made_of)) if edit.made_of else decisions.empty()
+            before = versions.renamed(workspace, before, images).table
             by_policy = rows_by_policy(workspace, table)
             edited |= (table["by"] == decisions.POLICY) & ~by_policy.own & ~by_policy.foreign
             table = decisions.timed(table, before, at=edit.at)
             told += foreign_rows(int(by_policy.foreign.sum()))
             table, edited = table[~by_policy.foreign], edited[~by_policy.foreign]
             if not by_policy.foreign.any():  # else the file is no edit of the one before
-                keeps = _taken_out(file, before, images).assign(action="keep", label="", note="", at=edit.at)
+                keeps = _taken_out(said.table, before, images).assign(action="keep", label="", note="", at=edit.at)
     if not edited.any() and keeps.empty:
         return Signed(table, told)
     name = reviewer(by)

@@ -1,6 +1,6 @@
 """Decisions: what is to happen to an image, who says so, because of which finder; what a table of them may hold."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Literal, get_args
 
@@ -63,11 +63,18 @@ def outdated(decisions: pd.DataFrame, manifest: pd.DataFrame) -> pd.Series:
     return ((rows["by"] == POLICY) & (gone | no_class)) | left
 
 
-def of_gone_classes(rows: pd.DataFrame) -> list[str]:
-    """A line on people's decisions for classes that their source has renamed."""
-    told = plural(len(rows), "decision gives a label", "decisions give labels")
-    named = some(rows["image_id"] + " " + rows["label"])
-    return [f"{told} that no image has any more, and counts no longer: {named}; decide anew"] if len(rows) else []
+def of_renamed_classes(rows: pd.DataFrame, names: Mapping[str, str]) -> list[str]:
+    """Lines on people's decisions for classes that no image has any more, see `manifest.called_now`."""
+    now = rows["label"].map(names).fillna("")
+    gone, told = rows[now == ""], []
+    if follow := {f"{label!r} is {names[label]!r}" for label in rows["label"][now != ""]}:
+        count = plural(int((now != "").sum()), "decision follows", "decisions follow")
+        told.append(f"{count} the new names of their classes: {some(sorted(follow))}")
+    if len(gone):
+        which = plural(len(gone), "decision gives a label", "decisions give labels")
+        named = some(gone["image_id"] + " " + gone["label"])
+        told.append(f"{which} that no image has any more, and counts no longer: {named}; decide anew")
+    return told
 
 
 def _are_in(there: pd.Index, image_ids: pd.Series) -> pd.Series:

@@ -1,6 +1,7 @@
 """The manifest: one row per image. A table, and pure functions over it."""
 
 import hashlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -98,6 +99,15 @@ def follow_originals(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     labels[children] = now["label"].to_numpy()
     table = after.assign(label=pd.Series(labels, index=after.index, dtype="str"))
     return table.drop(index=after.index[children[differs[0] | differs[1]]]).reset_index(drop=True)
+
+
+def called_now(before: pd.DataFrame, after: pd.DataFrame, labels: Collection[str]) -> dict[str, str]:
+    """Of these labels those that images had before -> the one that all of these images which are still there have now,
+    "" where they have none or several."""
+    had = before[before["label"].isin(labels)]
+    now = after.set_index("image_id")["label"].reindex(had["image_id"]).to_numpy(dtype=object)
+    found = had.assign(now=now).groupby("label")["now"].agg(lambda each: set(each.dropna()))
+    return {str(label): names.pop() if len(names) == 1 else "" for label, names in found.items()}
 
 
 def decodable(manifest: pd.DataFrame) -> np.ndarray:

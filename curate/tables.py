@@ -38,10 +38,9 @@ def read_images(workspace: Workspace, data: str) -> pd.DataFrame:
 def read_answers(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
     """The decisions file, checked against the manifest: a row per image and person; none where there is no file. Rows
     that `add` left behind are left out, see `decisions.outdated` and `versions.renamed`: they must not lock out the
-    verb that replaces them.
+    verb that replaces them. Labels are those that sources call them by now.
     """
-    table = decisions_file(workspace)
-    return without(table, versions.renamed(workspace, table, images), workspace, images)
+    return checked(versions.renamed(workspace, decisions_file(workspace), images), workspace, images)
 
 
 def decisions_file(workspace: Workspace) -> pd.DataFrame:
@@ -49,10 +48,10 @@ def decisions_file(workspace: Workspace) -> pd.DataFrame:
     return read_table(workspace.path(DECISIONS)) if workspace.has(DECISIONS) else decisions.empty()
 
 
-def without(table: pd.DataFrame, renamed: pd.Series, workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
-    """`read_answers` of a decisions file that was read. renamed: see `versions.renamed`."""
-    left_behind = decisions.outdated(table, images) | renamed
-    return decisions.check(table[~left_behind], images, str(workspace.path(DECISIONS)))
+def checked(said: versions.Renamed, workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:
+    """`read_answers` of a decisions file that was read."""
+    left_behind = decisions.outdated(said.table, images) | said.gone
+    return decisions.check(said.table[~left_behind], images, str(workspace.path(DECISIONS)))
 
 
 def read_decisions(workspace: Workspace, images: pd.DataFrame) -> pd.DataFrame:

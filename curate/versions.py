@@ -1,9 +1,12 @@
 """Versions of a workspace: what changed between two of them, and going back to one."""
 
+from dataclasses import dataclass
+
 import pandas as pd
 
 from curate import apply, decisions, recipe, reviewers
 from curate.errors import UserError
+from curate.manifest import called_now
 from curate.wording import pasted
 from curate.workspace import CURATED, DECIDED_BY, DECISIONS, FINDINGS, MANIFEST, VERSIONED, Entry, Workspace, read_table
 
@@ -87,20 +90,36 @@ def just_decided(workspace: Workspace) -> bool:
     return decided and digest == workspace.hash(DECISIONS)
 
 
-def renamed(workspace: Workspace, table: pd.DataFrame, images: pd.DataFrame) -> pd.Series:
-    """Which decisions of people give a label that no image has any more and one had in an earlier manifest, as far as
-    the history has these: the class was renamed at its source. Another unknown label is a slip of the pen."""
+@dataclass(frozen=True)
+class Renamed:
+    """Decisions after sources have renamed classes."""
+
+    table: pd.DataFrame
+    """With the labels as they are called now."""
+    gone: pd.Series
+    """Which rows give a label that no image has any more, and whose images have no other one in common."""
+    told: list[str]
+
+
+def renamed(workspace: Workspace, table: pd.DataFrame, images: pd.DataFrame) -> Renamed:
+    """People's decisions for labels that no image has any more and one had in an earlier manifest, as far as the
+    history has these: the class was renamed at its source. Another unknown label is a slip of the pen."""
     rows = decisions.complete(table, images)
     rows = rows[(rows["by"] != decisions.POLICY) & (rows["action"] == "relabel")]
-    unknown = ~rows["label"].isin(images["label"].unique())
-    wanted, gone = set(rows["label"][unknown]) - {""}, set[str]()
+    rows = rows[~rows["label"].isin(images["label"].unique())]
+    wanted, names = set(rows["label"]) - {""}, dict[str, str]()
     for digest in reversed([entry.writes[MANIFEST] for entry in workspace.ledger() if entry.writes.get(MANIFEST)]):
         if not wanted:
             break
         if workspace.keeps(MANIFEST, digest):
-            found = wanted & set(read_table(workspace.version_file(MANIFEST, digest))["label"])
-            wanted, gone = wanted - found, gone | found
-    return (unknown & rows["label"].isin(gone)).reindex(table.index, fill_value=False)
+            names |= called_now(read_table(workspace.version_file(MANIFEST, digest)), images, wanted)
+            wanted -= names.keys()
+    rows = rows[rows["label"].isin(names)]
+    now = rows["label"].map(names).astype("str")
+    if (now != "").any():
+        table = table.assign(label=now[now != ""].reindex(table.index).fillna(table["label"]).astype("str"))
+    gone = (now == "").reindex(table.index, fill_value=False)
+    return Renamed(table, gone, decisions.of_renamed_classes(rows, names))
 
 
 def _applied(workspace: Workspace, hashes: dict[str, str]) -> list[Entry]:
@@ -134,7 +153,7 @@ def _decisions(workspace: Workspace, version: int | None, images: pd.DataFrame) 
     else:
         digest = workspace.state(version).get(DECISIONS)
         path = workspace.version_file(DECISIONS, digest) if digest else None
-    table = decisions.complete(read_table(path), images) if path else decisions.empty()
-    left_behind = decisions.outdated(table, images) | renamed(workspace, table, images)
-    table = table[(table["action"] != "") & ~left_behind]
+    said = renamed(workspace, read_table(path) if path else decisions.empty(), images)
+    table = decisions.complete(said.table, images)
+    table = table[(table["action"] != "") & ~decisions.outdated(table, images) & ~said.gone]
     return reviewers.settle(table, images, recipe.in_workspace(workspace).reviewers)

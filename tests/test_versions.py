@@ -161,13 +161,15 @@ def test_a_class_that_was_renamed_is_in_no_version_that_apply_would_make(story: 
     assert len(compare(story, 1, story.ledger()[-1].version)) == 0
 
 
-def test_nor_is_one_that_a_person_gave(story: Workspace) -> None:
+def test_one_that_a_person_gave_follows_its_class(story: Workspace) -> None:
     images = read_table(story.path(MANIFEST))
     train = images["image_id"][images["split"] == "train"].iloc[0]
     with story.writing("add", {}) as transaction:  # as `add` leaves it after a source has renamed one of its classes
         transaction.write_table(MANIFEST, images.assign(label=images["label"].replace("0", "zero")))
     decide_by_hand(story, (train, "relabel", "0", "ada", ""))
-    assert "0" not in set(versions.curated(story)["label"])
+    given = versions.curated(story).set_index("image_id")["label"]
+    assert "0" not in set(given)
+    assert given[train] == "zero"
 
 
 def test_curated_set_that_is_out_of_date_is_not_used(story: Workspace) -> None:

@@ -114,7 +114,7 @@ def add(
         told += added.not_in_source(not_in_source(after, name, read.paths), workspace.root)
     told += added.unlabelled(_unlabelled(before, after))
     told += added.decided(_decided(by_people, before, after), workspace.root)
-    told += decisions.of_gone_classes(_of_gone_classes(by_people, before, after))
+    told += _of_renamed_classes(by_people, before, after)
     return replace(done, restored=len(back), gone=int(gone.sum()), warnings=done.warnings + told)
 
 
@@ -146,7 +146,8 @@ def _unlabelled(before: pd.DataFrame, after: pd.DataFrame) -> list[str]:
     return bare[bare.isin(before["image_id"][before["label"] != ""])].to_list()
 
 
-def _of_gone_classes(by_people: pd.DataFrame, before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """What people had decided for classes that have no image any more."""
+def _of_renamed_classes(by_people: pd.DataFrame, before: pd.DataFrame, after: pd.DataFrame) -> list[str]:
+    """Lines on what people had decided for classes that have no image any more."""
     gone = set(before["label"]) - set(after["label"])
-    return by_people[(by_people["action"] == "relabel") & by_people["label"].isin(gone)]
+    rows = by_people[(by_people["action"] == "relabel") & by_people["label"].isin(gone)]
+    return decisions.of_renamed_classes(rows, manifest.called_now(before, after, set(rows["label"])))
