@@ -150,12 +150,15 @@ def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decide
         merged = decisions.in_order(merged, images)
         transaction.write_table(DECISIONS, merged)
         settled = reviewers.settle(merged, images, rule)
+        scanned = read_findings(workspace) if workspace.has(FINDINGS) else findings.empty()
         if workspace.has(REVIEW):
             review = _read_review(workspace)
             review = review[_waits(review, imported, settled["image_id"][settled["by"] != decisions.POLICY], images)]
+            again = queue.once_more(reviewers.disputed(merged, images, rule), scanned, images)
+            again = again[~again["image_id"].isin(review["image_id"])].astype("str")
+            review = pd.concat([again.reindex(columns=review.columns, fill_value=""), review], ignore_index=True)
             left = len(review)
             transaction.write_table(REVIEW, review)
-    scanned = read_findings(workspace) if workspace.has(FINDINGS) else findings.empty()
     said = answers.counted(answers.answered(settled, scanned, images))
     about_these = merged[merged["image_id"].isin(imported["image_id"])]
     result = _decided(workspace, merged, left, reviewers.disagreements(about_these, images, rule), said, None)

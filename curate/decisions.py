@@ -21,6 +21,8 @@ TWINS = ("exact_duplicate", "near_duplicate")
 """Finders that name an image's twins whatever their splits; `related_id` is the one that stays."""
 LEAK = "split_leak"
 """The finder of what training shows of the images that are measured on."""
+CONFLICT = "conflicting_labels"
+"""The finder of photos that are there under several labels: one of these is wrong, and the photo is not."""
 AUGMENTED = r"(?s)^augmented/[^/]+/(.+)-[0-9]+\.png$"
 """The `image_id` of an augmented image, as `curate.augment.materialize` gives it; within it that of its original."""
 

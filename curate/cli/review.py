@@ -91,6 +91,7 @@ def _status(workspace: "Workspace", name: str, *, budget: int | None, second: in
     """How the review stands: what waits, who agrees with whom, what people disagree on."""
     from curate import recipe, reviewers, scans, tables
     from curate.decisions import POLICY
+    from curate.labels.answers import LABEL_ERROR
     from curate.review import asking
     from curate.versions import just_decided
 
@@ -116,7 +117,8 @@ def _status(workspace: "Workspace", name: str, *, budget: int | None, second: in
             }
         )
         return
-    output.say(_waits(waiting["kind"].value_counts(), waiting["cluster"].nunique(), name))
+    kinds = waiting["kind"].mask(waiting["because"].str.split(";").map(lambda names: LABEL_ERROR in names), "labels")
+    output.say(_waits(kinds.value_counts(), waiting["cluster"].nunique(), name))
     output.say(*worth_line(asked.worth, asked.answered))
     output.say(*(_agreed(pair) for pair in agreement))
     for image_id, who in list(disputed.items())[:5]:

@@ -101,7 +101,7 @@ def _say_list(ws: "Path", rows: "list[Row]", found: "Runs") -> None:
 
 
 def _unfinished(names: list[str]) -> str:
-    return f"Without a result: {', '.join(names)}. The command that began them goes on with them."
+    return f"Without a result: {', '.join(names)}. The command that began them goes on, if the set is still the same."
 
 
 def _as_json(compared: "Comparison") -> dict[str, object]:

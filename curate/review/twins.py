@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from curate.decisions import LEAK, TWINS
+from curate.decisions import CONFLICT, LEAK, TWINS
 from curate.likeness import duplicates
 
-DUPLICATES = (*TWINS, LEAK, "conflicting_labels")
+DUPLICATES = (*TWINS, LEAK, CONFLICT)
 """Finders whose images are looked at beside their twins."""
 TOGETHER = 12
 """Twins that are shown beside the images of a group at most."""

@@ -2,9 +2,10 @@
 
 from typing import Literal, get_args
 
+import numpy as np
 import pandas as pd
 
-from curate.decisions import Action
+from curate.decisions import CONFLICT, Action
 from curate.errors import UserError
 from curate.review.asking import Asked
 from curate.review.desk import Answer
@@ -28,14 +29,16 @@ KEYS = {"accept": "A", "relabel": "R", "drop": "D", "keep_this": "K", "fine": "N
 def proposals(findings: pd.DataFrame, asked: Asked) -> pd.DataFrame:
     """What "accept" does: `proposal`, `label` and `because`, by `image_id`, of what is asked about or flagged.
 
-    It takes the label that a finder suggests. Where none does, it drops the image, if a finding speaks for that.
+    It takes the label that a finder suggests. Where none does, it drops the image, if a finding speaks for that: that
+    the photo has another label elsewhere does not, as it would be lost with all of its versions.
     """
     flagged = findings[findings["flagged"]].sort_values("score", kind="stable")
     because = reasons(findings)
     suggested = flagged[flagged["suggested_label"] != ""]
     label = suggested.drop_duplicates("image_id").set_index("image_id")["suggested_label"].reindex(because.index)
     others = pd.DataFrame({"because": because, "label": label.fillna("")})
-    others["proposal"] = (others["label"] != "").map({True: "relabel", False: "drop"})
+    speaks = others.index.isin(flagged["image_id"][flagged["finder"] != CONFLICT])
+    others["proposal"] = np.select([others["label"] != "", speaks], ["relabel", "drop"], "")
     table = asked.table[asked.table["asked"]].rename(columns={"suggested_label": "label"}).set_index("image_id")
     return pd.concat([table, others[~others.index.isin(table.index)]])[["proposal", "label", "because"]]
 

@@ -7,6 +7,7 @@ import pytest
 from curate import REVIEWER, authorship, deciding, verbs
 from curate.csv_text import read_csv, write_csv
 from curate.errors import UserError
+from curate.policy import REVIEW_COLUMNS
 from curate.workspace import DECISIONS, FINDINGS, MANIFEST, Workspace, read_table
 from tests.command import run
 from tests.deciding.conftest import POLICY, answer
@@ -54,7 +55,8 @@ def test_an_import_leaves_the_answers_that_others_have_typed(reviewed: Workspace
     table = read_csv(reviewed.path(DECISIONS))
     said = table[table["image_id"] == image_id]
     assert dict(zip(said["by"], said["action"], strict=True)) == {"ada": "keep", "bob": "drop"}
-    assert image_id not in read_csv(reviewed.path(deciding.REVIEW))["image_id"].tolist()
+    first = read_csv(reviewed.path(deciding.REVIEW)).iloc[0]  # asked again, as they disagree
+    assert first[["image_id", "action", "detail"]].tolist() == [image_id, "", "ada: keep; bob: drop"]
 
 
 def test_what_people_disagree_about_is_asked_first_until_it_is_settled(reviewed: Workspace) -> None:
@@ -62,7 +64,9 @@ def test_what_people_disagree_about_is_asked_first_until_it_is_settled(reviewed:
     first, second = read_csv(path)["image_id"]
     for by, action in (("ada", "keep"), ("bob", "drop")):
         reviewed.path("mine.csv").write_text(f"image_id,action\n{second},{action}\n")
-        deciding.import_decisions(reviewed, reviewed.path("mine.csv"), by)
+        waiting = deciding.import_decisions(reviewed, reviewed.path("mine.csv"), by).for_review
+    assert waiting == 2
+    assert read_csv(path).columns.tolist() == list(REVIEW_COLUMNS)
     assert deciding.decide(reviewed, rules, dry_run=True).for_review == 2
     assert deciding.decide(reviewed, rules).for_review == 2
     asked = read_csv(path).iloc[0]

@@ -110,12 +110,28 @@ def test_a_new_label_loses_no_photo(ws: Workspace) -> None:
     other = {"flagged": True, "related_id": "dog05", "group": 1}
     rows = [row("dog05", "dark", 0.1), row("dog06", "conflicting_labels", 0.3, suggested_label="cat", **other)]
     with ws.writing("scan", {}) as transaction:
-        transaction.write_table(FINDINGS, found(*rows, row("dog07", "conflicting_labels", 0.3, **other)))
-    (ws.root / "recipe.yaml").write_text(
-        "policy: [{finder: dark, action: drop}, {finder: conflicting_labels, action: review}]\n"
-    )
+        transaction.write_table(FINDINGS, found(*rows, row("dog07", "near_duplicate", 0.3, **other)))
+    finders = ("conflicting_labels", "near_duplicate")
+    review = "".join(f", {{finder: {finder}, action: review}}" for finder in finders)
+    (ws.root / "recipe.yaml").write_text(f"policy: [{{finder: dark, action: drop}}{review}]\n")
     proposal = asked(ws, "ada").table.set_index("image_id")["proposal"]
     assert proposal[["dog06", "dog07"]].to_list() == ["relabel", ""]
+
+
+def test_two_labels_of_one_photo_are_no_reason_to_drop_it(ws: Workspace) -> None:
+    """Of a tie, accepting would drop every version."""
+    group = {"flagged": True, "group": 1}
+    rows = [
+        row("dog05", "conflicting_labels", 0.49, related_id="dog06", **group),
+        row("dog06", "conflicting_labels", 0.49, related_id="dog05", **group),
+        row("dog06", "dark", 0.1, flagged=True),
+    ]
+    with ws.writing("scan", {}) as transaction:
+        transaction.write_table(FINDINGS, table := found(*rows))
+    for policy, speaks in (("[{finder: conflicting_labels, action: review}]", ""), ("[]", "drop")):
+        (ws.root / "recipe.yaml").write_text(f"policy: {policy}\n")
+        proposal = proposals(table, asked(ws, "ada"))["proposal"]
+        assert proposal[["dog05", "dog06"]].to_list() == ["", speaks]
 
 
 def test_a_second_look_is_drawn_from_what_others_decided(ws: Workspace) -> None:
