@@ -109,7 +109,7 @@ function showKept() {
   const kept = database && Number(document.documentElement.dataset.kept ?? state.number) >= state.number;
   const unsaved = state.number > state.saved;
   $("kept").className = !database ? "not" : kept ? "quiet" : "waiting";
-  $("kept").textContent = !database ? "not kept" : !kept ? "keeping" : unsaved ? "kept" : answers.size ? "saved" : "";
+  $("kept").textContent = !database ? "not stored" : !kept ? "storing" : unsaved ? "stored" : answers.size ? "saved" : "";
 }
 
 /* Answers --------------------------------------------------------------------------------------------------------- */
