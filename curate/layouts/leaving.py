@@ -64,7 +64,8 @@ def images(table: pd.DataFrame, root: Path) -> Iterator[Image]:
             data = read_unchanged(path, digest)
         except ImageError as error:
             raise UserError(
-                f"{pasted(path)} ({image_id}) cannot be read any more: {error}; bring it back, or 'curate add' its source again"
+                f"{pasted(path)} ({image_id}) cannot be read any more: {error}; bring it back, or 'curate add' its "
+                "source again"
             ) from None
         if data is None:
             raise UserError(

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from curate import predictions
+from curate.cli import find
 from curate.cli.find import _saying_folds
 from curate.engine import Local
 from curate.errors import UserError
@@ -236,3 +237,11 @@ def test_it_says_how_long_the_rest_will_take(
         "2 min left",
         "",
     ]
+
+
+@pytest.mark.parametrize(("profile", "warned"), [("plain", True), ("quick", False)])
+def test_weak_networks_of_one_round_are_warned_of(workspace: Workspace, profile: str, warned: bool) -> None:
+    settings = ["--set", "epochs=1", "--set", "image_size=16", "--set", "flip=false"]
+    done = invoke("predict", workspace.root, "--profile", profile, "--folds", "2", "--device", "cpu", *settings)
+    assert ("one round cannot tell their mistakes from wrong labels" in done.stderr) == warned
+    assert find._one_round([0.7, 0.9], 1) == []
