@@ -22,12 +22,13 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from curate import decisions, manifest, sources
 from curate.errors import UserError
 from curate.ingest import added, classes, naming, reading, split_rule
-from curate.ingest.added import Added, NearDuplicate
+from curate.ingest.added import ADDED_OR_CHANGED, Added, NearDuplicate
 from curate.ingest.merge import gone_files, merge, not_in_source
 from curate.layouts import Options, Skipped, Why
 from curate.layouts.unpack import publish, unpacking
@@ -93,7 +94,7 @@ def add(
                 read.skipped += [Skipped(name, NEAR) for name in rows["image_id"][left]]
                 after = after[~after["image_id"].isin(rows["image_id"][left])].reset_index(drop=True)
                 rows, fate = rows[~left], fate[~left]
-            kept = rows[fate != "skipped"]
+            kept = rows[np.isin(fate, ADDED_OR_CHANGED)]
             known = set(rows["path"][fate == "skipped"]) & set(before["path"])
             new, back = ({path.removeprefix(f"images/{name}/") for path in paths} for paths in (kept["path"], known))
             back &= publish(to, new | back)

@@ -15,6 +15,8 @@ from curate.wording import pasted, plural, some
 from curate.workspace import DECISIONS
 
 NAMES_IN_A_WARNING = 3
+ADDED_OR_CHANGED = ["added", "changed"]
+"""What became of the rows that an `add` writes."""
 MISSING = os.strerror(errno.ENOENT)
 """Error of an image whose file is not there."""
 
@@ -39,6 +41,8 @@ class Added:
     added: int
     skipped: int
     """There already, in the same split with the same label."""
+    copies: int
+    """Other files with the content of such images, left out."""
     changed: int
     restored: int
     """Files of `images/` that were lost, and came back out of their archive."""
@@ -70,12 +74,13 @@ def summary(
 ) -> Added:
     """What was done, counted. fate: of each row, as `merge` gives it; skipped: what was no image of the source; alike:
     near-duplicates of what was there."""
-    kept = rows[fate != "skipped"]
+    kept = rows[np.isin(fate, ADDED_OR_CHANGED)]
     return Added(
         source=name,
         layout=layout,
         added=int((fate == "added").sum()),
         skipped=int((fate == "skipped").sum()),
+        copies=int((fate == "copy").sum()),
         changed=int((fate == "changed").sum()),
         restored=0,
         gone=0,

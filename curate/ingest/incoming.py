@@ -122,6 +122,8 @@ def told(added: Added) -> str:
     """What an `add` did, as one line for people."""
     parts = [plural(added.added, "image added", "images added")]
     parts += [f"{added.skipped:,} there already"] if added.skipped else []
+    is_copy = ("copy of an image that is there", "copies of images that are there")
+    parts += [f"{plural(added.copies, *is_copy)} left out"] if added.copies else []
     parts += [f"{added.changed:,} changed"] if added.changed else []
     parts += [plural(added.restored, "lost file restored", "lost files restored")] if added.restored else []
     broken = added.undecodable - added.missing

@@ -16,7 +16,8 @@ from curate.manifest import GONE
 def merge(
     before: pd.DataFrame, rows: pd.DataFrame, said: pd.DataFrame, source: str, *, alone: bool = True
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """The manifest with `rows`, and what became of each: added, changed or skipped. Compared with `before` alone.
+    """The manifest with `rows`, and what became of each: added, changed, skipped, or a copy, which is skipped, too, as
+    another image has its content, label and split. Compared with `before` alone.
 
     said: for each row whether somebody said its `split`, and its `label`. source: its name. alone: whether nothing else
     that is there has that name. `rows` is changed: it gets the split that holds, and the `image_id` and source that a
@@ -50,8 +51,8 @@ def merge(
     rows["split"] = pd.Series(splits, dtype="str", index=rows.index)
     fate = np.full(len(rows), "added", dtype=object)
     keys = zip(rows["content_hash"], rows["label"], np.where(said["split"], rows["split"], ""), strict=True)
-    fate[[key in there for key in keys]] = "skipped"
-    called = dict(zip(given, _called(same_content, rows, (fate == "skipped") & ~known), strict=True))
+    fate[[key in there for key in keys]] = "copy"
+    called = dict(zip(given, _called(same_content, rows, (fate == "copy") & ~known), strict=True))
     rows["parent_id"] = pd.Series([called.get(name, "") for name in rows["parent_id"]], dtype="str", index=rows.index)
     same = elsewhere >= 0
     rows.loc[same, "parent_id"] = before["parent_id"].iloc[elsewhere[same]].to_numpy()

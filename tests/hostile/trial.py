@@ -132,7 +132,7 @@ def _give(commands: Forks, family: Family, given: str, ws: Path, sources: list[P
 
 def _count(family: Family, ended: Ended, what: str) -> None:
     """Note how a command ended that was given a hostile file."""
-    left = re.findall(r"([\d,]+) (?:left out \(|there already)", ended.stdout)
+    left = re.findall(r"([\d,]+) (?:left out \(|there already|cop(?:y|ies) of)", ended.stdout)
     family.left_out += sum(int(number.replace(",", "")) for number in left)
     if _note(family, ended, what):
         family.added += ended.status == 0

@@ -42,10 +42,10 @@ def test_only_the_new_is_added(ws: Workspace, tree: Tree) -> None:
 def test_copies_in_another_source(ws: Workspace, tree: Tree) -> None:
     """Skipped in the same split with the same label; kept, as a finding, with another."""
     add(ws, tree("train/cat/1.png"))
-    assert add(ws, tree("train/cat/x.png", root="same")).skipped == 1
+    assert add(ws, tree("train/cat/x.png", root="same")).copies == 1
     assert add(ws, tree("train/dog/x.png", root="label")).added == 1
     assert add(ws, tree("test/cat/x.png", root="split")).added == 1
-    assert add(ws, tree("cat/x.png", root="open")).skipped == 1
+    assert add(ws, tree("cat/x.png", root="open")).copies == 1
 
 
 def test_a_changed_file_replaces_its_row(ws: Workspace, tree: Tree) -> None:
@@ -215,7 +215,7 @@ def test_a_copy_of_what_is_there_is_no_move(ws: Workspace, tree: Tree) -> None:
     shutil.copy(root / "cat/1.png", root / "cat/3.png")
     (root / "cat/2.png").unlink()
     added = add(ws, root)
-    assert (added.added, added.changed, added.skipped) == (0, 0, 2)
+    assert (added.added, added.changed, added.skipped, added.copies) == (0, 0, 1, 1)
     assert [("2.png" in line, "no file any more" in line) for line in added.warnings] == [(True, True)]
 
 
