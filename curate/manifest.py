@@ -105,9 +105,11 @@ def called_now(before: pd.DataFrame, after: pd.DataFrame, labels: Collection[str
     """Of these labels those that images had before -> the one that all of these images which are still there have now,
     "" where they have none or several."""
     had = before[before["label"].isin(labels)]
-    now = after.set_index("image_id")["label"].reindex(had["image_id"]).to_numpy(dtype=object)
-    found = had.assign(now=now).groupby("label")["now"].agg(lambda each: set(each.dropna()))
-    return {str(label): names.pop() if len(names) == 1 else "" for label, names in found.items()}
+    now = after.set_index("image_id")["label"].reindex(had["image_id"]).set_axis(had["label"]).dropna()
+    found = {str(label): names.unique() for label, names in now.groupby(level=0)}
+    return {
+        str(label): str(found[label][0]) if len(found.get(label, ())) == 1 else "" for label in had["label"].unique()
+    }
 
 
 def decodable(manifest: pd.DataFrame) -> np.ndarray:

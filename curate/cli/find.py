@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 QUICK = "quick"
 """The profile of `predict` where none is asked for."""
+LONG_SECONDS = 3600.0
+LONG = (
+    "that takes long; smaller images (--set image_size=64) or one round (--profile plain) take less. Ctrl-C loses nothing "
+    "but the epoch: the same command goes on"
+)
+"""What `predict` says after the first epoch where the rest takes more than `LONG_SECONDS`."""
 WEAK = 0.8
 """Share of the labels below which networks' own mistakes are many enough to pass for wrong labels: chosen by eye. Of
 1,255 photos, 8.0 % of them wrong, networks that agreed with 58 % in one round had 13.9 % pass for wrong."""
@@ -300,8 +306,11 @@ def _saying_folds() -> "Callable[[Place, Epoch], None]":
         heard[place] = epoch.epoch
         last = min(heard, key=lambda each: each.after)
         left = last.after + sum(each.epochs - done for each, done in heard.items())
-        seconds = (time.monotonic() - started) / next(lines) * left
+        line = next(lines)
+        seconds = (time.monotonic() - started) / line * left
         rest = f"  about {duration(seconds)} left" if left else ""
         print(f"{place}  {epoch_line(epoch)}{rest}", file=sys.stderr)
+        if line == 1 and seconds > LONG_SECONDS:
+            output.warn([LONG])
 
     return say

@@ -239,6 +239,17 @@ def test_it_says_how_long_the_rest_will_take(
     ]
 
 
+@pytest.mark.parametrize(("epochs", "told"), [(30, 0), (900, 1)])
+def test_what_takes_long_says_once_what_takes_less(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], epochs: int, told: int
+) -> None:
+    monkeypatch.setattr("time.monotonic", itertools.count(step=5).__next__)
+    tell = _saying_folds()
+    for number in (1, 2, 3):
+        tell(Place(1, 1, 1, 1, epochs=epochs, after=0), Epoch(0, number, 1, 0.5, None, 5))
+    assert capsys.readouterr().err.count("or one round (--profile plain) take less") == told
+
+
 @pytest.mark.parametrize(("profile", "warned"), [("plain", True), ("quick", False)])
 def test_weak_networks_of_one_round_are_warned_of(workspace: Workspace, profile: str, warned: bool) -> None:
     settings = ["--set", "epochs=1", "--set", "image_size=16", "--set", "flip=false"]
