@@ -25,8 +25,8 @@ QUICK = "quick"
 """The profile of `predict` where none is asked for."""
 LONG_SECONDS = 3600.0
 LONG = (
-    "that takes long; smaller images (--set image_size=64) or one round (--profile plain) take less. Ctrl-C loses nothing "
-    "but the epoch: the same command goes on"
+    "that takes long; smaller images (--set image_size=64) or one round (--profile plain) take less. Ctrl-C loses the "
+    "epoch alone: the same command goes on"
 )
 """What `predict` says after the first epoch where the rest takes more than `LONG_SECONDS`."""
 WEAK = 0.8
