@@ -94,6 +94,8 @@ class Evidence:
             return getattr(self.get("predictions"), name)
         found = registry.functions(signals)
         if name not in found:
+            if error := next((error for each, error in registry.faults(signals).items() if each.name == name), None):
+                raise error
             raise UserError(
                 f"no signal is called {name!r}{meant(name, [*registry.GIVEN, *found])}; a finder may ask for: "
                 f"{', '.join([*registry.GIVEN, *found])}"

@@ -53,7 +53,9 @@ def select(only: list[str] | None, have_predictions: bool) -> dict[str, Callable
     found = registry.functions(finders)
     for name in only or []:
         if name not in found:
-            raise known("finder", name, list(found))
+            raise registry.missing("finder", name, finders, list(found))
+    if not only and (refused := registry.faults(finders)):
+        raise next(iter(refused.values()))
     if only:
         return {name: found[name] for name in sorted(set(only))}
     usual = {name: function for name, function in found.items() if not registry.on_request(function)}
@@ -102,7 +104,7 @@ def check_settings(settings: Settings, where: str = "") -> None:
     found = registry.functions(finders)
     for finder, values in settings.items():
         if finder not in found:
-            error = known("finder", finder, list(found))
+            error = registry.missing("finder", finder, finders, list(found))
             raise UserError(f"{where}: {error}") if where else error
         defaults = registry.settings(found[finder])
         for name, value in values.items():
@@ -151,19 +153,19 @@ def scan(evidence: Evidence, chosen: Mapping[str, Callable], settings: Settings)
             needs = [evidence.get(need) for need in registry.needs(function)]
             with registry.Blaming(f"finder {name!r}", function):
                 result = function(*needs, **settings.get(name, {}))
-        tables.append(_as_findings(name, result, evidence.manifest))
+        tables.append(_as_findings(name, registry.called("finder", name, function), result, evidence.manifest))
     return pd.concat(tables, ignore_index=True) if tables else empty()
 
 
-def _as_findings(finder: str, result: object, manifest: pd.DataFrame) -> pd.DataFrame:
+def _as_findings(finder: str, called: str, result: object, manifest: pd.DataFrame) -> pd.DataFrame:
     """A finder's scores, shape (N,) with NaN for "nothing to say", or its table with a `row` column, as findings.
 
-    Raises `UserError` for what is neither.
+    called: the finder, in errors. Raises `UserError` for what is neither.
     """
     if isinstance(result, pd.DataFrame):
-        table = _checked(finder, result, len(manifest))
+        table = _checked(called, result, len(manifest))
     else:
-        table = pd.DataFrame({"row": np.arange(len(manifest)), "score": _scores(finder, result, (len(manifest),))})
+        table = pd.DataFrame({"row": np.arange(len(manifest)), "score": _scores(called, result, (len(manifest),))})
     table = table[table["score"] < 1].copy()
     flagged = table["score"] < FLAG_BELOW
     table["flagged"] = table["flagged"].where(table["flagged"].notna(), flagged) if "flagged" in table else flagged
@@ -172,46 +174,42 @@ def _as_findings(finder: str, result: object, manifest: pd.DataFrame) -> pd.Data
     return complete(table).sort_values(["score", "image_id"], ignore_index=True)
 
 
-def _scores(finder: str, result: object, shape: tuple[int, ...]) -> np.ndarray:
+def _scores(called: str, result: object, shape: tuple[int, ...]) -> np.ndarray:
     """Shape (N,), float32, from 0 to 1 and NaN. Raises `UserError` for others, and for another number of them."""
     try:
         with np.errstate(over="ignore"):
-            scores = np.asarray(result, np.float32)
+            scores = np.asarray(result).astype(np.float32, casting="same_kind" if np.iscomplexobj(result) else "unsafe")
     except (TypeError, ValueError):
-        raise UserError(f"finder {finder!r} gave {result!r:.80} as scores; a score is {A_SCORE}") from None
+        raise UserError(f"{called} gave {result!r:.80} as scores; a score is {A_SCORE}") from None
     if scores.shape != shape:
-        raise UserError(
-            f"finder {finder!r} gave scores of shape {scores.shape} for {shape[0]} images; give one of each"
-        )
+        raise UserError(f"{called} gave scores of shape {scores.shape} for {shape[0]} images; give one of each")
     if not (fine := are_scores(scores)).all():
-        raise UserError(f"finder {finder!r} gave the score {scores[~fine][0]:g}; a score is {A_SCORE}")
+        raise UserError(f"{called} gave the score {scores[~fine][0]:g}; a score is {A_SCORE}")
     return scores.clip(0, 1)
 
 
-def _checked(finder: str, table: pd.DataFrame, images: int) -> pd.DataFrame:
+def _checked(called: str, table: pd.DataFrame, images: int) -> pd.DataFrame:
     """The table of a finder, without the rows that have no score. Raises `UserError` for what is no such table."""
     for name in ("row", "score"):
         if name not in table:
-            raise UserError(f"finder {finder!r} gave a table without the column {name!r}; it has to have row and score")
+            raise UserError(f"{called} gave a table without the column {name!r}; it has to have row and score")
     optional = [name for name in COLUMNS if name in DEFAULTS or name == "flagged"]
     for name in table.columns:
         if name not in ("row", "score", *optional):
-            raise UserError(f"finder {finder!r}: {known('column', str(name), ['row', 'score', *optional])}")
-    table = table.assign(score=_scores(finder, table["score"], (len(table),)))
+            raise UserError(f"{called}: {known('column', str(name), ['row', 'score', *optional])}")
+    table = table.assign(score=_scores(called, table["score"], (len(table),)))
     table = table[table["score"].notna()]
     rows = table["row"]
     if (strange := ~_whole(rows) | ~pd.to_numeric(rows, errors="coerce").between(0, images - 1)).any():
-        raise UserError(f"finder {finder!r} gave the row {rows[strange].to_list()[0]!r}; there are 0 to {images - 1}")
+        raise UserError(f"{called} gave the row {rows[strange].to_list()[0]!r}; there are 0 to {images - 1}")
     if (twice := rows.duplicated()).any():
-        raise UserError(f"finder {finder!r} gave row {rows[twice].iloc[0]} twice; give one finding of an image")
+        raise UserError(f"{called} gave row {rows[twice].iloc[0]} twice; give one finding of an image")
     for name in optional:
         if name in table:
             given = table[name][table[name].notna()]
             kind, fits = _FITS[COLUMNS[name]]
             if (strange := ~fits(given)).any():
-                raise UserError(
-                    f"finder {finder!r} gave {given[strange].to_list()[0]!r} as {name}; it has to be {kind}"
-                )
+                raise UserError(f"{called} gave {given[strange].to_list()[0]!r} as {name}; it has to be {kind}")
     return table
 
 

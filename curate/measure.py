@@ -66,10 +66,8 @@ def is_per_image(function: Callable) -> bool:
     """Whether the function needs pixels alone. Raises `UserError` for one that needs other things beside them."""
     others = [name for name in registry.needs(function) if name not in PER_IMAGE]
     if others and PER_IMAGE & set(registry.needs(function)):
-        raise UserError(
-            f"{function.__module__}.{function.__name__}: image and gray cannot stand beside other parameters "
-            f"({', '.join(others)}); settings come after a `*`"
-        )
+        told = f"asks for pixels beside other things ({', '.join(others)}); settings come after a `*`"
+        raise registry.faulty(repr(function.__name__), function, told)
     return not others
 
 
@@ -138,7 +136,7 @@ def measure_batch(batch: list[tuple[str, ...]], *, measures: list[Measure]) -> t
             item,
             [name == "gray" for name in inspect.signature(item.function).parameters if name in PER_IMAGE],
             dict(item.settings),
-            registry.Blaming(_called(item), item.function),
+            registry.Blaming(_kind(item), item.function),
         )
         for item in measures
     ]
@@ -158,8 +156,12 @@ def measure_batch(batch: list[tuple[str, ...]], *, measures: list[Measure]) -> t
     return hashes, values
 
 
-def _called(item: Measure) -> str:
+def _kind(item: Measure) -> str:
     return f"{'finder' if item.is_score else 'signal'} {item.name!r}"
+
+
+def _called(item: Measure) -> str:
+    return registry.called("finder" if item.is_score else "signal", item.name, item.function)
 
 
 def _checked(item: Measure, value: Any) -> Any:
@@ -170,7 +172,7 @@ def _checked(item: Measure, value: Any) -> Any:
         found = np.asarray(None)  # lists of different lengths
     if item.is_score and not (found.ndim == 0 and found.dtype.kind in NUMBERS and are_scores(found).all()):
         raise UserError(f"{_called(item)} gave {value!r:.80} of an image; a score is {A_SCORE}")
-    if found.ndim > 1 or found.dtype.kind not in NUMBERS:
+    if found.ndim > 1 or not found.size or found.dtype.kind not in NUMBERS:
         raise UserError(f"{_called(item)} gave {value!r:.80} of an image; it has to be a number, or a vector of them")
     return value
 
@@ -279,7 +281,7 @@ def _stacked(column: pa.ChunkedArray) -> np.ndarray:
 def _absent(item: Measure, count: int) -> np.ndarray:
     """What `_align` gives where no image has a value; the value of a black image tells the shape and the type."""
     black = np.zeros((8, 8, 3), np.uint8)
-    with registry.Blaming(_called(item), item.function):
+    with registry.Blaming(_kind(item), item.function):
         value = np.asarray(
             item.function(*[black[:, :, 0] if need == "gray" else black for need in registry.needs(item.function)])
         )

@@ -7,16 +7,17 @@ Installed packages add their own by an entry point of the group that is called a
 import hashlib
 import importlib
 import inspect
+import itertools
 import pkgutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
-from curate.errors import UserError, known
+from curate.errors import UserError, known, meant
 
 GROUPS = {"curate.finders": "finder", "curate.signals": "signal", "curate.sources": "layout", "train.models": "network"}
 """What installed packages may bring, by the group of the entry point."""
@@ -39,7 +40,7 @@ GIVEN = {
 }
 """What a finder or a signal may ask for, and what it is; besides these, every signal by its name."""
 GIVEN_TO_SIGNALS = {
-    "store": "a folder of its own, of this version of it, in which it keeps what took long",
+    "store": "the path of a folder of its own, of this version of it, that it makes and keeps in it what took long",
     "engine": "`curate.engine.Engine`, by which it takes workers",
 }
 """What signals of the whole set may ask for, too."""
@@ -63,25 +64,48 @@ class Brought:
 
 
 def modules(package: ModuleType) -> dict[str, ModuleType]:
-    """Every module of `package` by its name, sorted; those that begin with `_` help others.
+    """Every module of `package` by its name, sorted; those that begin with `_` help others. What other packages bring
+    and cannot be used is left out, see `faults`."""
+    return dict(sorted(_walk(package.__name__)[0].items()))
 
-    Raises `UserError` for one of another package that does not load, or has a name that is taken.
-    """
-    group = package.__name__
-    found: dict[str, str | Brought] = {name: f"{group}.{name}" for name in _own(group)}
+
+def faults(package: ModuleType) -> dict[Brought, UserError]:
+    """What other packages bring for it and cannot be used, and why not: it does not load, has a name that is taken, or
+    is not what the group takes. Only what is asked for it by name, or of everything there is, fails for that."""
+    return _walk(package.__name__)[1]
+
+
+def _walk(group: str) -> tuple[dict[str, ModuleType], dict[Brought, UserError]]:
+    found = own(group)
+    refused: dict[Brought, UserError] = {}
     if theirs := installed(group):
-        taken = {**_taken(group), **{name: str(place) for name, place in found.items()}}
+        check = getattr(importlib.import_module(group), "check_module", check_function)
+        taken = {**_taken(group), **{name: module.__name__ for name, module in found.items()}}
         for each in theirs:
-            if each.name in taken:
-                raise UserError(
-                    f"{each.name!r} is in {taken[each.name]} and in {each.module} of the package {each.package}; one "
-                    "of them must go, or be called otherwise"
-                )
-            taken[each.name], found[each.name] = each.module, each
-    return {
-        name: load(place) if isinstance(place, Brought) else importlib.import_module(place)
-        for name, place in sorted(found.items())
-    }
+            try:
+                if each.name in taken:
+                    raise UserError(
+                        f"{each.name!r} is in {taken[each.name]} and in {each.module} of the package {each.package}; "
+                        "one of them must go, or be called otherwise"
+                    )
+                module = load(each)
+                with Blaming(f"{each.kind} {each.name!r}", module):
+                    check(each.name, module)
+                found[each.name] = module
+            except UserError as error:
+                refused[each] = error
+            taken.setdefault(each.name, each.module)
+    return found, refused
+
+
+def own(group: str) -> dict[str, ModuleType]:
+    """The modules that curate itself has for a group."""
+    return {name: importlib.import_module(f"{group}.{name}") for name in sorted(_own(group))}
+
+
+def names(group: str) -> set[str]:
+    """What curate itself and installed packages have for a group, whether it can be used or not."""
+    return {*_own(group), *(each.name for each in installed(group))}
 
 
 def _own(group: str) -> list[str]:
@@ -115,20 +139,38 @@ def installed(group: str) -> tuple[Brought, ...]:
 def load(brought: Brought) -> ModuleType:
     """The module that an entry point names. Raises `UserError` for whatever keeps it from being imported."""
     try:
-        return importlib.import_module(brought.module)
-    except Exception as error:
+        module = importlib.import_module(brought.module)
+    except (Exception, SystemExit) as error:
         raise UserError(
             f"{brought} does not load: {_said(error)}; mend it, or 'pip uninstall {brought.package}'"
         ) from error
+    function = getattr(module, brought.name, None)
+    if callable(function) and _module_of(function).partition(".")[0] not in OURS:
+        _imported[_module_of(function)] = brought.module
+    return module
+
+
+_imported: dict[str, str] = {}
+"""Module that a function of an installed package is written in -> the one that its entry point names."""
 
 
 def package_of(part: Callable | ModuleType) -> str:
-    """The installed package that brought a function or module by an entry point; "" for all others."""
-    top = _module_of(part).partition(".")[0]
-    if top in OURS:
+    """The installed package that brought a function or module by an entry point; "" for all others.
+
+    Of several that have modules in one namespace it is the one whose module is nearest.
+    """
+    module = _module_of(part)
+    parts = _imported.get(module, module).split(".")
+    if parts[0] in OURS:
         return ""
-    theirs = (each for group in GROUPS for each in installed(group))
-    return next((each.package for each in theirs if each.module.partition(".")[0] == top), "")
+    theirs = [each for group in GROUPS for each in installed(group)]
+    nearest = max(theirs, key=lambda each: _shared(each.module.split("."), parts), default=None)
+    return nearest.package if nearest and _shared(nearest.module.split("."), parts) else ""
+
+
+def _shared(a: list[str], b: list[str]) -> int:
+    """How many names two modules' paths have in common from the start."""
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False)))
 
 
 class Blaming:
@@ -179,17 +221,44 @@ def function_of(name: str, module: ModuleType) -> Callable:
     return function
 
 
-def check_module(name: str, module: ModuleType) -> None:
-    """Raises `UserError` for a module without such a function, or with a setting that has no default."""
-    settings(function_of(name, module))
+def check_function(name: str, module: ModuleType, given: Collection[str] | None = None) -> Callable:
+    """The function that is called as its module is, which an installed package brought.
+
+    given: what it may ask for by name; None: anything. Raises `UserError` where it asks for other things, has a setting
+    without a default, or a version that is no number.
+    """
+    function = function_of(name, module)
+    settings(function)
+    parameters = inspect.signature(function).parameters.values()
+    if loose := [str(each) for each in parameters if each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]:
+        raise faulty(repr(name), function, f"takes {loose[0]}; what it needs has to be named")
+    if given is not None and (unknown := [need for need in needs(function) if need not in given or need == name]):
+        there = f"there are: {', '.join(sorted({*given} - {name}))}"
+        raise faulty(repr(name), function, f"asks for {unknown[0]!r}{meant(unknown[0], [*given])}; {there}")
+    number = getattr(sys.modules.get(function.__module__), "VERSION", 1)
+    if not isinstance(number, int):
+        raise faulty(repr(name), function, f"has the VERSION {number!r}, which is no int")
+    return function
 
 
 def pick(kind: str, name: str, package: ModuleType) -> Callable:
     """The function called `name`, or an error that lists what there is."""
     found = functions(package)
     if name not in found:
-        raise known(kind, name, list(found))
+        raise missing(kind, name, package, list(found))
     return found[name]
+
+
+def missing(kind: str, name: str, package: ModuleType, names: list[str]) -> UserError:
+    """The error for a name that is not among `names`: it is that of a part that cannot be used, or there is none."""
+    of_it = (error for each, error in faults(package).items() if each.name == name)
+    return next(of_it, None) or known(kind, name, names)
+
+
+def called(kind: str, name: str, part: Callable | ModuleType) -> str:
+    """`finder 'dark'`, or `finder 'theirs' of the package p`, as it stands in errors about what it gave."""
+    package = package_of(part)
+    return f"{kind} {name!r}" + f" of the package {package}" * bool(package)
 
 
 def summary(function: Callable) -> str:

@@ -111,13 +111,11 @@ def warnings(workspace: Workspace) -> list[str]:
 
 def uncovered(evidence: Evidence) -> list[str]:
     """What the findings do not cover: images without prediction, and files that changed or vanished since `add`; and
-    what was kept by another version of curate."""
+    what was kept by other versions of finders and signals."""
     warnings = []
     if evidence.renewed:
         names = ", ".join(sorted(set(evidence.renewed)))
-        warnings.append(
-            f"what another version of curate had found was found anew, as this one finds otherwise: {names}"
-        )
+        warnings.append(f"what other versions of these had found was found anew: {names}")
     if gone := evidence.unmeasured():
         told = f"{len(gone):,} images are missing or changed since 'curate add' and were not looked at"
         warnings.append(f"{told}: {some(gone)}; put them back, or add them again")

@@ -128,7 +128,7 @@ def test_what_a_finder_does_to_its_arguments_the_next_does_not_see() -> None:
 @pytest.mark.parametrize("others", ["side", "labels, classes"])
 def test_an_image_beside_other_parameters_is_told(others: str) -> None:
     function = eval(f"lambda image, {others}: 1.0")
-    with pytest.raises(UserError, match=rf"cannot stand beside other parameters \({others}\); settings come after a"):
+    with pytest.raises(UserError, match=rf"asks for pixels beside other things \({others}\); settings come after a"):
         scan(Evidence(Workspace(Path("unused")), IMAGES), {"f": function}, {})
 
 

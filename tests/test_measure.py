@@ -153,7 +153,7 @@ def test_a_scan_says_what_is_missing_and_what_it_found_anew(tmp_path: Path, monk
     found = ws.path(FINDINGS).read_bytes()
     monkeypatch.setattr(signal, "VERSION", signal.VERSION + 1)
     (said,) = verbs.scan(ws, only=only, settings={}, engine=Local(1)).warnings
-    assert said == "what another version of curate had found was found anew, as this one finds otherwise: thumbnail"
+    assert said == "what other versions of these had found was found anew: thumbnail"
     assert ws.path(FINDINGS).read_bytes() == found
     assert verbs.scan(ws, only=only, settings={}, engine=Local(1)).warnings == []
     photo = (photos / "2.png").rename(tmp_path / "2.png")

@@ -145,3 +145,72 @@ def test_a_setting_without_a_default_is_told(package: ModuleType) -> None:
         UserError, match=r"'dark' \(tests.test_registry\) has a setting without a default, 'side'; mend it"
     ):
         registry.settings(dark)
+
+
+def test_one_that_cannot_be_used_stops_nothing_else(tmp_path: Path) -> None:
+    write_digits(tmp_path / "photos", 3)
+    add(Workspace(tmp_path / "ws"), tmp_path / "photos")
+    installed(tmp_path / "env", "theirs = theirs", source="raise SystemExit('bye')")
+    told = (
+        "curate: finder 'theirs' of the package their-package does not load: SystemExit: bye; mend it, or 'pip uninst"
+    )
+    assert told in listed(tmp_path / "env", "scan", tmp_path / "ws")
+    assert told in listed(tmp_path / "env", "scan", tmp_path / "ws", "--only", "theirs")
+    assert "dark" in listed(tmp_path / "env", "scan", tmp_path / "ws", "--only", "dark")
+    for verb in ("findings", "decide", "apply", "report"):
+        assert "theirs" not in listed(tmp_path / "env", verb, tmp_path / "ws"), verb
+    assert "finder theirs: mend it, or 'pip uninstall their-package'" in listed(tmp_path / "env", "doctor")
+
+
+@pytest.mark.parametrize(
+    ("takes", "says"),
+    [
+        ("manifest, level=3", "asks for 'level'; there are: "),
+        ("manifest, embedings", "asks for 'embedings' (did you mean 'embeddings'?); there are: "),
+        ("manifest, store", "asks for 'store'"),
+        ("theirs", "asks for 'theirs'"),
+        ("manifest, *more", "takes *more; what it needs has to be named"),
+        ("gray, **more", "takes **more; what it needs has to be named"),
+        ("gray, labels", "asks for pixels beside other things (labels); settings come after a `*`"),
+        ("gray, *, side", "has a setting without a default, 'side'"),
+    ],
+)
+def test_what_cannot_run_is_refused_before_it_does(tmp_path: Path, takes: str, says: str) -> None:
+    installed(tmp_path, "theirs = theirs", source=FINDER.replace("NAME(gray)", f"theirs({takes})"))
+    told = listed(tmp_path)
+    assert f"'theirs' (theirs of the package their-package) {says}" in told
+    assert "mend it, or 'pip uninstall their-package'" in told
+
+
+def test_a_version_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    installed(tmp_path, "theirs = theirs", source='VERSION = "1.2"' + FINDER.replace("NAME", "theirs"))
+    assert "has the VERSION '1.2', which is no int" in listed(tmp_path)
+
+
+def test_of_packages_in_one_namespace_the_right_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = [registry.Brought("finder", name, f"acme.{name}.finder", f"acme-{name}") for name in ("a", "b")]
+    monkeypatch.setattr(registry, "installed", lambda group: tuple(both) if group == "curate.finders" else ())
+    for name in ("acme.b.finder", "acme.b.helper"):
+        assert registry.package_of(ModuleType(name)) == "acme-b"
+    assert registry.package_of(ModuleType("numpy")) == registry.package_of(ModuleType("curate.finders.dark")) == ""
+
+
+def test_a_function_that_is_only_imported_is_of_the_package_that_brings_it(tmp_path: Path) -> None:
+    installed(tmp_path / "env", "theirs = theirs", source="from elsewhere import theirs")
+    (tmp_path / "env" / "elsewhere.py").write_text(FAILING.replace("NEEDS", "manifest"))
+    write_digits(tmp_path / "photos", 3)
+    add(Workspace(tmp_path / "ws"), tmp_path / "photos")
+    told = listed(tmp_path / "env", "scan", tmp_path / "ws", "--only", "theirs")
+    assert "finder 'theirs' of the package their-package failed: RuntimeError: not today" in told
+
+
+def test_a_network_takes_the_place_of_none_of_ours(tmp_path: Path) -> None:
+    source = """
+from typing import Literal
+def resnet2(*, num_classes: int, image_size: int, depth: Literal[0, 1]):
+    '''Theirs.'''
+"""
+    installed(tmp_path, "theirs = theirs", "[train.models]", "resnet2 = theirs", source=source)
+    told = listed(tmp_path, "models")
+    assert "network 'resnet2' (theirs of the package their-package) gives 'resnet20', as curate does; call it" in told
+    assert "Theirs." not in told

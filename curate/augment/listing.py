@@ -30,7 +30,9 @@ class Listed:
 
 def transforms() -> list[Listed]:
     """Those for batches, and every other transform of Albumentations that needs nothing but an image; by name."""
-    batched = {**known_transforms(), **added(), "NoOp": classes()["NoOp"]}
+    base = albumentations().BasicTransform
+    policies = {name: kind for name, kind in added().items() if not issubclass(kind, base)}
+    batched = {**known_transforms(), **policies, "NoOp": classes()["NoOp"]}
     others = {name: kind for name, kind in classes().items() if name not in batched and _takes_an_image(name, kind)}
     found = [Listed(name, registry.summary(kind), "batch") for name, kind in batched.items()]
     found += [Listed(name, registry.summary(kind), "fallback") for name, kind in others.items()]

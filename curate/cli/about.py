@@ -30,14 +30,17 @@ def finders(as_json: options.Json = False) -> None:
         }
         for name, function in registry.functions(package).items()
     ]
+    output.warn([str(error) for error in registry.faults(package).values()])
     _list(rows, as_json)
 
 
 @app.command(epilog="Example: curate models")
 def models(as_json: options.Json = False) -> None:
     """List the networks."""
+    from curate import registry
     from train import models as networks
 
+    output.warn([str(error) for error in registry.faults(networks).values()])
     _list([{"name": name, "summary": summary} for name, summary in networks.summaries().items()], as_json)
 
 
@@ -53,9 +56,10 @@ def transforms(as_json: options.Json = False) -> None:
 @app.command(epilog="Example: curate sources")
 def sources(as_json: options.Json = False) -> None:
     """List the layouts that images can arrive and leave in, and the recipes."""
-    from curate import recipe
+    from curate import recipe, registry
     from curate import sources as layouts
 
+    output.warn([str(error) for error in registry.faults(layouts).values()])
     rows = [
         {"name": item.name, "kind": "layout", "summary": item.summary, "export": item.can_write}
         for item in layouts.describe()

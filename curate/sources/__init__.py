@@ -24,7 +24,7 @@ from types import ModuleType
 import pandas as pd
 
 from curate import registry
-from curate.errors import UserError, known
+from curate.errors import UserError
 from curate.layouts import Options, Sample, Skipped
 from curate.manifest import SPLITS
 from curate.remote import is_url
@@ -53,6 +53,8 @@ def check_module(name: str, module: ModuleType) -> None:
     """Raises `UserError` for a module that lacks what a layout has to have."""
     if lacking := [each for each in ("recognises", "read", "PRIORITY") if not hasattr(module, each)]:
         raise registry.faulty(f"layout {name!r}", module, f"has no {lacking[0]}, see 'curate.sources'")
+    if not isinstance(module.PRIORITY, int | float):
+        raise registry.faulty(f"layout {name!r}", module, f"has the PRIORITY {module.PRIORITY!r}, which is no number")
 
 
 def writable() -> dict[str, ModuleType]:
@@ -92,7 +94,7 @@ def pick(name: str) -> ModuleType:
     """The layout called `name`, or an error that lists what there is."""
     found = layouts()
     if name not in found:
-        raise known("layout", name, list(found))
+        raise registry.missing("layout", name, sys.modules[__name__], list(found))
     return found[name]
 
 
@@ -134,7 +136,7 @@ def read(layout: str, place: Path | str, options: Options) -> Iterator[Sample | 
     with registry.Blaming(f"layout {layout!r}", module):
         for item in module.read(place, options):
             if not isinstance(item, Skipped) and (fault := _fault(item)):
-                raise UserError(f"layout {layout!r} gave {fault}; nothing was added")
+                raise UserError(f"{registry.called('layout', layout, module)} gave {fault}; nothing was added")
             yield item
 
 
@@ -149,6 +151,8 @@ def _fault(sample: Sample) -> str:
         return f"{name!r} the label {label!r:.80}; it has to be a text, or None"
     if sample.split not in ("", *SPLITS):
         return f"{name!r} the split {sample.split!r:.80}; there are: {', '.join(SPLITS)}"
+    if not isinstance(sample.data, bytes | None):
+        return f"{name!r} the data {sample.data!r:.80}; they have to be bytes, or None"
     if sample.data is None and not sample.error and not (sample.path.startswith("/") or is_url(sample.path)):
         return f"{name!r} the path {sample.path!r:.80}; it has to be absolute, or a URL"
     return ""
@@ -160,5 +164,6 @@ def write(layout: str, table: pd.DataFrame, root: Path, dest: Path | str) -> int
     with registry.Blaming(f"layout {layout!r}", module):
         count = module.write(table, root, dest)
     if not isinstance(count, int):
-        raise UserError(f"layout {layout!r} gave {count!r:.80}; it has to be the number of images that it wrote")
+        told = registry.called("layout", layout, module)
+        raise UserError(f"{told} gave {count!r:.80}; it has to be the number of images that it wrote")
     return count

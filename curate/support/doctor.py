@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.metadata
+import itertools
 import os
 import platform
 import re
@@ -51,7 +52,7 @@ def examine(folder: str) -> list[Check]:
         Check("curate", __version__),
         Check("python", platform.python_version()),
         *[_package(name) for name in PACKAGES],
-        *[_brought(group, each) for group in registry.GROUPS for each in registry.installed(group)],
+        *itertools.chain.from_iterable(map(_brought, registry.GROUPS)),
         _opencv_alone(),
         _cores(),
         _gpu(),
@@ -67,18 +68,17 @@ def _package(name: str) -> Check:
         return Check(name, "missing", ok=False, mend=f"pip install {_wanted(name)}")
 
 
-def _brought(group: str, entry: registry.Brought) -> Check:
-    """Whether what an installed package adds to curate can be imported, and is what its group takes."""
-    name = f"{entry.kind} {entry.name}"
-    try:
-        module = registry.load(entry)
-        check = getattr(importlib.import_module(group), "check_module", registry.check_module)
-        with registry.Blaming(f"{entry.kind} {entry.name!r}", module):
-            check(entry.name, module)
-    except UserError as error:
-        found, _, mend = " ".join(str(error).split()).rpartition("; ")
-        return Check(name, found, ok=False, mend=mend)
-    return Check(name, f"{entry.module} of the package {entry.package}")
+def _brought(group: str) -> list[Check]:
+    """What installed packages add to curate, and whether verbs take it."""
+    faults, checks = registry.faults(importlib.import_module(group)), []
+    for entry in registry.installed(group):
+        name = f"{entry.kind} {entry.name}"
+        if entry not in faults:
+            checks.append(Check(name, f"{entry.module} of the package {entry.package}"))
+            continue
+        found, _, mend = " ".join(str(faults[entry]).split()).rpartition("; ")
+        checks.append(Check(name, found, ok=False, mend=mend))
+    return checks
 
 
 def requirements() -> dict[str, str]:

@@ -89,6 +89,7 @@ def layout_of(monkeypatch: pytest.MonkeyPatch, **has: object) -> None:
         (Sample("", data=b""), "gave the name ''; it has to be a path within the source"),
         (Sample("/etc/a", data=b""), "gave the name '/etc/a'"),
         (Sample("a/../../b", data=b""), "gave the name 'a/../../b'"),
+        (Sample("1.png", data="text"), "gave '1.png' the data 'text'; they have to be bytes"),  # type: ignore[arg-type]
         (("1.png", "cat"), "gave ('1.png', 'cat'), which is no Sample"),
         (1 / 2, "gave 0.5, which is no Sample"),
     ],
@@ -97,7 +98,7 @@ def test_a_sample_that_no_manifest_can_hold_is_refused(
     sample: object, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     layout_of(monkeypatch, read=lambda path, options: iter([sample]))
-    with pytest.raises(UserError, match=re.escape(f"layout 'theirs' {says}")):
+    with pytest.raises(UserError, match=re.escape(f"layout 'theirs' of the package their-package {says}")):
         add(Workspace(tmp_path / "ws"), tmp_path, layout="theirs")
     assert not Workspace(tmp_path / "ws").has(MANIFEST)
 

@@ -66,19 +66,16 @@ def test_database_by_address_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("group", "name", "module"),
-    [
-        ("curate.finders", "dark", "curate.finders.dark"),
-        ("curate.sources", "cifar", "curate.sources.cifar"),
-        ("train.models", "vgg16", "train.models.vgg16"),
-    ],
+    ("group", "name"), [("curate.finders", "dark"), ("curate.sources", "cifar"), ("train.models", "vgg16")]
 )
-def test_what_other_packages_add_is_tried(group: str, name: str, module: str) -> None:
+def test_what_other_packages_add_is_tried(group: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     kind = registry.GROUPS[group]
-    fine = doctor._brought(group, registry.Brought(kind, name, module, "their-package"))
-    assert fine == Check(f"{kind} {name}", f"{module} of the package their-package")
-    missing = doctor._brought(group, registry.Brought(kind, name, "not_there", "their-package"))
+    modules = {"missing": "not_there", "useless": "json", name: "json"}
+    theirs = tuple(registry.Brought(kind, called, place, "their-package") for called, place in modules.items())
+    monkeypatch.setattr(registry, "installed", lambda asked: theirs if asked == group else ())
+    checks = {check.name: check for check in doctor._brought(group)}
+    missing, useless, taken = (checks[f"{kind} {called}"] for called in ("missing", "useless", name))
     assert (missing.ok, missing.mend) == (False, "mend it, or 'pip uninstall their-package'")
-    assert f"{kind} '{name}' of the package their-package does not load: ModuleNotFoundError" in missing.found
-    useless = doctor._brought(group, registry.Brought(kind, name, "json", "their-package"))
+    assert f"{kind} 'missing' of the package their-package does not load: ModuleNotFoundError" in missing.found
     assert (useless.ok, "has no " in useless.found, useless.mend[:7]) == (False, True, "mend it")
+    assert (taken.ok, taken.mend) == (False, "one of them must go, or be called otherwise")

@@ -6,6 +6,7 @@ all with defaults, are a network's options: `Literal` choices, `bool`, or `float
 dropout.
 """
 
+import copy
 import functools
 import inspect
 import sys
@@ -32,13 +33,16 @@ def families() -> dict[str, dict[str, Callable[..., Network]]]:
     found: dict[str, dict[str, Callable[..., Network]]] = {}
     for family, function in registry.functions(sys.modules[__name__]).items():
         with registry.Blaming(f"network {family!r}", function):
-            depth = _check_function(family, function).get("depth")
-        if depth is None:
-            found[family] = {family: function}
-        else:
-            depths = get_args(depth.annotation)
-            found[family] = {f"{family}{each}": functools.partial(function, depth=each) for each in depths}
+            found[family] = _members(family, function)
     return found
+
+
+def _members(family: str, function: Callable[..., Network]) -> dict[str, Callable[..., Network]]:
+    """The networks of a file's function, by name."""
+    depth = _check_function(family, function).get("depth")
+    if depth is None:
+        return {family: function}
+    return {f"{family}{each}": functools.partial(function, depth=each) for each in get_args(depth.annotation)}
 
 
 def names() -> list[str]:
@@ -69,8 +73,10 @@ def _try_out(name: str, function: Callable, network: object, num_classes: int, i
     faulty = functools.partial(registry.faulty, f"network {name!r}", function)
     if not isinstance(network, Network):
         raise faulty(f"gave a {type(network).__name__}, no train.blocks.Network")
-    with torch.no_grad():
-        shape = tuple(network.eval()(torch.zeros(2, 3, image_size, image_size)).shape)
+    images = torch.zeros(2, 3, image_size, image_size)
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        copy.deepcopy(network).train()(images)
+        shape = tuple(network.eval()(images).shape)
     network.train()
     if shape != (2, num_classes):
         raise faulty(f"gave logits of shape {shape} in place of {(2, num_classes)}")
@@ -111,7 +117,7 @@ def summaries() -> dict[str, str]:
 def _function(name: str) -> Callable[..., Network]:
     found = {name: function for members in families().values() for name, function in members.items()}
     if not isinstance(name, str) or name not in found:
-        raise known("model", str(name), list(found))
+        raise registry.missing("model", str(name), sys.modules[__name__], list(found))
     return found[name]
 
 
@@ -124,8 +130,13 @@ def _options(function: Callable[..., Network]) -> dict[str, inspect.Parameter]:
 
 
 def check_module(name: str, module: ModuleType) -> None:
-    """Raises `UserError` for a module without a function that takes what the head of this one says."""
-    _check_function(name, registry.function_of(name, module))
+    """Raises `UserError` for a module of an installed package without a function that takes what the head of this one
+    says, or with a network that is called like one of curate's."""
+    function = registry.function_of(name, module)
+    own = {family: registry.function_of(family, module) for family, module in registry.own(__name__).items()}
+    ours = {member for family, function in own.items() for member in _members(family, function)}
+    if taken := sorted(ours & _members(name, function).keys()):
+        raise registry.faulty(f"network {name!r}", function, f"gives {taken[0]!r}, as curate does; call it otherwise")
 
 
 def _check_function(family: str, function: Callable[..., Network]) -> Mapping[str, inspect.Parameter]:
