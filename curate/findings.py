@@ -178,7 +178,9 @@ def _scores(called: str, result: object, shape: tuple[int, ...]) -> np.ndarray:
     """Shape (N,), float32, from 0 to 1 and NaN. Raises `UserError` for others, and for another number of them."""
     try:
         with np.errstate(over="ignore"):
-            scores = np.asarray(result).astype(np.float32, casting="same_kind" if np.iscomplexobj(result) else "unsafe")
+            if np.asarray(result).dtype.kind == "c":
+                raise TypeError
+            scores = np.asarray(result, np.float32)
     except (TypeError, ValueError):
         raise UserError(f"{called} gave {result!r:.80} as scores; a score is {A_SCORE}") from None
     if scores.shape != shape:

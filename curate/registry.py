@@ -200,7 +200,7 @@ def faulty(what: str, part: Callable | ModuleType, says: str) -> UserError:
     return UserError(f"{what} ({where}) {says}; mend it" + f", or 'pip uninstall {package}'" * bool(package))
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     return f"{type(error).__name__}: {str(error)[:SHOWN]}".rstrip(": ")
 
 
