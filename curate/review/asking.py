@@ -11,7 +11,7 @@ from curate.labels import queue
 from curate.labels.answers import LABEL_ERROR
 from curate.labels.pool import POOL
 from curate.review.clusters import cluster, odd
-from curate.review.twins import DUPLICATES, beside, groups, twins_of
+from curate.review.twins import DUPLICATES, beside, for_drop, groups, twins_of
 from curate.workspace import Workspace
 
 COLUMNS = {
@@ -138,7 +138,7 @@ def lay_out(
 def _speaks_for_drop(rows: pd.DataFrame, findings: pd.DataFrame) -> np.ndarray:
     """Which rows a finding would have dropped, of those that they are asked because of: one that is flagged, or of a
     label, whether it is flagged or not, one that is better left out than kept. Shape (N,), bool."""
-    found = findings[findings["image_id"].isin(rows["image_id"]) & (findings["finder"] != decisions.CONFLICT)]
+    found = for_drop(findings[findings["image_id"].isin(rows["image_id"])])
     doubted = 1 - found["score"] > queue.DROPPED_ABOVE
     found = found[found["flagged"].where(found["finder"] != LABEL_ERROR, doubted)]
     asks = rows[["image_id"]].assign(finder=rows["because"].str.split(";")).explode("finder")

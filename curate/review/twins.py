@@ -38,6 +38,14 @@ def twins_of(rows: pd.DataFrame, named: pd.Series) -> pd.DataFrame:
     return table[~beside | (table[beside].groupby("group").cumcount().reindex(table.index) < TOGETHER)]
 
 
+def for_drop(findings: pd.DataFrame) -> pd.DataFrame:
+    """The findings that can speak for dropping an image: not that the photo has another label elsewhere, and, where it
+    has, not that it is there twice. Which of the two stays decides on the label, and that takes a look."""
+    conflict = findings["finder"] == CONFLICT
+    disputed = findings["image_id"][conflict & findings["flagged"]]
+    return findings[~conflict & ~(findings["finder"].isin(TWINS) & findings["image_id"].isin(disputed))]
+
+
 def reasons(findings: pd.DataFrame) -> pd.Series:
     """image_id -> finders that flagged it, the worst first, joined by ";"."""
     flagged = findings[findings["flagged"]].sort_values("score", kind="stable")

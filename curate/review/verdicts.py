@@ -5,11 +5,11 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from curate.decisions import CONFLICT, Action
+from curate.decisions import Action
 from curate.errors import UserError
 from curate.review.asking import Asked
 from curate.review.desk import Answer
-from curate.review.twins import as_twin, reasons
+from curate.review.twins import as_twin, for_drop, reasons
 
 Verdict = Literal["accept", "relabel", "drop", "keep_this", "fine"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
@@ -29,15 +29,15 @@ KEYS = {"accept": "A", "relabel": "R", "drop": "D", "keep_this": "K", "fine": "N
 def proposals(findings: pd.DataFrame, asked: Asked) -> pd.DataFrame:
     """What "accept" does: `proposal`, `label` and `because`, by `image_id`, of what is asked about or flagged.
 
-    It takes the label that a finder suggests. Where none does, it drops the image, if a finding speaks for that: that
-    the photo has another label elsewhere does not, as it would be lost with all of its versions.
+    It takes the label that a finder suggests. Where none does, it drops the image, if a finding speaks for that: see
+    `curate.review.twins.for_drop`.
     """
     flagged = findings[findings["flagged"]].sort_values("score", kind="stable")
     because = reasons(findings)
     suggested = flagged[flagged["suggested_label"] != ""]
     label = suggested.drop_duplicates("image_id").set_index("image_id")["suggested_label"].reindex(because.index)
     others = pd.DataFrame({"because": because, "label": label.fillna("")})
-    speaks = others.index.isin(flagged["image_id"][flagged["finder"] != CONFLICT])
+    speaks = others.index.isin(for_drop(flagged)["image_id"])
     others["proposal"] = np.select([others["label"] != "", speaks], ["relabel", "drop"], "")
     table = asked.table[asked.table["asked"]].rename(columns={"suggested_label": "label"}).set_index("image_id")
     return pd.concat([table, others[~others.index.isin(table.index)]])[["proposal", "label", "because"]]

@@ -124,11 +124,13 @@ def test_two_labels_of_one_photo_are_no_reason_to_drop_it(ws: Workspace) -> None
     rows = [
         row("dog05", "conflicting_labels", 0.49, related_id="dog06", **group),
         row("dog06", "conflicting_labels", 0.49, related_id="dog05", **group),
+        row("dog05", "near_duplicate", 0.1, related_id="dog06", **group),
         row("dog06", "dark", 0.1, flagged=True),
     ]
     with ws.writing("scan", {}) as transaction:
         transaction.write_table(FINDINGS, table := found(*rows))
-    for policy, speaks in (("[{finder: conflicting_labels, action: review}]", ""), ("[]", "drop")):
+    review = "{finder: conflicting_labels, action: review}, {finder: near_duplicate, action: review}"
+    for policy, speaks in ((f"[{review}]", ""), ("[]", "drop")):
         (ws.root / "recipe.yaml").write_text(f"policy: {policy}\n")
         proposal = proposals(table, asked(ws, "ada"))["proposal"]
         assert proposal[["dog05", "dog06"]].to_list() == ["", speaks]
