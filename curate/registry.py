@@ -232,9 +232,10 @@ def check_function(name: str, module: ModuleType, given: Collection[str] | None 
     parameters = inspect.signature(function).parameters.values()
     if loose := [str(each) for each in parameters if each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]:
         raise faulty(repr(name), function, f"takes {loose[0]}; what it needs has to be named")
-    if given is not None and (unknown := [need for need in needs(function) if need not in given or need == name]):
-        there = f"there are: {', '.join(sorted({*given} - {name}))}"
-        raise faulty(repr(name), function, f"asks for {unknown[0]!r}{meant(unknown[0], [*given])}; {there}")
+    there = sorted({*(given or ())} - {name})
+    if given is not None and (unknown := [need for need in needs(function) if need not in there]):
+        told = f"asks for {unknown[0]!r}{meant(unknown[0], there)}; there are: {', '.join(there)}"
+        raise faulty(repr(name), function, told)
     number = getattr(sys.modules.get(function.__module__), "VERSION", 1)
     if not isinstance(number, int):
         raise faulty(repr(name), function, f"has the VERSION {number!r}, which is no int")
