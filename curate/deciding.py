@@ -10,7 +10,7 @@ from curate.csv_text import read_csv
 from curate.errors import UserError
 from curate.labels import answers, queue
 from curate.policy import Ruling, apply_rules
-from curate.tables import read_findings, read_manifest
+from curate.tables import files_gone, read_findings, read_manifest
 from curate.wording import middle, pasted, plural
 from curate.workspace import DECIDED_BY, DECISIONS, FINDINGS, RECIPE, Workspace, read_table, timestamp
 
@@ -113,7 +113,7 @@ def decide(
     waiting = len(asking.disputed) + len(asking.review)
     result = _decided(workspace, table, waiting, conflicts, asking.answers, asking.worth)
     warnings = asking.warnings + result.warnings + _without_probabilities(workspace, asking.findings, rules)
-    warnings += _mostly_dropped(images, table, where)
+    warnings += _mostly_dropped(images, table, where) + _gone_twins(workspace, images, asking)
     return replace(result, warnings=warnings, written="" if dry_run else result.written)
 
 
@@ -243,6 +243,15 @@ def _mostly_dropped(images: pd.DataFrame, table: pd.DataFrame, where: str) -> li
     named = f"class {middle(lost[0])!r}" if len(lost) == 1 else f"{len(lost):,} classes"
     way_out = f"if that is wrong, give {finder} the action 'review', or none, in {where}"
     return [f"the policy drops more than half of the training images of {named}, most for {finder}; {way_out}"]
+
+
+def _gone_twins(workspace: Workspace, images: pd.DataFrame, asking: Asking) -> list[str]:
+    """A warning where what stays of duplicates is not where it was: with the others dropped, the photo is lost."""
+    table, found = asking.ruling.decisions, asking.findings
+    dropped = table["image_id"][table["action"] == "drop"]
+    named = found["finder"].isin(decisions.TWINS) & found["flagged"] & found["image_id"].isin(dropped)
+    stay = images[images["image_id"].isin(found["related_id"][named]) & ~images["image_id"].isin(dropped)]
+    return [f"of duplicates, what is to stay: {line}" for line in files_gone(workspace, stay)]
 
 
 def _read_review(workspace: Workspace) -> pd.DataFrame:

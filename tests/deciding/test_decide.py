@@ -448,3 +448,19 @@ def test_rule_for_a_finder_that_does_not_exist_is_named(reviewed: Workspace) -> 
     reviewed.path("policy.yaml").rename(reviewed.path("recipe.yaml"))
     with pytest.raises(UserError, match=r"recipe\.yaml: policy\[0\]\.finder: no finder is called 'dork'"):
         asking.asked(reviewed, "ada")
+
+
+def test_a_duplicate_whose_twin_has_gone_is_told(tmp_path: Path) -> None:
+    photos, workspace = tmp_path / "photos", Workspace(tmp_path / "ws")
+    write_digits(photos, 8)
+    kept = next(photos.glob("train/*/*.png"))
+    copy = kept.with_name("zz.png")
+    copy.write_bytes(kept.read_bytes())
+    add(workspace, photos, workers=1)
+    run("scan", workspace.root, "--only", "exact_duplicate", "--workers", "1")
+    assert not any("of duplicates" in line for line in deciding.decide(workspace, None).warnings)
+    kept.unlink()
+    told = "of duplicates, what is to stay: images are not where they were: 1 of 1 file looked for, such as"
+    warnings = [line for line in deciding.decide(workspace, None).warnings if line.startswith(told)]
+    assert len(warnings) == 1
+    assert "'curate add' their folder again" in warnings[0]
