@@ -12,7 +12,7 @@ from curate import manifest as manifests
 from curate import predictions, registry, signals
 from curate.engine import Engine, Local
 from curate.errors import UserError, meant
-from curate.measure import Measure, folder, is_per_image, measure, unmeasured
+from curate.measure import Measure, folder, measure, unmeasured
 from curate.workspace import Workspace
 
 PREDICTED = ("pred_probs", "embeddings", "repeats", "neighbors", "margins")
@@ -78,7 +78,7 @@ class Evidence:
         """
         found = registry.functions(signals)
         names = sorted(wanted(functions) & set(found) - set(self.known))
-        measures = [Measure(found[name]) for name in names if is_per_image(found[name])]
+        measures = [Measure(found[name]) for name in names if registry.is_per_image(found[name])]
         values = self.measure([*measures, *beside])
         self.known |= {item.name: values[item.name] for item in measures}
         return {item.name: values[item.name] for item in beside}
@@ -94,18 +94,18 @@ class Evidence:
             return getattr(self.get("predictions"), name)
         found = registry.functions(signals)
         if name not in found:
-            if error := next((error for each, error in registry.faults(signals).items() if each.name == name), None):
+            if error := registry.fault_of(name, signals):
                 raise error
             raise UserError(
                 f"no signal is called {name!r}{meant(name, [*registry.GIVEN, *found])}; a finder may ask for: "
                 f"{', '.join([*registry.GIVEN, *found])}"
             )
-        if is_per_image(found[name]):
+        if registry.is_per_image(found[name]):
             return self.measure([Measure(found[name])])[name]
         self._note_renewed([Measure(found[name])])
         own = {"store": folder(self.workspace.root, Measure(found[name])), "engine": self.engine}
         needs = {need: own[need] if need in own else self.get(need) for need in registry.needs(found[name])}
-        with registry.Blaming(f"signal {name!r}", found[name]):
+        with registry.Blaming("signal", name, found[name]):
             return found[name](**needs)
 
     def _note_renewed(self, measures: list[Measure]) -> None:

@@ -10,7 +10,7 @@ from curate import finders, registry, signals
 from curate.errors import UserError, known
 from curate.evidence import PREDICTED, Evidence, wanted
 from curate.files import json_hash
-from curate.measure import A_SCORE, ROUNDING, Measure, are_scores, is_per_image
+from curate.measure import A_SCORE, ROUNDING, Measure, are_scores
 
 COLUMNS = {
     "image_id": "str",
@@ -51,13 +51,13 @@ def complete(table: pd.DataFrame) -> pd.DataFrame:
 def select(only: list[str] | None, have_predictions: bool) -> dict[str, Callable]:
     """The finders to run by name: those asked for, or all that can run with what there is and run unasked."""
     found = registry.functions(finders)
-    for name in only or []:
-        if name not in found:
-            raise registry.missing("finder", name, finders, list(found))
-    if not only and (refused := registry.faults(finders)):
-        raise next(iter(refused.values()))
     if only:
+        for name in only:
+            if name not in found:
+                raise registry.missing("finder", name, finders, list(found))
         return {name: found[name] for name in sorted(set(only))}
+    if refused := registry.faults(finders):
+        raise next(iter(refused.values()))
     usual = {name: function for name, function in found.items() if not registry.on_request(function)}
     return {name: function for name, function in usual.items() if have_predictions or not needs_predictions(function)}
 
@@ -142,16 +142,18 @@ def scan(evidence: Evidence, chosen: Mapping[str, Callable], settings: Settings)
     per_image = [
         Measure(function, tuple(sorted(settings.get(name, {}).items())), is_score=True)
         for name, function in chosen.items()
-        if is_per_image(function)
+        if registry.is_per_image(function)
     ]
-    scores = evidence.prepare([function for function in chosen.values() if not is_per_image(function)], per_image)
+    scores = evidence.prepare(
+        [function for function in chosen.values() if not registry.is_per_image(function)], per_image
+    )
     tables = []
     for name, function in chosen.items():
         if name in scores:
             result: object = scores[name]
         else:
             needs = [evidence.get(need) for need in registry.needs(function)]
-            with registry.Blaming(f"finder {name!r}", function):
+            with registry.Blaming("finder", name, function):
                 result = function(*needs, **settings.get(name, {}))
         tables.append(_as_findings(name, registry.called("finder", name, function), result, evidence.manifest))
     return pd.concat(tables, ignore_index=True) if tables else empty()

@@ -29,7 +29,6 @@ from curate.images import ImageError, decode, read_unchanged
 from curate.wording import pasted
 from curate.workspace import Workspace
 
-PER_IMAGE = frozenset({"image", "gray"})
 NUMBERS = "biuf"
 """Kinds of NumPy's types that are kept."""
 A_SCORE = "one number, from 1 for fine to 0 for certainly bad, or NaN for nothing to say"
@@ -60,15 +59,6 @@ class Measure:
             return f"v{number}"
         text = json.dumps(self.settings, sort_keys=True, default=str)
         return f"v{number}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
-
-
-def is_per_image(function: Callable) -> bool:
-    """Whether the function needs pixels alone. Raises `UserError` for one that needs other things beside them."""
-    others = [name for name in registry.needs(function) if name not in PER_IMAGE]
-    if others and PER_IMAGE & set(registry.needs(function)):
-        told = f"asks for pixels beside other things ({', '.join(others)}); settings come after a `*`"
-        raise registry.faulty(repr(function.__name__), function, told)
-    return not others
 
 
 def measure(
@@ -134,9 +124,9 @@ def measure_batch(batch: list[tuple[str, ...]], *, measures: list[Measure]) -> t
     calls = [
         (
             item,
-            [name == "gray" for name in inspect.signature(item.function).parameters if name in PER_IMAGE],
+            [name == "gray" for name in inspect.signature(item.function).parameters if name in registry.PER_IMAGE],
             dict(item.settings),
-            registry.Blaming(_kind(item), item.function),
+            registry.Blaming(_kind(item), item.name, item.function),
         )
         for item in measures
     ]
@@ -157,11 +147,11 @@ def measure_batch(batch: list[tuple[str, ...]], *, measures: list[Measure]) -> t
 
 
 def _kind(item: Measure) -> str:
-    return f"{'finder' if item.is_score else 'signal'} {item.name!r}"
+    return "finder" if item.is_score else "signal"
 
 
 def _called(item: Measure) -> str:
-    return registry.called("finder" if item.is_score else "signal", item.name, item.function)
+    return registry.called(_kind(item), item.name, item.function)
 
 
 def _checked(item: Measure, value: Any) -> Any:
@@ -281,7 +271,7 @@ def _stacked(column: pa.ChunkedArray) -> np.ndarray:
 def _absent(item: Measure, count: int) -> np.ndarray:
     """What `_align` gives where no image has a value; the value of a black image tells the shape and the type."""
     black = np.zeros((8, 8, 3), np.uint8)
-    with registry.Blaming(_kind(item), item.function):
+    with registry.Blaming(_kind(item), item.name, item.function):
         value = np.asarray(
             item.function(*[black[:, :, 0] if need == "gray" else black for need in registry.needs(item.function)])
         )

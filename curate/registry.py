@@ -10,9 +10,9 @@ import inspect
 import itertools
 import pkgutil
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -44,6 +44,10 @@ GIVEN_TO_SIGNALS = {
     "engine": "`curate.engine.Engine`, by which it takes workers",
 }
 """What signals of the whole set may ask for, too."""
+PER_IMAGE = frozenset(("image", "gray"))
+"""Of what may be asked for, that of one image: it stands beside nothing else."""
+_ASKED = {"curate.finders": {*GIVEN}, "curate.signals": {*GIVEN, *GIVEN_TO_SIGNALS}}
+"""What may be asked for besides signals, by group."""
 KEPT_BESIDE_SIGNALS = ("predictions", "decoded", "review_thumbnails")
 """Folders in `signals/` that are not of signals."""
 SHOWN = 200
@@ -79,23 +83,33 @@ def _walk(group: str) -> tuple[dict[str, ModuleType], dict[Brought, UserError]]:
     found = own(group)
     refused: dict[Brought, UserError] = {}
     if theirs := installed(group):
-        check = getattr(importlib.import_module(group), "check_module", check_function)
         taken = {**_taken(group), **{name: module.__name__ for name, module in found.items()}}
         for each in theirs:
-            try:
-                if each.name in taken:
-                    raise UserError(
-                        f"{each.name!r} is in {taken[each.name]} and in {each.module} of the package {each.package}; "
-                        "one of them must go, or be called otherwise"
-                    )
-                module = load(each)
-                with Blaming(f"{each.kind} {each.name!r}", module):
-                    check(each.name, module)
-                found[each.name] = module
-            except UserError as error:
-                refused[each] = error
-            taken.setdefault(each.name, each.module)
+            if each.name in taken:
+                refused[each] = UserError(
+                    f"{each.name!r} is in {taken[each.name]} and in {each.module} of the package {each.package}; "
+                    "one of them must go, or be called otherwise"
+                )
+                continue
+            taken[each.name] = each.module
+            if isinstance(tried := _tried(group, each), UserError):
+                refused[each] = tried
+            else:
+                found[each.name] = tried
     return found, refused
+
+
+@cache
+def _tried(group: str, brought: Brought) -> ModuleType | UserError:
+    """The module of an entry point, or why it cannot be used: once, as what fails to load may take long to."""
+    check = getattr(importlib.import_module(group), "check_module", None) or partial(_check_function, group)
+    try:
+        module = load(brought)
+        with Blaming(brought.kind, brought.name, module):
+            check(brought.name, module)
+    except UserError as error:
+        return error
+    return module
 
 
 def own(group: str) -> dict[str, ModuleType]:
@@ -176,21 +190,20 @@ def _shared(a: list[str], b: list[str]) -> int:
 class Blaming:
     """What fails in the block, in code that an installed package brought, is a `UserError` that names it.
 
-    what: how `part`, the function or module that runs, is called in the error: `finder 'dark'`. May be entered again.
+    kind, name: of `part`, the function or module that runs, as for `called`. May be entered again.
     """
 
-    def __init__(self, what: str, part: Callable | ModuleType) -> None:
-        self.what, self.part = what, part
+    def __init__(self, kind: str, name: str, part: Callable | ModuleType) -> None:
+        self.kind, self.name, self.part = kind, name, part
 
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if not isinstance(error, Exception) or isinstance(error, UserError | MemoryError):
             return
-        if package := package_of(self.part):
-            raise UserError(
-                f"{self.what} of the package {package} failed: {_said(error)}; 'curate --verbose' shows where"
-            ) from error
+        if package_of(self.part):
+            told = called(self.kind, self.name, self.part)
+            raise UserError(f"{told} failed: {_said(error)}; 'curate --verbose' shows where") from error
 
 
 def faulty(what: str, part: Callable | ModuleType, says: str) -> UserError:
@@ -221,25 +234,22 @@ def function_of(name: str, module: ModuleType) -> Callable:
     return function
 
 
-def check_function(name: str, module: ModuleType, given: Collection[str] | None = None) -> Callable:
-    """The function that is called as its module is, which an installed package brought.
-
-    given: what it may ask for by name; None: anything. Raises `UserError` where it asks for other things, has a setting
-    without a default, or a version that is no number.
-    """
+def _check_function(group: str, name: str, module: ModuleType) -> None:
+    """Raises `UserError` for a finder or signal that asks for what there is not, or whose settings lack a default, or
+    whose version is no number."""
     function = function_of(name, module)
     settings(function)
     parameters = inspect.signature(function).parameters.values()
     if loose := [str(each) for each in parameters if each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]:
         raise faulty(repr(name), function, f"takes {loose[0]}; what it needs has to be named")
-    there = sorted({*(given or ())} - {name})
-    if given is not None and (unknown := [need for need in needs(function) if need not in there]):
+    there = sorted({*_ASKED[group], *names("curate.signals")} - {name})
+    if unknown := [need for need in needs(function) if need not in there]:
         told = f"asks for {unknown[0]!r}{meant(unknown[0], there)}; there are: {', '.join(there)}"
         raise faulty(repr(name), function, told)
+    is_per_image(function)
     number = getattr(sys.modules.get(function.__module__), "VERSION", 1)
     if not isinstance(number, int):
         raise faulty(repr(name), function, f"has the VERSION {number!r}, which is no int")
-    return function
 
 
 def pick(kind: str, name: str, package: ModuleType) -> Callable:
@@ -252,8 +262,12 @@ def pick(kind: str, name: str, package: ModuleType) -> Callable:
 
 def missing(kind: str, name: str, package: ModuleType, names: list[str]) -> UserError:
     """The error for a name that is not among `names`: it is that of a part that cannot be used, or there is none."""
-    of_it = (error for each, error in faults(package).items() if each.name == name)
-    return next(of_it, None) or known(kind, name, names)
+    return fault_of(name, package) or known(kind, name, names)
+
+
+def fault_of(name: str, package: ModuleType) -> UserError | None:
+    """Why what an installed package brings under that name cannot be used; None where none brings any."""
+    return next((error for each, error in faults(package).items() if each.name == name), None)
 
 
 def called(kind: str, name: str, part: Callable | ModuleType) -> str:
@@ -274,6 +288,16 @@ def needs(function: Callable) -> list[str]:
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.kind != parameter.KEYWORD_ONLY
     ]
+
+
+def is_per_image(function: Callable) -> bool:
+    """Whether the function needs pixels alone. Raises `UserError` for one that needs other things beside them."""
+    asked = needs(function)
+    others = [name for name in asked if name not in PER_IMAGE]
+    if others and PER_IMAGE & set(asked):
+        told = f"asks for pixels beside other things ({', '.join(others)}); settings come after a `*`"
+        raise faulty(repr(function.__name__), function, told)
+    return not others
 
 
 def on_request(function: Callable) -> bool:

@@ -9,7 +9,6 @@ import pytest
 
 from curate import registry, signals
 from curate.likeness import duplicates
-from curate.measure import is_per_image
 from curate.signals.color import color
 from curate.signals.edge_blur import blur_unit_px, edge_blur
 from curate.signals.final_margin import final_margin
@@ -23,7 +22,7 @@ from curate.signals.wrong_epochs import wrong_epochs
 from tests.pictures import digits, photos
 
 SIGNALS = registry.functions(signals)
-PER_IMAGE = {name: function for name, function in SIGNALS.items() if is_per_image(function)}
+PER_IMAGE = {name: function for name, function in SIGNALS.items() if registry.is_per_image(function)}
 
 EDGE_IMAGES = {
     "1x1": np.zeros((1, 1, 3), np.uint8),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,17 +31,16 @@ def finders(as_json: options.Json = False) -> None:
         }
         for name, function in registry.functions(package).items()
     ]
-    output.warn([str(error) for error in registry.faults(package).values()])
+    _warn_of_unusable(package)
     _list(rows, as_json)
 
 
 @app.command(epilog="Example: curate models")
 def models(as_json: options.Json = False) -> None:
     """List the networks."""
-    from curate import registry
     from train import models as networks
 
-    output.warn([str(error) for error in registry.faults(networks).values()])
+    _warn_of_unusable(networks)
     _list([{"name": name, "summary": summary} for name, summary in networks.summaries().items()], as_json)
 
 
@@ -56,10 +56,10 @@ def transforms(as_json: options.Json = False) -> None:
 @app.command(epilog="Example: curate sources")
 def sources(as_json: options.Json = False) -> None:
     """List the layouts that images can arrive and leave in, and the recipes."""
-    from curate import recipe, registry
+    from curate import recipe
     from curate import sources as layouts
 
-    output.warn([str(error) for error in registry.faults(layouts).values()])
+    _warn_of_unusable(layouts)
     rows = [
         {"name": item.name, "kind": "layout", "summary": item.summary, "export": item.can_write}
         for item in layouts.describe()
@@ -136,6 +136,13 @@ def _words() -> set[str]:
             found |= {str(parameter.name), *(name.lstrip("-") for name in parameter.opts)}
         waiting += getattr(one, "commands", {}).values()
     return found
+
+
+def _warn_of_unusable(package: ModuleType) -> None:
+    """A line on each part that an installed package brings for it and that cannot be used."""
+    from curate import registry
+
+    output.warn([str(error) for error in registry.faults(package).values()])
 
 
 def _list(rows: Sequence[Mapping[str, object]], as_json: bool) -> None:

@@ -8,14 +8,3 @@ bad; below 0.5 is flagged unless the table has a column `flagged`. A module that
 a scan of everything: its finder runs where it is asked for by name. The docstring's first line is its line in `curate
 finders`; the contract tests cover it unseen.
 """
-
-from types import ModuleType
-
-from curate import registry
-
-
-def check_module(name: str, module: ModuleType) -> None:
-    """Raises `UserError` for a finder of an installed package that cannot run, see `registry.check_function`."""
-    from curate.measure import is_per_image
-
-    is_per_image(registry.check_function(name, module, {*registry.GIVEN, *registry.names("curate.signals")}))

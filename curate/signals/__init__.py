@@ -7,18 +7,3 @@ signal of the whole set, computed anew when asked for; where that takes long it 
 and keeps there what took long (see `curate.evidence`). The constant `VERSION` in its module is raised when its values
 change, and makes the kept ones invalid.
 """
-
-from types import ModuleType
-
-from curate import registry
-
-
-def check_module(name: str, module: ModuleType) -> None:
-    """Raises `UserError` for a signal of an installed package that cannot run, see `registry.check_function`."""
-    from curate.measure import is_per_image
-
-    is_per_image(
-        registry.check_function(
-            name, module, {*registry.GIVEN, *registry.GIVEN_TO_SIGNALS, *registry.names("curate.signals")}
-        )
-    )

@@ -126,14 +126,14 @@ def recognise(path: Path) -> str:
 
 
 def _recognises(name: str, module: ModuleType, path: Path) -> bool:
-    with registry.Blaming(f"layout {name!r}", module):
+    with registry.Blaming("layout", name, module):
         return bool(module.recognises(path))
 
 
 def read(layout: str, place: Path | str, options: Options) -> Iterator[Sample | Skipped]:
     """What the layout gives of a place. Raises `UserError` for a sample that no manifest can hold."""
     module = pick(layout)
-    with registry.Blaming(f"layout {layout!r}", module):
+    with registry.Blaming("layout", layout, module):
         for item in module.read(place, options):
             if not isinstance(item, Skipped) and (fault := _fault(item)):
                 raise UserError(f"{registry.called('layout', layout, module)} gave {fault}; nothing was added")
@@ -161,7 +161,7 @@ def _fault(sample: Sample) -> str:
 def write(layout: str, table: pd.DataFrame, root: Path, dest: Path | str) -> int:
     """Write the images of a manifest in the layout, and say how many there are."""
     module = pick(layout)
-    with registry.Blaming(f"layout {layout!r}", module):
+    with registry.Blaming("layout", layout, module):
         count = module.write(table, root, dest)
     if not isinstance(count, int):
         told = registry.called("layout", layout, module)

@@ -32,7 +32,7 @@ def families() -> dict[str, dict[str, Callable[..., Network]]]:
     """
     found: dict[str, dict[str, Callable[..., Network]]] = {}
     for family, function in registry.functions(sys.modules[__name__]).items():
-        with registry.Blaming(f"network {family!r}", function):
+        with registry.Blaming("network", family, function):
             found[family] = _members(family, function)
     return found
 
@@ -61,7 +61,7 @@ def build(name: str, *, num_classes: int, image_size: int, options: Mapping[str,
     check(name, options)
     function = _function(name)
     written = getattr(function, "func", function)
-    with registry.Blaming(f"network {name!r}", written):
+    with registry.Blaming("network", name, written):
         network = function(num_classes=num_classes, image_size=image_size, **options)
         if registry.package_of(written):
             _try_out(name, written, network, num_classes, image_size)
