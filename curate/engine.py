@@ -8,6 +8,7 @@ In this process nothing can notice it: the command ends, and `--workers 2` finds
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -237,6 +238,8 @@ def serve() -> None:
 def _begin() -> None:
     one_thread()
     serve()
+    os.dup2(2, 1)  # stdout is the verb's own: what a plug-in prints goes to stderr
+    sys.stderr = sys.stdout
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # decoders write there what is wrong with an image, without its name
 
 

@@ -11,6 +11,7 @@ import itertools
 import pkgutil
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.metadata import entry_points
@@ -153,7 +154,8 @@ def installed(group: str) -> tuple[Brought, ...]:
 def load(brought: Brought) -> ModuleType:
     """The module that an entry point names. Raises `UserError` for whatever keeps it from being imported."""
     try:
-        module = importlib.import_module(brought.module)
+        with redirect_stdout(sys.stderr):
+            module = importlib.import_module(brought.module)
     except (Exception, SystemExit) as error:
         raise UserError(
             f"{brought} does not load: {_said(error)}; mend it, or 'pip uninstall {brought.package}'"
@@ -188,17 +190,21 @@ def _shared(a: list[str], b: list[str]) -> int:
 
 
 class Blaming:
-    """What fails in the block, in code that an installed package brought, is a `UserError` that names it.
+    """What fails in the block, in code that an installed package brought, is a `UserError` that names it; what it
+    prints goes to stderr, as stdout is a verb's own.
 
     kind, name: of `part`, the function or module that runs, as for `called`. May be entered again.
     """
 
     def __init__(self, kind: str, name: str, part: Callable | ModuleType) -> None:
         self.kind, self.name, self.part = kind, name, part
+        self.printing = redirect_stdout(sys.stderr)
 
-    def __enter__(self) -> None: ...
+    def __enter__(self) -> None:
+        self.printing.__enter__()
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self.printing.__exit__(None, None, None)
         if not isinstance(error, Exception) or isinstance(error, UserError | MemoryError):
             return
         if package_of(self.part):

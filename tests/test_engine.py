@@ -128,19 +128,19 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
         textwrap.dedent("""
         import os, time
         def slow(batch):
-            os.write(1, b"%d\\n" % os.getpid())  # one write: two workers share the pipe
+            os.write(1, b"%d\\n" % os.getpid())  # one write: two workers share the pipe; it comes to stderr
             time.sleep(0.05)
         if __name__ == "__main__":
             from curate.engine import Local
             list(Local(2).map_batches(slow, range(100_000), batch_size=10))
         """)
     )
-    parent = subprocess.Popen([sys.executable, "work.py"], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
-    assert parent.stdout is not None
-    workers = {int(parent.stdout.readline()) for _ in range(20)}
+    parent = subprocess.Popen([sys.executable, "work.py"], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    assert parent.stderr is not None
+    workers = {int(parent.stderr.readline()) for _ in range(20)}
     parent.kill()
     parent.wait()
-    parent.stdout.close()
+    parent.stderr.close()
     patience = time.monotonic() + 10
     while (left := [pid for pid in workers if alive(pid)]) and time.monotonic() < patience:
         time.sleep(0.05)

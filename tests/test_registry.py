@@ -1,5 +1,6 @@
 """What the folder walk finds, in the package and of others that are installed."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -62,6 +63,12 @@ def installed(folder: Path, *lines: str, source: str = "") -> None:
 
 def listed(folder: Path, *arguments: object) -> str:
     """What `curate finders`, or another verb, prints, or says is wrong, where that folder is installed."""
+    done = ran(folder, *arguments)
+    return done.stdout + done.stderr
+
+
+def ran(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """`curate finders`, or another verb, where that folder is installed."""
     code = f"""
 import sys
 sys.path.insert(0, {str(folder)!r})
@@ -69,8 +76,7 @@ sys.argv = {["curate", *map(str, arguments or ["finders"])]!r}
 from curate.cli import main
 main()
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    return done.stdout + done.stderr
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
 
 def test_an_installed_package_brings_a_finder(tmp_path: Path) -> None:
@@ -124,6 +130,24 @@ def test_what_fails_in_an_installed_package_names_it(tmp_path: Path) -> None:
     installed(tmp_path / "import", "theirs = theirs", source="raise RuntimeError('never')")
     told = "finder 'theirs' of the package their-package does not load: RuntimeError: never; mend it, or 'pip uninst"
     assert f"curate: {told}" in listed(tmp_path / "import", "scan", tmp_path / "ws")
+
+
+PRINTING = """
+print("imported")
+def theirs(NEEDS):
+    print("looked")
+    return 1.0
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_it_prints_is_not_in_the_json(tmp_path: Path, workers: int) -> None:
+    write_digits(tmp_path / "photos", 3)
+    add(Workspace(tmp_path / "ws"), tmp_path / "photos")
+    installed(tmp_path / "env", "theirs = theirs", source=PRINTING.replace("NEEDS", "gray"))
+    done = ran(tmp_path / "env", "scan", tmp_path / "ws", "--json", "--workers", workers)
+    assert "flagged" in json.loads(done.stdout)
+    assert {"imported", "looked"} <= set(done.stderr.splitlines())
 
 
 def test_a_changed_finder_of_an_installed_package_looks_anew(tmp_path: Path) -> None:
