@@ -1,10 +1,16 @@
-"""What this process may use of the machine: cores, memory, fast bfloat16; and the processor's name."""
+"""What this process may use of the machine: cores, memory, a GPU, fast bfloat16; and what that is called."""
 
 import os
 import platform
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from curate.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
 
 GROUP, GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 """Where Linux tells this process's control group, and what groups may use."""
@@ -45,6 +51,30 @@ def processor() -> str:
     lines = PROCESSOR.read_text().splitlines() if PROCESSOR.exists() else []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, "") or platform.processor() or platform.machine()
+
+
+def choose_device(name: str) -> "torch.device":
+    """The device to compute on; "auto" takes CUDA where there is some. Raises `UserError` where there is none."""
+    import torch
+
+    if name not in ("auto", "cpu", "cuda"):
+        raise UserError(f"--device {name!r} must be auto, cpu or cuda")
+    there = torch.cuda.is_available()
+    if name == "cuda" and not there:
+        raise UserError(
+            "device cuda was asked for, but torch sees no CUDA device here; 'curate doctor' says what it sees, and "
+            "--device auto or cpu goes on"
+        )
+    return torch.device("cuda" if there and name != "cpu" else "cpu")
+
+
+def hardware(device: "torch.device") -> str:
+    """The device in words, for instance "NVIDIA H200" or "AMD EPYC 9R14, 2 of 8 cores"."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{processor()}, {torch.get_num_threads()} of {os.cpu_count()} cores"
 
 
 def fast_bf16() -> bool:

@@ -1,6 +1,6 @@
 """What is done to training images: a pipeline of Albumentations, run on whole batches by `curate.augment`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -85,22 +85,15 @@ def _names(step: Any) -> Iterator[str]:
     if step.p == 0:
         return
     yield type(step).__name__
-    for inner in getattr(step, "transforms", ()):
-        yield from _names(inner)
+    if isinstance(step, albumentations().BaseCompose):  # ColorJitter has functions under this name
+        for inner in step.transforms:
+            yield from _names(inner)
 
 
-def without_formats(asked: Any) -> Any:
-    """The pipeline without what makes floats at its end, so that more can follow."""
-    a = albumentations()
-    several = a.Compose | a.Sequential
-    if not isinstance(asked, several):
-        asked = a.Compose([asked])
-    steps = list(asked.transforms)
-    while steps and type(steps[-1]).__name__ in FORMATS:
-        steps.pop()
-    if steps and isinstance(steps[-1], several):
-        steps[-1] = without_formats(steps[-1])
-    return type(asked)(steps, p=asked.p)
+def on_levels(steps: Sequence[Any], more: Sequence[Any]) -> list[Any]:
+    """The steps with more of them: at the end, or before the first that makes floats of levels, or planes."""
+    at = next((at for at, step in enumerate(steps) if FORMATS & set(_names(step))), len(steps))
+    return [*steps[:at], *more, *steps[at:]]
 
 
 def small_side(side: int) -> int:

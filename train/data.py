@@ -16,7 +16,7 @@ from curate.errors import UserError
 from curate.machine import memory
 from curate.manifest import locate
 from train import decoded
-from train.mapped import PART, Images, select
+from train.mapped import Images, parts, select
 from train.pixels import read_batch
 
 SMALL_PX = 64
@@ -109,7 +109,7 @@ class ImageSet:
 
     def _parts(self) -> Iterator[np.ndarray]:
         """All pixels, some images at a time: shape (B, S, S, 3)."""
-        for part in self.images.split(PART) if len(self) else ():
+        for part in parts(self.images):
             yield part.permute(0, 2, 3, 1).contiguous().numpy()
 
 
@@ -126,8 +126,9 @@ def load_images(
 
     The short side is brought to `image_size`, then the centre is cut out. `image_size` None: `common_size(rows)`.
     Rows with an `error` cannot be decoded: leave them out (`rows[rows["error"] == ""]`). A label "" becomes -1.
-    A set that takes more than `memory_limit` bytes (None: half of the memory that this process may use) is written to a
-    file of the workspace `root` and read from there, see `train.decoded`.
+    A set that takes more than `memory_limit` bytes (None: a quarter of the memory that this process may use, as
+    `predict` holds two sets and a part) is written to a file of the workspace `root` and read from there, see
+    `train.decoded`.
     Raises `UserError` for a label not in `classes`, an image that cannot be read or has changed, and a set too large
     for the disk.
     """
@@ -135,7 +136,7 @@ def load_images(
     labels = torch.tensor(_positions(rows, classes), dtype=torch.int64)
     files = list(zip(locate(rows, root), rows["content_hash"], strict=True))
     batches = Local(workers).map_batches(partial(read_batch, size=size), files, describe="decode", total=len(files))
-    need, limit = len(rows) * size * size * 3, memory() // 2 if memory_limit is None else memory_limit
+    need, limit = len(rows) * size * size * 3, memory() // 4 if memory_limit is None else memory_limit
     images: Images
     if need > limit:
         name = decoded.key(rows["content_hash"], size)

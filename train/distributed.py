@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import torch
@@ -26,6 +27,8 @@ from train.synced_norm import synchronised
 
 MEETING = "CURATE_MEETING"
 """Variable of the environment with the folder in which the processes that `launch` started find each other."""
+PATIENCE = timedelta(days=7)
+"""That processes have with each other: the first decodes and evaluates alone, and `launch` ends all where one fails."""
 GRACE_SECONDS = 5
 """For the others to end by themselves when one has failed: what is wrong for one is mostly wrong for all."""
 
@@ -99,7 +102,8 @@ def joined(device: str) -> Iterator[None]:
     else:
         folder = Path(os.environ["TORCHELASTIC_ERROR_FILE"]).parents[1]  # new for each attempt, and this user's alone
     store = dist.FileStore(str(folder / "store"), processes)
-    dist.init_process_group("nccl" if cuda else "gloo", store=store, rank=number, world_size=processes)
+    backend = "nccl" if cuda else "gloo"
+    dist.init_process_group(backend, store=store, rank=number, world_size=processes, timeout=PATIENCE)
     try:
         yield
     finally:

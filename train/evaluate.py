@@ -149,7 +149,6 @@ def evaluate(predictions: Outputs, image_set: ImageSet, *, leak_free: np.ndarray
     probs, labels = predictions.probs[has], labels[has]
     right = probs.argmax(1) == labels
     confusion = np.bincount(labels * classes + probs.argmax(1), minlength=classes * classes).reshape(classes, classes)
-    totals = confusion.sum(1)
     flip = None if predictions.probs_flip is None else predictions.probs_flip[has].argmax(1) == labels
     crops = None if predictions.probs_multi_crop is None else predictions.probs_multi_crop[has].argmax(1) == labels
     free = None if leak_free is None else right[np.asarray(leak_free, bool)[has]]
@@ -160,12 +159,18 @@ def evaluate(predictions: Outputs, image_set: ImageSet, *, leak_free: np.ndarray
         accuracy_multi_crop=None if crops is None else _mean(crops),
         accuracy_leak_free=None if free is None or not len(free) else _mean(free),
         leak_free_count=None if free is None else len(free),
-        per_class=tuple(
-            float(confusion[number, number] / total) if total else None for number, total in enumerate(totals)
-        ),
+        per_class=mean_per_class(confusion),
         confusion=confusion,
         calibration_error=calibration_error(probs, labels),
     )
+
+
+def mean_per_class(confusion: np.ndarray) -> tuple[float | None, ...]:
+    """Share of each class that was predicted as such, 0 to 1; None for a class without an image.
+
+    confusion: shape (K, K), counts; row true class, column predicted class.
+    """
+    return tuple(float(confusion[k, k] / total) if total else None for k, total in enumerate(confusion.sum(1)))
 
 
 def calibration_error(probs: np.ndarray, labels: np.ndarray) -> float:

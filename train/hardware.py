@@ -1,23 +1,12 @@
 """Where training runs, and in which precision."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
-from curate.errors import UserError
-from curate.machine import fast_bf16, processor
+from curate.machine import choose_device, fast_bf16
 from train.config import Device, Precision
-
-
-def choose_device(device: Device) -> torch.device:
-    """The device to run on; "auto" takes CUDA where there is some."""
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UserError("device cuda was asked for, but torch sees no CUDA device here; use --device auto or cpu")
-    if device == "cuda" or (device == "auto" and torch.cuda.is_available()):
-        return torch.device("cuda")
-    return torch.device("cpu")
 
 
 def use_bf16(precision: Precision, device: torch.device) -> bool:
@@ -54,10 +43,3 @@ def fastest_convolutions(device: torch.device) -> Iterator[None]:
         yield
     finally:
         torch.backends.cudnn.benchmark = before
-
-
-def describe(device: torch.device) -> str:
-    """The hardware in words, for instance "NVIDIA H200" or "AMD EPYC 9R14, 2 of 8 cores"."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{processor()}, {torch.get_num_threads()} of {os.cpu_count()} cores"

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from curate.augment.batches import numbers
 from curate.errors import UserError
+from curate.machine import choose_device
 from train import distributed, models
 from train.augment import program, small_side
 from train.blocks import Network
@@ -22,7 +23,7 @@ from train.config import TrainConfig
 from train.data import ImageSet
 from train.epoch import Training, check_finite, kinds_of_batch, run_epoch
 from train.evaluate import predict
-from train.hardware import choose_device, fastest_convolutions
+from train.hardware import fastest_convolutions
 from train.mapped import resident
 from train.optimizer import build as build_optimizer
 from train.room import explained

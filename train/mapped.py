@@ -11,8 +11,8 @@ from torch import Tensor
 
 from curate.files import named_in_errors
 
-PART = 1024
-"""Images that are read at once where all are gone through."""
+PART_BYTES = 1 << 22
+"""Of images that are read at once where all are gone through."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,14 @@ def in_file(images: Images, path: Path) -> MappedImages:
     if isinstance(images, MappedImages) and images.file is not None:
         return images
     with named_in_errors(path), path.open("wb") as file:
-        for part in images.split(PART) if len(images) else ():
+        for part in parts(images):
             file.write(part.permute(0, 2, 3, 1).contiguous().numpy().data)
     return open_mapped(path, len(images), images.shape[-1])
+
+
+def parts(images: Images) -> Iterator[Tensor]:
+    """All images, some megabytes at a time: shape (B, 3, S, S)."""
+    return iter(images.split(max(1, PART_BYTES // (3 * images.shape[-1] ** 2))) if len(images) else ())
 
 
 def select(images: Images, index: Tensor) -> Images:
@@ -112,7 +117,7 @@ def resident(images: Images, device: torch.device) -> Images:
         return images.to(device)
     there = torch.empty(images.shape, dtype=torch.uint8, device=device, memory_format=torch.channels_last)
     done = 0
-    for part in images.split(PART):
+    for part in parts(images):
         there[done : done + len(part)] = part.to(device)
         done += len(part)
     return there

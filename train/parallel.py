@@ -20,10 +20,10 @@ import torch
 from curate.engine import interrupted_later, serve
 from curate.errors import UserError
 from curate.files import in_use
+from curate.machine import choose_device
 from train import distributed
 from train.config import TrainConfig
 from train.data import ImageSet
-from train.hardware import choose_device
 from train.mapped import MappedImages, in_file
 from train.schedule import epochs_in_all
 

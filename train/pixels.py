@@ -7,17 +7,28 @@ from curate.errors import UserError
 from curate.images import ImageError, decode, read_unchanged
 from curate.wording import pasted
 
+LONGEST = 8
+"""Short sides of which the long side is scaled: of a line of 1 x 40,000 px it would take gigabytes."""
+
 
 def resize(image: np.ndarray, size: int) -> np.ndarray:
     """Short side to `size`, then the centre: shape (H, W, 3) -> (size, size, 3), uint8."""
     height, width = image.shape[:2]
     if (height, width) != (size, size):
+        image = _middle(image, LONGEST * min(height, width))
+        height, width = image.shape[:2]
         scale = size / min(height, width)
         method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
         shape = max(size, round(width * scale)), max(size, round(height * scale))
         image = cv2.resize(image, shape, interpolation=method)
-    top, left = (image.shape[0] - size) // 2, (image.shape[1] - size) // 2
-    return image[top : top + size, left : left + size]
+    return _middle(image, size)
+
+
+def _middle(image: np.ndarray, longest: int) -> np.ndarray:
+    """What lies in the middle, of no more than so many pixels a side."""
+    height, width = (min(longest, side) for side in image.shape[:2])
+    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+    return image[top : top + height, left : left + width]
 
 
 def read_batch(files: list[tuple[str, str]], *, size: int) -> np.ndarray:

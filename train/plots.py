@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from train.checkpoint import Epoch
 
@@ -39,7 +40,8 @@ def learning_curve(history: Sequence[Epoch]) -> bytes:
 def confusion_matrix(confusion: np.ndarray, classes: Sequence[str]) -> bytes:
     """Share of each true class (row) that was predicted as each class (column), as PNG.
 
-    confusion: shape (K, K), counts. The colour scale is that of a square root, so that rare mistakes show.
+    confusion: shape (K, K), counts. The colour scale is that of a square root, so that rare mistakes show. A class stands
+    as its number where the font cannot show its name.
     """
     count = len(classes)
     shares = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
@@ -50,15 +52,21 @@ def confusion_matrix(confusion: np.ndarray, classes: Sequence[str]) -> bytes:
     figure.colorbar(image, ax=axes, shrink=0.8, label="share of the true class")
     axes.set(xlabel="predicted", ylabel="true")
     if count <= NAMED_CLASSES:
-        names = [name if len(name) <= 18 else name[:17] + "…" for name in classes]
-        size = 9 if count <= 20 else 7
-        axes.set_xticks(range(count), names, rotation=90, fontsize=size)
-        axes.set_yticks(range(count), names, fontsize=size)
+        names = [_drawable(name if len(name) <= 18 else name[:17] + "…", str(at)) for at, name in enumerate(classes)]
+        style = {"fontsize": 9 if count <= 20 else 7, "parse_math": False}  # names may have dollars
+        axes.set_xticks(range(count), names, rotation=90, **style)
+        axes.set_yticks(range(count), names, **style)
     if count <= NUMBERED_CLASSES:
         for row, column in np.argwhere(confusion):
             colour = "white" if shares[row, column] > 0.4 else "black"
             axes.text(column, row, f"{confusion[row, column]}", ha="center", va="center", color=colour, fontsize=7)
     return png(figure)
+
+
+def _drawable(text: str, otherwise: str) -> str:
+    """The text, if the font has all of its signs."""
+    font = get_font(findfont(FontProperties()))
+    return text if all(font.get_char_index(ord(sign)) for sign in text) else otherwise
 
 
 def png(figure: Figure, *, dpi: int = 110) -> bytes:

@@ -23,7 +23,7 @@ from curate.errors import UserError
 from curate.files import json_hash, write_bytes_atomic, write_json
 from curate.results import paired
 from curate.results.interval import mean_interval, share_interval
-from train.augment import mirrors, pipeline, program, without_formats
+from train.augment import mirrors, on_levels, pipeline, program
 from train.config import TrainConfig
 from train.crossval import assign_folds
 from train.data import ImageSet
@@ -102,12 +102,12 @@ def candidates(config: TrainConfig, size: int, files: Sequence[Path] = ()) -> li
     What mirrors or turns is left out where the recipe does not mirror: letters and digits must not be.
     Raises `UserError` for a file that is no pipeline, and for one that is not for images of this size.
     """
-    own = list(pipeline(config, size)) if config.augment is None else [without_formats(from_dict(config.augment))]
+    own = _steps(pipeline(config, size) if config.augment is None else from_dict(config.augment))
     tried = {
         RECIPE: own,
         "none": [],
-        "cutout": [*own, ours.Cutout(max(1, size // 4), fill=128)],
-        "color": [*own, *_color()],
+        "cutout": on_levels(own, [ours.Cutout(max(1, size // 4), fill=128)]),
+        "color": on_levels(own, _color()),
         "mixup": [*own, ours.MixUp(0.2)],
         "cutmix": [*own, ours.CutMix(1.0)],
     }
@@ -230,14 +230,14 @@ def _trained(
 
 
 def _places(rounds: Sequence[Sequence[Tried]], images: int) -> list[Standing]:
-    """Each candidate's last round; those of the last one first, best first."""
+    """Each candidate's last round; those of the last one first, best first, of equals the recipe."""
     places: dict[str, Standing] = {}
     for number, trained in enumerate(rounds):
         names = list(dict.fromkeys(each.candidate for each in trained))
         for name in sorted(names, key=lambda name: -_mean(trained, name)):
             places.pop(name, None)
             places[name] = _place(trained, name, number + 1, images)
-    return sorted(places.values(), key=lambda place: (-place.round, -place.accuracy))
+    return sorted(places.values(), key=lambda place: (-place.round, -place.accuracy, place.candidate != RECIPE))
 
 
 def _place(trained: Sequence[Tried], name: str, number: int, images: int) -> Standing:
@@ -273,6 +273,11 @@ def _above_zero(place: Standing) -> bool:
 
 def _composed(steps: Sequence[Any]) -> dict[str, Any]:
     return as_dict(albumentations().Compose(list(steps)))
+
+
+def _steps(asked: Any) -> list[Any]:
+    """Of the pipeline; itself where it is no plain sequence of them."""
+    return list(asked.transforms) if type(asked) is albumentations().Compose and asked.p == 1 else [asked]
 
 
 def _color() -> list[Any]:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from curate import tables
 from curate.errors import UserError
+from curate.machine import choose_device, hardware
 from curate.results import paired, proof
 from curate.results.interval import score
 from curate.results.proof import CLEAN, CURATED, RAW, ArmScore, Compared, Proof, Seeds, Stopped
@@ -22,7 +23,6 @@ from train.arms import Arm, Plan, Question, planned
 from train.checkpoint import Epoch
 from train.config import configure
 from train.data import common_size
-from train.hardware import choose_device, describe
 from train.result import RunResult, write_result
 from train.rows import eval_rows_of, leaks_unknown
 from train.run import check_classes
@@ -181,7 +181,8 @@ def _learnable(plan: Plan, test_rows: pd.DataFrame, seeds: Sequence[int]) -> Pla
             left_out[arm.name] = f"{arm.name} is left out: {error}"
     questions = [one for one in plan.questions if not {one.before, one.after} & left_out.keys()]
     arms = [arm for arm in plan.arms if arm.name not in left_out]
-    return Plan(tuple(arms), tuple(questions), (*plan.notes, *left_out.values()))
+    notes = (*plan.notes, *left_out.values())
+    return replace(plan, arms=tuple(arms), questions=tuple(questions), notes=notes)
 
 
 @dataclass(frozen=True)
@@ -286,7 +287,7 @@ def _proof(
         wanted = paired.seeds_needed(proof.change(before, after), rule.margin, at_all_times=not rule.fixed)
     return Proof(
         config=trial.config.as_dict(),
-        hardware=describe(choose_device(trial.config.device)),
+        hardware=hardware(choose_device(trial.config.device)),
         arms=tuple(_score(arm, seeds[arm.name], results[arm.name], free) for arm in plan.arms),
         compared=compared,
         split=None if free is None else proof.split(before, after, free),

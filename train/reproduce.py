@@ -13,13 +13,13 @@ from curate.errors import UserError, known
 from curate.files import write_bytes_atomic, write_json
 from curate.images import decode
 from curate.layouts import Options
+from curate.machine import choose_device, hardware
 from curate.sources import digits
 from curate.wording import pasted
 from curate.workspace import Workspace
 from train import experiments, figures, parallel, plots
 from train.config import OF_SETS, TrainConfig
 from train.data import ImageSet, load_images
-from train.hardware import choose_device, describe
 from train.pixels import resize
 from train.rows import eval_rows_of, train_rows_of
 from train.study import Claim, Outcome, Scale, Study, arm_config, forget, image_set, result_path, stratified
@@ -232,7 +232,7 @@ def write(
         scale=scale,
         data=data,
         seeds=study.seeds,
-        hardware=describe(choose_device(device)),  # type: ignore[arg-type]  # checked by TrainConfig
+        hardware=hardware(choose_device(device)),
         torch_version=torch.__version__,
         curate=__version__,
         at_once=study.at_once,

@@ -12,6 +12,7 @@ from pandas import DataFrame
 
 from curate.errors import UserError
 from curate.files import replacing, write_bytes_atomic, write_json
+from curate.machine import choose_device, hardware
 from curate.results.flips import LEAK_FREE, PREDICTED
 from curate.results.interval import Score, score
 from curate.wording import pasted
@@ -19,8 +20,8 @@ from train import event_files
 from train.checkpoint import Epoch
 from train.config import TrainConfig
 from train.data import ImageSet
-from train.evaluate import Evaluation
-from train.hardware import choose_device, describe
+from train.distributed import count
+from train.evaluate import Evaluation, mean_per_class
 from train.schedule import epochs_in_all
 
 RESULT, WEIGHTS = "result.json", "model.safetensors"
@@ -167,7 +168,7 @@ def write_result(
         classes=eval_set.classes,
         data_hash=data_hash,
         seeds=tuple(one.seed for one in done),
-        hardware=describe(choose_device(config.device)),
+        hardware=hardware(choose_device(config.device)) + f", {count()} processes" * (count() > 1),
         at_once=min(at_once, len(done)),
         torch_version=torch.__version__,
         seconds=sum(one.seconds for one in done),
@@ -184,7 +185,7 @@ def write_result(
         accuracy_leak_free=_optional_score([evaluation.accuracy_leak_free for evaluation in evaluations]),
         leak_free_images=evaluations[0].leak_free_count,
         calibration_error=score([evaluation.calibration_error for evaluation in evaluations]),
-        per_class=_mean_per_class(confusion),
+        per_class=mean_per_class(confusion),
         confusion=tuple(tuple(int(cell) for cell in row) for row in confusion),
     )
     write_json(run_dir / RESULT, asdict(result))
@@ -209,8 +210,3 @@ def predicted_table(eval_set: ImageSet, done: Sequence[SeedResult], leak_free: n
 def _optional_score(values: list[float | None]) -> Score | None:
     known = [value for value in values if value is not None]
     return score(known) if known else None
-
-
-def _mean_per_class(confusion: np.ndarray) -> tuple[float | None, ...]:
-    totals = confusion.sum(1)
-    return tuple(float(confusion[k, k] / total) if total else None for k, total in enumerate(totals))

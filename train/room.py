@@ -27,7 +27,9 @@ def explained(model: Network, images: Images, config: TrainConfig, size: int) ->
         if not ran_out(error):
             raise
         traceback.clear_frames(error.__traceback__)  # lets go of what the step had made
-        fits = _largest(model, images, config, size // 2) if distributed.count() == 1 else None
+        fits = (
+            _largest(model, images, config, max(2, size // 2) if size > 2 else 1) if distributed.count() == 1 else None
+        )
         side = images.shape[-1]
         what = f"memory ran out in a batch of {size} images of {side} px with {config.model}"
         if fits == 0:

@@ -22,7 +22,9 @@ def steps_an_epoch(config: TrainConfig, count: int) -> int:
     """Steps that one pass over `count` images takes. Where `steps` are asked for, all batches are of one size, so that
     sets of any size see as many images; the rest of each pass, less than a batch, is left out."""
     wanted = wanted_batch(config, count)
-    return count // wanted if config.steps is not None else max(1, round(count / wanted))
+    if config.steps is not None:
+        return count // wanted
+    return max(1, min(round(count / wanted), count // 2))  # batch normalisation needs two images
 
 
 def epochs_in_all(config: TrainConfig, count: int) -> float:

@@ -85,6 +85,10 @@ def search_policies(
     Written to `runs/augment-search`; an interrupted call goes on.
     """
     config = by_epochs(configure(workspace, settings))
+    if config.time_budget is not None:
+        raise UserError(
+            f"time_budget = {config.time_budget:g}; pipelines are compared by epochs: set epochs, leave time_budget out"
+        )
     read = workspace.hashes()
     raw = tables.read_manifest(workspace)
     chosen = tables.read_images(workspace, data)

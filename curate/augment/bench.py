@@ -20,9 +20,12 @@ from curate.augment import in_kornia
 from curate.augment.compiling import compile
 from curate.augment.frame import Frame
 from curate.augment.pipeline import from_dict, read_pipeline
+from curate.augment.policies import BatchOnly
 from curate.augment.program import Mode, Program
+from curate.augment.upstream import albumentations
 from curate.errors import UserError
 from curate.images import ImageError, read_image
+from curate.machine import choose_device, hardware
 from curate.workspace import Workspace
 
 BATCHES = 8
@@ -99,7 +102,7 @@ def bench(
     """
     settings = read_pipeline(pipeline) if pipeline else default(size)
     batch_size = batch_size or (SMALL_BATCH if size <= SMALL_SIDE else LARGE_BATCH)
-    place = _device(device)
+    place = choose_device(device)
     images = _images(workspace, BATCHES * batch_size, size)
     contenders: dict[str, Epoch | None] = {}
     notes: dict[str, str] = {}
@@ -107,7 +110,7 @@ def bench(
         program = compile(settings, mode=mode, layout="NHWC", fallback=fallback)
         contenders[f"curate, {mode}"] = _ours(program, images, batch_size, place)
     theirs = f"Albumentations, {workers} process{'es' * (workers > 1)}"
-    contenders[theirs], notes[theirs] = _albumentations(settings, images, batch_size, workers)
+    contenders[theirs], notes[theirs] = _albumentations(settings, program, images, batch_size, workers)
     contenders["Kornia"], notes["Kornia"] = _kornia(settings, images, batch_size, place)
     seconds = measure({name: epoch for name, epoch in contenders.items() if epoch}, rounds)
     return Bench(
@@ -118,7 +121,7 @@ def bench(
         images=len(images),
         rounds=rounds,
         device=str(place),
-        hardware=_hardware(place),
+        hardware=hardware(place),
         versions={name: metadata.version(name) for name in ("torch", "albumentations")},
     )
 
@@ -163,18 +166,6 @@ def _images(workspace: Workspace | None, count: int, size: int) -> np.ndarray:
     return np.stack([found[number % len(found)] for number in range(count)])
 
 
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name not in ("cpu", "cuda"):
-        raise UserError(f"--device {name!r} must be auto, cpu or cuda")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UserError(
-            "--device cuda: torch sees no GPU here; 'curate doctor' says what it sees, --device cpu goes on"
-        )
-    return torch.device(name)
-
-
 def _ours(program: Program, images: np.ndarray, batch_size: int, device: torch.device) -> Epoch:
     program.check(Frame(*images.shape[1:]))
     pixels = torch.from_numpy(images).to(device)
@@ -205,8 +196,12 @@ class _Augmented(Dataset):
         return self.pipeline(image=self.images[number])["image"]
 
 
-def _albumentations(pipeline: Any, images: np.ndarray, batch_size: int, workers: int) -> tuple[Epoch | None, str]:
+def _albumentations(
+    pipeline: Any, program: Program, images: np.ndarray, batch_size: int, workers: int
+) -> tuple[Epoch | None, str]:
     """Its usual setting, a DataLoader whose processes stay, each with one thread; or why it cannot run the pipeline."""
+    if ours := [step.transform.name for step in program.steps if isinstance(step.transform.settings, BatchOnly)]:
+        return None, f"has no {ours[0]}"
     augmented = _Augmented(images, pipeline)
     try:
         augmented[0]
@@ -237,7 +232,8 @@ def _kornia(pipeline: Any, images: np.ndarray, batch_size: int, device: torch.de
     if importlib.util.find_spec("kornia") is None:
         return None, "not installed"
     augmentation = importlib.import_module("kornia.augmentation")
-    modules, lacking = in_kornia.modules(augmentation, getattr(pipeline, "transforms", [pipeline]), images.shape[1])
+    transforms = pipeline.transforms if isinstance(pipeline, albumentations().BaseCompose) else [pipeline]
+    modules, lacking = in_kornia.modules(augmentation, transforms, images.shape[1])
     if lacking:
         return None, f"has no {lacking} with these settings"
     sequence = augmentation.AugmentationSequential(*modules, data_keys=["input"]).to(device)
@@ -254,9 +250,3 @@ def _kornia(pipeline: Any, images: np.ndarray, batch_size: int, device: torch.de
 def _wait(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-
-
-def _hardware(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{torch.get_num_threads()} threads"

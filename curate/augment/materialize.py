@@ -166,11 +166,12 @@ def _jobs(making: _Making, folder: str, there: set[str]) -> list[Job]:
     """
     jobs = []
     there = there | {file.job.image_id for file in making.files}
+    groups = dict(list(making.originals.groupby("group", sort=False)))
     for group, number in making.missing.items():
-        mine = making.originals[making.originals["group"] == group]
         if not number:
             continue
-        if not len(mine):
+        mine = groups.get(group)
+        if mine is None:
             what = "training images" if group == ANY else f"class {group!r}"
             raise UserError(f"no original of {what} can be decoded and augmented; add some, or drop what is left")
         more = deal(mine["taken"].to_numpy(), number).tolist()

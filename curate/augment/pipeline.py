@@ -17,6 +17,7 @@ import yaml
 
 from curate.augment import transforms
 from curate.augment.choices import Choice, Gate, Gates, coin
+from curate.augment.draws import PLACES
 from curate.augment.transform import Transform
 from curate.augment.upstream import albumentations
 from curate.errors import UserError, alike
@@ -25,8 +26,8 @@ from curate.wording import pasted
 
 MAJOR = "2.0"
 """Versions of Albumentations whose pipelines are read."""
-PLACES, MOST = 1 << 16, 4096
-"""Places that random numbers are drawn at; steps that a pipeline may have."""
+MOST = 4096
+"""Steps that a pipeline may have."""
 MAX_BYTES, MAX_VALUES = 1_000_000, 100_000
 """Of a file with a pipeline, and of what it comes to: a name for a part, used nine times in a part with a name, and so
 on, makes gigabytes of a kilobyte."""
@@ -128,8 +129,8 @@ def batched(settings: Any, fallback: Callable[[Any], Transform] | None = None) -
     close = alike(name, list(found), 3)
     near = f" (near it: {', '.join(close)})" if close else ""
     raise UserError(
-        f'there is no version of {name} for batches{near}; with fallback="cpu" (curate augment: --fallback cpu) '
-        "Albumentations runs it on the processor"
+        f'there is no version of {name} for batches{near}; with fallback="cpu" (--fallback cpu of curate augment '
+        "preview, bench and add) Albumentations runs it on the processor"
     )
 
 

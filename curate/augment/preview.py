@@ -40,6 +40,8 @@ class Preview:
     """Steps of the pipeline that make floats, which cannot be shown."""
     skipped: list[str]
     """Images that could not be read, with the reason."""
+    for_files: bool
+    """Whether `augment add` can keep what the pipeline makes."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,8 @@ def preview(
     write_bytes_atomic(sheet, encode_png(lay_out(rows)))
     html = render(rows, workspace.root, pipeline, settings, seed, left_out)
     write_bytes_atomic(page, html.encode("utf-8", "replace"))
-    return Preview(str(page), str(sheet), len(rows), draws, left_out, skipped)
+    for_files = bool(program.steps) and not program.mixes and not left_out
+    return Preview(str(page), str(sheet), len(rows), draws, left_out, skipped, for_files)
 
 
 def _files(workspace: Workspace, out: Path | None) -> tuple[Path, Path]:

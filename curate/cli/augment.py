@@ -66,11 +66,14 @@ def preview(
         return
     if result.left_out:
         output.say(f"Without {', '.join(result.left_out)}: what makes floats of the levels cannot be shown.")
+    following = [] if fallback else [f"curate train {pasted(ws)} --augment {pasted(pipeline)}"]
+    if result.for_files:
+        same = f" --seed {seed}" * bool(seed) + " --fallback cpu" * bool(fallback)
+        following.append(f"curate augment add {pasted(ws)} --pipeline {pasted(pipeline)} --balance{same}")
     output.say(
-        f"{result.images:,} images, {result.draws:,} draws of each.",
-        f"Wrote {pasted(result.page)} and {pasted(result.sheet)}. "
-        f"Next: curate train {pasted(ws)} --augment {pasted(pipeline)}"
-        + ("" if result.left_out else f", or curate augment add {pasted(ws)} --pipeline {pasted(pipeline)} --balance"),
+        f"{plural(result.images, 'image', 'images')}, {plural(result.draws, 'draw', 'draws')} of each.",
+        f"Wrote {pasted(result.page)} and {pasted(result.sheet)}."
+        + f" Next: {', or '.join(following)}" * bool(following),
     )
 
 
@@ -252,15 +255,17 @@ def _difference(place: "Standing") -> str:
 
 def _say_augmented(result: "Augmented", ws: Path) -> None:
     for why, count in result.skipped.items():
-        output.say(f"{count:,} originals were left out: {why}.")
+        output.say(f"{plural(count, 'original was', 'originals were')} left out: {why}.")
     if not result.added:
-        output.say(f"Nothing to add: {result.there:,} augmented images are there already.")
+        there = f"{plural(result.there, 'augmented image is', 'augmented images are')} there already"
+        output.say(f"Nothing to add: {there if result.there else 'there are as many already'}.")
         return
     told = f"{plural(result.added, 'image', 'images')} added ({output.counts(result.by_class)})"
     output.say(f"{told}; {result.there:,} were there already. Training images now: {result.training_images:,}.")
     if result.copies:
         output.say(
-            f"{result.copies:,} of them look like their original or another one: the pipeline changes too little."
+            f"{plural(result.copies, 'of them looks', 'of them look')} like the original or another one: the pipeline "
+            "changes too little."
         )
     after = f"curate apply {pasted(ws)}" if result.curated else f"curate train {pasted(ws)}"
     output.say(f"Wrote {pasted(result.written)}. Next: {after}")

@@ -60,7 +60,8 @@ def test_images_of_a_workspace(workspace: Workspace, flips: Path) -> None:
 @pytest.mark.parametrize(
     ("written", "who", "says"),
     [
-        ("- MixUp", 2, "MixUp"),
+        ("- MixUp", 2, "has no MixUp"),
+        ("- OneOf: {transforms: [HorizontalFlip, {Cutout: {size: 4, p: 0.1}}], p: 1.0}", 2, "has no Cutout"),
         ("- HorizontalFlip", 3, "not installed"),
     ],
 )
@@ -88,7 +89,7 @@ def test_what_it_does_not_take(flips: Path, written: str, device: str, says: str
 
 def test_no_gpu(flips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    with pytest.raises(UserError, match="torch sees no GPU here"):
+    with pytest.raises(UserError, match="torch sees no CUDA device here"):
         bench(None, flips, device="cuda")
 
 

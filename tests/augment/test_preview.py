@@ -230,10 +230,35 @@ def test_preview_on_the_command_line(ws: Workspace, flips: Path) -> None:
     assert run_json("augment", "preview", ws.root, "--pipeline", flips)["draws"] == 8
 
 
+@pytest.mark.parametrize(
+    ("pipeline", "options", "following"),
+    [
+        ("- HorizontalFlip", [], ["train WS --augment FILE", "augment add WS --pipeline FILE --balance"]),
+        (
+            "- HorizontalFlip",
+            ["--seed", "3"],
+            ["train WS --augment FILE", "augment add WS --pipeline FILE --balance --seed 3"],
+        ),
+        ("- RandomFog", ["--fallback", "cpu"], ["augment add WS --pipeline FILE --balance --fallback cpu"]),
+        ("- MixUp", ["--images", "1"], ["train WS --augment FILE"]),
+        ("- Normalize", [], ["train WS --augment FILE"]),
+        ("[]", [], ["train WS --augment FILE"]),
+    ],
+)
+def test_what_follows_a_preview_takes_the_pipeline(
+    ws: Workspace, tmp_path: Path, pipeline: str, options: list[str], following: list[str]
+) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_text(pipeline)
+    text = run("augment", "preview", ws.root, "--pipeline", file, *options)
+    commands = text.rstrip().rpartition("Next: ")[2].replace(str(ws.root), "WS").replace(str(file), "FILE")
+    assert commands.split(", or ") == [f"curate {each}" for each in following]
+
+
 def test_add_on_the_command_line(ws: Workspace, flips: Path) -> None:
     text = run("augment", "add", ws.root, "--pipeline", flips, "--balance")
     assert "6 images added (cat 3, dog 3); 0 were there already. Training images now: 12." in text
-    assert "1 originals were left out: cannot be decoded." in text
+    assert "1 original was left out: cannot be decoded." in text
     assert f"Next: curate train {ws.root}" in text
     assert "Nothing to add: 6 augmented images are there already." in run(
         "augment", "add", ws.root, "--pipeline", flips, "--balance"

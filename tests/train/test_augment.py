@@ -155,6 +155,7 @@ def test_three_quarters() -> None:
         ({"augment": [{"Affine": {"rotate": [-5, 5]}}]}, False),
         ({"augment": [{"HorizontalFlip": {"p": 0}}]}, False),
         ({"augment": ["VerticalFlip"]}, False),
+        ({"augment": ["ColorJitter", "RandAugment"]}, False),
         ({"augment": ["VerticalFlip", "RandomRotate90"]}, True),  # upside down, and half a turn
     ],
 )

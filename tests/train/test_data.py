@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -102,6 +103,16 @@ def test_resize_keeps_the_centre() -> None:
     image = np.zeros((32, 96, 3), np.uint8)
     image[:, 32:64] = 255
     assert (resize(image, 32) == 255).all()
+
+
+def test_of_a_line_the_middle_is_scaled() -> None:
+    line = np.zeros((1, 40_000, 3), np.uint8)
+    line[:, 19_999:20_001] = 255
+    assert resize(line, 128).shape == (128, 128, 3)
+    assert resize(line, 128)[:, 63:65].mean() > 200
+    wide = np.random.default_rng(0).integers(0, 256, (4, 32, 3), np.uint8)  # eight to one, and so is scaled as a whole
+    scaled = cv2.resize(wide, (64, 8), interpolation=cv2.INTER_CUBIC)
+    np.testing.assert_array_equal(resize(wide, 8), scaled[:, 28:36])
 
 
 def test_mean_and_std_are_those_of_the_pixels() -> None:

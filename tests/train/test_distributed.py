@@ -117,6 +117,7 @@ def test_the_command_line_trains_in_two_processes(tmp_path: Path) -> None:
     result = json.loads((tmp_path / "ws/runs/both/result.json").read_text())
     assert result["epochs_done"] == [2]
     assert result["train_images"] == 60
+    assert result["hardware"].endswith(", 2 processes")
     assert not list(own_temp.glob("curate-*"))
 
 

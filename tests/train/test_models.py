@@ -14,6 +14,7 @@ from curate import registry
 from curate.errors import UserError
 from train import models
 from train.blocks import ConvBN, Network
+from train.config import TrainConfig
 
 FAMILIES = models.families()
 NAMES = models.names()
@@ -107,6 +108,11 @@ def test_an_unknown_name_lists_the_known() -> None:
 def test_a_bad_option_is_named(name: str, options: dict[str, Any], says: str) -> None:
     with pytest.raises(UserError, match=says):
         build(name, **options)
+
+
+def test_an_option_may_be_called_anything_in_yaml() -> None:
+    with pytest.raises(UserError, match="no option of plain20 is called '1'; there are: none"):
+        TrainConfig.from_mapping({"model": "plain20", "model_options": {1: 2}})
 
 
 THEIRS = """

@@ -65,10 +65,23 @@ def test_a_pipeline_of_the_settings_is_the_recipe() -> None:
     assert names(tried) == PLAIN  # it says nothing of mirroring
 
 
-def test_what_makes_floats_is_left_out_wherever_it_ends_the_pipeline() -> None:
-    own = {"Sequential": {"transforms": [{"Transpose": {"p": 0.25}}, "Normalize"]}}
-    for each in candidates(replace(CONFIG, augment=[own, "ToTensorV2"]), SIDE):
-        assert "Normalize" not in json.dumps(each.augment)
+@pytest.mark.parametrize(
+    "own",
+    [
+        [{"Sequential": {"transforms": [{"Transpose": {"p": 0.25}}, "Normalize"], "p": 1}}, "ToTensorV2"],
+        ["Normalize", "HorizontalFlip"],
+        [{"ToFloat": {"p": 1.0}}, {"Pad": {"padding": 2}}, {"RandomCrop": {"height": SIDE, "width": SIDE}}],
+        ["RandAugment"],
+        ["HorizontalFlip", "TrivialAugment"],
+        ["ColorJitter"],
+    ],
+)
+def test_what_a_training_takes_can_be_searched_from(own: list) -> None:
+    tried = candidates(replace(CONFIG, augment=own), SIDE)
+    assert {*PLAIN} <= {*names(tried)}
+    written = json.dumps(tried[0].augment)
+    for name in ("Transpose", "Normalize", "ToFloat", "RandAugment", "TrivialAugment", "ColorJitter"):
+        assert (name in written) == (name in json.dumps(own))
 
 
 @pytest.mark.parametrize(
@@ -272,6 +285,11 @@ def test_right_about_all_has_an_interval(tmp_path: Path, asked: list[Tried], mon
     found = search(CONFIG, IMAGES, HELD_OUT, candidates(CONFIG, SIDE)[:5], tmp_path)
     assert found.places[0].accuracy == 1
     assert found.places[0].half_width == pytest.approx(1 - share_interval(60, 60)[0])
+
+
+def test_of_equals_the_recipe_is_best(tmp_path: Path, asked: list[Tried], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ACCURACY, "recipe", ACCURACY["cutout"])
+    assert search(CONFIG, IMAGES, HELD_OUT, candidates(CONFIG, SIDE), tmp_path).best == RECIPE
 
 
 def test_a_lead_of_an_image_in_each_training_is_not_clear(

@@ -165,6 +165,12 @@ def test_nothing_to_evaluate_on_is_an_error(rows: pd.DataFrame, tmp_path: Path) 
         train_run(CONFIG, rows[:60], unlabelled, tmp_path, tmp_path / "run", classes=CLASSES, data_hash="abc")
 
 
+def test_classes_may_be_called_anything() -> None:
+    drawn = [confusion_matrix(np.eye(3), ["under_$5_$7", *names]) for names in (["$x$", "$"], ["猫", "犬"], ["1", "2"])]
+    assert drawn[0] != drawn[2]
+    assert drawn[1] == drawn[2]  # numbers, where the font has no such signs
+
+
 @pytest.mark.parametrize("count", [1, 10, 100])
 def test_pictures_are_drawn(count: int) -> None:
     confusion = np.diag(np.arange(count)) + np.eye(count, k=1, dtype=int)

@@ -158,6 +158,14 @@ def test_a_set_of_that_size_is_trained_as_before(count: int, epochs: int) -> Non
     assert sizes[0] == [min(sizes[1])] * len(sizes[1])  # all of one size: less than one a batch is left out
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 39, 103])
+def test_no_batch_is_of_one_image(count: int) -> None:
+    config = TrainConfig(batch_size=2)
+    sizes = {len(batch) for batch in batches(torch.arange(count), config, count)}
+    assert min(sizes) >= min(2, count)
+    assert with_steps_of(config, max(2, count)).batch_size >= 2
+
+
 def test_no_batch_is_larger_than_the_smallest_set() -> None:
     """All sets see as many images at the same rate, also those that are smaller than the batch that was asked for."""
     config = TrainConfig(steps=500, batch_size=256, head_lr=0.3)
@@ -201,6 +209,11 @@ def test_verbs_that_go_by_epochs_refuse_steps(workspace: Workspace, verb: Callab
     with pytest.raises(UserError, match="steps = 8; this verb goes by epochs: set epochs, and leave steps out"):
         verb(workspace, settings={"steps": 8})
     assert len(workspace.ledger()) == 1
+
+
+def test_a_search_takes_no_time_budget(workspace: Workspace) -> None:
+    with pytest.raises(UserError, match="time_budget = 2; pipelines are compared by epochs: set epochs, leave time"):
+        verbs.search_policies(workspace, data="raw", settings={"time_budget": 2})
 
 
 def test_a_run_of_steps_is_not_cut_short(workspace: Workspace) -> None:

@@ -105,11 +105,13 @@ def steps(study: Study, results: list[ArmResult]) -> figures.Figure:
                 share = np.array(line.x) / max(line.x)
                 lines.append(figures.Line((100 * share).tolist(), [100 - y for y in line.y], colour, words(arm.name)))
     figures.draw(left, lines, title="while training", x="share of training done (%)", y="test accuracy (%)")
+    unnamed = True
     for row, (colour, arm) in enumerate(zip(figures.PALETTE, study.scale.arms, strict=False)):
         values = [100 * (1 - result.test_error) for result in results if result.arm == arm.name]
         if arm.name in STORY:
             low, high = STORY[arm.name]
-            label = "known for, on CIFAR-10" if not row else None
+            label = "known for, on CIFAR-10" if unnamed else None
+            unnamed = False
             right.fill_between([row - 0.4, row + 0.4], low, high, color=figures.PALE, alpha=0.6, lw=0, label=label)
         right.plot([row] * len(values), values, "o", color=colour)
         text = f"{np.mean(values):.1f}"
@@ -120,7 +122,8 @@ def steps(study: Study, results: list[ArmResult]) -> figures.Figure:
     right.set_title("the rungs", fontsize=11)
     right.grid(axis="y", alpha=0.3)
     right.spines[["top", "right"]].set_visible(False)
-    right.legend(frameon=False, fontsize=9, loc="upper left")
+    if not unnamed:
+        right.legend(frameon=False, fontsize=9, loc="upper left")
     left.set_ylim(0, 104)
     return figure
 

@@ -87,7 +87,7 @@ def check(name: str, options: Mapping[str, Option]) -> None:
     parameters = _options(_function(name))
     for option, value in options.items():
         if option not in parameters:
-            raise known(f"option of {name}", option, list(parameters))
+            raise known(f"option of {name}", str(option), list(parameters))  # YAML makes numbers of keys
         annotation = parameters[option].annotation
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if annotation is bool:

@@ -14,7 +14,7 @@ from tests.train.prove.workspaces import IMAGES, SETTINGS, change, decide, names
 from train import trial as trials
 from train.arms import Arm, Plan, Question, planned
 from train.config import TrainConfig
-from train.prove import measure, prove
+from train.prove import _learnable, measure, prove
 from train.rows import eval_rows_of, train_rows_of
 
 
@@ -88,6 +88,7 @@ def test_a_truth_that_is_not_whole_is_told(fresh: Workspace, tmp_path: Path) -> 
     pd.concat([rows.iloc[10:], strange]).to_csv(tmp_path / "truth.csv", index=False)
     made = plan(fresh, truth=tmp_path / "truth.csv")
     assert not made.truth_is_whole
+    assert not _learnable(made, rows, range(1)).truth_is_whole
     assert made.notes[:2] == (
         f"true labels are known of {len(rows) - 10} of {len(rows)} training images alone",
         "1 label is of an image that this set has not, such as 'of another set'",
