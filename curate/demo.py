@@ -77,7 +77,8 @@ def _empty_workspace(root: Path, fresh: bool) -> Workspace:
                 f"{pasted(root)} holds a demo already, or a part of one; --fresh makes it anew, 'curate demo FOLDER' "
                 "makes another"
             )
-        shutil.rmtree(root.resolve())
+        for path in sorted(root.iterdir(), key=lambda path: path.name == BEGUN):  # what tells a demo goes last
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     return Workspace(root)
 
 

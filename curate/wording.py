@@ -34,8 +34,12 @@ def percent(share: float | None, half_width: float | None = None, digits: int = 
     """A share, 0 to 1, in per cent without the sign: `96.20 ± 0.41`, a dash where there is none."""
     if share is None or math.isnan(share):
         return "–"
-    spread = "" if half_width is None else f" ± {100 * half_width:.{digits}f}"
-    return f"{100 * share:.{digits}f}{spread}"
+    return spread(f"{100 * share:.{digits}f}", half_width, digits)
+
+
+def spread(text: str, half_width: float | None, digits: int = 2) -> str:
+    """A figure in per cent or points with half of its interval, a share, behind it: `+3.40 ± 0.80`."""
+    return text if half_width is None else f"{text} ± {100 * half_width:.{digits}f}"
 
 
 def signed(share: float, digits: int = 2) -> str:

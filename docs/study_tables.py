@@ -7,6 +7,7 @@ from outdated import outdated
 
 from curate import registry
 from curate.finders import pseudo_label
+from curate.wording import percent, signed, spread
 
 Figures = Mapping[str, Any]
 Table = Callable[[list[str], list[list[str]]], str]
@@ -126,13 +127,11 @@ def _compared(found: Figures, name: str) -> str:
 
 
 def _score(score: Figures) -> str:
-    half = score["half_width"]
-    return f"{100 * score['mean']:.2f}" + ("" if half is None else f" ± {100 * half:.2f}")
+    return percent(score["mean"], score["half_width"])
 
 
 def _points(difference: Figures) -> str:
-    half = difference["half_width"]
-    return f"{100 * difference['mean']:+.2f}" + ("" if half is None else f" ± {100 * half:.2f}")
+    return spread(signed(difference["mean"]), difference["half_width"])
 
 
 def labels_headline(figures: Figures) -> str:

@@ -1,5 +1,7 @@
 """Tables for people: fitted to a terminal, whole in a file or a pipe."""
 
+import io
+import json
 import re
 
 import pandas as pd
@@ -57,6 +59,26 @@ def test_wide_signs_take_two_places(width: int, monkeypatch: pytest.MonkeyPatch,
     said = printed(pd.DataFrame({"image_id": ["猫" * 60 + ".png"]}), width, monkeypatch, capsys)
     assert max(map(cell_len, said.splitlines())) <= width
     assert "png" in said
+
+
+def test_empty_columns_make_room_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    said = printed(FINDINGS.assign(related_id="", given_label=""), 80, monkeypatch, capsys)
+    assert "related_id" not in said
+    assert "photo" in said  # of `detail`, which the two left no room for
+    output.print_table([{"name": "a", "note": ""}, {"name": "b", "note": ""}])
+    assert "note" not in capsys.readouterr().out
+    monkeypatch.setattr("sys.stdout.isatty", lambda: False, raising=False)
+    output.print_table([{"name": "a", "note": ""}])
+    assert "note" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_json_is_json_in_any_encoding(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding, errors="backslashreplace")
+    monkeypatch.setattr("sys.stdout", out)
+    output.print_json({"label": "é😀\udcff"})
+    out.flush()
+    assert json.loads(out.buffer.getvalue().decode(encoding)) == {"label": "é😀\udcff"}
 
 
 def test_a_pipe_takes_all(capsys: pytest.CaptureFixture) -> None:

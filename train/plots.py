@@ -40,8 +40,8 @@ def learning_curve(history: Sequence[Epoch]) -> bytes:
 def confusion_matrix(confusion: np.ndarray, classes: Sequence[str]) -> bytes:
     """Share of each true class (row) that was predicted as each class (column), as PNG.
 
-    confusion: shape (K, K), counts. The colour scale is that of a square root, so that rare mistakes show. A class stands
-    as its number where the font cannot show its name.
+    confusion: shape (K, K), counts. The colour scale is that of a square root, so that rare mistakes show. A class
+    stands as its number where the font cannot show its name.
     """
     count = len(classes)
     shares = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
@@ -53,9 +53,9 @@ def confusion_matrix(confusion: np.ndarray, classes: Sequence[str]) -> bytes:
     axes.set(xlabel="predicted", ylabel="true")
     if count <= NAMED_CLASSES:
         names = [_drawable(name if len(name) <= 18 else name[:17] + "…", str(at)) for at, name in enumerate(classes)]
-        style = {"fontsize": 9 if count <= 20 else 7, "parse_math": False}  # names may have dollars
-        axes.set_xticks(range(count), names, rotation=90, **style)
-        axes.set_yticks(range(count), names, **style)
+        size = 9 if count <= 20 else 7
+        axes.set_xticks(range(count), names, rotation=90, fontsize=size, parse_math=False)  # names may have dollars
+        axes.set_yticks(range(count), names, fontsize=size, parse_math=False)
     if count <= NUMBERED_CLASSES:
         for row, column in np.argwhere(confusion):
             colour = "white" if shares[row, column] > 0.4 else "black"

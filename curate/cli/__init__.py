@@ -112,7 +112,11 @@ def _bug(error: Exception) -> int:
     said = f"{type(error).__name__}: {str(error)[:SHOWN]}".rstrip(": ")
     root = crash.workspace_in(sys.argv[1:])
     doctor = f"curate doctor {pasted(root)} --bundle" if root else "curate doctor --bundle"
-    traceback = f"The traceback is in {pasted(kept)}" if kept else "No folder takes the traceback, --verbose shows it"
+    traceback = (
+        f"The traceback is in {pasted(kept)}"
+        if kept
+        else "No folder takes the traceback, 'curate --verbose …' shows it"
+    )
     _one_line(
         f"this is a bug in curate, at {crash.where(error)}: {said}. Nothing that was there is lost. {traceback}; "
         f"'{doctor}' packs what a report needs"

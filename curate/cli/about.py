@@ -1,5 +1,6 @@
 """Verbs that say what there is: finders, models, transforms, sources, doctor."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,22 +85,18 @@ def doctor(
     as_json: options.Json = False,
 ) -> None:
     """Say whether this machine is ready: versions, devices, disk, FiftyOne's database."""
-    import pandas as pd
-
     from curate.support.doctor import examine
 
     if out and not bundle:
         raise UserError(f"--out {pasted(out)} goes with --bundle; add that, or leave it out")
     checks = examine(ws)
     if bundle:
-        _bundle(Path(ws), out, checks, as_json)
+        _bundle(ws, out, checks, as_json)
         return
     if as_json:
         output.print_json(checks)
     else:
-        output.print_table(
-            pd.DataFrame([{"": "ok" if item.ok else "!!", "what": item.name, "found": item.found} for item in checks])
-        )
+        output.print_table([{"": "ok" if item.ok else "!!", "what": item.name, "found": item.found} for item in checks])
         for item in checks:
             if item.mend:
                 output.say(f"{item.name}: {item.mend}")
@@ -107,11 +104,14 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _bundle(ws: Path, out: Path | None, checks: "list[Check]", as_json: bool) -> None:
+def _bundle(ws: str, out: Path | None, checks: "list[Check]", as_json: bool) -> None:
     from curate.support import bundle, crash
 
     dest = out or Path(f"curate-bundle-{datetime.now(UTC):%Y%m%d-%H%M%S}.zip")
-    inside = bundle.write(dest, crash.workspace_in([str(ws)]), checks, _words())
+    workspace = crash.workspace_in([ws])
+    if workspace is None and ws != ".":
+        raise UserError(f"{pasted(ws)} is no workspace; name one, or none for a bundle about this machine alone")
+    inside = bundle.write(dest, workspace, checks, _words())
     if as_json:
         output.print_json({"written": dest, "files": inside})
         return
@@ -123,11 +123,13 @@ def _bundle(ws: Path, out: Path | None, checks: "list[Check]", as_json: bool) ->
 
 
 def _words() -> set[str]:
-    """Verbs, their options, and the names of training."""
-    from train import config, models, profiles, recipes
+    """Verbs, their options, and the names of training, where torch loads."""
+    found: set[str] = set()
+    with contextlib.suppress(ImportError, OSError):
+        from train import config, models, profiles, recipes
 
+        found = {*config.TrainConfig.__dataclass_fields__, *models.summaries(), *profiles.PROFILES, *recipes.names()}
     command = typer.main.get_command(app)
-    found = {*config.TrainConfig.__dataclass_fields__, *models.summaries(), *profiles.PROFILES, *recipes.names()}
     waiting = [command]
     while waiting:
         one = waiting.pop()
@@ -146,9 +148,7 @@ def _warn_of_unusable(package: ModuleType) -> None:
 
 
 def _list(rows: Sequence[Mapping[str, object]], as_json: bool) -> None:
-    import pandas as pd
-
     if as_json:
         output.print_json(rows)
     else:
-        output.print_table(pd.DataFrame(rows))
+        output.print_table(rows)

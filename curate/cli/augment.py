@@ -7,7 +7,7 @@ import typer
 
 from curate.cli import app, options, output
 from curate.errors import UserError
-from curate.wording import pasted, plural
+from curate.wording import pasted, percent, plural, signed, spread
 
 if TYPE_CHECKING:
     from curate.augment.bench import Bench
@@ -189,8 +189,6 @@ def _fallback(name: str | None) -> Literal["cpu"] | None:
 
 
 def _say_rates(result: "Bench") -> None:
-    import pandas as pd
-
     rows = [
         {
             "": rate.name,
@@ -200,7 +198,7 @@ def _say_rates(result: "Bench") -> None:
         }
         for rate in result.rates
     ]
-    output.print_table(pd.DataFrame(rows))
+    output.print_table(rows)
     output.say(
         f"Median of {result.rounds} rounds of {result.images:,} images of {result.size} px in batches of "
         f"{result.batch_size}; {result.pipeline}.",
@@ -217,19 +215,17 @@ def _say_training(training: "Tried") -> None:
 
 
 def _say_found(found: "Found", ws: Path, asked: str) -> None:
-    import pandas as pd
-
     rows = [
         {
             "pipeline": place.candidate,
             "epochs": place.epochs,
             "n": place.n,
-            "accuracy, %": f"{100 * place.accuracy:.2f} ± {100 * place.half_width:.2f}",
+            "accuracy, %": percent(place.accuracy, place.half_width),
             "minus recipe, points": _difference(place),
         }
         for place in found.places
     ]
-    output.print_table(pd.DataFrame(rows))
+    output.print_table(rows)
     output.say(
         f"On {found.held_out:,} images that none was trained on; 95 % intervals. {found.seconds:.0f} s of training."
     )
@@ -247,10 +243,7 @@ def _say_found(found: "Found", ws: Path, asked: str) -> None:
 
 
 def _difference(place: "Standing") -> str:
-    if place.difference is None:
-        return ""
-    half = "" if place.difference_half_width is None else f" ± {100 * place.difference_half_width:.2f}"
-    return f"{100 * place.difference:+.2f}{half}"
+    return "" if place.difference is None else spread(signed(place.difference), place.difference_half_width)
 
 
 def _say_augmented(result: "Augmented", ws: Path) -> None:

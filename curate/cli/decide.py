@@ -99,7 +99,9 @@ def worth_line(worth: "Worth", answers: int) -> list[str]:
 @app.command(epilog="Example: curate apply ws")
 def apply(
     ws: options.Workspace,
-    include_test: Annotated[bool, typer.Option(help="Carry out decisions on test images, too.")] = False,
+    include_test: Annotated[
+        bool, typer.Option("--include-test", help="Carry out decisions on test images, too.")
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Carry out the decisions: manifest and decisions in, curated.parquet out; no image file is touched."""

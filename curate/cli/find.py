@@ -83,15 +83,16 @@ def predict(
         }
         if given := [name for name, value in asked.items() if value is not None]:
             raise UserError(f"--from {pasted(source)} trains nothing; leave {', '.join(given)} out")
-        output.warn(_replaced(workspace, None))
+        replaced = _replaced(workspace, None)
         _bring(workspace, source, embeddings, as_json)
+        output.warn([f"{each} were replaced" for each in replaced])
         return
     if embeddings is not None:
         raise UserError("--embeddings belongs to predictions that come --from a file; 'curate predict' makes its own")
     from curate.predictions import by_round
     from train.predict import predict as cross_validate
 
-    output.warn(_replaced(workspace, profile))
+    output.warn([f"{each} will be replaced; Ctrl-C keeps them" for each in _replaced(workspace, profile)])
     result = cross_validate(
         workspace,
         profile=profile,
@@ -279,7 +280,7 @@ def _bring(workspace: "Workspace", source: Path, embeddings: Path | None, as_jso
 
 
 def _replaced(workspace: "Workspace", profile: str | None) -> list[str]:
-    """A warning where the predictions that are there took more rounds than this profile has; None: none is trained."""
+    """The predictions that are there, where they took more rounds than this profile has; None: none is trained."""
     from curate import predictions
     from train import profiles
 
@@ -292,8 +293,8 @@ def _replaced(workspace: "Workspace", profile: str | None) -> list[str]:
     rounds = there["repeats"]
     if profile is not None and rounds <= 1 + profiles.find(profile).corrected:
         return []
-    took = f"{rounds} rounds, {duration(there['seconds'])} of training"
-    return [f"the predictions of --profile {there['profile']} ({took}) will be replaced; Ctrl-C keeps them"]
+    took = f"{plural(rounds, 'round', 'rounds')}, {duration(there['seconds'])} of training"
+    return [f"the predictions of --profile {there['profile']} ({took})"]
 
 
 def _saying_folds() -> "Callable[[Place, Epoch], None]":

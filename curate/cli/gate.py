@@ -40,12 +40,11 @@ def gate(
 
 def _say(judged: "Judged", ws: str) -> None:
     """The failures first, then what was skipped, each with its reason and the way out; then what passed."""
-    import pandas as pd
-
     order = ("failed", "skipped", "passed")
     checks = sorted(judged.checks, key=lambda check: order.index(check.status))
+    columns = ("check", "result", "measured", "threshold")
     rows = [(check.name, check.status, _figure(check.measured), _limit(check)) for check in checks]
-    output.print_table(pd.DataFrame(rows, columns=["check", "result", "measured", "threshold"]))
+    output.print_table([dict(zip(columns, row, strict=True)) for row in rows])
     for check in checks:
         if check.status != "passed":
             way_out = f": {check.way_out}" if check.way_out else ""

@@ -11,8 +11,7 @@ from curate.wording import moment, pasted
 @app.command(epilog="Example: curate log ws")
 def log(ws: options.Workspace, as_json: options.Json = False) -> None:
     """List the versions of a workspace: which command wrote what, and when."""
-    import pandas as pd
-
+    from curate.report.making import version
     from curate.workspace import Workspace
 
     entries = Workspace.open(ws).ledger()
@@ -21,15 +20,15 @@ def log(ws: options.Workspace, as_json: options.Json = False) -> None:
         return
     rows = [
         {
-            "version": entry.version,
-            "at": moment(entry.at),
-            "command": entry.command,
-            "arguments": " ".join(f"{name}={value}" for name, value in entry.given.items()),
-            "wrote": ", ".join(name for name, digest in entry.writes.items() if digest) or "-",
+            "version": line.number,
+            "at": moment(line.at),
+            "command": line.command,
+            "arguments": line.arguments,
+            "wrote": line.wrote or "-",
         }
-        for entry in entries
+        for line in map(version, entries)
     ]
-    output.print_table(pd.DataFrame(rows))
+    output.print_table(rows)
     output.say(
         f"Next: 'curate diff {pasted(ws)} A B' shows what changed, 'curate restore {pasted(ws)} VERSION' goes back."
     )

@@ -189,7 +189,7 @@ def reproduce(
 
     if name is None:
         known = [{"name": key, "summary": line} for key, line in reproducing.summaries().items()]
-        output.print_json(known) if as_json else output.print_table(pd.DataFrame(known))
+        output.print_json(known) if as_json else output.print_table(known)
         return
     reproducing.find(name)
     result = reproducing.reproduce(

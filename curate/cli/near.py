@@ -2,8 +2,8 @@
 
 import sys
 from collections.abc import Collection
+from dataclasses import asdict
 
-import pandas as pd
 import typer
 
 from curate.cli import output
@@ -41,7 +41,7 @@ def near_duplicates(found: list[NearDuplicate]) -> None:
         return
     ordered = sorted(found, key=lambda one: -one.probability)
     output.say(f"Near-duplicates of what was there, {len(found):,}:")
-    output.print_table(pd.DataFrame(ordered[:SHOWN]), ["image_id", "like", "detail"])
+    output.print_table([asdict(one) for one in ordered[:SHOWN]], ["image_id", "like", "detail"])
     if len(found) > SHOWN:
         output.say(f"… and {len(found) - SHOWN:,} more; --json lists all.")
 

@@ -3,7 +3,7 @@
 import json
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,14 +21,16 @@ BETWEEN, EDGES = 3, 2
 
 def print_json(value: object) -> None:
     """One JSON document on stdout. NaN and infinities, which JSON lacks, become null."""
-    print(json.dumps(_plain(value), ensure_ascii=False, indent=1))
+    whole = sys.stdout.encoding.lower().replace("-", "") == "utf8"  # else what it lacks would be no JSON
+    print(json.dumps(_plain(value), ensure_ascii=not whole, indent=1))
 
 
-def print_table(table: "pd.DataFrame", columns: list[str] | None = None) -> None:
+def print_table(table: "pd.DataFrame | Sequence[Mapping[str, object]]", columns: list[str] | None = None) -> None:
     """An aligned table on stdout, fitted to the terminal's width; whole when it goes into a file or a pipe.
 
-    Where it is too wide, names of files lose their beginning and long texts are wrapped; short columns stay whole.
-    Where that is not enough, the last columns are left out, which a line says.
+    On a terminal, columns without any text are left out. Where it is too wide still, names of files lose their
+    beginning and long texts are wrapped; short columns stay whole. Where that is not enough, the last columns are left
+    out, which a line says.
     """
     from rich import box
     from rich.cells import cell_len
@@ -36,21 +38,22 @@ def print_table(table: "pd.DataFrame", columns: list[str] | None = None) -> None
     from rich.table import Table
     from rich.text import Text
 
-    columns = columns or list(table.columns)
-    cells = {name: [_cell(value) for value in table[name]] for name in columns}
-    natural = {name: max(map(cell_len, (name, *cells[name]))) for name in columns}
+    if isinstance(table, Sequence):
+        columns = columns or list(table[0] if table else ())
+        values = {name: [row[name] for row in table] for name in columns}
+    else:
+        columns = columns or list(table.columns)
+        values = {name: table[name].to_list() for name in columns}
     to_terminal = sys.stdout.isatty()
+    cells = {name: [_cell(value) for value in column] for name, column in values.items()}
+    columns = [name for name in columns if any(cells[name]) or not to_terminal]
+    natural = {name: max(map(cell_len, (name, *cells[name]))) for name in columns}
     console = Console(width=None if to_terminal else EDGES + sum(natural.values()) + BETWEEN * len(natural))
     widths = _fitted(natural, console.width) if to_terminal else natural
     view = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name, width in widths.items():
-        numeric = table[name].dtype.kind in "iuf"
-        view.add_column(
-            name,
-            justify="right" if numeric else "left",
-            min_width=width,
-            overflow="fold",
-        )
+        numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values[name])
+        view.add_column(name, justify="right" if numeric else "left", min_width=width, overflow="fold")
     for row in zip(*(cells[name] for name in widths), strict=True):
         fitted = zip(widths.items(), row, strict=True)
         view.add_row(*[Text(_end(text, width) if name in FILE_NAMES else text) for (name, width), text in fitted])
@@ -125,9 +128,9 @@ def _escape(sign: str) -> str:
 def _plain(value: object) -> object:
     """Dataclasses, tables, arrays and paths as what JSON knows."""
     import numpy as np
-    import pandas as pd
 
-    if isinstance(value, pd.DataFrame):
+    pandas = sys.modules.get("pandas")  # where it is not imported there is no table
+    if pandas and isinstance(value, pandas.DataFrame):
         return [_plain(row) for row in value.to_dict("records")]
     if is_dataclass(value) and not isinstance(value, type):
         return _plain(asdict(value))

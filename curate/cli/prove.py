@@ -11,8 +11,6 @@ from curate.errors import UserError
 from curate.wording import pasted, percent
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
-
     from curate.results.proof import Proof
 
 
@@ -101,11 +99,9 @@ def prove(
     output.say(*conclusions(found), f"Wrote {pasted(ws / 'proof.json')}. Next: curate report {pasted(ws)}")
 
 
-def _arms(found: "Proof") -> "DataFrame":
+def _arms(found: "Proof") -> list[dict[str, object]]:
     """A row per training set."""
-    import pandas as pd
-
-    rows = [
+    return [
         {
             "set": arm.name,
             "images": f"{arm.images:,}",
@@ -116,26 +112,20 @@ def _arms(found: "Proof") -> "DataFrame":
         }
         for arm in found.arms
     ]
-    table = pd.DataFrame(rows)
-    return table.loc[:, (table != "").any()]
 
 
-def _questions(found: "Proof") -> "DataFrame":
+def _questions(found: "Proof") -> list[dict[str, object]]:
     """A row per comparison."""
-    import pandas as pd
-
     from curate.results.conclusions import answer, chance, points
 
-    return pd.DataFrame(
-        [
-            {
-                "what": one.name,
-                "images": f"{one.images:,}",
-                "worth in points": points(one.accuracy).removesuffix(" points"),
-                "seeds": len(one.accuracy.values),
-                "better with": "" if one.accuracy.probability is None else chance(one.accuracy.probability),
-                "": answer(one),
-            }
-            for one in found.compared
-        ]
-    )
+    return [
+        {
+            "what": one.name,
+            "images": f"{one.images:,}",
+            "worth in points": points(one.accuracy).removesuffix(" points"),
+            "seeds": len(one.accuracy.values),
+            "better with": "" if one.accuracy.probability is None else chance(one.accuracy.probability),
+            "": answer(one),
+        }
+        for one in found.compared
+    ]

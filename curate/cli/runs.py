@@ -82,15 +82,13 @@ def _write_events(workspace: "Workspace", rows: "list[Row]", as_json: bool) -> N
 
 
 def _say_list(ws: "Path", rows: "list[Row]", found: "Runs") -> None:
-    import pandas as pd
-
     from curate import versions
     from curate.results.run_table import for_people
     from curate.results.runs import untrained
     from curate.workspace import Workspace
 
     if rows:
-        output.print_table(pd.DataFrame(for_people(rows)))
+        output.print_table(for_people(rows))
     if found.unfinished:
         output.say(_unfinished(found.unfinished))
     left = untrained(found.finished)
@@ -114,21 +112,19 @@ def _as_json(compared: "Comparison") -> dict[str, object]:
 
 
 def _say_comparison(compared: "Comparison", top: int) -> None:
-    import pandas as pd
-
     from curate.results.run_table import for_people, row
     from curate.results.side_by_side import greatest
 
-    runs = pd.DataFrame(for_people([row(compared.before), row(compared.after)]))
-    output.print_table(runs.drop(columns="settings", errors="ignore"))
+    runs = for_people([row(compared.before), row(compared.after)])
+    output.print_table([{name: each[name] for name in each if name != "settings"} for each in runs])
     if compared.settings:
         settings = [{"setting": it.name, "before": str(it.before), "after": str(it.after)} for it in compared.settings]
-        output.print_table(pd.DataFrame(settings))
+        output.print_table(settings)
     if compared.differences:
-        output.print_table(pd.DataFrame([_difference(item) for item in compared.differences]))
+        output.print_table([_difference(item) for item in compared.differences])
     changes = sorted(greatest(compared.class_changes, top), key=lambda item: -abs(item.change))
     if changes:
-        output.print_table(pd.DataFrame([_change(item) for item in changes]))
+        output.print_table([_change(item) for item in changes])
     if len(changes) < len(compared.class_changes):
         output.say(f"{len(changes)} of {len(compared.class_changes):,} classes, those that changed most.", "")
     if compared.flips:
@@ -150,9 +146,9 @@ def _difference(item: "RunDifference") -> dict[str, str]:
         "before": f"{percent(item.before)} %",
         "after": f"{percent(item.after)} %",
         "points": signed(item.mean),
+        "it is": item.verdict,
         "95 % interval": between,
         "seeds": f"{item.seeds[0]}, paired" if item.paired else f"{item.seeds[0]} and {item.seeds[1]}",
-        "it is": item.verdict,
     }
 
 
@@ -168,8 +164,6 @@ def _change(item: "ClassChange") -> dict[str, str]:
 
 
 def _say_flips(flips: "Flips") -> None:
-    import pandas as pd
-
     undecided = f", {flips.undecided:,} undecided, half of the seeds being right" if flips.undecided else ""
     output.say(
         f"Of {flips.images:,} test images {flips.to_right:,} went from wrong to right and {flips.to_wrong:,} from "
@@ -179,7 +173,7 @@ def _say_flips(flips: "Flips") -> None:
     flipped = [("wrong", "right", flip) for flip in flips.now_right]
     flipped += [("right", "wrong", flip) for flip in flips.now_wrong]
     if flipped:
-        output.print_table(pd.DataFrame([_flip(*each, flips.seeds) for each in flipped]))
+        output.print_table([_flip(*each, flips.seeds) for each in flipped])
 
 
 def _flip(was: str, became: str, flip: "Flip", seeds: tuple[int, int]) -> dict[str, str]:

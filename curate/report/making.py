@@ -12,8 +12,6 @@ from curate.workspace import CURATED, DECIDED_BY, DECISIONS, FINDINGS, Entry, Wo
 
 LISTED = 200
 """Versions that the table lists, the latest ones."""
-ARGUMENTS = 160
-"""Characters of a command's arguments that are shown."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class Step:
 
 def versions(workspace: Workspace) -> list[Version]:
     """The ledger, oldest first, without reports: they change nothing, and the same workspace gives the same report."""
-    return [_version(entry) for entry in workspace.ledger() if entry.command != "report"]
+    return [version(entry) for entry in workspace.ledger() if entry.command != "report"]
 
 
 def missing_steps(workspace: Workspace, images: pd.DataFrame, finished: Iterable[Run]) -> list[Step]:
@@ -69,7 +67,8 @@ def _found_since(workspace: Workspace) -> bool:
     return scanned and workspace.has(DECISIONS) and bool(decided) and now not in decided
 
 
-def _version(entry: Entry) -> Version:
+def version(entry: Entry) -> Version:
+    """A line of the ledger: all that was said and written."""
     runs = trained(entry)
     told = {name: value for name, value in entry.given.items() if value and not (name == "runs" and runs)}
     arguments = ", ".join(f"{name} {value}" for name, value in told.items())
@@ -77,5 +76,4 @@ def _version(entry: Entry) -> Version:
     wrote += [f"runs/{name}" for name in runs]
     if entry.command == "predict":
         wrote.append(str(predictions.FOLDER))
-    arguments = arguments if len(arguments) <= ARGUMENTS else f"{arguments[:ARGUMENTS]}…"
     return Version(entry.version, entry.at, entry.command, arguments, ", ".join(wrote))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from curate import versions
 from curate.results import proof
 from curate.results.proof import Proof
 from curate.workspace import CURATED, MANIFEST, Workspace
@@ -20,6 +21,6 @@ def proved(workspace: Workspace) -> Proved | None:
     found = proof.read(workspace)
     if found is None:
         return None
-    lines = [entry for entry in workspace.ledger() if entry.command == "prove"]
-    changed = lines and any(lines[-1].reads.get(name, "") != workspace.hash(name) for name in (MANIFEST, CURATED))
-    return Proved(found, bool(changed))
+    lines = [entry for entry in workspace.ledger() if entry.command == "prove"][-1:]
+    changed = any(line.reads.get(name, "") != workspace.hash(name) for line in lines for name in (MANIFEST, CURATED))
+    return Proved(found, changed or (workspace.has(CURATED) and not versions.is_current(workspace)))

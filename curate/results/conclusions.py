@@ -2,7 +2,7 @@
 
 from curate.results.paired import Difference
 from curate.results.proof import CLEAN, Compared, Proof
-from curate.wording import percent, plural, signed
+from curate.wording import percent, plural, signed, spread
 
 VERDICTS = {
     "better": "better",
@@ -33,8 +33,7 @@ def headline(proof: Proof) -> str:
 
 def points(found: Difference) -> str:
     """`+3.40 ± 0.80 points`."""
-    half = "" if found.half_width is None else f" ± {100 * found.half_width:.2f}"
-    return f"{signed(found.mean)}{half} points"
+    return f"{spread(signed(found.mean), found.half_width)} points"
 
 
 def basis(found: Difference) -> str:

@@ -106,12 +106,12 @@ def for_people(listed: Sequence[Row]) -> list[dict[str, str]]:
         {
             "name": item.name,
             "data": item.data,
-            "model": item.model,
-            "epochs": f"{item.epochs:.3g}",
-            "seeds": str(item.seeds),
-            "images": wording.count(item.images),
             "accuracy": _percent(item.accuracy, item.accuracy_half_width),
             "leak_free": _percent(item.leak_free, item.leak_free_half_width),
+            "seeds": str(item.seeds),
+            "images": wording.count(item.images),
+            "epochs": f"{item.epochs:.3g}",
+            "model": item.model,
             "seconds": wording.count(item.seconds),
             "at": wording.moment(item.at),
         }

@@ -57,7 +57,9 @@ def write(dest: Path, workspace: Path | None, checks: Iterable[Check], words: Co
     """
     if dest.exists():
         raise UserError(f"{pasted(dest)} is there already; name another file with --out")
-    known = shape.own_words() | set(words)
+    known = set(words)
+    with contextlib.suppress(ImportError, OSError):  # a library that does not load may be why this is written
+        known |= shape.own_words()
     content = {
         "README.txt": ABOUT,
         "machine.json": _json(told(lambda: _machine(workspace or Path(), checks))),
@@ -70,7 +72,7 @@ def write(dest: Path, workspace: Path | None, checks: Iterable[Check], words: Co
             "recipe.json": _json(told(lambda: shape.recipe(workspace, known))),
             "ledger.json": _json(told(lambda: shape.ledger(workspace, known))),
         }
-    private = _private(workspace)
+    private = _private(workspace) - known  # a user or a folder may be called as one of our words
     texts = {name: without(text, private) for name, text in content.items()}
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as file:

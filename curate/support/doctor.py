@@ -16,16 +16,19 @@ from curate.errors import UserError
 from curate.machine import cores, fast_bf16, memory
 from curate.wording import pasted
 
-PACKAGES = (
-    "albumentations",
-    "cleanlab",
-    "faiss-cpu",
-    "fiftyone",
-    "opencv-python-headless",
-    "pandas",
-    "pyarrow",
-    "torch",
-)
+PACKAGES = {
+    "albumentations": "albumentations",
+    "cleanlab": "cleanlab.filter",
+    "faiss-cpu": "faiss",
+    "fiftyone": "",  # importing it starts its database
+    "opencv-python-headless": "cv2",
+    "pandas": "pandas",
+    "pyarrow": "pyarrow.parquet",
+    "torch": "torch",
+}
+"""What has to be there, and the module that is tried."""
+TORCH = "torch==2.13.0"
+"""Where pip has a CPU build at hand, this takes it; a range takes the newest build with gigabytes of CUDA."""
 RIVALS = ("opencv-python", "opencv-contrib-python")
 """Other builds of OpenCV write over the headless one's files."""
 FEW_GB = 2.0
@@ -51,7 +54,7 @@ def examine(folder: str) -> list[Check]:
     return [
         Check("curate", __version__),
         Check("python", platform.python_version()),
-        *[_package(name) for name in PACKAGES],
+        *itertools.starmap(_package, PACKAGES.items()),
         *itertools.chain.from_iterable(map(_brought, registry.GROUPS)),
         _opencv_alone(),
         _cores(),
@@ -61,17 +64,32 @@ def examine(folder: str) -> list[Check]:
     ]
 
 
-def _package(name: str) -> Check:
+def _package(name: str, module: str) -> Check:
+    wanted = TORCH if name == "torch" else _wanted(name)
     try:
-        return Check(name, importlib.metadata.version(name))
+        found = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return Check(name, "missing", ok=False, mend=f"pip install {_wanted(name)}")
+        return Check(name, "missing", ok=False, mend=f"pip install {wanted}")
+    try:
+        os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network
+        if module:
+            importlib.import_module(module)
+    except Exception as error:  # a library that lacks another raises what it likes
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        return Check(name, f"{found} does not load: {said}", ok=False, mend=f"pip install --force-reinstall {wanted}")
+    return Check(name, found)
 
 
 def _brought(group: str) -> list[Check]:
     """What installed packages add to curate, and whether verbs take it."""
-    faults, checks = registry.faults(importlib.import_module(group)), []
-    for entry in registry.installed(group):
+    brought, checks = registry.installed(group), list[Check]()
+    if not brought:
+        return []
+    try:
+        faults = registry.faults(importlib.import_module(group))
+    except Exception as error:  # what ours need does not load, which the checks of packages say
+        return [Check(group, f"cannot be looked at: {type(error).__name__}", ok=False)]
+    for entry in brought:
         name = f"{entry.kind} {entry.name}"
         if entry not in faults:
             checks.append(Check(name, f"{entry.module} of the package {entry.package}"))
@@ -122,8 +140,10 @@ def _cores() -> Check:
 def _gpu() -> Check:
     try:
         import torch
-    except ImportError:
-        return Check("device", "torch does not import", ok=False, mend="pip install torch==2.13.0")
+    except Exception:  # said above
+        return Check(
+            "device", "unknown, as torch does not load", ok=False, mend=f"pip install --force-reinstall {TORCH}"
+        )
     if torch.cuda.is_available():
         return Check("device", torch.cuda.get_device_name())
     return Check("device", f"cpu, {'bf16' if fast_bf16() else 'fp32'}; no CUDA device")

@@ -63,6 +63,18 @@ def prove(workspace: Workspace, *, at_all_times: bool = False, name: str = "with
         pass
 
 
+def test_a_proof_of_another_set_is_no_headline(tmp_path):
+    workspace = make(tmp_path / "ws", ["cat", "dog"])
+    decide(workspace, [{"image_id": "set/0.png", "action": "drop"}])
+    verbs.apply(workspace, include_test=False)
+    prove(workspace)
+    assert "points of accuracy by curating" in written(workspace).text
+    workspace.path("decisions.csv").write_text("image_id,action\nset/1.png,drop\n")
+    told = written(workspace).text
+    assert "The set has changed since this was proven" in told
+    assert "points of accuracy by curating" not in told
+
+
 @pytest.mark.parametrize("at_all_times", [False, True])
 def test_a_proof_is_shown_with_its_steps(tmp_path, at_all_times):
     workspace = make(tmp_path / "ws", ["cat", "dog"])

@@ -162,6 +162,14 @@ def test_the_last_sieve_takes_whole_words() -> None:
     assert bundle.without("ada in /home/ada, adam", {"ada", "/home/ada"}) == "… in …, adam"
 
 
+def test_words_of_ours_stay_whoever_is_called_so(
+    canaries: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("USER", "curate")
+    bundle.write(tmp_path / "b.zip", canaries.root, CHECKS, {"curate"})
+    assert "curate" in json.loads(contents(tmp_path / "b.zip")["machine.json"])
+
+
 def test_the_verb_says_what_is_in_it(
     canaries: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,5 +186,7 @@ def test_the_verb_says_what_is_in_it(
     assert json.loads(told["ledger.json"])[0]["verb"] == "add"
     assert json.loads(told["ledger.json"])[0]["options"] == ["source", "layout", "split", "label", "name"]
     monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="typo is no workspace; name one, or none for a bundle about this machine"):
+        app(["doctor", "typo", "--bundle"], standalone_mode=False)
     app(["doctor", "--bundle"], standalone_mode=False)
     assert [path.name[:14] for path in tmp_path.glob("curate-bundle-*.zip")] == ["curate-bundle-"]

@@ -1,5 +1,10 @@
 """`curate doctor` looks at this machine, and says what to type where something is missing."""
 
+import json
+import os
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -46,8 +51,33 @@ def test_little_room_warns_and_does_not_fail(tmp_path: Path, monkeypatch: pytest
 
 
 def test_missing_package() -> None:
-    check = doctor._package("no-such-package")
+    check = doctor._package("no-such-package", "no_such_package")
     assert (check.found, check.ok, check.mend) == ("missing", False, "pip install no-such-package")
+
+
+def test_packages_that_do_not_load_are_told(tmp_path: Path) -> None:
+    broken = ("torch", "cv2", "pandas", "pyarrow", "faiss")
+    for name in broken:
+        (tmp_path / "broken" / name).mkdir(parents=True)
+        (tmp_path / "broken" / name / "__init__.py").write_text(f"raise ImportError('lib{name}.so: cannot open')")
+    for options in (["--json"], ["--bundle", "--out", "bundle.zip"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "curate", "doctor", *options],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path / "broken"), *sys.path])},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stderr == ""
+        if "--json" in options:
+            assert done.returncode == 1
+            found = {each["name"]: each for each in json.loads(done.stdout)}
+            packages = {module.partition(".")[0]: found[name] for name, module in doctor.PACKAGES.items()}
+            for name in broken:
+                assert f"does not load: ImportError: lib{name}.so: cannot open" in packages[name]["found"]
+            assert packages["torch"]["mend"] == "pip install --force-reinstall torch==2.13.0"
+    assert "machine.json" in zipfile.ZipFile(tmp_path / "bundle.zip").namelist()
 
 
 def test_rival_build_of_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
