@@ -226,7 +226,7 @@ def write(
         figure.supxlabel(f"{data.name}; seeds: {len(study.seeds)}", fontsize=8, color=figures.QUIET)
         files |= {f"{title}.png": plots.png(figure, dpi=130), f"{title}.svg": figures.svg(figure)}
     files["table.csv"] = outcome.table.to_csv(index=False).encode()
-    device = study.settings.get("device", "auto")
+    device = str(study.settings.get("device", "auto"))
     result = Reproduced(
         experiment=name,
         scale=scale,
