@@ -194,4 +194,4 @@ def _number(text: str, name: str, condition: str) -> float:
 
 
 def _percent(share: float | None, half_width: float | None) -> str:
-    return wording.percent(share, half_width) + ("" if share is None else " %")
+    return "" if share is None else f"{wording.percent(share, half_width)} %"

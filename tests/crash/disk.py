@@ -79,10 +79,11 @@ def trial(bench: Bench, case: Case, reference: Reference, *, room: int | None = 
 
 
 def is_one_line(ended: Ended) -> bool:
-    """Whether it ended as an error does that the user can mend."""
+    """Whether it ended as an error does that the user can mend; what the verb warns of may stand before it."""
     lines = [line for line in ended.stderr.splitlines() if line.startswith("curate: ")]
-    said = len(lines) == 1 and any(line in lines[0] for line in LINES) and ".partial-" not in lines[0]
-    return ended.status == 1 and said and "Traceback" not in ended.stderr
+    told = [line for line in lines if any(each in line for each in LINES)]
+    said = told == lines[-1:] and ".partial-" not in "".join(told)
+    return ended.status == 1 and bool(told) and said and "Traceback" not in ended.stderr
 
 
 def run(
