@@ -50,6 +50,7 @@ def signed(workspace: Workspace, images: pd.DataFrame, by: str | None = None) ->
     said_before = (table["by"] == name) & table["image_id"].isin(table["image_id"][edited])
     table = table.assign(by=table["by"].where(~edited, name))[~said_before]
     table = pd.concat([table, keeps.assign(by=name)], ignore_index=True).astype("str")
+    table = table.drop_duplicates(["image_id", "by"], keep="last", ignore_index=True)  # a row added to one edited
     return Signed(table, told + _kept(keeps, name))
 
 

@@ -1,5 +1,6 @@
 """Predictions of your own model, brought in from a table: checked, and kept as those of `curate predict` are."""
 
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,8 +73,8 @@ def _read(path: Path) -> pd.DataFrame:
     if path.suffix.lower() == ".parquet":
         try:
             table = pq.read_table(path).to_pandas()
-        except ValueError as error:
-            raise UserError(f"{pasted(path)} cannot be read as Parquet: {str(error).splitlines()[0]}") from None
+        except (ValueError, OSError) as error:  # Arrow raises either where a file is damaged
+            raise UserError(f"{pasted(path)} cannot be read as Parquet: {_first_line(error)}") from None
         table = table.reset_index(drop=IMAGE_ID in table.columns or IMAGE_ID not in table.index.names)
         table.columns = table.columns.astype("str")
     else:
@@ -88,6 +89,10 @@ def _read(path: Path) -> pd.DataFrame:
             raise UserError(f"{pasted(path)}, line {line}: {name!r} is {cell!r}, which is no number")
         table[name] = numbers
     return table
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _probabilities(table: pd.DataFrame) -> np.ndarray:
@@ -127,9 +132,10 @@ def _embeddings(path: Path | None, rows: int) -> np.ndarray:
     if path is None:
         return np.full((rows, 1), np.nan, np.float32)
     try:
-        found = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{pasted(path)} cannot be read as .npy: {str(error).splitlines()[0]}") from None
+        with path.open("rb") as file:
+            found = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{pasted(path)} cannot be read as .npy: {_first_line(error)}") from None
     if (
         not isinstance(found, np.ndarray)
         or found.ndim != 2

@@ -145,6 +145,7 @@ def import_decisions(workspace: Workspace, path: Path, by: str | None) -> Decide
         imported = decisions.check(table[~by_policy.own & ~by_policy.foreign], images, str(path))
         decisions.refuse_idle_labels(imported, str(path))
         there, edits = authorship.signed(workspace, images, name)
+        imported = imported.assign(by=imported["by"].where(imported["by"] != "", name))
         older = decisions.older(imported, there)
         merged = decisions.merge(there, imported[~older], by=name, at=timestamp())
         merged = decisions.in_order(merged, images)

@@ -63,10 +63,11 @@ def _become_originals(generated: int, layout: str) -> list[str]:
 
 @contextmanager
 def new_folder(dest: Path) -> Iterator[Path]:
-    """A folder that becomes `dest` when the block ends well, and is removed when it does not.
+    """A folder that becomes `dest`, or what that links to, when the block ends well, and is removed when it does not.
 
     Raises `UserError` where `dest` holds something.
     """
+    dest = dest.resolve()
     _refuse_full(dest)
     try:
         with replacing_folder(dest) as staging:
@@ -77,7 +78,7 @@ def new_folder(dest: Path) -> Iterator[Path]:
 
 
 def _refuse_full(dest: Path) -> None:
-    if dest.resolve() == Path.cwd():  # its place would be taken under the shell that stands in it
+    if dest == Path.cwd():  # its place would be taken under the shell that stands in it
         raise UserError(f"{dest} is the folder that you are in; export to a new folder in it")
     if dest.is_mount():
         raise UserError(f"{dest} is a mount point; export to a new folder in it")

@@ -144,11 +144,10 @@ def _conflicts(matches: pd.DataFrame) -> list[str]:
     acting = matches[matches["action"] != "review"].drop_duplicates(["image_id", "finder"])
     what = acting["action"] + (" to " + acting["suggested_label"]).where(acting["action"] == "relabel", "")
     acting = acting.assign(what=what).drop_duplicates(["image_id", "what"])
-    lines = []
-    for image_id, group in acting[acting["image_id"].duplicated(keep=False)].groupby("image_id", sort=True):
-        named = [f"{row.what} ({row.finder})" for row in group.itertuples()]
-        lines.append(f"{image_id}: {named[0]} beats {', '.join(named[1:])}")
-    return lines
+    said: dict[str, list[str]] = {}
+    for row in acting[acting["image_id"].duplicated(keep=False)].itertuples():
+        said.setdefault(str(row.image_id), []).append(f"{row.what} ({row.finder})")
+    return [f"{image_id}: {first} beats {', '.join(others)}" for image_id, (first, *others) in sorted(said.items())]
 
 
 def _keep_times(new: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:

@@ -107,15 +107,33 @@ def test_what_is_no_table_of_probabilities(
         (np.full((301, 2), 1e300), "row 0: inf among the numbers"),
         (np.array([{}], dtype=object), "cannot be read as .npy"),
         (None, "cannot be read as .npy"),
+        (b"", "cannot be read as .npy: No data left in file"),
+        (b"PK\x03\x04 cut off", "cannot be read as .npy: File is not a zip file"),
     ],
 )
-def test_what_are_no_embeddings(ws: Workspace, tmp_path: Path, written: np.ndarray | None, says: str) -> None:
+def test_what_are_no_embeddings(ws: Workspace, tmp_path: Path, written: np.ndarray | bytes | None, says: str) -> None:
     table(ws).iloc[:301].to_csv(tmp_path / "probs.csv", index=False)
-    if written is not None:
+    if isinstance(written, bytes):
+        (tmp_path / "seen.npy").write_bytes(written)
+    elif written is not None:
         np.save(tmp_path / "seen.npy", written, allow_pickle=True)
     with pytest.raises(UserError, match=says):
         brought.bring(ws, tmp_path / "probs.csv", tmp_path / "seen.npy")
     assert not predictions.exists(ws)
+
+
+def test_a_damaged_table_is_named(ws: Workspace, tmp_path: Path) -> None:
+    """Or read, where the damage lies in what nobody asks for."""
+    table(ws).to_parquet(tmp_path / "probs.parquet", index=False)
+    whole = (tmp_path / "probs.parquet").read_bytes()
+    named = 0
+    for start in range(0, len(whole), len(whole) // 20):
+        (tmp_path / "probs.parquet").write_bytes(whole[:start] + bytes([255] * 64) + whole[start + 64 :])
+        try:
+            brought._read(tmp_path / "probs.parquet")
+        except UserError as error:
+            named += "probs.parquet" in str(error)
+    assert named > 5
 
 
 def test_what_is_taken_as_it_is_meant(ws: Workspace, tmp_path: Path) -> None:

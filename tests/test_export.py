@@ -218,6 +218,16 @@ def test_a_disk_that_takes_no_more_is_one_line_and_leaves_nothing(full: Workspac
     assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "ws"]
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_is_followed(full: Workspace, tmp_path: Path, there: bool) -> None:
+    if there:
+        (tmp_path / "large").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "large")
+    assert export(read(full), full.root, tmp_path / "out", "folder").images == 11
+    assert (tmp_path / "out").is_symlink()
+    assert any((tmp_path / "large").iterdir())
+
+
 def test_an_empty_folder_will_do(full: Workspace, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     assert export(read(full), full.root, tmp_path / "out", "folder").images == 11

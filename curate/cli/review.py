@@ -190,7 +190,7 @@ def _open_app(
         if opened is None:
             raise
     finally:
-        refused = apps.close(opened) if opened else apps.give_up()
+        refused = apps.close(opened)
     output.warn(refused)
     if as_json:
         said = tables.read_answers(workspace, tables.read_manifest(workspace))

@@ -108,12 +108,10 @@ def act(
 def undo(at: Session, data: "fo.Dataset") -> str:
     """Take back this person's last act, show that, and say so."""
     with at.lock:
-        acts = journal.read(at.workspace)
-        number = journal.last_standing(acts, at.desk.by)
         taken = at.desk.undo()
-        if number is None or taken is None:
+        if taken is None:
             raise UserError(f"there is nothing that {at.desk.by} could undo; what others decided is theirs to undo")
-        show(at, data, [row["image_id"] for row in acts[number].after])
+        show(at, data, list(taken.undone))
     return _told(taken, "undone", of_test=0)
 
 

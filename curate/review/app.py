@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from curate import manifest, predictions, remote, scans, tables
+from curate import manifest, predictions, scans, tables
 from curate.errors import UserError
 from curate.files import file_hash
 from curate.mongo.database import fiftyone, leave, reachable
@@ -20,7 +20,7 @@ from curate.review import acting, asking, dataset, hand_edits, samples, views
 from curate.review.desk import Desk
 from curate.review.server import HOST
 from curate.review.thumbnails import give_thumbnails
-from curate.wording import pasted, plural
+from curate.wording import pasted
 from curate.workspace import FINDINGS, MANIFEST, Workspace
 
 if TYPE_CHECKING:
@@ -73,9 +73,8 @@ def prepare(workspace: Workspace, by: str, *, budget: int | None, second: int) -
         views.save_views(data)
         if embeddings:
             views.embed(data, embeddings, file_hash(workspace.root / predictions.FILE))
-    return Opened(
-        data, acting.begin(workspace, by, asked), synced, warnings + _missing(paths) + scans.warnings(workspace)
-    )
+    warnings += tables.files_gone(workspace, images) + scans.warnings(workspace)
+    return Opened(data, acting.begin(workspace, by, asked), synced, warnings)
 
 
 def take_by_hand(desk: Desk, data: "fo.Dataset", shown: Callable[[list[str]], None] | None = None) -> list[str]:
@@ -126,8 +125,12 @@ def watch(opened: Opened, process: subprocess.Popen, say: Callable[[str], None])
     raise UserError("the App's server has ended; no decision is lost, run the command again to go on")
 
 
-def close(opened: Opened) -> list[str]:
-    """The end of a review: the last edits by hand, and the decisions as a version of the workspace."""
+def close(opened: Opened | None) -> list[str]:
+    """The end of a review: the last edits by hand, and the decisions as a version of the workspace. None: of one that
+    never began."""
+    if opened is None:
+        leave()
+        return []
     try:
         with reachable():
             refused = _by_hand(opened)
@@ -139,12 +142,6 @@ def close(opened: Opened) -> list[str]:
         refused.append(str(error))
     leave()
     return refused
-
-
-def give_up() -> list[str]:
-    """The end of a review that never began."""
-    leave()
-    return []
 
 
 def url(opened: Opened, port: int) -> str:
@@ -164,15 +161,6 @@ def _predicted(
     known = ~np.isnan(found.embeddings).any(axis=1)
     embeddings = dict(zip(images["image_id"][known], found.embeddings[known], strict=True))
     return (codes, probs.max(axis=1), found.classes), embeddings
-
-
-def _missing(paths: list[str]) -> list[str]:
-    """A warning where files have gone since they were added."""
-    gone = [path for path in paths if not remote.is_url(path) and not os.path.exists(path)]  # noqa: PTH110
-    if not gone:
-        return []
-    told = f"{plural(len(gone), 'image is', 'images are')} not where 'curate add' saw them ({gone[0]})"
-    return [f"{told}; put them back, or add them again; decisions on them count all the same"]
 
 
 def _map_in_background(opened: Opened) -> None:

@@ -102,7 +102,7 @@ def lay_out(
     """The questions with what is known of each, alike ones together, twins beside them.
 
     rows: `image_id`, `because`, `suggested_label`, `score`, `gain`, in the order of the review list; `detail` and
-    `title` where they are not those of the finder. embeddings: shape (N, D) over `images`. `path` is that of the
+    `title`, NaN where they are those of the finder. embeddings: shape (N, D) over `images`. `path` is that of the
     manifest.
     """
     place = pd.Index(images["image_id"]).get_indexer(pd.Index(rows["image_id"]))
@@ -119,18 +119,16 @@ def lay_out(
     own = said.reindex(pd.MultiIndex.from_arrays([rows["image_id"], np.where(by_label, LABEL_ERROR, first)]))
     rows["suggested_prob"] = own["suggested_prob"].fillna(0).to_numpy(np.float64)
     details = said["detail"].reindex(pd.MultiIndex.from_arrays([rows["image_id"], first])).fillna("").to_numpy()
-    rows["detail"] = (
-        rows["detail"].fillna("").where(rows["detail"].fillna("") != "", details) if "detail" in rows else details
-    )
+    rows["detail"] = rows["detail"].fillna("").where(rows["detail"].fillna("") != "", details)
+    there = rows["suggested_label"].isin(images["label"].unique())  # a class may have gone since it was suggested
+    rows["suggested_label"] = rows["suggested_label"].where(there, "")
     relabels = (rows["suggested_label"] != "") & (rows["suggested_label"] != rows["given_label"])
     rows["proposal"] = np.select([relabels, _speaks_for_drop(rows, findings)], ["relabel", "drop"], "")
     other = rows["suggested_label"].where(rows["suggested_label"] != "", queue.NO_SUGGESTION)
     waiting = (rows["split"] == POOL) & (rows["given_label"] == "") & relabels
     given = rows["given_label"].where(~waiting, NO_LABEL)
     titles = pd.Series(np.where((rows["kind"] == "labels") | waiting, given + " → " + other, first))
-    rows["title"] = (
-        rows["title"].fillna("").where(rows["title"].fillna("") != "", titles) if "title" in rows else titles
-    )
+    rows["title"] = rows["title"].fillna("").where(rows["title"].fillna("") != "", titles)
     rows["asked"] = True
     return _together(rows, twins_of(rows, named), findings, images, None if embeddings is None else embeddings[place])
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 BATCH = 2_000
 """Documents per write; MongoDB takes up to 48 MB."""
+LABEL_FIELDS = ("ground_truth", "given_label")
+"""The label that people may edit, and the one that was shown."""
 MARK = "curate"
 """Key of the dataset's `info` that says that it is ours, and of which workspace."""
 
@@ -74,7 +76,8 @@ def sync(dataset: "fo.Dataset", documents: dict[str, Document]) -> Synced:
     mark = dict(dataset.info[MARK])
     mark["openings"] += 1
     collection = dataset._sample_collection
-    there = {row["image_id"]: row for row in collection.find({}, {"image_id": 1, "digest": 1}) if "image_id" in row}
+    columns = dict.fromkeys(("image_id", "digest", "given_label", "ground_truth.label"), 1)
+    there = {row["image_id"]: row for row in collection.find({}, columns) if "image_id" in row}
     new = {image_id: document for image_id, document in documents.items() if image_id not in there}
     changed = {
         image_id: document
@@ -85,9 +88,9 @@ def sync(dataset: "fo.Dataset", documents: dict[str, Document]) -> Synced:
     now = datetime.datetime.now(datetime.UTC)
     for batch in batches(new.values()):
         collection.insert_many([_sample(dataset, document, now, mark["openings"]) for document in batch], ordered=False)
-    _update(
-        dataset, {there[image_id]["_id"]: document for image_id, document in changed.items()}, now, mark["openings"]
-    )
+    edited = {there[image_id]["_id"] for image_id in changed if _is_edited(there[image_id])}
+    known = {there[image_id]["_id"]: document for image_id, document in changed.items()}
+    _update(dataset, known, edited, now, mark["openings"])
     for batch in batches(gone):
         collection.delete_many({"_id": {"$in": batch}})
     dataset.info[MARK] = mark
@@ -155,30 +158,30 @@ def _sample(dataset: "fo.Dataset", document: Document, now: datetime.datetime, o
     }
 
 
-def _update(dataset: "fo.Dataset", documents: dict[Any, Document], now: datetime.datetime, opening: int) -> None:
+def _is_edited(sample: Document) -> bool:
+    """Whether its label is not the one that it was written with: an edit that could not be taken over, so far."""
+    label = (sample.get("ground_truth") or {}).get("label") or ""
+    return isinstance(sample.get("given_label"), str) and label != sample["given_label"]
+
+
+def _update(
+    dataset: "fo.Dataset", documents: dict[Any, Document], edited: set[Any], now: datetime.datetime, opening: int
+) -> None:
+    """Write our fields anew, but for the labels of `edited` samples."""
     from pymongo import UpdateOne
 
     ours = [name for name in dataset.get_field_schema() if name in OWN or _is_finder(dataset, name)]
+
+    def fields(key: Any, document: Document) -> Document:
+        written = [name for name in ours if key not in edited or name not in LABEL_FIELDS]
+        return {name: with_id(document.get(name)) if name in LABELS else document.get(name) for name in written}
+
     for batch in batches(documents.items()):
-        dataset._sample_collection.bulk_write(
-            [
-                UpdateOne(
-                    {"_id": key},
-                    {
-                        "$set": {
-                            "last_modified_at": now,
-                            "changed": opening,
-                            **{
-                                name: with_id(document.get(name)) if name in LABELS else document.get(name)
-                                for name in ours
-                            },
-                        }
-                    },
-                )
-                for key, document in batch
-            ],
-            ordered=False,
-        )
+        writes = [
+            UpdateOne({"_id": key}, {"$set": {"last_modified_at": now, "changed": opening, **fields(key, document)}})
+            for key, document in batch
+        ]
+        dataset._sample_collection.bulk_write(writes, ordered=False)
 
 
 def _is_finder(dataset: "fo.Dataset", name: str) -> bool:

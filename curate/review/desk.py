@@ -15,13 +15,9 @@ import pandas as pd
 from curate import authorship, decisions, journal, manifest, tables
 from curate.csv_text import write_csv
 from curate.decisions import ACTIONS, COLUMNS, POLICY, Action
-from curate.errors import UserError, alike, known
+from curate.errors import known
 from curate.files import file_hash, replacing
-from curate.wording import some
 from curate.workspace import DECIDED_BY, DECISIONS, MANIFEST, Workspace, timestamp
-
-CLASSES_NAMED = 20
-"""So many classes are listed where one is not known and none is close."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +41,9 @@ class Taken:
     stayed: tuple[str, ...] = ()
     """Of an undo: images that were decided on anew since, which stay as they are."""
     conflicts: tuple[str, ...] = ()
-    """A line for each decision of this person that was changed in the file since the act before."""
+    """A line for each decision of this person that was changed in the file by hand since the act before."""
+    undone: tuple[str, ...] = ()
+    """Images that an act was about which was taken back."""
 
 
 @dataclass
@@ -123,7 +121,8 @@ class Desk:
             ]
             replaced = table["image_id"].isin(standing) & (table["by"] == self.by)
             self._write(table[~replaced], before, _rows(table[replaced]), undoes=number)
-        return Taken(len(standing), stayed=stayed, conflicts=conflicts)
+        undone = tuple(row["image_id"] for row in act.after)
+        return Taken(len(standing), stayed=stayed, conflicts=conflicts, undone=undone)
 
     def keep_version(self) -> None:
         """Put the decisions as they are into history and ledger; for the end of a review."""
@@ -147,7 +146,9 @@ class Desk:
         self.workspace.note_edits()
         table = authorship.signed(self.workspace, self.images(), self.by).table
         self._taken_in = self._read[DECISIONS] = (signature(path), table)
-        return () if before is None else _changes(before, table, self.by)
+        acts = journal.read(self.workspace)
+        by_review = bool(acts) and acts[-1].decisions == self.workspace.hash(DECISIONS)  # at another desk, say
+        return () if before is None or by_review else _changes(before, table, self.by)
 
     def _write(self, left: pd.DataFrame, rows: list[journal.Row], before: list[journal.Row], **more: int) -> None:
         """The decisions first, then the journal: what was cut short between is kept, and cannot be undone by key."""
@@ -167,7 +168,7 @@ class Desk:
             if answer.action not in ACTIONS:
                 raise known("action", answer.action, list(ACTIONS))
             if answer.action == "relabel" and answer.label not in classes:
-                raise unknown_class(answer.label, classes)
+                raise known("class", answer.label, classes)
 
     def _of_images(self, what: str, make: Callable[[pd.DataFrame], Any]) -> Any:
         """What is made of the manifest, once for each version of it: no act waits for 60,000 names to be sorted."""
@@ -182,14 +183,6 @@ class Desk:
         if name not in self._read or self._read[name][0] != now:
             self._read[name] = (now, read())
         return self._read[name][1]
-
-
-def unknown_class(label: str, classes: list[str]) -> UserError:
-    """The error for a label that no image has: it names those that are close, or the first ones."""
-    close = alike(label, classes, 3)
-    if close:
-        return UserError(f"no class is called {label!r}; did you mean {' or '.join(map(repr, close))}?")
-    return UserError(f"no class is called {label!r}; there are: {some(classes, CLASSES_NAMED)}")
 
 
 def _row(answer: Answer, by: str, at: str) -> journal.Row:

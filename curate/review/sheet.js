@@ -9,9 +9,7 @@ const clusters = data.clusters.map((cluster, number) => ({ ...cluster, section: 
 rows.forEach((row, number) => clusters[row.cluster].rows.push(number));
 const wide = matchMedia("(min-width: 56.01rem)");
 
-const NEXT = 50; // answers that are looked ahead
-const LEAST = 0.1; // right labels that an answer must be expected to be worth, as in curate/labels/queue.py
-const FEW = 5; // answers before a pace is given
+const { next: NEXT, least: LEAST, few: FEW } = data.pace; // see curate/review/pace.py
 const PAUSE = 60; // seconds that a pause counts for at most
 const SHOWN = 50; // classes in the list of "relabel to" at once
 
@@ -562,10 +560,16 @@ const harmless = (text) => (formula.test(text) && !number.test(text) ? `'${text}
 const quoted = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 const cell = (text) => quoted(harmless(text));
 
+/* As curate/decisions.py has it. */
+function faultOfName(name) {
+  if (name.toLowerCase() === "policy") return "that is the policy's own name, give yours";
+  return name.includes(";") ? "a name has no semicolons" : "";
+}
+
 function save() {
   takeNote();
   const by = $("by").value.trim();
-  const missing = !by ? "write your name first: decisions say who took them" : by === "policy" ? "“policy” is no person's name" : "";
+  const missing = !by ? "write your name first: decisions say who took them" : faultOfName(by);
   document.querySelector(".reviewer").classList.toggle("wanted", Boolean(missing));
   if (missing) {
     say(missing);

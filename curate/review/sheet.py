@@ -18,9 +18,10 @@ from markupsafe import Markup
 from curate import pages
 from curate.engine import Local
 from curate.files import write_bytes_atomic
+from curate.labels import queue
 from curate.likeness import views
 from curate.report.thumbnails import Picture, none_of, picture
-from curate.review import twins
+from curate.review import pace, twins
 from curate.wording import middle, percent, score
 
 SIDE, QUALITY = 136, 65
@@ -182,6 +183,7 @@ def render(made: list[Cluster], *, name: str, workspace_id: str, classes: list[s
         "workspace": workspace_id,
         "by": by,
         "classes": classes,
+        "pace": {"next": pace.NEXT, "least": queue.LEAST, "few": pace.FEWEST},
         "clusters": [{"title": item.title, "kind": item.kind, "style": item.style} for item in made],
         "rows": [_facts(tile) for item in made for tile in item.tiles],
     }

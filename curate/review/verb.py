@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from curate import jobs, manifest, tables
+from curate import jobs, tables
 from curate.labels import queue
 from curate.review import asking, sheet
 from curate.wording import pasted
@@ -36,13 +36,14 @@ def write(
     Raises `UserError` where a job's folder holds something, or nothing is asked.
     """
     asked = asking.asked(workspace, by, budget=budget, second=second)
-    root, name = pasted(workspace.root), pasted(by)
+    root = pasted(workspace.root)
     if job:
         assert to
         count = jobs.write(job, asked.table, to, asked.classes)
         comes_back = f"the export comes back by: curate decide {root} --import EXPORT"
         told = f"load it as {pasted(to / 'README.txt')} says; {comes_back}"
         return Written(str(to), count, int(asked.table["asked"].sum()) - count, asked.worth, told, [])
+    command = f"curate decide {root} --import answers.csv --by {pasted(by)}"
     page = to or workspace.path(SHEET)
     warnings = tables.files_gone(workspace, asked.table, needed=True)
     made = sheet.write(
@@ -50,16 +51,16 @@ def write(
         page,
         name=workspace.root.resolve().name,
         workspace_id=identity(workspace),
-        classes=manifest.classes(tables.read_manifest(workspace)),
+        classes=asked.classes,
         by=by,
-        command=f"curate decide {root} --import answers.csv --by {name}",
+        command=command,
     )
     return Written(
         made.written,
         made.asked,
         0,
         asked.worth,
-        f"open it in a browser; its answers come back by: curate decide {root} --import answers.csv --by {name}",
+        f"open it in a browser; its answers come back by: {command}",
         warnings,
     )
 

@@ -34,7 +34,7 @@ def proposals(findings: pd.DataFrame, asked: Asked) -> pd.DataFrame:
     """
     flagged = findings[findings["flagged"]].sort_values("score", kind="stable")
     because = reasons(findings)
-    suggested = flagged[flagged["suggested_label"] != ""]
+    suggested = flagged[flagged["suggested_label"].isin(asked.classes)]  # a class may have gone since it was suggested
     label = suggested.drop_duplicates("image_id").set_index("image_id")["suggested_label"].reindex(because.index)
     others = pd.DataFrame({"because": because, "label": label.fillna("")})
     speaks = others.index.isin(for_drop(flagged)["image_id"])

@@ -19,7 +19,7 @@ SIMILARITY, PCA, UMAP = "curate_similarity", "curate_pca", "curate_umap"
 """Names of what FiftyOne's brain keeps."""
 
 
-def save_views(dataset: "fo.Dataset") -> list[str]:
+def save_views(dataset: "fo.Dataset") -> None:
     """Save the views: what needs a person, twins, leaks, what the policy did, what changed, each finder worst first."""
     from fiftyone import ViewField as F
 
@@ -42,7 +42,6 @@ def save_views(dataset: "fo.Dataset") -> list[str]:
             dataset.delete_saved_view(name)
     for name, view in views.items():
         dataset.save_view(name, view, overwrite=True)
-    return list(views)
 
 
 def embed(dataset: "fo.Dataset", embeddings: dict[str, np.ndarray], version: str) -> None:

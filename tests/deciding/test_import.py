@@ -146,6 +146,27 @@ def test_an_export_does_not_bring_back_what_its_person_has_changed(reviewed: Wor
     assert any("1 answer is older than what its reviewer has said since, which stays" in w for w in result.warnings)
 
 
+def test_an_export_without_names_is_of_who_imports_it(reviewed: Workspace) -> None:
+    image_id = read_table(reviewed.path(MANIFEST))["image_id"].iloc[5]
+    export = reviewed.path("export.csv")
+    for action, at in (("drop", "2026-01-02T12:00:00Z"), ("keep", "2026-01-01T12:00:00Z")):
+        export.write_text(f"image_id,action,by,at\n{image_id},{action},{'ada' * (action == 'drop')},{at}\n")
+        deciding.import_decisions(reviewed, export, "ada")
+    assert read_csv(reviewed.path(DECISIONS)).set_index("image_id").loc[image_id, "action"] == "drop"
+
+
+def test_a_row_added_to_one_that_was_edited_takes_its_place(reviewed: Workspace) -> None:
+    lines = reviewed.path(DECISIONS).read_text().splitlines()
+    at = next(at for at, line in enumerate(lines) if ",drop," in line and ",policy," in line)
+    image_id = lines[at].split(",")[0]
+    lines[at] = lines[at].replace(",drop,", ",keep,")
+    reviewed.path(DECISIONS).write_text("\n".join([*lines, f"{image_id},drop,,,,,"]) + "\n")
+    deciding.decide(reviewed, None, by="ada")
+    said = read_csv(reviewed.path(DECISIONS)).set_index("image_id").loc[image_id]
+    assert (said["action"], said["by"]) == ("drop", "ada")
+    verbs.apply(reviewed, include_test=False)
+
+
 def test_an_export_does_not_bring_back_what_was_edited_since(
     reviewed: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

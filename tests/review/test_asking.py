@@ -168,7 +168,7 @@ def test_what_is_merely_similar_makes_no_group_of_duplicates(ws: Workspace) -> N
 def test_what_is_taken_for_a_twin_without_one_is_asked_about_its_label() -> None:
     both = found(MERELY | {"flagged": True, "score": 0.3, "related_id": "gone"}, {**LABELS[0], "image_id": "dog05"})
     rows = both.assign(because="near_duplicate;label_error", suggested_label="cat", gain=0.5).iloc[:1]
-    (only,) = lay_out(rows, both, IMAGES, None).to_dict("records")
+    (only,) = lay_out(rows.assign(detail="", title=""), both, IMAGES, None).to_dict("records")
     assert (only["kind"], only["title"]) == ("labels", "dog → cat")
 
 
@@ -186,7 +186,7 @@ def test_large_groups_are_split_by_embedding() -> None:
     of = np.arange(64) % 4
     features = np.eye(8)[of] + np.random.default_rng(0).normal(0, 0.01, (64, 8))
     rows = table[["image_id", "suggested_label", "score"]].assign(because="label_error", gain=0.5)
-    laid = lay_out(rows, table, many, features)
+    laid = lay_out(rows.assign(detail="", title=""), table, many, features)
     assert laid["cluster"].nunique() == 4
     parts = laid["image_id"].astype(int) % 4
     assert parts.groupby(laid["cluster"]).nunique().eq(1).all()
@@ -231,12 +231,13 @@ def test_what_is_beside_says_whether_it_would_stay(ws: Workspace) -> None:
         ([row("night", "label_error", 0.7), row("night", "dark", 0.2)], "label_error;dark", "drop"),
         ([row("night", "label_error", 0.7), row("night", "dark", 0.2)], "label_error", ""),
         ([row("night", "label_error", 0.7, suggested_label="cat")], "label_error", "relabel"),
+        ([row("night", "label_error", 0.7, suggested_label="fox")], "label_error", ""),  # a class that has gone
     ],
 )
 def test_what_is_proposed(rows: list, because: str, proposal: str) -> None:
     asks = pd.DataFrame({"image_id": ["night"], "because": because, "score": 1.0, "gain": 0.0})
     suggested = rows[0]["suggested_label"] if rows else ""
-    table = lay_out(asks.assign(suggested_label=suggested), found(*rows), IMAGES, None)
+    table = lay_out(asks.assign(suggested_label=suggested, detail="", title=""), found(*rows), IMAGES, None)
     assert table["proposal"].to_list() == [proposal]
 
 
@@ -309,7 +310,7 @@ def test_titles_are_those_of_the_first_finder() -> None:
         [("night", "dark;label_error", "cat", 0.4, 0.5)],
         columns=["image_id", "because", "suggested_label", "score", "gain"],
     )
-    (only,) = lay_out(rows, both, IMAGES, None).to_dict("records")
+    (only,) = lay_out(rows.assign(detail="", title=""), both, IMAGES, None).to_dict("records")
     assert (only["kind"], only["title"], only["proposal"], round(only["suggested_prob"], 3)) == (
         "labels",
         "dog → cat",

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from curate.review import clusters
 from curate.review.clusters import cluster, odd
 
 
@@ -17,6 +18,18 @@ def test_what_lies_near_goes_together() -> None:
     features, of = blobs(16, 16, 16)
     found = cluster(np.full(48, "cat -> dog"), features)
     assert len(set(zip(found, of, strict=True))) == len(set(found)) == 3
+
+
+def test_of_many_parts_are_split_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clusters, "MANY", 200)
+    monkeypatch.setattr(clusters, "PART", 100)
+    features, of = blobs(*[64] * 8)
+    features[5] = np.nan
+    found = cluster(np.full(512, "cat -> dog"), features)
+    assert 24 <= found.max() + 1 <= 40
+    known = np.arange(512) != 5
+    assert len(set(zip(found[known], of[known], strict=True))) == len(set(found[known]))
+    assert (found == found[5]).sum() == 1
 
 
 def test_another_question_is_another_cluster() -> None:

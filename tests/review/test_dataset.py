@@ -229,6 +229,18 @@ def test_a_label_that_was_edited_and_corrected_meanwhile(ws: Workspace) -> None:
     assert sample(again.data, CAT).ground_truth.label == "bird"
 
 
+def test_a_label_that_cannot_be_taken_over_stays_as_it_was_edited(ws: Workspace) -> None:
+    mine = sample(opened(ws).data, CAT)
+    mine.ground_truth.label = "siamese"
+    mine.save()
+    Desk(ws, "bob").take([Answer(CAT, "keep")])
+    for _ in range(2):
+        again = opened(ws)
+        assert any("label 'siamese', edited in FiftyOne, is no class" in line for line in again.warnings)
+        assert sample(again.data, CAT).ground_truth.label == "siamese"
+        assert sample(again.data, CAT).decision.label == "keep"
+
+
 def test_a_dataset_that_does_not_say_which_label_it_showed(ws: Workspace) -> None:
     """As versions of before wrote it: who changed a label cannot be told, so that nobody has."""
     data = opened(ws).data
@@ -340,8 +352,7 @@ def test_each_reviewer_has_a_dataset(ws: Workspace) -> None:
 def test_images_that_have_moved_are_named(ws: Workspace) -> None:
     Path(tables.read_manifest(ws)["path"].iloc[0]).unlink()
     (warning,) = opened(ws).warnings
-    assert warning.startswith("1 image is not where 'curate add' saw them (")
-    assert warning.endswith("decisions on them count all the same")
+    assert warning.startswith("images are not where they were: 1 of ")
 
 
 def test_large_images_get_a_smaller_copy(tmp_path: Path, fiftyone: ModuleType) -> None:

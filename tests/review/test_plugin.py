@@ -113,7 +113,7 @@ def test_the_whole_view(ws: Workspace, data, run: Run) -> None:  # type: ignore[
 @pytest.mark.parametrize(
     ("operator", "chosen", "params", "message"),
     [
-        ("relabel", [CAT[7]], {"label": "dig"}, "no class is called 'dig'; did you mean 'dog'?"),
+        ("relabel", [CAT[7]], {"label": "dig"}, "no class is called 'dig' (did you mean 'dog'?); there are: cat, dog"),
         ("accept", [CAT[7]], {}, f"nothing is proposed for {CAT[7]}; drop, relabel or keep instead"),
         ("keep_this", [CAT[7]], {}, f"{CAT[7]} has no twins to choose from; 'not a problem' keeps it as it is"),
         ("drop", [], {}, "no image is chosen; select some, or take the whole view"),

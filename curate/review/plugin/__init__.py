@@ -20,11 +20,11 @@ SHOW = "@curate/review/show"
 
 
 def targets(ctx: Any) -> list[str]:
-    """image_ids that are meant: the sample that is open, or the selected ones, or, if asked for, the whole view."""
-    if ctx.params.get("whole_view"):
-        return list(ctx.view.values("image_id"))
+    """image_ids that are meant: the sample that is open, or the selected ones, or, if asked for, the whole view.
+    Samples of the user's own have none."""
     chosen = [ctx.current_sample] if ctx.current_sample else ctx.selected
-    return list(ctx.dataset.select(chosen, ordered=True).values("image_id")) if chosen else []
+    meant = ctx.view if ctx.params.get("whole_view") else ctx.dataset.select(chosen, ordered=True)
+    return [image_id for image_id in meant.values("image_id") if image_id is not None]
 
 
 def told(ctx: Any, act: Callable[[], str]) -> dict[str, object]:

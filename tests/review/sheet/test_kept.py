@@ -25,7 +25,11 @@ def test_the_way_out(small: Path, open_page: Callable[..., Any]) -> None:
     press(page, "s")
     assert page.locator("#said").inner_text() == "nothing is answered yet"
     press(page, "n", "ArrowLeft", "Enter", "'say \"a,b\"; é'", "Enter", "j", "Shift+D", "r", "'onerror'", "Enter")
-    for name, why in (("", "write your name first"), ("policy", "no person's name")):
+    for name, why in (
+        ("", "write your name first"),
+        ("Policy", "the policy's own name"),
+        ("Ada; Bob", "no semicolons"),
+    ):
         page.get_by_label("Your name").fill(name)
         page.get_by_role("button", name="Save").click()
         assert why in page.locator("#said").inner_text()
