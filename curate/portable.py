@@ -1,8 +1,10 @@
 """Names that Windows, macOS and Linux all take, so that what leaves this machine arrives whole on another."""
 
+import os
 import re
 import unicodedata
 
+from curate.errors import UserError
 from curate.images import content_hash
 
 FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
@@ -19,6 +21,25 @@ MAX_PATH = 200
 folder that it is unpacked to."""
 MIN_NAME = 40
 """Shorter than this no name is cut, however deep its folder is: it would say nothing any more."""
+
+
+def is_utf8(name: str) -> bool:
+    """Whether every table can hold a name: the bytes of a file's name may be none that are text."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def checked_utf8(path: str) -> str:
+    """The path itself. Raises `UserError` for one that is not UTF-8."""
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        folder = path[: path.find(os.sep, error.start)] if os.sep in path[error.start :] else path
+        raise UserError(f"the name of {folder!a} is not UTF-8; rename it") from None
+    return path
 
 
 def same(path: str) -> str:

@@ -108,11 +108,13 @@ def renamed(workspace: Workspace, table: pd.DataFrame, images: pd.DataFrame) -> 
     rows = rows[(rows["by"] != decisions.POLICY) & (rows["action"] == "relabel")]
     rows = rows[~rows["label"].isin(images["label"].unique())]
     wanted, names = set(rows["label"]) - {""}, dict[str, str]()
-    for digest in reversed([entry.writes[MANIFEST] for entry in workspace.ledger() if entry.writes.get(MANIFEST)]):
+    written = [entry.writes[MANIFEST] for entry in workspace.ledger() if entry.writes.get(MANIFEST)] if wanted else []
+    for digest in dict.fromkeys(reversed(written)):
         if not wanted:
             break
         if workspace.keeps(MANIFEST, digest):
-            names |= called_now(read_table(workspace.version_file(MANIFEST, digest)), images, wanted)
+            before = read_table(workspace.version_file(MANIFEST, digest), columns=["image_id", "label"])
+            names |= called_now(before, images, wanted)
             wanted -= names.keys()
     rows = rows[rows["label"].isin(names)]
     now = rows["label"].map(names).astype("str")

@@ -386,12 +386,12 @@ class Workspace:
         write_bytes_atomic(self.path(LEDGER), self._read_ledger()[1] + line)
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """A parquet or CSV table; CSV cells stay text, and an empty cell is ""."""
+def read_table(path: Path, *, columns: list[str] | None = None) -> pd.DataFrame:
+    """A parquet or CSV table; CSV cells stay text, and an empty cell is "". columns: of Parquet those that are read."""
     if path.suffix == ".csv":
         return read_csv(path)
     try:
-        return pd.read_parquet(path)
+        return pd.read_parquet(path, columns=columns)
     except (ValueError, OSError) as error:
         if isinstance(error, OSError) and error.errno:  # of the operating system, and not pyarrow's for a damaged file
             raise

@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from curate import decisions, manifest, sources
+from curate import decisions, manifest, sources, tables
 from curate.errors import UserError
 from curate.ingest import added, classes, naming, reading, split_rule
 from curate.ingest.added import ADDED_OR_CHANGED, Added, NearDuplicate
@@ -33,7 +33,7 @@ from curate.ingest.merge import gone_files, merge, not_in_source
 from curate.layouts import Options, Skipped, Why
 from curate.layouts.unpack import publish, unpacking
 from curate.sources import Named
-from curate.workspace import DECISIONS, MANIFEST, Workspace, read_table
+from curate.workspace import MANIFEST, Workspace
 
 NEAR: Why = "near-duplicate of what is there"
 LeaveOut = Callable[[list[NearDuplicate]], Collection[str]]
@@ -72,7 +72,7 @@ def add(
     here = naming.address(source)
     arguments: dict[str, object] = {"source": here, "layout": layout, "split": split, "label": label}
     with workspace.writing("add", arguments) as transaction:
-        before = _read_manifest(workspace)
+        before = tables.read_manifest(workspace) if workspace.has(MANIFEST) else manifest.empty()
         arguments["name"] = name = naming.checked(name) if name else naming.choose(workspace, source, before)
         with unpacking(workspace.root, name) as to:
             place = source.name if isinstance(source, Named) else source
@@ -83,7 +83,8 @@ def add(
                 raise UserError("; ".join(told + added.not_read(read.skipped)))
             rows, said = reading.rows(read, seen, name, label, options.classes, rule, naming.split_of(source))
             elsewhere = naming.others(workspace, name, here)
-            after, fate = merge(before, rows, said, name, alone=not any(map(os.path.exists, elsewhere)))
+            alone, others = not any(map(os.path.exists, elsewhere)), naming.folders_of_others(workspace, here)
+            after, fate = merge(before, rows, said, name, alone=alone, others=others)
             alike: list[NearDuplicate] = []
             if leave_out:
                 from curate.ingest import near  # what it needs takes longer to import than a small add takes
@@ -91,6 +92,7 @@ def add(
                 places = [place for place, kind in zip(read.places, fate, strict=True) if kind == "added"]
                 alike = near.find(workspace, after[: len(before)], rows[fate == "added"], places, workers)
                 left = rows["image_id"].isin(leave_out(alike)).to_numpy() & (fate == "added")
+                left |= rows["parent_id"].isin(rows["image_id"][left]).to_numpy() & (fate == "added")
                 read.skipped += [Skipped(name, NEAR) for name in rows["image_id"][left]]
                 after = after[~after["image_id"].isin(rows["image_id"][left])].reset_index(drop=True)
                 rows, fate = rows[~left], fate[~left]
@@ -112,24 +114,16 @@ def add(
     told += split_rule.without_images(rule, set(rows["label"][fate == "added"]), after)
     told += classes.alike(set(after["label"]), set(rows["label"]))
     if not elsewhere:
-        told += added.not_in_source(not_in_source(after, name, read.paths), workspace.root)
+        told += added.not_in_source(not_in_source(after, name, read.paths, others), workspace.root)
     told += added.unlabelled(_unlabelled(before, after))
     told += added.decided(_decided(by_people, before, after), workspace.root)
     told += _of_renamed_classes(by_people, before, after)
     return replace(done, restored=len(back), gone=int(gone.sum()), warnings=done.warnings + told)
 
 
-def _read_manifest(workspace: Workspace) -> pd.DataFrame:
-    if not workspace.has(MANIFEST):
-        return manifest.empty()
-    return manifest.check(workspace.read_table(MANIFEST, written_by="curate add"), str(workspace.path(MANIFEST)))
-
-
 def _by_people(workspace: Workspace, before: pd.DataFrame) -> pd.DataFrame:
     """What people had decided on these images."""
-    if not workspace.has(DECISIONS):
-        return decisions.empty()
-    said = decisions.complete(read_table(workspace.path(DECISIONS)), before)
+    said = decisions.complete(tables.decisions_file(workspace), before)
     return said[said["by"] != decisions.POLICY]
 
 

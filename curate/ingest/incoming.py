@@ -54,8 +54,9 @@ def add_source(workspace: Workspace, source: str, request: Request, *, workers: 
             raise UserError(
                 f"--from goes with a recipe's name, and {source!r} is none; recipes: {', '.join(recipe.names())}"
             )
+        notes = _not_asked(workspace, request)  # before anything is added: the recipe may be one that cannot be read
         added = _add(workspace, place, request, None, workers)
-        return replace(added, warnings=[*added.warnings, *_not_asked(workspace, request)])
+        return replace(added, warnings=[*added.warnings, *notes])
     if source not in recipe.names():
         datasets = " or ".join(f"{name}:NAME" for name in sources.databases())
         raise UserError(

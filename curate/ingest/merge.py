@@ -14,17 +14,24 @@ from curate.manifest import GONE
 
 
 def merge(
-    before: pd.DataFrame, rows: pd.DataFrame, said: pd.DataFrame, source: str, *, alone: bool = True
+    before: pd.DataFrame,
+    rows: pd.DataFrame,
+    said: pd.DataFrame,
+    source: str,
+    *,
+    alone: bool = True,
+    others: Collection[str] = (),
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """The manifest with `rows`, and what became of each: added, changed, skipped, or a copy, which is skipped, too, as
     another image has its content, label and split. Compared with `before` alone.
 
     said: for each row whether somebody said its `split`, and its `label`. source: its name. alone: whether nothing else
-    that is there has that name. `rows` is changed: it gets the split that holds, and the `image_id` and source that a
-    file had before it was moved, or has in another source, with its label where none is said; or another `image_id`
-    where a moved file has kept it; `parent_id` follows that. What has no label goes to `pool` instead of `train`.
+    that is there has that name. others: folders of other sources. `rows` is changed: it gets the split that holds, and
+    the `image_id` and source that a file had before it was moved, or has in another source, with its label where none
+    is said; or another `image_id` where a moved file has kept it; `parent_id` follows that. What has no label goes to
+    `pool` instead of `train`.
     """
-    at = _known(before, rows, source)
+    at = _known(before, rows, source, others if alone else ())
     elsewhere = _by_path(before["path"].where(before["source"] != source, ""), rows)
     elsewhere[(at >= 0) | (rows["label"] != "")] = -1  # of files with two labels both stay: they are findings
     at = np.maximum(at, elsewhere)
@@ -36,9 +43,9 @@ def merge(
     keeps = (elsewhere >= 0) | ((earlier >= 0) & ~said["label"] & (rows["label"] == ""))
     rows.loc[keeps, "label"] = before["label"].iloc[at[keeps]].to_numpy()
     rows.loc[(rows["label"] == "") & (rows["split"] == "train"), "split"] = "pool"  # nobody can learn from it yet
-    ids = set(before["image_id"])
+    ids = dict.fromkeys(before["image_id"], 1)
     taken = [place < 0 and name in ids for place, name in zip(at, rows["image_id"], strict=True)]
-    ids.update(rows["image_id"])
+    ids |= dict.fromkeys(rows["image_id"], 1)
     rows.loc[taken, "image_id"] = [unique(name, ids) for name in rows["image_id"][taken]]
     same_content = before[before["content_hash"].isin(rows["content_hash"]) & (before["content_hash"] != "")]
     there = set(zip(same_content["content_hash"], same_content["label"], same_content["split"], strict=True))
@@ -88,11 +95,21 @@ def _called(there: pd.DataFrame, rows: pd.DataFrame, as_twin: np.ndarray) -> lis
     ]
 
 
-def _known(before: pd.DataFrame, rows: pd.DataFrame, source: str) -> np.ndarray:
-    """Which row of the manifest each file has, by its path, else by its name; -1 for none: shape (N,)."""
+def _known(before: pd.DataFrame, rows: pd.DataFrame, source: str, others: Collection[str]) -> np.ndarray:
+    """Which row of the manifest each file has, by its path, else by its name; -1 for none: shape (N,). Not by the name
+    of an image whose file has moved to one of `others`, the folders of other sources."""
     by_path = _by_path(before["path"].where(before["source"] == source, ""), rows)
     by_name = pd.Index(before["image_id"]).get_indexer(pd.Index(rows["image_id"]))
-    return np.where(by_path >= 0, by_path, np.where(np.isin(by_name, by_path), -1, by_name))
+    away = np.flatnonzero(in_folders(before["path"], others))
+    away = [place for place in away[np.isin(away, by_name)] if os.path.exists(before["path"].iloc[place])]
+    return np.where(by_path >= 0, by_path, np.where(np.isin(by_name, [*by_path, *away]), -1, by_name))
+
+
+def in_folders(paths: pd.Series, folders: Collection[str]) -> np.ndarray:
+    """Which of the paths lie in one of these folders: shape (N,), bool."""
+    if not folders:
+        return np.zeros(len(paths), bool)
+    return paths.str.startswith(tuple(os.path.join(folder, "") for folder in folders)).to_numpy(bool)
 
 
 def _by_path(paths: pd.Series, rows: pd.DataFrame) -> np.ndarray:
@@ -136,21 +153,22 @@ def _moved_from(before: pd.DataFrame, rows: pd.DataFrame, at: np.ndarray, source
     alike[at[at >= 0]] = False
     here = set(rows["path"])
     free: dict[str, list[int]] = defaultdict(list)
-    for place in np.flatnonzero(alike):
-        path, own = before["path"].iloc[place], before["source"].iloc[place] == source
-        if _is_gone(path, here) or (own and not os.path.isabs(path) and path not in here):
-            free[before["content_hash"].iloc[place]].append(int(place))
+    places = np.flatnonzero(alike).tolist()
+    columns = (before[name].iloc[places] for name in ("path", "source", "content_hash"))
+    for place, path, owner, digest in zip(places, *columns, strict=True):
+        if _is_gone(path, here) or (owner == source and not os.path.isabs(path) and path not in here):
+            free[digest].append(place)
     if not free:
         return found
-    told = list(zip(before["label"], before["split"], strict=True))
+    told, wanted = (list(zip(table["label"], table["split"], strict=True)) for table in (before, rows))
+    hashes = rows["content_hash"].to_list()
     for exactly in (True, False):
         for number in new[found[new] < 0]:
-            row = rows.iloc[number]
-            wanted = (row["label"], row["split"])
-            fits = [place for place in free[row["content_hash"]] if not exactly or told[place] == wanted]
+            places = free.get(hashes[number], [])
+            fits = [place for place in places if not exactly or told[place] == wanted[number]]
             if fits:
                 found[number] = fits[0]
-                free[row["content_hash"]].remove(fits[0])
+                places.remove(fits[0])
     return found
 
 
@@ -167,9 +185,13 @@ def gone_files(manifest: pd.DataFrame, source: str, folder: str, paths: Collecti
     return gone
 
 
-def not_in_source(manifest: pd.DataFrame, source: str, paths: Collection[str]) -> list[str]:
-    """The images of a source that have a file and that it does not name any more. paths: of those that it does."""
+def not_in_source(
+    manifest: pd.DataFrame, source: str, paths: Collection[str], others: Collection[str] = ()
+) -> list[str]:
+    """The images of a source that have a file and that it does not name any more. paths: of those that it does. others:
+    folders of other sources, to which a file may have moved."""
     here = set(paths)
+    manifest = manifest[~in_folders(manifest["path"], others)]
     own = manifest[(manifest["source"] == source) & (manifest["parent_id"] == "") & (manifest["error"] != GONE)]
     return [name for name, path in zip(own["image_id"], own["path"], strict=True) if path not in here]
 

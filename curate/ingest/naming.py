@@ -9,6 +9,7 @@ import pandas as pd
 from curate.errors import UserError
 from curate.images import ImageError, read_unchanged
 from curate.layouts import archives, folders
+from curate.portable import checked_utf8, is_utf8
 from curate.sources import Named
 from curate.workspace import Workspace
 
@@ -18,20 +19,15 @@ IMAGES_TO_COMPARE = 100
 
 def checked(name: str) -> str:
     """A source's name as given by the user: one that can be a folder."""
-    if not name.strip() or name.startswith(".") or set(name) & set("/\\\x00") or len(name.encode()) > 100:
-        raise UserError(f"{name!r} cannot name a source: it must be short, without slashes, and not start with a dot")
+    fits = is_utf8(name) and len(name.encode()) <= 100
+    if not name.strip() or name.startswith(".") or set(name) & set("/\\\x00") or not fits:
+        raise UserError(f"{name!a} cannot name a source: it must be short, without slashes, and not start with a dot")
     return name
 
 
 def address(source: Path | Named) -> str:
     """Where a source is: its absolute path, or `fiftyone:pets`. Raises `UserError` for a path that is not UTF-8."""
-    here = str(source) if isinstance(source, Named) else os.path.abspath(source)
-    try:
-        here.encode()
-    except UnicodeEncodeError as error:
-        folder = here[: here.find(os.sep, error.start)] if os.sep in here[error.start :] else here
-        raise UserError(f"the name of {folder!a} is not UTF-8; rename it") from None
-    return here
+    return checked_utf8(str(source) if isinstance(source, Named) else os.path.abspath(source))
 
 
 def _own_name(source: Path | Named) -> str:
@@ -61,6 +57,16 @@ def choose(workspace: Workspace, source: Path | Named, before: pd.DataFrame) -> 
 def others(workspace: Workspace, name: str, here: str) -> set[str]:
     """Where else sources of that name were."""
     return {place for other, place in _names(workspace) if other == name and place != here}
+
+
+def folders_of_others(workspace: Workspace, here: str) -> set[str]:
+    """The folders that there are of sources that lie elsewhere, and neither around this one nor in it."""
+    places = {place for _, place in _names(workspace) if os.path.isdir(place)}
+    return {place for place in places if not _is_in(place, here) and not _is_in(here, place)}
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return os.path.join(path, "").startswith(os.path.join(folder, ""))
 
 
 def _names(workspace: Workspace) -> list[tuple[str, str]]:

@@ -94,7 +94,7 @@ def rows(
     column, or a folder for unlabelled images.
     """
     places = folders.places(read.names)
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     ids, labels, splits, said, labelled = [], [], [], [], []
     for name, given, split, place, file in zip(read.names, read.labels, read.splits, places, seen, strict=True):
         ids.append(f"{source}/{unique(_text(name), taken)}")

@@ -11,6 +11,7 @@ Why = Literal[
     "link or device",
     "folder that cannot be read",
     "link to a folder that is read anyway",
+    "link to a folder around one that is read",
     "name that is not UTF-8",
     "in the workspace itself",
     "near-duplicate of what is there",

@@ -40,7 +40,7 @@ class Image:
 class Names:
     """Which file names are taken in which folder."""
 
-    taken: set[str] = field(default_factory=set)
+    taken: dict[str, int] = field(default_factory=dict)
 
     def free(self, folder: str, name: str) -> str:
         """`folder/name` as every system takes it, with a number in it where that is taken."""

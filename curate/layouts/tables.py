@@ -9,6 +9,7 @@ from curate.errors import UserError
 from curate.layouts import Options
 from curate.layouts.folders import split_of
 from curate.manifest import SPLITS
+from curate.portable import checked_utf8
 from curate.wording import middle, some
 
 COLUMNS_IN_AN_ERROR, LONGEST_CELL = 20, 100
@@ -73,7 +74,7 @@ def root_of(path: Path, options: Options) -> str:
     """
     given = str(options.root or path.parent)
     if not remote.is_url(given):
-        return os.path.abspath(given)
+        return checked_utf8(os.path.abspath(given))
     remote.reach(given)
     return given.rstrip("/")
 

@@ -23,7 +23,7 @@ class Unpacking:
     """A folder beside it, where the files lie until `publish`."""
     grows: bool
     """Whether `final` was there before."""
-    taken: set[str] = field(default_factory=set)
+    taken: dict[str, int] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
 
 
@@ -111,16 +111,19 @@ def safe_path(name: str) -> str:
     return "/".join("_" if component in ("", ".", "..") else component for component in components)
 
 
-def unique(name: str, taken: set[str], *, ignore_case: bool = False) -> str:
+def unique(name: str, taken: dict[str, int], *, ignore_case: bool = False) -> str:
     """The name itself, or with `~2`, `~3`, … before its suffix where it is taken; notes it in `taken`.
 
+    taken: name -> the last number that was tried with it, 1 for none: of thousands of equal names, none is tried twice.
     ignore_case: names that some system takes for one are one, see `portable.same`.
     """
-    candidate, number = name, 2
-    while (key := same(candidate) if ignore_case else candidate) in taken:
-        candidate = _with(name, f"~{number}")
+    key = same if ignore_case else str
+    candidate, number = name, taken.get(key(name), 1)
+    while key(candidate) in taken:
         number += 1
-    taken.add(key)
+        candidate = _with(name, f"~{number}")
+    taken[key(name)] = number
+    taken.setdefault(key(candidate), 1)
     return candidate
 
 

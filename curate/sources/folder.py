@@ -8,7 +8,7 @@ import pandas as pd
 
 from curate import portable
 from curate.errors import UserError
-from curate.layouts import Options, Sample, Skipped, kinds, leaving
+from curate.layouts import Options, Sample, Skipped, Why, kinds, leaving
 from curate.layouts.folders import UNLABELLED_FOLDER
 
 PRIORITY = 0
@@ -44,7 +44,7 @@ def _walk(folder: str, prefix: str, followed: list[str]) -> Iterator[Sample | Sk
     for entry in entries:
         if kinds.is_hidden(entry.name):
             continue
-        if not entry.name.isascii() and not _is_utf8(entry.name):
+        if not entry.name.isascii() and not portable.is_utf8(entry.name):
             yield Skipped(prefix + ascii(entry.name), "name that is not UTF-8")
         elif _is_folder(entry):
             folders.append(entry)
@@ -55,19 +55,22 @@ def _walk(folder: str, prefix: str, followed: list[str]) -> Iterator[Sample | Sk
         else:
             yield Skipped(prefix + entry.name, "link or device")
     for entry in folders:
-        if entry.is_symlink() and not _follow(entry.path, followed):
-            yield Skipped(prefix + entry.name, "link to a folder that is read anyway")
+        if entry.is_symlink() and (why := _why_not_follow(entry.path, followed)):
+            yield Skipped(prefix + entry.name, why)
         else:
             yield from _walk(entry.path, f"{prefix}{entry.name}/", followed)
 
 
-def _follow(link: str, followed: list[str]) -> bool:
-    """Whether a linked folder lies apart from all that is read already; notes it if so. This is what ends loops."""
+def _why_not_follow(link: str, followed: list[str]) -> Why | None:
+    """None for a linked folder that lies apart from all that is read already; it is noted. This is what ends loops."""
     target = os.path.join(os.path.realpath(link), "")
-    if any(target.startswith(os.path.join(real, "")) or real.startswith(target) for real in followed):
-        return False
+    within = [target.removeprefix(real) for each in followed if target.startswith(real := os.path.join(each, ""))]
+    if not all(map(kinds.is_hidden, within)):
+        return "link to a folder that is read anyway"
+    if any(real.startswith(target) for real in followed):
+        return "link to a folder around one that is read"
     followed.append(os.path.realpath(link))
-    return True
+    return None
 
 
 def _is_folder(entry: os.DirEntry) -> bool:
@@ -75,14 +78,6 @@ def _is_folder(entry: os.DirEntry) -> bool:
         return entry.is_dir()
     except OSError:  # a link that leads to itself
         return False
-
-
-def _is_utf8(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def write(table: pd.DataFrame, root: Path, dest: Path) -> int:

@@ -30,7 +30,7 @@ PAGE_BYTES = 1 << 16
 
 def recognises(path: Path) -> bool:
     """A .parquet file, or a folder of them, directly or in `data/` as on the Hugging Face Hub."""
-    return bool(_shards(path))
+    return path.suffix.lower() == ".parquet" if path.is_file() else bool(_shards(path))
 
 
 def read(path: Path, options: Options) -> Iterator[Sample]:
@@ -58,7 +58,7 @@ def write(table: pd.DataFrame, root: Path, dest: Path) -> int:
 
 def _shards(path: Path) -> list[Path]:
     if path.is_file():
-        return [path] if path.suffix.lower() == ".parquet" else []
+        return [path]
     return sorted(path.glob("[!.]*.parquet")) or sorted(path.glob("data/[!.]*.parquet"))
 
 

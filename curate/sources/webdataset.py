@@ -121,6 +121,8 @@ def _groups(shard: Path) -> Iterator[tuple[str, Parts]]:
             yield current, parts
             parts = {}
         current = key
+        if suffix in parts:  # the first counts, as where names differ by case
+            continue
         if _is_image(suffix):
             limit = 0 if any(map(_is_image, parts)) else MAX_BYTES
         else:

@@ -3,6 +3,7 @@
 import io
 import itertools
 import os
+import re
 import shutil
 import tarfile
 from collections.abc import Callable
@@ -12,15 +13,16 @@ import cv2
 import numpy as np
 import pytest
 
-from curate import manifest, sources
+from curate import manifest, sources, tables
 from curate.errors import UserError
 from curate.images import encode_jpeg
 from curate.ingest import classes, incoming, split_rule
 from curate.ingest.add import add
 from curate.ingest.added import outdated
-from curate.ingest.incoming import Request
+from curate.ingest.incoming import Request, add_source
 from curate.layouts import Options, Sample
-from curate.workspace import DECISIONS, MANIFEST, Workspace
+from curate.layouts.unpack import unique
+from curate.workspace import DECISIONS, MANIFEST, RECIPE, Workspace
 from tests import pictures
 from tests.conftest import png, write_tree
 from tests.ingest.conftest import rows
@@ -111,6 +113,20 @@ def test_rules_that_make_no_sense(rule: str) -> None:
 def test_names_that_are_no_folder(ws: Workspace, tree: Tree, name: str) -> None:
     with pytest.raises(UserError, match="cannot name a source"):
         add(ws, tree("cat/1.png"), name=name)
+
+
+@pytest.mark.parametrize("options", [["--name", "\udcff"], ["--root", "r\udcff"]])
+def test_names_that_are_no_text_are_refused(tmp_path: Path, options: list[str], fails: Callable[..., str]) -> None:
+    (tmp_path / "t.csv").write_text("path,label\n1.png,cat\n")
+    assert re.search("UTF-8|cannot name a source", fails("add", tmp_path / "ws", tmp_path / "t.csv", *options))
+
+
+def test_a_recipe_that_cannot_be_read_stops_before_anything_is_added(ws: Workspace, tree: Tree) -> None:
+    add_source(ws, str(tree("cat/1.png")), Request())
+    ws.path(RECIPE).write_text("policy: 3\n")
+    with pytest.raises(UserError, match=r"recipe\.yaml: policy"):
+        add_source(ws, str(tree("cat/2.png", root="more")), Request())
+    assert len(tables.read_manifest(ws)) == 1
 
 
 def test_broken_images_are_rows(ws: Workspace, tree: Tree, tmp_path: Path) -> None:
@@ -207,6 +223,16 @@ def test_odd_names_in_archives(ws: Workspace, tmp_path: Path) -> None:
     assert table["image_id"].iloc[5] == "odd/cat/a b~2.png"
     assert max(len(part.encode()) for path in table["path"] for part in path.split("/")) <= 255
     assert add(ws, tmp_path / "odd.tar").skipped == len(names)
+
+
+def test_equal_names_are_told_apart_without_trying_each() -> None:
+    taken: dict[str, int] = {}
+    names = [unique("a.png", taken) for _ in range(50_000)]  # a minute and more where each begins at ~2
+    assert names[:3] == ["a.png", "a~2.png", "a~3.png"]
+    assert len(set(names)) == len(names)
+    taken = {}
+    found = [unique(name, taken, ignore_case=True) for name in ("a~2.png", "A.png", "a.png", "A~2.PNG", "a.png")]
+    assert found == ["a~2.png", "A.png", "a~3.png", "A~2~2.PNG", "a~4.png"]
 
 
 def test_a_killed_add_leaves_nothing_that_the_next_one_keeps(ws: Workspace, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from curate import manifest
+from curate import manifest, tables
 from curate.errors import UserError
 from curate.images import encode_jpeg
 from curate.ingest.add import add
@@ -207,6 +207,23 @@ def test_of_copies_that_were_moved_each_keeps_its_label(ws: Workspace, tree: Tre
     assert add(ws, tmp_path / "elsewhere").changed == 3
     assert rows(ws).drop(columns="path").equals(before.drop(columns="path"))
     assert not rows(ws)["path"].duplicated().any()
+
+
+def test_a_name_whose_file_has_moved_to_another_source_is_free(ws: Workspace, tree: Tree, tmp_path: Path) -> None:
+    inbox, by_class = tree("cat/1.png", "cat/2.png", root="inbox"), tree("cat/9.png", root="sorted")
+    (by_class / "cat/9.png").write_bytes(png(9))
+    for source in (inbox, by_class):
+        add(ws, source)
+    (inbox / "cat/1.png").rename(by_class / "cat/1.png")
+    add(ws, by_class)
+    assert add(ws, inbox).warnings == []  # what has moved is no image that the source lacks
+    (inbox / "cat/1.png").write_bytes(png(10))
+    (inbox / "cat/3.png").write_bytes(png(11))
+    assert add(ws, inbox).added == 2
+    names = tables.read_manifest(ws).set_index("image_id")["path"]
+    assert names["inbox/cat/1.png"] == str(by_class / "cat/1.png")
+    assert names["inbox/cat/1~2.png"] == str(inbox / "cat/1.png")
+    assert (add(ws, inbox).skipped, add(ws, by_class).added) == (3, 0)
 
 
 def test_a_copy_of_what_is_there_is_no_move(ws: Workspace, tree: Tree) -> None:

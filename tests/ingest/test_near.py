@@ -77,6 +77,16 @@ def test_new_images_of_photos_that_are_there_are_told(ws: Workspace, more: Path)
     assert result.near == told
 
 
+def test_generated_images_are_left_out_with_their_original(ws: Workspace, tmp_path: Path) -> None:
+    folder = write(tmp_path / "made", {"orig": half(photos()[0]), "aug": photos()[10], "new": photos()[11]})
+    rows = ["path,label,image_id,parent_id", "orig.png,a,o,", "aug.png,a,c,o", "new.png,a,n,"]
+    (folder / "t.csv").write_text("\n".join(rows))
+    added(ws, folder / "t.csv", leave_out=["t/orig.png"])
+    assert set(tables.read_manifest(ws)["image_id"].str.split("/").str[0]) == {"there", "t"}
+    assert "t/new.png" in set(tables.read_manifest(ws)["image_id"])
+    assert not {"t/orig.png", "t/aug.png"} & set(tables.read_manifest(ws)["image_id"])
+
+
 def test_what_is_left_out_can_be_added_later(ws: Workspace, more: Path) -> None:
     added(ws, more, leave_out=["more/small.png", "more/mirror.png", "more/same.png", "more/new.png"])
     assert names(ws) == set()

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate.errors import UserError
-from curate.layouts import Sample
+from curate.layouts import Options, Sample
+from curate.sources import parquet
 from tests.conftest import png, write_tree
 from tests.sources.reading import read
 
@@ -79,7 +80,10 @@ def test_a_path_that_stands_twice_is_refused(tmp_path: Path) -> None:
 def test_parquet_of_paths(tmp_path: Path) -> None:
     write_tree(tmp_path, ["a.png"])
     pq.write_table(pa.table({"path": ["a.png"], "label": [3], "split": ["test"]}), tmp_path / "t.parquet")
-    assert read(tmp_path / "t.parquet")[0] == [Sample("a.png", "3", "test", str(tmp_path / "a.png"))]
+    there = [Sample("a.png", "3", "test", str(tmp_path / "a.png"))]
+    assert read(tmp_path / "t.parquet")[0] == there
+    (tmp_path / "t.pq").write_bytes((tmp_path / "t.parquet").read_bytes())
+    assert list(parquet.read(tmp_path / "t.pq", Options())) == there  # as `--as parquet` does, whatever it is called
     pq.write_table(pa.table({"path": ["../a.png"], "label": ["x"]}), tmp_path / "t.parquet")
     with pytest.raises(UserError, match=r"row 1.*--root"):
         read(tmp_path / "t.parquet")

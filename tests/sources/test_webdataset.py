@@ -14,7 +14,7 @@ def test_webdataset(tmp_path: Path) -> None:
     root = tmp_path / "shards"
     root.mkdir()
     (root / "classes.txt").write_text("cat\ndog\n")
-    first = {"000.jpg": png(0), "000.cls": b"1", "001.png": png(1), "001.json": b'{"label": "a/b"}'}
+    first = {"000.jpg": png(0), "000.JPG": png(9), "000.cls": b"1", "001.png": png(1), "001.json": b'{"label": "a/b"}'}
     make_tar(root / "x-train-0.tar", {**first, "002.JPG": png(2), "003.cls": b"0"})
     for stray in ("._x-train-0.tar", "x-train-0.tar.md5"):
         (root / stray).write_bytes(b"no shard")
@@ -26,6 +26,7 @@ def test_webdataset(tmp_path: Path) -> None:
         ("x-train-0/002.jpg", "train", ""),
         ("x-val-0/000.jpg", "val", "cow"),
     ]
+    assert samples[0].data == png(0)
     assert len(skipped) == 1
     assert sources.recognise(root / "x-val-0.tar") == "webdataset"
 

@@ -39,7 +39,7 @@ def one(data: bytes) -> None:
     with answered():
         reader.recognises(path)
         found = [item for item in reader.read(path, Options()) if isinstance(item, Sample)]
-        taken: set[str] = set()
+        taken: dict[str, int] = {}
         for sample in found:
             inside = unique(safe_path(sample.name), taken, ignore_case=True)
             assert not inside.startswith("/"), sample.name
