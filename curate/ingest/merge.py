@@ -100,8 +100,8 @@ def _known(before: pd.DataFrame, rows: pd.DataFrame, source: str, others: Collec
     of an image whose file has moved to one of `others`, the folders of other sources."""
     by_path = _by_path(before["path"].where(before["source"] == source, ""), rows)
     by_name = pd.Index(before["image_id"]).get_indexer(pd.Index(rows["image_id"]))
-    away = np.flatnonzero(in_folders(before["path"], others))
-    away = [place for place in away[np.isin(away, by_name)] if os.path.exists(before["path"].iloc[place])]
+    there = np.flatnonzero(in_folders(before["path"], others))
+    away = [place for place in there[np.isin(there, by_name)] if os.path.exists(before["path"].iloc[place])]
     return np.where(by_path >= 0, by_path, np.where(np.isin(by_name, [*by_path, *away]), -1, by_name))
 
 
