@@ -1,23 +1,16 @@
-"""`decide` on a workspace: what stays, what is asked, and what outlives changes of the manifest."""
+"""`decide` on a workspace: what stays, what is asked, and what is told."""
 
-import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from curate import REVIEWER, adding, authorship, deciding, findings, verbs, versions
-from curate.augment.materialize import materialize
-from curate.augment.wanted import Target
+from curate import deciding, findings, verbs
 from curate.csv_text import read_csv, write_csv
 from curate.errors import UserError
-from curate.gate.verb import gate
-from curate.ingest.add import add
-from curate.report import write
 from curate.review import asking
 from curate.workspace import DECISIONS, FINDINGS, MANIFEST, Workspace, read_table
 from tests.command import invoke, run, run_json
-from tests.conftest import write_digits
 from tests.deciding.conftest import POLICY, answer
 from tests.tables import decided, found, images
 
@@ -48,190 +41,6 @@ def test_answers_leave_the_review_list_for_good(reviewed: Workspace, monkeypatch
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1800000000")
     assert deciding.decide(reviewed, reviewed.path("policy.yaml")).for_review == 1
     assert reviewed.path(DECISIONS).read_bytes() == after
-
-
-def test_edits_by_hand_are_signed_as_the_environment_says(reviewed: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = reviewed.path(DECISIONS)
-    path.write_text(path.read_text().replace(",drop,", ",keep,"))
-    monkeypatch.setenv(REVIEWER, "bob")
-    monkeypatch.setattr(authorship.getpass, "getuser", lambda: 1 / 0)
-    deciding.decide(reviewed, reviewed.path("policy.yaml"))
-    assert read_csv(path)["by"].tolist() == ["bob"]
-
-
-def test_edits_by_hand_count_before_a_verb_has_noted_them(reviewed: Workspace) -> None:
-    """In a dry run and in what is asked; also when `restore` brought an edit back. A row without a name is signed."""
-    path, rules = reviewed.path(DECISIONS), reviewed.path("policy.yaml")
-    image_id = read_csv(reviewed.path(deciding.REVIEW))["image_id"].iloc[0]
-    path.write_text(path.read_text().replace(",drop,", ",keep,") + f"{image_id},keep,,,,,\n")
-    assert deciding.decide(reviewed, rules, by="ada", dry_run=True).by_people == 2
-    reviewed.path("recipe.yaml").write_bytes(rules.read_bytes())
-    assert image_id not in asking.asked(reviewed, "ada").table["image_id"].to_list()
-    verbs.apply(reviewed, include_test=False)
-    edited = reviewed.ledger()[-1].version
-    deciding.decide(reviewed, rules, by="ada")
-    versions.restore(reviewed, edited)
-    assert deciding.decide(reviewed, rules, by="bob").actions == {"keep": 2}
-    assert read_csv(path)["by"].to_list() == ["bob", "bob"]
-
-
-def test_a_row_of_the_policy_that_was_taken_out_stays_undone(
-    reviewed: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Until the person's own row is taken out, too."""
-    path, rules = reviewed.path(DECISIONS), reviewed.path("policy.yaml")
-    header, row = path.read_text().splitlines()
-    image_id = row.split(",")[0]
-    path.write_text(header + "\n")
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1800000000")
-    told = f"1 row of the policy was taken out, and is 'keep' by ada now: {image_id}; take it out again for the policy"
-    for dry_run in (True, False):
-        result = deciding.decide(reviewed, rules, by="ada", dry_run=dry_run)
-        assert (result.actions, result.by_people) == ({"keep": 1}, 1)
-        assert any(line.startswith(told) for line in result.warnings)
-    assert path.read_text() == f"{header}\n{image_id},keep,,ada,outlier,,2027-01-15T08:00:00Z\n"
-    result = deciding.decide(reviewed, rules, by="bob")
-    assert (result.actions, result.by_people) == ({"keep": 1}, 1)
-    assert not any("taken out" in line for line in result.warnings)
-    path.write_text(header + "\n")
-    assert deciding.decide(reviewed, rules, by="ada").actions == {"drop": 1}
-
-
-def test_what_the_policy_or_add_took_out_is_nobodys_word(reviewed: Workspace) -> None:
-    path, rules, other = reviewed.path(DECISIONS), reviewed.path("policy.yaml"), reviewed.path("other.yaml")
-    header, row = path.read_text().splitlines()
-    other.write_text("name: other\npolicy: []\n")
-    assert deciding.decide(reviewed, other).actions == {}  # the policy itself has withdrawn it
-    path.write_text(f"{header}\n{read_table(reviewed.path(MANIFEST))['image_id'].iloc[9]},keep,,ada,,,\n")
-    assert deciding.decide(reviewed, rules).actions == {"drop": 1, "keep": 1}
-    table = read_table(reviewed.path(MANIFEST))
-    path.write_text(header + "\n")
-    with reviewed.writing("add", {}) as transaction:  # the image has left
-        transaction.write_table(MANIFEST, table[table["image_id"] != row.split(",")[0]].reset_index(drop=True))
-    assert deciding.decide(reviewed, rules).actions == {}
-    path.unlink()  # all is to be decided anew
-    assert deciding.decide(reviewed, rules).by_people == 0
-
-
-def test_another_workspaces_decisions_in_the_place_of_these(reviewed: Workspace) -> None:
-    """Nothing was taken out of these, and nobody stands for those."""
-    path, ids = reviewed.path(DECISIONS), read_table(reviewed.path(MANIFEST))["image_id"]
-    header = path.read_text().splitlines()[0]
-    path.write_text(f"{header}\n{ids[9]},drop,,policy,dark,,2020-01-01T00:00:00Z\n{ids[8]},drop,,eve,,,\n")
-    images = read_table(reviewed.path(MANIFEST))
-    assert authorship.signed(reviewed, images, "ada").table["by"].to_list() == ["eve"]  # whoever writes them next
-    result = deciding.decide(reviewed, reviewed.path("policy.yaml"), by="ada")
-    assert (result.actions, result.by_people) == ({"drop": 2}, 1)
-    assert any(line.startswith("1 row of another workspace's policy was left out") for line in result.warnings)
-
-
-def test_edits_where_the_version_before_is_not_at_hand(reviewed: Workspace) -> None:
-    """As in a clone: decisions that carry a name hold, and a line says that others cannot be told."""
-    path, ids = reviewed.path(DECISIONS), read_table(reviewed.path(MANIFEST))["image_id"]
-    shutil.rmtree(reviewed.path("history"))
-    path.write_text(path.read_text().replace(",drop,", ",keep,") + f"{ids[9]},drop,,ada,,,\n{ids[8]},drop,,,,,\n")
-    edited = path.read_bytes()
-    result = deciding.decide(reviewed, reviewed.path("policy.yaml"), by="bob")
-    assert (result.actions, result.by_people) == ({"drop": 3}, 2)
-    told = f"decisions.csv was edited, and the version before is not in {reviewed.path('history')}: rows of the policy"
-    assert any(line.startswith(told) for line in result.warnings)
-    versions.restore(reviewed, reviewed.ledger()[-1].version - 1)
-    assert path.read_bytes() == edited
-    answers = reviewed.path("answers.csv")
-    answers.write_text(f"image_id,action\n{ids[7]},keep\n")
-    assert deciding.import_decisions(reviewed, answers, "bob").by_people == 3
-
-
-def every_verb(workspace: Workspace, policy: Path) -> None:
-    """All verbs that read decisions."""
-    verbs.apply(workspace, include_test=False)
-    verbs.list_findings(workspace, finder=None, flagged_only=False)
-    asking.asked(workspace, "ada")
-    gate(workspace, changes={})
-    write(workspace)
-    adding.undo_pseudo(workspace)
-    deciding.decide(workspace, policy)
-
-
-def test_decisions_on_augmented_images_that_are_gone_stop_no_verb(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The original shows something else: what was made of it leaves, and its decisions with it, whoever took them."""
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
-    photos, workspace = tmp_path / "photos", Workspace(tmp_path / "ws")
-    write_digits(photos, 8)
-    add(workspace, photos)
-    (tmp_path / "flips.yaml").write_text("- HorizontalFlip\n")
-    materialize(workspace, tmp_path / "flips.yaml", Target(total=12))
-    manifest = read_table(workspace.path(MANIFEST))
-    copies = manifest[manifest["parent_id"] != ""]
-    with workspace.writing("scan", {}) as transaction:
-        transaction.write_table(FINDINGS, found(*((name, "outlier", 0.1) for name in copies["image_id"][:2])))
-    policy = tmp_path / "policy.yaml"
-    policy.write_text(POLICY)
-    assert deciding.decide(workspace, policy).actions == {"drop": 2}
-    (tmp_path / "mine.csv").write_text(f"image_id,action\n{copies['image_id'].iloc[1]},keep\n")
-    deciding.import_decisions(workspace, tmp_path / "mine.csv", "ada")
-    for path in manifest.set_index("image_id")["path"][copies["parent_id"][:2]]:
-        Path(path).write_bytes((photos / "test").rglob("*.png").__next__().read_bytes())
-    add(workspace, photos)
-    assert not copies["image_id"][:2].isin(read_table(workspace.path(MANIFEST))["image_id"]).any()
-    every_verb(workspace, policy)
-    assert len(read_csv(workspace.path(DECISIONS))) == 0
-    with workspace.path(DECISIONS).open("a") as file:
-        file.write("elsewhere/1.png,keep,,ada,,,\n")
-    with pytest.raises(UserError, match=r"line 2: image_id 'elsewhere/1\.png': not in this manifest"):
-        verbs.apply(workspace, include_test=False)
-
-
-def test_decisions_for_a_class_that_was_renamed_stop_no_verb(tmp_path: Path) -> None:
-    workspace = Workspace(tmp_path / "ws")
-    rows = [("a", "train", "dog"), ("b", "train", "cat"), ("c", "train", "cat")]
-    with workspace.writing("add", {}) as transaction:
-        transaction.write_table(MANIFEST, images(*rows))
-        transaction.write_table(FINDINGS, found(("a", "label_error", 0.1, "cat"), ("c", "outlier", 0.1)))
-    policy = tmp_path / "policy.yaml"
-    policy.write_text(POLICY.replace("action: review", "action: relabel"))
-    assert deciding.decide(workspace, policy).actions == {"drop": 1, "relabel": 1}
-    with workspace.writing("add", {}) as transaction:
-        transaction.write_table(MANIFEST, images(*((name, split, label.title()) for name, split, label in rows)))
-    assert "no image has any more" not in str(deciding.decide(workspace, policy, dry_run=True).warnings)  # it is asked
-    every_verb(workspace, policy)
-    result = deciding.decide(workspace, policy)
-    assert (result.actions, result.for_review) == ({"drop": 1}, 1)  # the findings are of before: somebody has to look
-    assert verbs.apply(workspace, include_test=False).relabelled == 0
-
-
-@pytest.mark.parametrize("parts", [1, 2])
-def test_decisions_of_people_follow_the_class_that_its_source_renames(tmp_path: Path, parts: int) -> None:
-    """One that falls into several stops no verb."""
-    photos, workspace, policy = tmp_path / "photos", Workspace(tmp_path / "ws"), tmp_path / "policy.yaml"
-    write_digits(photos, 20)
-    add(workspace, photos, workers=1)
-    policy.write_text("name: rules\npolicy: []\n")
-    with workspace.writing("scan", {}) as transaction:
-        transaction.write_table(FINDINGS, found())
-    manifest = read_table(workspace.path(MANIFEST))
-    image_id = manifest["image_id"][(manifest["label"] != "3") & (manifest["split"] == "train")].iloc[0]
-    (tmp_path / "mine.csv").write_text(f"image_id,action,label\n{image_id},relabel,3\n")
-    deciding.import_decisions(workspace, tmp_path / "mine.csv", "ada")
-    for at, file in enumerate(sorted(photos.glob("*/3/*"))):
-        folder = file.parent.with_name(["three", "drei"][at % parts])
-        folder.mkdir(exist_ok=True)
-        file.rename(folder / file.name)
-    told = f"1 decision gives a label that no image has any more, and counts no longer: {image_id} 3; decide anew"
-    if parts == 1:
-        told = "1 decision follows the new names of their classes: '3' is 'three'"
-    assert told in add(workspace, photos, workers=1).warnings
-    assert told in deciding.decide(workspace, policy, dry_run=True).warnings
-    at_first = read_csv(workspace.path(DECISIONS))
-    every_verb(workspace, policy)
-    after = read_csv(workspace.path(DECISIONS))
-    assert after.equals(at_first.assign(label="three") if parts == 1 else at_first[:0])
-    assert not any("class" in line for line in deciding.decide(workspace, policy).warnings)  # it is told once
-    workspace.path(DECISIONS).write_text(f"image_id,action,label\n{image_id},relabel,tree\n")
-    with pytest.raises(UserError, match=r"line 2: label 'tree': no such class; there are: .*; write one of these"):
-        verbs.apply(workspace, include_test=False)
 
 
 def test_answers_change_what_the_policy_does(workspace: Workspace) -> None:
@@ -369,16 +178,6 @@ def test_a_note_alone_says_what_it_lacks(reviewed: Workspace) -> None:
     assert "two digits?" in read_csv(reviewed.path(DECISIONS))["note"].to_list()
 
 
-def test_edits_by_hand_are_signed_as_the_command_line_says(
-    reviewed: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = reviewed.path(DECISIONS)
-    path.write_text(path.read_text().replace(",drop,", ",keep,"))
-    monkeypatch.setenv(REVIEWER, "bob")
-    run("decide", reviewed.root, "--policy", reviewed.path("policy.yaml"), "--by", "carl")
-    assert read_csv(path)["by"].tolist() == ["carl"]
-
-
 @pytest.mark.parametrize("beside", [False, True])
 def test_scores_that_are_no_probabilities_promise_nothing(workspace: Workspace, beside: bool) -> None:
     """Also where another finder says how sure its suggestions are."""
@@ -433,14 +232,6 @@ def test_one_image_waits(reviewed: Workspace) -> None:
     assert "1 image waits for a person in " in said
 
 
-def test_review_list_that_was_spoilt_by_hand_is_named(reviewed: Workspace, tmp_path: Path) -> None:
-    reviewed.path(deciding.REVIEW).write_text("spoilt,by,hand\n1,2,3\n")
-    ids = read_table(reviewed.path(MANIFEST))["image_id"]
-    (tmp_path / "mine.csv").write_text(f"image_id,action\n{ids[0]},keep\n")
-    with pytest.raises(UserError, match=r"review\.csv lacks the columns"):
-        deciding.import_decisions(reviewed, tmp_path / "mine.csv", "ada")
-
-
 def test_rule_for_a_finder_that_does_not_exist_is_named(reviewed: Workspace) -> None:
     reviewed.path("policy.yaml").write_text("name: x\npolicy:\n  - {finder: dork, action: drop}\n")
     with pytest.raises(UserError, match=r"policy\.yaml: policy\[0\]\.finder: no finder is called 'dork'"):
@@ -448,19 +239,3 @@ def test_rule_for_a_finder_that_does_not_exist_is_named(reviewed: Workspace) -> 
     reviewed.path("policy.yaml").rename(reviewed.path("recipe.yaml"))
     with pytest.raises(UserError, match=r"recipe\.yaml: policy\[0\]\.finder: no finder is called 'dork'"):
         asking.asked(reviewed, "ada")
-
-
-def test_a_duplicate_whose_twin_has_gone_is_told(tmp_path: Path) -> None:
-    photos, workspace = tmp_path / "photos", Workspace(tmp_path / "ws")
-    write_digits(photos, 8)
-    kept = next(photos.glob("train/*/*.png"))
-    copy = kept.with_name("zz.png")
-    copy.write_bytes(kept.read_bytes())
-    add(workspace, photos, workers=1)
-    run("scan", workspace.root, "--only", "exact_duplicate", "--workers", "1")
-    assert not any("of duplicates" in line for line in deciding.decide(workspace, None).warnings)
-    kept.unlink()
-    told = "of duplicates, what is to stay: images are not where they were: 1 of 1 file looked for, such as"
-    warnings = [line for line in deciding.decide(workspace, None).warnings if line.startswith(told)]
-    assert len(warnings) == 1
-    assert "'curate add' their folder again" in warnings[0]
