@@ -184,8 +184,8 @@ def _find(finder: str, evidence: Evidence, asked: Mapping[str, object]) -> pd.Da
         way_out = f"'curate add {pasted(root)} FOLDER --split pool' adds some"
         raise UserError(f"{pasted(root)} has no images in the pool that wait for a label; {way_out}")
     if not evidence.get("predictions").present[waiting].any():
-        way_out = f"they came after 'curate predict {pasted(root)}', run it again"
-        raise UserError(f"none of {int(waiting.sum()):,} images without a label has a prediction: {way_out}")
+        why = scans.why_unpredicted(evidence.get("predictions"))
+        raise UserError(f"none of {int(waiting.sum()):,} images without a label has a prediction: {why}")
     own = recipe.in_workspace(evidence.workspace).scan.get(finder, {})
     return findings.scan(evidence, {finder: function}, {finder: {**own, **asked}})
 

@@ -164,7 +164,7 @@ def _checked(item: Measure, value: Any) -> Any:
         raise UserError(f"{_called(item)} gave {value!r:.80} of an image; a score is {A_SCORE}")
     if found.ndim > 1 or not found.size or found.dtype.kind not in NUMBERS:
         raise UserError(f"{_called(item)} gave {value!r:.80} of an image; it has to be a number, or a vector of them")
-    return value
+    return float(value) if item.is_score else value  # of whole numbers none says "not known"
 
 
 def are_scores(values: np.ndarray) -> np.ndarray:
@@ -217,14 +217,12 @@ def _write_part(root: Path, item: Measure, hashes: list[str], values: list) -> N
     if len(lengths := {np.shape(value) for value in values}) > 1:
         told = " and ".join(map(str, sorted(lengths)[:2]))
         raise UserError(f"{_called(item)} gave arrays of shapes {told}; of every image it has to be the same")
-    first = np.asarray(values[0])
-    if first.ndim == 0:
-        column = pa.array(np.asarray(values))
-    elif first.dtype == np.uint8:  # as a list of numbers, parquet would take a second for 60,000 thumbnails
-        stacked = np.stack(values)
-        column = pa.Array.from_buffers(pa.binary(first.size), len(stacked), [None, pa.py_buffer(stacked)])
+    stacked = np.stack(values)  # of the type that holds them all
+    if stacked.ndim == 1:
+        column = pa.array(stacked)
+    elif stacked.dtype == np.uint8:  # as a list of numbers, parquet would take a second for 60,000 thumbnails
+        column = pa.Array.from_buffers(pa.binary(stacked.shape[1]), len(stacked), [None, pa.py_buffer(stacked)])
     else:
-        stacked = np.stack(values)
         column = pa.FixedSizeListArray.from_arrays(pa.array(stacked.ravel()), stacked.shape[1])
     table = pa.table({"content_hash": hashes, "value": column})
     last = max((int(path.stem.removeprefix("part-")) for path in _parts(root, item)), default=0)
@@ -275,4 +273,5 @@ def _absent(item: Measure, count: int) -> np.ndarray:
         value = np.asarray(
             item.function(*[black[:, :, 0] if need == "gray" else black for need in registry.needs(item.function)])
         )
-    return np.full((count, *value.shape), np.nan if np.issubdtype(value.dtype, np.floating) else 0, value.dtype)
+    kind = np.dtype(np.float64) if item.is_score else value.dtype
+    return np.full((count, *value.shape), np.nan if np.issubdtype(kind, np.floating) else 0, kind)

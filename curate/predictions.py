@@ -108,6 +108,15 @@ def read_summary(workspace: Workspace) -> dict[str, Any]:
     return {"classes": classes, **summary}
 
 
+def read_ids(workspace: Workspace) -> pd.DataFrame:
+    """`image_id` and `content_hash` of the images that there are predictions of."""
+    path = workspace.root / FILE
+    try:
+        return pq.read_table(path, columns=["image_id", "content_hash"]).to_pandas()
+    except (ValueError, OSError) as error:
+        raise _damaged(path, error) from None
+
+
 def read(workspace: Workspace, manifest: pd.DataFrame) -> Predictions:
     """The predictions for the rows of `manifest`, found by image id and content.
 
@@ -123,7 +132,7 @@ def read(workspace: Workspace, manifest: pd.DataFrame) -> Predictions:
     classes = summary.pop("classes")
     try:
         table = pq.read_table(path)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         raise _damaged(path, error) from None
     _check_columns(path, table, len(classes))
     probs, embeddings = _matrix(table["pred_probs"]), _matrix(table["embedding"])

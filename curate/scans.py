@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
-import pyarrow.parquet as pq
 
 from curate import finders, findings, predictions, recipe, registry
 from curate.evidence import Evidence
@@ -117,20 +116,19 @@ def uncovered(evidence: Evidence) -> list[str]:
         names = ", ".join(sorted(set(evidence.renewed)))
         warnings.append(f"what other versions of these had found was found anew: {names}")
     if gone := evidence.unmeasured():
-        told = f"{len(gone):,} images are missing or changed since 'curate add' and were not looked at"
-        warnings.append(f"{told}: {some(gone)}; put them back, or add them again")
+        told = f"{plural(len(gone), 'image was', 'images were')} not looked at ({some(gone)}): missing or changed since"
+        warnings.append(
+            f"{told} 'curate add', larger than CURATE_MAX_PIXELS, or what measures them crashed; put them back, or add "
+            "them again"
+        )
     if not predictions.exists(evidence.workspace):
         return warnings
     images, found = evidence.manifest, evidence.get("predictions")
     brought = found.summary.get("from")
     lacking = images["image_id"][~found.present & decodable(images)]
     if len(lacking):
-        reason = (
-            f"{pasted(str(brought))} has no row of them, or they have changed since"
-            if brought
-            else "they came or changed after 'curate predict', run it again"
-        )
-        warnings.append(f"{len(lacking):,} images have no prediction ({some(lacking.to_list())}): {reason}")
+        told = plural(len(lacking), "image has", "images have")
+        warnings.append(f"{told} no prediction ({some(lacking.to_list())}): {why_unpredicted(found)}")
     unknown = images[(images["label"] != "") & ~images["label"].isin(found.classes)]
     if len(unknown):
         which = some(unknown["label"].drop_duplicates().to_list())
@@ -138,6 +136,13 @@ def uncovered(evidence: Evidence) -> list[str]:
         reason = f"these labels were not judged; {way_out}"
         warnings.append(f"{len(unknown):,} images have labels that the predictions do not know ({which}): {reason}")
     return warnings
+
+
+def why_unpredicted(found: predictions.Predictions) -> str:
+    """Why images have no prediction, and the way out."""
+    if brought := found.summary.get("from"):
+        return f"{pasted(str(brought))} has no row of them, or they have changed since"
+    return "they came or changed after 'curate predict', run it again"
 
 
 def _ran(entry: Entry) -> Mapping[str, str]:
@@ -159,6 +164,6 @@ def _unpredicted(workspace: Workspace, images: pd.DataFrame) -> int:
     if not predictions.exists(workspace):
         return 0
     rows = learned(images[images["parent_id"] == ""])
-    known = pq.read_table(workspace.root / predictions.FILE, columns=["image_id", "content_hash"]).to_pandas()
+    known = predictions.read_ids(workspace)
     pairs = [pd.MultiIndex.from_frame(table[["image_id", "content_hash"]]) for table in (rows, known)]
     return int((~pairs[0].isin(pairs[1])).sum())

@@ -56,10 +56,11 @@ def scan(workspace: Workspace, *, only: list[str] | None, settings: findings.Set
         table = findings.scan(evidence, chosen, merged)
         if workspace.has(FINDINGS):
             table = findings.merged(read_findings(workspace), table, chosen, images, only=bool(only))
+        warnings = scans.uncovered(evidence)  # may read what is damaged: before anything is published
         transaction.write_table(FINDINGS, table)
     flagged = {name: int(table["flagged"][table["finder"] == name].sum()) for name in chosen}
     not_run = [] if only else sorted(set(findings.select(None, True)) - set(chosen))
-    return Scanned(str(workspace.path(FINDINGS)), flagged, not_run, scans.uncovered(evidence))
+    return Scanned(str(workspace.path(FINDINGS)), flagged, not_run, warnings)
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def list_findings(
         raise UserError(f"{min(strange)!r} is no image of {pasted(workspace.root)}; there are: {there}")
     found, expected = told.found, None
     if told.finder == answers.LABEL_ERROR and told.probable:
-        found, expected = _cut(found, told.images, at, told.calibration)
+        found, expected = _cut(found, at, told.calibration)
     table = found[found["finder"] == told.finder] if told.finder else found
     table = table[table["flagged"]] if flagged_only else table
     table = table[table["image_id"].isin(image_ids)] if image_ids else table
@@ -129,7 +130,7 @@ def summarise(workspace: Workspace, *, finder: str | None, at: str | None = None
     told = _told(workspace, finder, at)
     found, expected = told.found, None
     if told.finder in (None, answers.LABEL_ERROR) and told.probable:
-        found, expected = _cut(found, told.images, at, told.calibration)
+        found, expected = _cut(found, at, told.calibration)
     table = found[found["finder"] == told.finder] if told.finder else found
     flagged = {str(name): int(count) for name, count in table.groupby("finder")["flagged"].sum().items()}
     return Summary(flagged, expected, told.calibration.answers if answers.LABEL_ERROR in flagged else 0)
@@ -173,22 +174,18 @@ def _told(workspace: Workspace, finder: str | None, at: str | None) -> _Told:
     return _Told(finder, found, images, said, calibration, probable)
 
 
-def _cut(
-    found: pd.DataFrame, images: pd.DataFrame, at: str | None, calibration: threshold.Calibration
-) -> tuple[pd.DataFrame, threshold.Cut]:
-    """The findings with `label_error` flagged anew for the training labels, and what is expected of that.
+def _cut(found: pd.DataFrame, at: str | None, calibration: threshold.Calibration) -> tuple[pd.DataFrame, threshold.Cut]:
+    """The findings with `label_error` flagged anew for the training labels, and what is expected of that: of those that
+    were judged, each of which has a row.
 
     at None: the flags stay.
     """
     mine = ((found["finder"] == answers.LABEL_ERROR) & (found["split"] == "train")).to_numpy()
-    labelled = len(manifest.learned(images[images["parent_id"] == ""]))
     probs = 1 - found["score"].to_numpy(np.float64)[mine]
-    every = np.append(probs, np.zeros(max(0, labelled - len(probs))))  # a score of 1 has no row
     flags = found["flagged"].to_numpy(bool, copy=True)
     if not at:
-        flagged = np.append(flags[mine], np.zeros(len(every) - len(probs), bool))
-        return found, threshold.expected(every, flagged, calibration)
-    cut = threshold.cut(every, at, calibration)
+        return found, threshold.expected(probs, flags[mine], calibration)
+    cut = threshold.cut(probs, at, calibration)
     flags[mine] = threshold.taken(probs, cut)
     return found.assign(flagged=flags), cut
 

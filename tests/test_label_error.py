@@ -174,14 +174,15 @@ def test_generated_images_are_no_labels_of_their_own(method: str) -> None:
 
 
 def test_generated_images_do_not_dilute_the_rate_of_errors(tmp_path: Path) -> None:
-    """One label of two originals is wrong, however many images were generated from the other."""
+    """One label of two originals is wrong, however many images were generated from the other; a third was not judged."""
     made = {f"made{draw}": "b" for draw in range(6)}
     workspace = Workspace(tmp_path)
     with workspace.writing("scan", {}) as transaction:
-        rows = [(name, "train", "cat") for name in ("a", "b", *made)]
+        rows = [(name, "train", "cat") for name in ("a", "b", "c", *made)]
         transaction.write_table(MANIFEST, images(*rows, parents=made))
-        wrong = findings_of(("a", "label_error", 0.0, "dog")).assign(suggested_prob=np.float32(1))
-        transaction.write_table(FINDINGS, wrong)
+        judged = findings_of(("a", "label_error", 0.0, "dog"), ("b", "label_error", 0.999999, ""))
+        judged = judged.assign(flagged=[True, False], suggested_prob=np.float32([1, 0]))
+        transaction.write_table(FINDINGS, judged)
     expected = verbs.summarise(workspace, finder="label_error").expected
     assert expected is not None
     assert expected.noise_rate.expected == pytest.approx(0.5, abs=0.01)

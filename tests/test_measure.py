@@ -102,6 +102,30 @@ def test_what_cannot_be_kept_is_named(tmp_path: Path, function: Callable, says: 
     assert not list(tmp_path.glob("signals/*"))
 
 
+def square(image: np.ndarray) -> int:
+    """Whole numbers, as a finder may give."""
+    return int(image.shape[0] >= image.shape[1])
+
+
+def mixed(image: np.ndarray) -> np.ndarray:
+    """Whole numbers of some images, fractions of others."""
+    return np.zeros(3, np.uint8) if image.mean() < 100 else image.mean((0, 1)) / 2
+
+
+def test_scores_in_whole_numbers_say_nothing_of_what_was_not_seen(tmp_path: Path) -> None:
+    evidence = evidence_of(tmp_path, [*PICTURES, Picture(None)])
+    item = Measure(square, is_score=True)
+    scores = measure(evidence.workspace, evidence.manifest, [item])["square"]
+    assert np.isnan(scores).tolist() == [False, False, False, True]
+
+
+def test_vectors_of_several_types_are_kept_in_one_that_holds_them(tmp_path: Path) -> None:
+    dark, light = Picture(np.zeros((8, 8, 3), np.uint8)), Picture(np.full((8, 8, 3), 201, np.uint8))
+    evidence = evidence_of(tmp_path, [dark, light])
+    values = measure(evidence.workspace, evidence.manifest, [Measure(mixed)])["mixed"]
+    assert values.tolist() == [[0, 0, 0], [100.5, 100.5, 100.5]]
+
+
 @pytest.mark.parametrize("item", MEASURES, ids=lambda item: item.name)
 def test_images_that_cannot_be_decoded_have_no_value_but_its_shape(tmp_path: Path, item: Measure) -> None:
     some = evidence_of(tmp_path / "some", [*PICTURES, Picture(None)])
@@ -160,7 +184,7 @@ def test_a_scan_says_what_is_missing_and_what_it_found_anew(tmp_path: Path, monk
     monkeypatch.setattr(signal, "VERSION", signal.VERSION + 1)
     without = verbs.scan(ws, only=only, settings={}, engine=Local(1))
     assert without.warnings[0] == said
-    assert without.warnings[1].startswith("1 images are missing or changed since 'curate add'")
+    assert without.warnings[1].startswith("1 image was not looked at (")
     assert without.flagged == {"near_duplicate": 0}
     photo.rename(photos / "2.png")
     verbs.scan(ws, only=only, settings={}, engine=Local(1))

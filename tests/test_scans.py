@@ -6,11 +6,12 @@ from types import ModuleType
 
 import pytest
 
-from curate import finders, registry, scans, verbs
+from curate import finders, predictions, registry, scans, verbs
 from curate.engine import Local
+from curate.errors import UserError
 from curate.ingest.add import add
 from curate.signals import tones
-from curate.workspace import FINDINGS, Entry, Workspace
+from curate.workspace import FINDINGS, MANIFEST, Entry, Workspace, read_table
 from tests.conftest import write_digits
 
 
@@ -64,6 +65,19 @@ def test_findings_older_than_the_images_are_told_finder_by_finder(workspace: Wor
     assert len(warned) == 1
     assert "exact_duplicate" in warned[0]
     assert "dark" not in warned[0]
+
+
+def test_damaged_predictions_are_told_before_anything_is_published(workspace: Workspace) -> None:
+    path = workspace.root / predictions.FILE
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"junk")
+    with pytest.raises(UserError, match="run 'curate predict' again"):
+        verbs.scan(workspace, only=["dark"], settings={}, engine=Local())
+    assert [entry.command for entry in workspace.ledger()] == ["add"]
+    with pytest.raises(UserError, match="run 'curate predict' again"):
+        scans.unsure(
+            workspace, "ws", ["label_error"], {"label_error": entry(1, "scan")}, read_table(workspace.path(MANIFEST))
+        )
 
 
 def test_a_finder_that_came_since_the_scan_has_not_run(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,7 @@ def select(
         return
     images = plural(result.images, "image", "images")
     output.say(f"{images} to label next, the first ones first, of {result.waiting:,} in the pool without a label.")
-    if budget and result.images < budget:
+    if budget and result.images < min(budget, result.waiting):
         output.say("There are no more: the others show photos that are there, or have no prediction.")
     output.say(
         f"Wrote {pasted(result.written)}. Next: fill in its column 'label', then curate decide {pasted(ws)} "

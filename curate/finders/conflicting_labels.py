@@ -21,29 +21,34 @@ def conflicting_labels(
     """
     pairs = duplicates.same_photo(duplicate_pairs, probability=probability)
     groups = duplicates.components(len(manifest), pairs["a"].to_numpy(), pairs["b"].to_numpy())
-    label = manifest["label"].to_numpy(dtype=object)
     involved = np.unique(np.concatenate([pairs["a"].to_numpy(), pairs["b"].to_numpy()]))
-    table = pd.DataFrame({"row": involved, "group": groups[involved], "label": label[involved]})
-    table["image_id"] = manifest["image_id"].to_numpy()[involved]
-    table = table[(table["label"] != "") & (manifest["parent_id"] == "").to_numpy()[involved]]
+    table = manifest.iloc[involved][["image_id", "label", "parent_id"]].assign(row=involved, group=groups[involved])
+    table = table[(table["label"] != "") & (table["parent_id"] == "")]
     table = table[table.groupby("group")["label"].transform("nunique") > 1]
-    tables = [_judge(table) for _, table in table.groupby("group")]
-    columns = ["row", "score", "flagged", "group", "suggested_label", "related_id", "detail"]
-    return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame({name: [] for name in columns})
+    return _judged(table)
 
 
-def _judge(table: pd.DataFrame) -> pd.DataFrame:
-    """Scores and flags of one group's labelled images."""
-    counts = table["label"].value_counts().sort_index().sort_values(ascending=False, kind="stable")
-    share = table["label"].map(counts).to_numpy() / len(table)
-    decided = counts.iloc[0] * 2 > len(table)
-    flagged = (table["label"] != counts.index[0]).to_numpy() if decided else np.ones(len(table), bool)
-    first = table.groupby("label", sort=False)["image_id"].first()
-    other = np.where(table["label"] == counts.index[0], counts.index[1], counts.index[0])
-    return table.assign(
-        score=share if decided else np.minimum(share, 0.49),
-        flagged=flagged,
-        suggested_label=np.where(flagged & decided, counts.index[0], ""),
-        related_id=first[other].to_numpy(),
-        detail=", ".join(f"{count} × {label!r}" for label, count in counts.items()),
+def _judged(table: pd.DataFrame) -> pd.DataFrame:
+    """Scores and flags of the versions of photos, each under several labels: `row`, `group`, `image_id`, `label`."""
+    counts = table.groupby(["group", "label"]).agg(count=("row", "size"), first=("image_id", "first")).reset_index()
+    counts = counts.sort_values(["group", "count", "label"], ascending=[True, False, True])
+    counts["text"] = counts["count"].astype(str) + " × " + counts["label"].map(repr)
+    by_photo = counts.groupby("group")
+    most, next_most = (by_photo.nth(place).set_index("group") for place in (0, 1))
+    total = by_photo["count"].sum()
+    group = table["group"]
+    share = table.merge(counts, on=["group", "label"])["count"].to_numpy() / group.map(total).to_numpy()
+    decided = group.map(most["count"] * 2 > total).to_numpy(bool)
+    is_most = (table["label"] == group.map(most["label"])).to_numpy(bool)
+    flagged = ~(decided & is_most)
+    return pd.DataFrame(
+        {
+            "row": table["row"],
+            "score": np.where(decided, share, np.minimum(share, 0.49)),
+            "flagged": flagged,
+            "group": group,
+            "suggested_label": np.where(flagged & decided, group.map(most["label"]), ""),
+            "related_id": np.where(is_most, group.map(next_most["first"]), group.map(most["first"])),
+            "detail": group.map(by_photo["text"].agg(", ".join)),
+        }
     )

@@ -53,8 +53,9 @@ def worth_labelling(
 
     The score is the order of choice, from 0 up to 0.5. `suggested_label` is what networks call it, with its calibrated
     probability; unsure is 1 less the difference between the two highest of these (margin). `weigh="unsure"` and
-    "coverage" leave out the other half, to compare. `labels`: shape (N,), -1 for unlabelled. `pred_probs`: shape (N,
-    K), `embeddings`: shape (N, D); NaN where there are none. No image twice, and the same in any order of the rows.
+    "coverage" leave out the other half, to compare; without any embeddings it is "unsure". `labels`: shape (N,), -1 for
+    unlabelled. `pred_probs`: shape (N, K), `embeddings`: shape (N, D); NaN where there are none. No image twice, and
+    the same in any order of the rows.
     Sources: Wei, Iyer, Bilmes 2015, "Submodularity in Data Subset Selection and Active Learning" (facility location
     among unsure images); Hacohen, Dekel, Weinshall 2022, "Active Learning on a Budget" (which half counts when).
     """
@@ -63,7 +64,12 @@ def worth_labelling(
     if budget < 1:
         raise UserError(f"worth_labelling.budget must be 1 or more, not {budget}")
     embedded = ~np.isnan(embeddings).any(axis=1)
-    found = pool.candidates(manifest, embedded & ~np.isnan(pred_probs).any(axis=1), duplicate_pairs)
+    if not embedded.any():  # predictions of another program may come without
+        if weigh == "coverage":
+            raise UserError("worth_labelling.weigh=coverage goes by embeddings, and there are none; leave it out")
+        weigh = "unsure"
+    predicted = ~np.isnan(pred_probs).any(axis=1)
+    found = pool.candidates(manifest, predicted & (embedded | (weigh == "unsure")), duplicate_pairs)
     rows = found.rows
     if not len(rows):
         return pd.DataFrame({"row": rows, "score": np.zeros(0)})

@@ -249,6 +249,14 @@ def test_another_file_is_left_alone(ws: Workspace, tmp_path: Path) -> None:
     assert select(ws, out=tmp_path / "next.csv").written == str(tmp_path / "next.csv")
 
 
+def test_what_was_selected_is_listed_without_a_word_of_a_scan(ws: Workspace) -> None:
+    select(ws)
+    listed = invoke("findings", ws.root, "--finder", "worth_labelling")
+    assert "has not looked at this set" not in listed.stderr
+    assert "worth_labelling has not looked" not in listed.stdout
+    assert "pseudo_label has not looked at this set" in invoke("findings", ws.root, "--finder", "pseudo_label").stderr
+
+
 def test_what_came_after_the_predictions_is_told(ws: Workspace, tmp_path: Path) -> None:
     write_digits(tmp_path / "late", 2, first=80)
     add(ws, tmp_path / "late", name="late", split="pool")

@@ -64,6 +64,16 @@ def test_the_more_unsure_the_earlier() -> None:
     assert a_set.choose(8) == a_set.pool[::-1].tolist()
 
 
+def test_without_embeddings_the_most_unsure_are_chosen() -> None:
+    a_set = Set(pool=8)
+    a_set.embeddings[:] = np.nan
+    a_set.probs[a_set.pool, 0] = np.linspace(0.54, 0.5, 8)
+    a_set.probs[:, 1] = 1 - a_set.probs[:, 0]
+    assert a_set.choose(3) == a_set.pool[::-1][:3].tolist()
+    with pytest.raises(UserError, match="weigh=coverage goes by embeddings, and there are none"):
+        a_set.choose(3, weigh="coverage")
+
+
 def test_what_no_label_is_near_comes_before_what_is_covered() -> None:
     a_set = Set()
     a_set.probs[:] = [0.6, 0.4]
