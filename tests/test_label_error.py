@@ -174,7 +174,7 @@ def test_generated_images_are_no_labels_of_their_own(method: str) -> None:
 
 
 def test_generated_images_do_not_dilute_the_rate_of_errors(tmp_path: Path) -> None:
-    """One label of two originals is wrong, however many images were generated from the other; a third was not judged."""
+    """One label of two originals is wrong, however many images were generated from the other. A third is not judged."""
     made = {f"made{draw}": "b" for draw in range(6)}
     workspace = Workspace(tmp_path)
     with workspace.writing("scan", {}) as transaction:

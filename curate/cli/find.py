@@ -191,8 +191,8 @@ def findings(
     listed = verbs.list_findings(
         workspace, finder=finder, flagged_only=not (everything or image), at=at, image_ids=image
     )
-    looked = finder is None or not listed.table.empty
-    not_run = {} if looked else scans.not_run(workspace, pasted(ws), [finder], scans.of(workspace))
+    unseen = [finder] if finder and listed.table.empty else []
+    not_run = scans.not_run(workspace, pasted(ws), unseen, scans.of(workspace))
     output.warn(scans.warnings(workspace) + [f"{name} has not looked at this set" for name in not_run])
     table = listed.table.head(top)
     if as_json:
