@@ -155,7 +155,8 @@ def _told(workspace: Workspace, finder: str | None, at: str | None) -> _Told:
     """Read them, after a look at what is asked."""
     found = read_findings(workspace)
     mine = found[found["finder"] == answers.LABEL_ERROR]
-    probable = bool((mine["suggested_prob"] > 0).any())
+    suggests = bool((mine["suggested_label"] != "").any())  # of labels that are all likely right, none
+    probable = bool((mine["suggested_prob"] > 0).any()) or (len(mine) > 0 and not suggests and _fused(workspace))
     if at:
         threshold.parse(at, "--at")
     if at and finder not in (None, answers.LABEL_ERROR):
@@ -165,13 +166,21 @@ def _told(workspace: Workspace, finder: str | None, at: str | None) -> _Told:
         findings.select([finder], True)
     if at and len(mine) and not probable:
         way_out = f"'curate scan {pasted(workspace.root)}' with {answers.LABEL_ERROR}.method=fused does"
-        raise UserError(f"--at {at}: {answers.LABEL_ERROR} gave no probabilities; {way_out}, where it suggests a label")
+        raise UserError(f"--at {at}: {answers.LABEL_ERROR} gave no probabilities; {way_out}")
     images = read_manifest(workspace)
     said = read_decisions(workspace, images)
     found, calibration = answers.calibrate(found, said, images)
     about = images.set_index("image_id")
     found = found.assign(given_label=found["image_id"].map(about["label"]), split=found["image_id"].map(about["split"]))
     return _Told(finder, found, images, said, calibration, probable)
+
+
+def _fused(workspace: Workspace) -> bool:
+    """Whether `label_error` ran by the method that gives probabilities, as far as ledger and recipe tell."""
+    ran = scans.of(workspace).get(answers.LABEL_ERROR)
+    given = ran.arguments.get("set") if ran else None
+    own = given.get(answers.LABEL_ERROR, {}) if isinstance(given, dict) else {}
+    return {**recipe.in_workspace(workspace).scan.get(answers.LABEL_ERROR, {}), **own}.get("method", "fused") == "fused"
 
 
 def _cut(found: pd.DataFrame, at: str | None, calibration: threshold.Calibration) -> tuple[pd.DataFrame, threshold.Cut]:

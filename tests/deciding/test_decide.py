@@ -196,6 +196,21 @@ def test_scores_that_are_no_probabilities_promise_nothing(workspace: Workspace, 
     assert run("findings", workspace.root, "--finder", "label_error").count("precision") == 0
 
 
+@pytest.mark.parametrize("method", ["fused", "confident_learning"])
+def test_labels_that_are_all_likely_right_have_a_rate_of_errors(workspace: Workspace, method: str) -> None:
+    ids = read_table(workspace.path(MANIFEST)).query("split == 'train'")["image_id"].to_list()
+    table = found(*((name, "label_error", 0.99, "") for name in ids)).assign(flagged=False)
+    asked = {"only": ["label_error"], "set": {"label_error": {"method": method}}}
+    with workspace.writing("scan", asked) as transaction:
+        transaction.write_table(FINDINGS, table)
+    expected = verbs.summarise(workspace, finder=None).expected
+    if method == "fused":
+        assert expected is not None
+        assert expected.noise_rate.expected == pytest.approx(0.01, abs=0.001)
+    else:
+        assert expected is None
+
+
 def test_probabilities_stay_such_when_all_were_answered(workspace: Workspace) -> None:
     image_id = read_table(workspace.path(MANIFEST)).query("split == 'train'")["image_id"].iloc[0]
     with workspace.writing("scan", {}) as transaction:
