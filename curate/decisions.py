@@ -160,7 +160,7 @@ def merge(earlier: pd.DataFrame, imported: pd.DataFrame, *, by: str, at: str) ->
     Those of other people stay beside them, see `curate.reviewers`.
 
     A row without `by`, and a row of the policy that was edited, become the decision of `by`; unchanged rows stay. at:
-    now, the time of these, and of rows whose own is none.
+    now, the time of these, and of rows whose own is none. Whoever names the former first lets them keep their time.
     """
     fresh = imported[changed(imported, earlier)].copy()
     unsigned = fresh["by"].isin(["", POLICY])

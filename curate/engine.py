@@ -238,7 +238,7 @@ def serve() -> None:
 def _begin() -> None:
     one_thread()
     serve()
-    os.dup2(2, 1)  # stdout is the verb's own: what a plug-in prints goes to stderr
+    os.dup2(2, 1)  # stdout is the verb's own: what Python code prints goes to stderr, as what it warns of does
     sys.stderr = sys.stdout
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # decoders write there what is wrong with an image, without its name
 

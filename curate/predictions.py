@@ -114,7 +114,7 @@ def read_ids(workspace: Workspace) -> pd.DataFrame:
     try:
         return pq.read_table(path, columns=["image_id", "content_hash"]).to_pandas()
     except (ValueError, OSError) as error:
-        raise _damaged(path, error) from None
+        raise _unread(path, error) from None
 
 
 def read(workspace: Workspace, manifest: pd.DataFrame) -> Predictions:
@@ -133,7 +133,7 @@ def read(workspace: Workspace, manifest: pd.DataFrame) -> Predictions:
     try:
         table = pq.read_table(path)
     except (ValueError, OSError) as error:
-        raise _damaged(path, error) from None
+        raise _unread(path, error) from None
     _check_columns(path, table, len(classes))
     probs, embeddings = _matrix(table["pred_probs"]), _matrix(table["embedding"])
     if probs.shape[1] != len(classes):
@@ -234,6 +234,11 @@ def _rows(matrix: np.ndarray, at: np.ndarray, missing: float = np.nan) -> np.nda
     rows = np.full((len(at), matrix.shape[1]), missing, matrix.dtype)
     rows[at >= 0] = matrix[at[at >= 0]]
     return rows
+
+
+def _unread(path: Path, error: Exception) -> Exception:
+    """What the operating system says stays as it is: a file that may not be read is not damaged."""
+    return error if isinstance(error, OSError) and error.errno else _damaged(path, error)
 
 
 def _damaged(path: Path, error: Exception | str) -> UserError:

@@ -70,8 +70,8 @@ class Listed:
     table: pd.DataFrame
     """With the column `given_label`; scores of `label_error` as people's answers have it."""
     expected: threshold.Cut | None
-    """Of the labels in training, without those of generated images; None where `label_error` is not listed, or was run
-    without probabilities."""
+    """Of the labels in training that were judged, which those of generated images are not; None where `label_error` is
+    not listed, or was run without probabilities."""
     answers: int
     """People's decisions on labels, by which probabilities were set right."""
     decisions: pd.DataFrame

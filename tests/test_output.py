@@ -47,6 +47,10 @@ def test_what_has_no_room_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     assert "Left out" not in printed(FINDINGS, 120, monkeypatch, capsys)
 
 
+def test_a_table_without_rows_has_its_head(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    assert "image_id" in printed(FINDINGS.iloc[:0], 200, monkeypatch, capsys)
+
+
 def test_a_long_text_is_wrapped(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     table = pd.DataFrame({"name": ["dark"], "summary": ["Image whose lightest parts are " + "still " * 20 + "dark."]})
     said = printed(table, 50, monkeypatch, capsys)

@@ -246,7 +246,7 @@ def expectation(cut: "Cut", answers: int) -> list[str]:
         f"{labels} in training {which}. Expected, {basis}, and in 95 of 100 cases:",
         f"  precision   {cut.precision}, how many of these are wrong",
         f"  recall      {cut.recall}, how many of the wrong ones these are",
-        f"  noise rate  {cut.noise_rate}, how many of all are wrong",
+        f"  noise rate  {cut.noise_rate}, how many of all that were judged are wrong",
     ]
 
 

@@ -21,7 +21,7 @@ BETWEEN, EDGES = 3, 2
 
 def print_json(value: object) -> None:
     """One JSON document on stdout. NaN and infinities, which JSON lacks, become null."""
-    whole = sys.stdout.encoding.lower().replace("-", "") == "utf8"  # else what it lacks would be no JSON
+    whole = (sys.stdout.encoding or "utf-8").lower().replace("-", "") == "utf8"  # else what it lacks would be no JSON
     print(json.dumps(_plain(value), ensure_ascii=not whole, indent=1))
 
 
@@ -46,7 +46,7 @@ def print_table(table: "pd.DataFrame | Sequence[Mapping[str, object]]", columns:
         values = {name: table[name].to_list() for name in columns}
     to_terminal = sys.stdout.isatty()
     cells = {name: [_cell(value) for value in column] for name, column in values.items()}
-    columns = [name for name in columns if any(cells[name]) or not to_terminal]
+    columns = [name for name in columns if any(cells[name]) or not (to_terminal and cells[name])]
     natural = {name: max(map(cell_len, (name, *cells[name]))) for name in columns}
     console = Console(width=None if to_terminal else EDGES + sum(natural.values()) + BETWEEN * len(natural))
     widths = _fitted(natural, console.width) if to_terminal else natural

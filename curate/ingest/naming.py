@@ -60,7 +60,10 @@ def others(workspace: Workspace, name: str, here: str) -> set[str]:
 
 
 def folders_of_others(workspace: Workspace, here: str) -> set[str]:
-    """The folders that there are of sources that lie elsewhere, and neither around this one nor in it."""
+    """Of a folder, the folders that there are of sources that lie elsewhere, and neither around it nor in it; none of
+    tables, whose images lie in such by nature."""
+    if not os.path.isdir(here):
+        return set()
     places = {place for _, place in _names(workspace) if os.path.isdir(place)}
     return {place for place in places if not _is_in(place, here) and not _is_in(here, place)}
 

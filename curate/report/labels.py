@@ -31,7 +31,7 @@ class Bin:
 
 @dataclass(frozen=True)
 class Labels:
-    """What is expected of the labels in training."""
+    """What is expected of the labels in training that were judged."""
 
     expected: Cut
     answers: int

@@ -23,4 +23,4 @@ def proved(workspace: Workspace) -> Proved | None:
         return None
     lines = [entry for entry in workspace.ledger() if entry.command == "prove"][-1:]
     changed = any(line.reads.get(name, "") != workspace.hash(name) for line in lines for name in (MANIFEST, CURATED))
-    return Proved(found, changed or (workspace.has(CURATED) and not versions.is_current(workspace)))
+    return Proved(found, changed or (bool(lines) and workspace.has(CURATED) and not versions.is_current(workspace)))

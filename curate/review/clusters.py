@@ -1,5 +1,7 @@
 """Findings that are alike, so that one look and one key decide several: one question, near in embedding space."""
 
+import warnings
+
 import numpy as np
 
 from curate.likeness.neighbors import unit
@@ -75,9 +77,12 @@ def _by_features(features: np.ndarray, size: int) -> np.ndarray:
     many = round(int(known.sum()) / size)
     if len(features) > MANY and size < PART:  # k-means takes as long as images times clusters
         parts = _by_features(features, PART)
-        return _numbered(parts, [_by_features(features[rows], size) for rows in _members(parts)])
+        if parts.max() > 0:  # equal images stay one part
+            return _numbered(parts, [_by_features(features[rows], size) for rows in _members(parts)])
     if many > 1:
-        means = KMeans(many, n_init=1, random_state=0).fit(unit(features[known]))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Number of distinct clusters")  # of equal images
+            means = KMeans(many, n_init=1, random_state=0).fit(unit(features[known]))
         found[known] = means.labels_ + 1
     elif known.any():
         found[known] = 1

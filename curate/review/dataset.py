@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 BATCH = 2_000
 """Documents per write; MongoDB takes up to 48 MB."""
-LABEL_FIELDS = ("ground_truth", "given_label")
-"""The label that people may edit, and the one that was shown."""
+LABEL_FIELDS = ("ground_truth", "given_label", "digest")
+"""The label that people may edit, the one that was shown, and by what a sample is known that says all it should."""
 MARK = "curate"
 """Key of the dataset's `info` that says that it is ours, and of which workspace."""
 

@@ -226,6 +226,17 @@ def test_a_name_whose_file_has_moved_to_another_source_is_free(ws: Workspace, tr
     assert (add(ws, inbox).skipped, add(ws, by_class).added) == (3, 0)
 
 
+def test_what_a_table_does_not_name_any_more_is_told(ws: Workspace, tree: Tree) -> None:
+    folder = tree("cat/1.png", "cat/2.png")
+    table = folder.parent / "t.csv"
+    table.write_text("path,label\nphotos/cat/1.png,dog\nphotos/cat/2.png,dog\n")
+    add(ws, folder)
+    add(ws, table)
+    table.write_text("path,label\nphotos/cat/1.png,dog\n")
+    (told,) = add(ws, table).warnings
+    assert told.startswith("1 image is not in the source any more: t/photos/cat/2.png")
+
+
 def test_a_copy_of_what_is_there_is_no_move(ws: Workspace, tree: Tree) -> None:
     root = tree("cat/1.png", "cat/2.png")
     add(ws, root)

@@ -40,7 +40,7 @@ def test_wrong_labels_are_told_with_what_to_expect(tmp_path):
     for words in (
         "60 labels in training are flagged",
         "after 50 answers",
-        "of all labels are wrong",
+        "of all labels that were judged are wrong",
         "What people said",
     ):
         assert words in page.text, words

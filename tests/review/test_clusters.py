@@ -32,6 +32,15 @@ def test_of_many_parts_are_split_first(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (found == found[5]).sum() == 1
 
 
+def test_many_equal_images_are_one_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clusters, "MANY", 200)
+    monkeypatch.setattr(clusters, "PART", 100)
+    equal = np.tile(np.eye(8)[0], (300, 1))
+    assert set(cluster(np.full(300, "dark"), equal)) == {0}
+    found = cluster(np.full(500, "dark"), np.concatenate([equal, blobs(100, 100)[0][:, ::-1]]))
+    assert len(set(found[:300])) == 1
+
+
 def test_another_question_is_another_cluster() -> None:
     features, _ = blobs(10)
     groups = np.array(["cat -> dog"] * 5 + ["dog -> cat"] * 5)

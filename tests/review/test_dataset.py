@@ -239,6 +239,12 @@ def test_a_label_that_cannot_be_taken_over_stays_as_it_was_edited(ws: Workspace)
         assert any("label 'siamese', edited in FiftyOne, is no class" in line for line in again.warnings)
         assert sample(again.data, CAT).ground_truth.label == "siamese"
         assert sample(again.data, CAT).decision.label == "keep"
+    relabel_in_manifest(ws, **{CAT: "bird"})
+    mine = sample(opened(ws).data, CAT)
+    assert (mine.ground_truth.label, mine.given_label) == ("siamese", "cat")
+    mine.ground_truth.label = "cat"  # the edit is taken back
+    mine.save()
+    assert sample(opened(ws).data, CAT).ground_truth.label == "bird"
 
 
 def test_a_dataset_that_does_not_say_which_label_it_showed(ws: Workspace) -> None:
