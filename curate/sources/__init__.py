@@ -132,15 +132,16 @@ def _recognises(name: str, module: ModuleType, path: Path) -> bool:
 
 def read(layout: str, place: Path | str, options: Options) -> Iterator[Sample | Skipped]:
     """What the layout gives of a place. Raises `UserError` for a sample that no manifest can hold."""
-    module, end = pick(layout), object()
+    module = pick(layout)
     blaming = registry.Blaming("layout", layout, module)  # not while this one waits: it redirects what is printed
     with blaming:
         items = iter(module.read(place, options))
     while True:
         with blaming:
-            item = next(items, end)
-        if item is end:
-            return
+            try:
+                item = next(items)
+            except StopIteration:
+                return
         if not isinstance(item, Skipped) and (fault := _fault(item)):
             raise UserError(f"{registry.called('layout', layout, module)} gave {fault}; nothing was added")
         yield item
