@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from curate import manifest, predictions, tables
 from curate.csv_text import read_csv
-from curate.errors import UserError
+from curate.errors import UserError, first_line
 from curate.predictions import Predictions
 from curate.wording import pasted, plural, some
 from curate.workspace import Workspace
@@ -74,7 +74,7 @@ def _read(path: Path) -> pd.DataFrame:
         try:
             table = pq.read_table(path).to_pandas()
         except (ValueError, OSError) as error:  # Arrow raises either where a file is damaged
-            raise UserError(f"{pasted(path)} cannot be read as Parquet: {_first_line(error)}") from None
+            raise UserError(f"{pasted(path)} cannot be read as Parquet: {first_line(error)}") from None
         table = table.reset_index(drop=IMAGE_ID in table.columns or IMAGE_ID not in table.index.names)
         table.columns = table.columns.astype("str")
     else:
@@ -89,10 +89,6 @@ def _read(path: Path) -> pd.DataFrame:
             raise UserError(f"{pasted(path)}, line {line}: {name!r} is {cell!r}, which is no number")
         table[name] = numbers
     return table
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _probabilities(table: pd.DataFrame) -> np.ndarray:
@@ -135,7 +131,7 @@ def _embeddings(path: Path | None, rows: int) -> np.ndarray:
         with path.open("rb") as file:
             found = np.load(file, allow_pickle=False)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{pasted(path)} cannot be read as .npy: {_first_line(error)}") from None
+        raise UserError(f"{pasted(path)} cannot be read as .npy: {first_line(error)}") from None
     if (
         not isinstance(found, np.ndarray)
         or found.ndim != 2

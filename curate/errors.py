@@ -11,6 +11,16 @@ class UserError(Exception):
     """One line that says what is wrong, where, and the way out. The command line prints it and exits with status 1."""
 
 
+def first_line(error: Exception) -> str:
+    """The first line of what an error says, its type where it says nothing: libraries write pages."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def from_system(error: Exception) -> bool:
+    """Whether the operating system says it. Arrow raises `OSError` of a damaged file, too, and that has no number."""
+    return isinstance(error, OSError) and bool(error.errno)
+
+
 def known(kind: str, name: str, names: list[str]) -> UserError:
     """The error for a name that is not among `names`: the one it may be meant to be, and what there is, of many names
     those like it first."""

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from curate import manifest, registry
 from curate.engine import Engine, Local
-from curate.errors import UserError
+from curate.errors import UserError, from_system
 from curate.files import replacing
 from curate.images import ImageError, decode, read_unchanged
 from curate.wording import pasted
@@ -207,7 +207,7 @@ def _read_part(path: Path, columns: list[str] | None = None) -> pa.Table:
     try:
         return pq.read_table(path, columns=columns)
     except (pa.ArrowException, OSError) as error:
-        if isinstance(error, OSError) and error.errno:
+        if from_system(error):
             raise
         raise UserError(f"{pasted(path)} is damaged; delete it, what it held is measured again") from None
 

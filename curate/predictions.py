@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate.errors import UserError
+from curate.errors import UserError, first_line, from_system
 from curate.files import replacing
 from curate.wording import pasted
 from curate.workspace import Workspace
@@ -110,11 +110,7 @@ def read_summary(workspace: Workspace) -> dict[str, Any]:
 
 def read_ids(workspace: Workspace) -> pd.DataFrame:
     """`image_id` and `content_hash` of the images that there are predictions of."""
-    path = workspace.root / FILE
-    try:
-        return pq.read_table(path, columns=["image_id", "content_hash"]).to_pandas()
-    except (ValueError, OSError) as error:
-        raise _unread(path, error) from None
+    return _table(workspace.root / FILE, ["image_id", "content_hash"]).to_pandas()
 
 
 def read(workspace: Workspace, manifest: pd.DataFrame) -> Predictions:
@@ -130,10 +126,7 @@ def read(workspace: Workspace, manifest: pd.DataFrame) -> Predictions:
     path = workspace.root / FILE
     summary = read_summary(workspace)
     classes = summary.pop("classes")
-    try:
-        table = pq.read_table(path)
-    except (ValueError, OSError) as error:
-        raise _unread(path, error) from None
+    table = _table(path)
     _check_columns(path, table, len(classes))
     probs, embeddings = _matrix(table["pred_probs"]), _matrix(table["embedding"])
     if probs.shape[1] != len(classes):
@@ -236,14 +229,18 @@ def _rows(matrix: np.ndarray, at: np.ndarray, missing: float = np.nan) -> np.nda
     return rows
 
 
-def _unread(path: Path, error: Exception) -> Exception:
-    """What the operating system says stays as it is: a file that may not be read is not damaged."""
-    return error if isinstance(error, OSError) and error.errno else _damaged(path, error)
+def _table(path: Path, columns: list[str] | None = None) -> pa.Table:
+    try:
+        return pq.read_table(path, columns=columns)
+    except (ValueError, OSError) as error:
+        if from_system(error):  # a file that may not be read is not damaged
+            raise
+        raise _damaged(path, error) from None
 
 
 def _damaged(path: Path, error: Exception | str) -> UserError:
-    first_line = (str(error).splitlines() or [type(error).__name__])[0]
-    return UserError(f"{pasted(path)} is damaged ({first_line}); run 'curate predict' again")
+    says = error if isinstance(error, str) else first_line(error)
+    return UserError(f"{pasted(path)} is damaged ({says}); run 'curate predict' again")
 
 
 def _lists(matrix: np.ndarray) -> pa.FixedSizeListArray:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationErr
 from pydantic_core import PydanticCustomError
 
 from curate import yaml_text
-from curate.errors import UserError, known, meant
+from curate.errors import UserError, first_line, known, meant
 from curate.files import json_hash
 from curate.manifest import Split
 from curate.workspace import RECIPE, Workspace
@@ -317,7 +317,7 @@ def _parse(path: Path) -> object:
     except (AttributeError, LookupError):  # what PyYAML raises for `!!timestamp x` and the like
         raise UserError(f"{path}: a value is not what its tag (!!…) says; leave tags out") from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # a date such as 2026-13-45; a number without end
-        raise UserError(f"{path} cannot be read as YAML: {str(error).splitlines()[0]}") from None
+        raise UserError(f"{path} cannot be read as YAML: {first_line(error)}") from None
 
 
 def _explain(error: ValidationError) -> str:

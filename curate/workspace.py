@@ -14,7 +14,7 @@ import pandas as pd
 
 from curate import __version__
 from curate.csv_text import read_csv, write_csv
-from curate.errors import UserError
+from curate.errors import UserError, first_line, from_system
 from curate.files import (
     TEMPORARY_PREFIX,
     file_hash,
@@ -364,10 +364,10 @@ class Workspace:
                 self._keep(name, self.path(name))
         writes = {name: now.get(name, "") for name in now | known if now.get(name, "") != known.get(name, "")}
         if writes:
-            reviewed = DECISIONS in now and writes == {DECISIONS: self._reviewed()}
+            reviewed = DECISIONS in now and writes == {DECISIONS: self.reviewed()}
             self._append(self._next("review" if reviewed else EDIT, {}, known, writes))
 
-    def _reviewed(self) -> str:
+    def reviewed(self) -> str:
         """The hash of the decisions as the last act of a review left them; "" where there was none."""
         path = self.path(JOURNAL)
         lines = path.read_bytes().splitlines() if path.exists() else []
@@ -393,11 +393,10 @@ def read_table(path: Path, *, columns: list[str] | None = None) -> pd.DataFrame:
     try:
         return pd.read_parquet(path, columns=columns)
     except (ValueError, OSError) as error:
-        if isinstance(error, OSError) and error.errno:  # of the operating system, and not pyarrow's for a damaged file
+        if from_system(error):
             raise
-        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
         way_out = "'curate log' and 'curate restore' bring it back"
-        raise UserError(f"{path} cannot be read ({first_line}); {way_out}") from None
+        raise UserError(f"{path} cannot be read ({first_line(error)}); {way_out}") from None
 
 
 def timestamp() -> str:

@@ -18,7 +18,7 @@ import pandas as pd
 
 from curate import apply, manifest, tables
 from curate.augment.compiling import compile
-from curate.augment.originals import Job, files, in_levels, shuffled
+from curate.augment.originals import Job, files, shuffled, why_not_in_files
 from curate.augment.pipeline import as_dict, read_pipeline
 from curate.augment.program import Program
 from curate.augment.wanted import ANY, Target, deal, missing
@@ -114,18 +114,8 @@ def materialize(
 
 def _for_files(program: Program, pipeline: Path) -> Program:
     """The program itself, if what it gives can be kept as images."""
-    if not program.steps:
-        raise UserError(f"{pasted(pipeline)} has no transforms: what it adds would be copies; put some in")
-    _, floats = in_levels(program)
-    if floats:
-        names = " and ".join(floats)
-        raise UserError(
-            f"{pasted(pipeline)}: {names} makes no levels from 0 to 255, which files hold; take {names} out"
-        )
-    if program.mixes:
-        raise UserError(
-            f"{pasted(pipeline)} mixes images and their labels, which files cannot say; leave that to training"
-        )
+    if why := why_not_in_files(program):
+        raise UserError(f"{pasted(pipeline)}{why}")
     return program
 
 

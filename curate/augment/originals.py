@@ -66,6 +66,15 @@ def in_levels(program: Program) -> tuple[Program, list[str]]:
     return replace(program, steps=kept), [each.name for each in formats]
 
 
+def why_not_in_files(program: Program) -> str:
+    """Why files cannot hold what the pipeline gives, to stand behind its name; "" where they can."""
+    if not program.steps:
+        return " has no transforms: what it adds would be copies; put some in"
+    if names := " and ".join(in_levels(program)[1]):
+        return f": {names} makes no levels from 0 to 255, which files hold; take {names} out"
+    return " mixes images and their labels, which files cannot say; leave that to training" if program.mixes else ""
+
+
 def _filled_with_levels(transform: Lattice, formats: Sequence[Transform]) -> Lattice:
     """The same transform, for RGB levels of which `formats` would have made floats."""
     if transform.settings.border_mode != cv2.BORDER_CONSTANT:

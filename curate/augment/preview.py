@@ -12,7 +12,7 @@ import pandas as pd
 from curate import manifest, pages, tables
 from curate.apply import apply
 from curate.augment.compiling import compile
-from curate.augment.originals import drawn, in_levels, shuffled
+from curate.augment.originals import drawn, in_levels, shuffled, why_not_in_files
 from curate.augment.pipeline import read_pipeline
 from curate.augment.program import Program
 from curate.errors import UserError
@@ -78,7 +78,8 @@ def preview(
     """
     sheet, page = _files(workspace, out)
     settings = read_pipeline(pipeline)
-    program, left_out = in_levels(compile(settings, seed=seed, layout="NHWC", fallback=fallback))
+    whole = compile(settings, seed=seed, layout="NHWC", fallback=fallback)
+    program, left_out = in_levels(whole)
     table = tables.read_manifest(workspace)
     chosen, skipped = _read(table, workspace.root, images, seed)
     if not chosen:
@@ -88,8 +89,7 @@ def preview(
     write_bytes_atomic(sheet, encode_png(lay_out(rows)))
     html = render(rows, workspace.root, pipeline, settings, seed, left_out)
     write_bytes_atomic(page, html.encode("utf-8", "replace"))
-    for_files = bool(program.steps) and not program.mixes and not left_out
-    return Preview(str(page), str(sheet), len(rows), draws, left_out, skipped, for_files)
+    return Preview(str(page), str(sheet), len(rows), draws, left_out, skipped, not why_not_in_files(whole))
 
 
 def _files(workspace: Workspace, out: Path | None) -> tuple[Path, Path]:

@@ -42,9 +42,11 @@ def _say(judged: "Judged", ws: str) -> None:
     """The failures first, then what was skipped, each with its reason and the way out; then what passed."""
     order = ("failed", "skipped", "passed")
     checks = sorted(judged.checks, key=lambda check: order.index(check.status))
-    columns = ("check", "result", "measured", "threshold")
-    rows = [(check.name, check.status, _figure(check.measured), _limit(check)) for check in checks]
-    output.print_table([dict(zip(columns, row, strict=True)) for row in rows])
+    rows = [
+        {"check": each.name, "result": each.status, "measured": _figure(each.measured), "threshold": _limit(each)}
+        for each in checks
+    ]
+    output.print_table(rows)
     for check in checks:
         if check.status != "passed":
             way_out = f": {check.way_out}" if check.way_out else ""

@@ -11,7 +11,7 @@ from curate.wording import moment, pasted
 @app.command(epilog="Example: curate log ws")
 def log(ws: options.Workspace, as_json: options.Json = False) -> None:
     """List the versions of a workspace: which command wrote what, and when."""
-    from curate.report.making import version
+    from curate.log import version
     from curate.workspace import Workspace
 
     entries = Workspace.open(ws).ledger()

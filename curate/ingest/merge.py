@@ -178,7 +178,7 @@ def gone_files(manifest: pd.DataFrame, source: str, folder: str, paths: Collecti
     folder: where it lies; what is in it counts whatever source it came with. paths: of the images that it holds now.
     """
     here = set(paths)
-    in_it = (manifest["source"] == source) | manifest["path"].str.startswith(os.path.join(folder, ""))
+    in_it = (manifest["source"] == source) | in_folders(manifest["path"], [folder])
     own = (in_it & (manifest["parent_id"] == "") & (manifest["error"] != GONE)).to_numpy()
     gone = np.zeros(len(manifest), bool)
     gone[own] = [_is_gone(path, here) for path in manifest["path"][own]]

@@ -6,23 +6,13 @@ from dataclasses import dataclass
 import pandas as pd
 
 from curate import manifest, predictions, scans
-from curate.results.runs import Run, trained, untrained
+from curate.log import Version, version
+from curate.results.runs import Run, untrained
 from curate.wording import pasted
-from curate.workspace import CURATED, DECIDED_BY, DECISIONS, FINDINGS, Entry, Workspace
+from curate.workspace import CURATED, DECIDED_BY, DECISIONS, FINDINGS, Workspace
 
 LISTED = 200
 """Versions that the table lists, the latest ones."""
-
-
-@dataclass(frozen=True)
-class Version:
-    """A line of the ledger, as people read it."""
-
-    number: int
-    at: str
-    command: str
-    arguments: str
-    wrote: str
 
 
 @dataclass(frozen=True)
@@ -65,15 +55,3 @@ def _found_since(workspace: Workspace) -> bool:
     scanned = next((entry.command == "scan" for entry in entries if entry.writes.get(FINDINGS) == now), False)
     decided = [entry.reads.get(FINDINGS) for entry in entries if DECIDED_BY in entry.arguments]
     return scanned and workspace.has(DECISIONS) and bool(decided) and now not in decided
-
-
-def version(entry: Entry) -> Version:
-    """A line of the ledger: all that was said and written."""
-    runs = trained(entry)
-    told = {name: value for name, value in entry.given.items() if value and not (name == "runs" and runs)}
-    arguments = ", ".join(f"{name} {value}" for name, value in told.items())
-    wrote = [name if digest else f"{name} (removed)" for name, digest in entry.writes.items()]
-    wrote += [f"runs/{name}" for name in runs]
-    if entry.command == "predict":
-        wrote.append(str(predictions.FOLDER))
-    return Version(entry.version, entry.at, entry.command, arguments, ", ".join(wrote))

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from curate.log import Version
 from curate.manifest import SPLITS, decodable
-from curate.report.making import Version
 from curate.workspace import Workspace
 
 FEW_CLASSES = 30

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from curate import pages, tables
+from curate.log import Version
 from curate.report import charts
 from curate.report.deciding import Deciding, deciding
 from curate.report.flipped import Flipped, flipped
 from curate.report.gallery import Gallery, gallery
 from curate.report.labels import Labels, labels
-from curate.report.making import LISTED, Step, Version, missing_steps, versions
+from curate.report.making import LISTED, Step, missing_steps, versions
 from curate.report.overview import Overview, overview
 from curate.report.proved import Proved, proved
 from curate.report.runs import CHANGES, CONFUSION_CLASSES, Worth, worth

@@ -76,8 +76,7 @@ def sync(dataset: "fo.Dataset", documents: dict[str, Document]) -> Synced:
     mark = dict(dataset.info[MARK])
     mark["openings"] += 1
     collection = dataset._sample_collection
-    columns = dict.fromkeys(("image_id", "digest", "given_label", "ground_truth.label"), 1)
-    there = {row["image_id"]: row for row in collection.find({}, columns) if "image_id" in row}
+    there = {row["image_id"]: row for row in collection.find({}, {"image_id": 1, "digest": 1}) if "image_id" in row}
     new = {image_id: document for image_id, document in documents.items() if image_id not in there}
     changed = {
         image_id: document
@@ -88,9 +87,9 @@ def sync(dataset: "fo.Dataset", documents: dict[str, Document]) -> Synced:
     now = datetime.datetime.now(datetime.UTC)
     for batch in batches(new.values()):
         collection.insert_many([_sample(dataset, document, now, mark["openings"]) for document in batch], ordered=False)
-    edited = {there[image_id]["_id"] for image_id in changed if _is_edited(there[image_id])}
+    kept = {image_id for image_id, _ in edited(dataset)}
     known = {there[image_id]["_id"]: document for image_id, document in changed.items()}
-    _update(dataset, known, edited, now, mark["openings"])
+    _update(dataset, known, {there[image_id]["_id"] for image_id in kept & changed.keys()}, now, mark["openings"])
     for batch in batches(gone):
         collection.delete_many({"_id": {"$in": batch}})
     dataset.info[MARK] = mark
@@ -158,22 +157,28 @@ def _sample(dataset: "fo.Dataset", document: Document, now: datetime.datetime, o
     }
 
 
-def _is_edited(sample: Document) -> bool:
-    """Whether its label is not the one that it was written with: an edit that could not be taken over, so far."""
-    label = (sample.get("ground_truth") or {}).get("label") or ""
-    return isinstance(sample.get("given_label"), str) and label != sample["given_label"]
+def edited(dataset: "fo.Dataset") -> list[tuple[str, str]]:
+    """image_id and label, "" for none, of samples whose label is not the one that they were written with.
+
+    Samples that do not say which that was, as versions of before wrote them, are left out.
+    """
+    label = {"$ifNull": ["$ground_truth.label", ""]}
+    known = {"image_id": {"$ne": None}, "given_label": {"$type": "string"}}
+    differs = {"$expr": {"$ne": [label, "$given_label"]}}
+    found = dataset._sample_collection.find(known | differs, {"image_id": 1, "ground_truth.label": 1})
+    return [(row["image_id"], (row.get("ground_truth") or {}).get("label") or "") for row in found]
 
 
 def _update(
-    dataset: "fo.Dataset", documents: dict[Any, Document], edited: set[Any], now: datetime.datetime, opening: int
+    dataset: "fo.Dataset", documents: dict[Any, Document], kept: set[Any], now: datetime.datetime, opening: int
 ) -> None:
-    """Write our fields anew, but for the labels of `edited` samples."""
+    """Write our fields anew, but for the labels of samples that are `kept` as they were edited."""
     from pymongo import UpdateOne
 
     ours = [name for name in dataset.get_field_schema() if name in OWN or _is_finder(dataset, name)]
 
     def fields(key: Any, document: Document) -> Document:
-        written = [name for name in ours if key not in edited or name not in LABEL_FIELDS]
+        written = [name for name in ours if key not in kept or name not in LABEL_FIELDS]
         return {name: with_id(document.get(name)) if name in LABELS else document.get(name) for name in written}
 
     for batch in batches(documents.items()):

@@ -146,8 +146,7 @@ class Desk:
         self.workspace.note_edits()
         table = authorship.signed(self.workspace, self.images(), self.by).table
         self._taken_in = self._read[DECISIONS] = (signature(path), table)
-        acts = journal.read(self.workspace)
-        by_review = bool(acts) and acts[-1].decisions == self.workspace.hash(DECISIONS)  # at another desk, say
+        by_review = self.workspace.reviewed() == self.workspace.hash(DECISIONS)  # at another desk, say
         return () if before is None or by_review else _changes(before, table, self.by)
 
     def _write(self, left: pd.DataFrame, rows: list[journal.Row], before: list[journal.Row], **more: int) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from curate.review.dataset import batches, with_id
+from curate.review.dataset import batches, edited, with_id
 from curate.review.desk import Answer
 from curate.review.samples import Document, written
 
@@ -50,7 +50,7 @@ def by_hand(dataset: "fo.Dataset", images: Iterable[str], decided: Iterable[str]
         else:
             answers.append(Answer(image_id, said[1], said[2] or "", note="tagged in FiftyOne"))  # type: ignore[arg-type]
         tagged.add(image_id)
-    for image_id, label in _edited(dataset):
+    for image_id, label in edited(dataset):
         if image_id in tagged or image_id not in there:
             continue
         if label in classes:
@@ -62,18 +62,6 @@ def by_hand(dataset: "fo.Dataset", images: Iterable[str], decided: Iterable[str]
                 f"{image_id}: its label was taken away in FiftyOne; to leave the image out, tag it curate:drop"
             )
     return ByHand(answers, refused)
-
-
-def _edited(dataset: "fo.Dataset") -> list[tuple[str, str]]:
-    """image_id and label, "" for none, of samples whose label is not the one that they were written with.
-
-    Samples that do not say which that was, as versions of before wrote them, are left out.
-    """
-    label = {"$ifNull": ["$ground_truth.label", ""]}
-    known = {"image_id": {"$ne": None}, "given_label": {"$type": "string"}}
-    differs = {"$expr": {"$ne": [label, "$given_label"]}}
-    found = dataset._sample_collection.find(known | differs, {"image_id": 1, "ground_truth.label": 1})
-    return [(row["image_id"], (row.get("ground_truth") or {}).get("label") or "") for row in found]
 
 
 def taken_over(dataset: "fo.Dataset", image_ids: Sequence[str]) -> None:

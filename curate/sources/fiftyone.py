@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from curate import manifest, remote
-from curate.errors import UserError, known
+from curate.errors import UserError, first_line, known
 from curate.layouts import Options, Sample, leaving, tables
 from curate.layouts.folders import SPLIT_FOLDERS
 
@@ -120,7 +120,7 @@ def _opened(fo: ModuleType, name: str) -> Any:
     try:
         samples = fo.load_dataset(dataset_name)
     except OSError as error:  # of a newer FiftyOne
-        told = str(error).splitlines()[0]
+        told = first_line(error)
         raise UserError(f"fiftyone:{name} is a dataset of another FiftyOne: {told}") from None
     if view:
         if not samples.has_saved_view(view):

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate.errors import UserError
+from curate.errors import UserError, first_line
 from curate.layouts import Options, Sample, leaving, tables
 from curate.layouts.folders import split_of_shard
 
@@ -43,8 +43,8 @@ def read(path: Path, options: Options) -> Iterator[Sample]:
         try:
             yield from _read_shard(shard, options, seen)
         except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
-            raise UserError(f"{shard} is damaged or no parquet file ({reason:.200}); fetch it again") from None
+            reason = f"{first_line(error):.200}"
+            raise UserError(f"{shard} is damaged or no parquet file ({reason}); fetch it again") from None
 
 
 def write(table: pd.DataFrame, root: Path, dest: Path) -> int:
